@@ -1,0 +1,91 @@
+"""What an array is here: the axis names of the field, and checks that say what was got and expected.
+
+Axis names: instance, layer, epoch, dropout, stimulus, unit, category, stimulus_pair, instance_pair.
+Rows are stimuli and columns are units; RDMs travel condensed (row-major upper triangle).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
+
+from ensemble_rsa.errors import InputError
+
+Activations = Float[Array, "stimulus unit"]
+Rdm = Float[Array, " stimulus_pair"]
+SquareRdm = Float[Array, "stimulus stimulus"]
+Labels = Int[np.ndarray, " stimulus"]
+
+__all__ = [
+    "Activations", "ArrayLike", "Labels", "Rdm", "SquareRdm",
+    "check_array", "check_finite", "check_labels", "stimuli_of_pairs",
+]  # fmt: skip
+
+
+def check_array(name: str, value: Any, min_ndim: int, axes: str) -> Any:
+    """Return `value` as an array (JAX and NumPy arrays pass through) of at least `min_ndim` axes.
+
+    Args:
+        name: what the argument is called, for the message.
+        value: anything `np.asarray` takes.
+        min_ndim: the least number of axes.
+        axes: the expected axes in words, such as `(..., stimulus, unit)`.
+
+    Raises:
+        InputError: fewer axes than that, an empty axis, or something that is not numeric.
+    """
+    array = value if hasattr(value, "dtype") and hasattr(value, "ndim") else np.asarray(value)
+    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool or array.dtype.kind == "V"):
+        raise InputError(f"{name}: expected numbers of shape {axes}, got dtype {array.dtype}")
+    if array.ndim < min_ndim:
+        raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
+    if 0 in array.shape:
+        raise InputError(f"{name}: expected shape {axes} with no empty axis, got {tuple(array.shape)}")
+    return array
+
+
+def check_finite(name: str, value: Any) -> None:
+    """Raise if any entry is NaN or infinite, and say how many and where the first one is.
+
+    Raises:
+        InputError: NaN or inf found.
+    """
+    finite = np.isfinite(np.asarray(value))
+    if not finite.all():
+        bad = np.argwhere(~finite)
+        where = tuple(int(i) for i in bad[0])
+        raise InputError(f"{name}: expected finite numbers, got {len(bad)} NaN or inf, the first at {where}")
+
+
+def check_labels(name: str, labels: Sequence[Any] | np.ndarray, n_stimuli: int) -> tuple[Labels, np.ndarray]:
+    """Return labels as integers 0 … n_categories − 1, and the categories in sorted order.
+
+    Raises:
+        InputError: not one label per stimulus.
+
+    >>> codes, categories = check_labels("labels", ["dog", "cat", "dog"], 3)
+    >>> codes.tolist(), categories.tolist()
+    ([1, 0, 1], ['cat', 'dog'])
+    """
+    array = np.asarray(labels)
+    if array.shape != (n_stimuli,):
+        raise InputError(f"{name}: expected one label for each of {n_stimuli} stimuli, got shape {array.shape}")
+    categories, codes = np.unique(array, return_inverse=True)
+    return codes.astype(np.int64), categories
+
+
+def stimuli_of_pairs(name: str, n_pairs: int) -> int:
+    """How many stimuli a condensed RDM of `n_pairs` distances has.
+
+    Raises:
+        InputError: no number of stimuli gives that many pairs.
+
+    >>> stimuli_of_pairs("rdms", 45)
+    10
+    """
+    n = (1 + int(round(np.sqrt(1 + 8 * n_pairs)))) // 2
+    if n * (n - 1) // 2 != n_pairs or n < 2:
+        raise InputError(f"{name}: a condensed RDM has n(n − 1)/2 distances, got {n_pairs}, which fits no n")
+    return n

@@ -1,0 +1,38 @@
+"""What differs from device to device, in one place: how convolutions are computed and instances mapped.
+
+Measured on a CPU with two cores (see benchmarks/README.md): one instance after the other with gradients written as
+plain convolutions, and XLA's newer CPU convolution library switched off, is several times faster than `vmap`.
+On GPU and TPU all instances go through `vmap`; that choice has not been measured here.
+"""
+
+from dataclasses import dataclass, field
+
+import jax
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a stack of networks is run.
+
+    Attributes:
+        convolution: one of `ensemble_rsa.models.convolution.CONVOLUTIONS`.
+        at_once: how many instances go through `vmap` together; None for all.
+        compiler_options: passed to `jax.jit`.
+    """
+
+    convolution: str
+    at_once: int | None
+    compiler_options: dict[str, str] = field(default_factory=dict)
+
+
+def default_execution() -> Execution:
+    """The choices for the device that JAX will use."""
+    if jax.default_backend() == "cpu":
+        return Execution("plain_gradients", 1, {"xla_cpu_experimental_ynn_fusion_type": ""})
+    return Execution("xla", None)
+
+
+def device_name() -> str:
+    """The device in words, such as "cpu" or "NVIDIA H100"."""
+    device = jax.devices()[0]
+    return f"{jax.device_count()} × {device.device_kind}"

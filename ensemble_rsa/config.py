@@ -1,0 +1,192 @@
+"""Everything a run is made from, as frozen dataclasses that are checked when they are made.
+
+Defaults are the paper's (`paper` below) where it is known how it was done; a default that is ours says so.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ensemble_rsa.errors import InputError
+
+Unconverged = Literal["keep", "replace"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images, how many, and what is done to them.
+
+    Attributes:
+        dataset: digits, cifar10, or folder:PATH (one folder of images per category).
+        data_dir: where TFDS data lie; else the environment variable TFDS_DATA_DIR, else TFDS's own place.
+        train_images: how many training images, balanced over categories; all when not given.
+        test_images: how many test images, balanced over categories; all when not given.
+        preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize or none.
+        image_size: side in pixels of images that come from a folder.
+        resize: crop (short side to size, then the centre) or squash, for images from a folder.
+        test_fraction: held out of a folder that has no train and test folders of its own.
+    """
+
+    dataset: str = "digits"
+    data_dir: str | None = None
+    train_images: int | None = None
+    test_images: int | None = None
+    preprocessing: str = "gcn_zca"
+    image_size: int = 32
+    resize: str = "crop"
+    test_fraction: float = 0.2
+
+    def __post_init__(self):
+        _at_least("image_size", self.image_size, 1)
+        if not 0 < self.test_fraction < 1:
+            raise InputError(f"test_fraction: expected between 0 and 1, got {self.test_fraction}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which network.
+
+    Attributes:
+        model: all_cnn_c, or the surrogates all_cnn_7 and all_cnn_7b.
+        width: factor on the number of channels; 1.0 is the paper's.
+        last_relu: a ReLU on the class maps, as in the paper.
+    """
+
+    model: str = "all_cnn_c"
+    width: float = 1.0
+    last_relu: bool = True
+
+    def __post_init__(self):
+        if not self.width > 0:
+            raise InputError(f"width: expected a factor above 0, got {self.width}")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the ensemble is trained; the paper's recipe for All-CNN-C.
+
+    Attributes:
+        instances: how many networks; instance i has weight seed `seed + i`.
+        epochs: how often each training image is seen.
+        batch_size: images per step; the last, smaller batch of an epoch is left out (ours).
+        learning_rate: of stochastic gradient descent; a tenth of it after each of `drop_after`.
+        drop_after: shares of the epochs after which the rate drops: epochs 200, 250 and 300 of 350.
+        momentum: of stochastic gradient descent.
+        l2: times the sum of all squared weights and biases is added to the loss.
+        clip_norm: largest norm of an instance's gradient (over all its parameters: ours).
+        dropout: probability of a zero after each strided layer while training; the paper's baseline has none.
+        seed: weight seed of the first instance.
+        order_seed: seed of the order of the images, shared by all instances.
+        dropout_seed: seed of the dropout masks, shared by all instances (ours).
+        eval_every: epochs between test accuracies; the last epoch is always tested.
+        converged_at: training accuracy below which an instance has not converged (ours).
+        unconverged: keep such instances and name them, or replace them by the next seeds.
+    """
+
+    instances: int = 10
+    epochs: int = 350
+    batch_size: int = 128
+    learning_rate: float = 0.01
+    drop_after: tuple[float, ...] = (200 / 350, 250 / 350, 300 / 350)
+    momentum: float = 0.9
+    l2: float = 1e-5
+    clip_norm: float = 500.0
+    dropout: float = 0.0
+    seed: int = 0
+    order_seed: int = 0
+    dropout_seed: int = 0
+    eval_every: int = 1
+    converged_at: float = 0.99
+    unconverged: Unconverged = "keep"
+
+    def __post_init__(self):
+        _at_least("instances", self.instances, 1)
+        _at_least("epochs", self.epochs, 0)
+        _at_least("batch_size", self.batch_size, 1)
+        _at_least("eval_every", self.eval_every, 1)
+        for name in ("seed", "order_seed", "dropout_seed"):
+            _at_least(name, getattr(self, name), 0)
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}: expected above 0, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout: expected a probability from 0 to below 1, got {self.dropout}")
+
+
+@dataclass(frozen=True)
+class AnalysisConfig:
+    """What is made of the trained networks.
+
+    Attributes:
+        distance: first-level distance between activation patterns.
+        stimuli: how many test images, balanced over categories; 1000, or as many as there are, when not given.
+        draw_stimuli: draw them with `stimulus_seed` rather than take the first of each category.
+        stimulus_seed: seed of that draw.
+        n_resamples: bootstrap resamples (ours: the paper does not say).
+        confidence: of the intervals.
+        seed: of the bootstrap and of the starts of multidimensional scaling.
+    """
+
+    distance: str = "correlation"
+    stimuli: int | None = None
+    draw_stimuli: bool = False
+    stimulus_seed: int = 0
+    n_resamples: int = 10_000
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.stimuli is not None:
+            _at_least("stimuli", self.stimuli, 2)
+        _at_least("n_resamples", self.n_resamples, 1)
+        if not 0 < self.confidence < 1:
+            raise InputError(f"confidence: expected between 0 and 1, got {self.confidence}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run: data, network and recipe."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def config_to_dict(config: Config | AnalysisConfig) -> dict[str, Any]:
+    """A configuration as plain values, ready for JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def config_from_dict(values: dict[str, Any]) -> Config:
+    """The configuration that `config_to_dict` wrote.
+
+    Raises:
+        InputError: a section or a field that this version does not know.
+    """
+    sections = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
+    made = {}
+    for name, section in values.items():
+        if name not in sections:
+            raise InputError(f"config: unknown section {name!r}; expected {', '.join(sections)}")
+        fields = {f.name for f in dataclasses.fields(sections[name])}
+        if unknown := set(section) - fields:
+            raise InputError(f"config: unknown {name} setting {sorted(unknown)[0]!r}; expected {', '.join(sorted(fields))}")
+        made[name] = sections[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in section.items()})
+    return Config(**made)
+
+
+def config_hash(config: Config) -> str:
+    """Twelve hexadecimal digits that name what made a run.
+
+    >>> config_hash(Config()) == config_hash(Config())
+    True
+    """
+    text = json.dumps(config_to_dict(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise InputError(f"{name}: expected {least} or more, got {value}")

@@ -1,0 +1,1 @@
+"""Networks, how their convolutions are computed, and how their instances are stacked."""

@@ -1,0 +1,177 @@
+"""All-CNN-C and the seven-layer surrogates: convolutions only, a class map each, averaged over space.
+
+All-CNN-C follows Springenberg et al. 2014 as Mehrer et al. 2020 used it: a ReLU on the ten class maps too, and no
+dropout unless asked for. The published description of All-CNN-7 could not be had: both networks offered under that
+name are ours, and are called surrogates wherever they are shown.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Key
+
+from ensemble_rsa.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Conv:
+    """One layer: `window × window` kernels, ReLU after; dropout may follow where the map shrinks."""
+
+    channels: int
+    window: int = 3
+    stride: int = 1
+    padding: str = "SAME"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The layers before the class maps, and whether they are ours in the place of published ones."""
+
+    layers: tuple[Conv, ...]
+    surrogate: bool = False
+
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        "all_cnn_c": Architecture(
+            (
+                Conv(96), Conv(96), Conv(96, stride=2),
+                Conv(192), Conv(192), Conv(192, stride=2),
+                Conv(192, padding="VALID"), Conv(192, window=1),
+            )
+        ),
+        # All-CNN-C less one 3 × 3 layer in each block, the shape of Springenberg's All-CNN-A
+        "all_cnn_7": Architecture(
+            (
+                Conv(96), Conv(96, stride=2),
+                Conv(192), Conv(192, stride=2),
+                Conv(192, padding="VALID"), Conv(192, window=1),
+            ),
+            surrogate=True,
+        ),
+        # large kernels first, in the manner of the second network of the preprint
+        "all_cnn_7b": Architecture(
+            (
+                Conv(96, window=7, stride=2), Conv(128, window=5, stride=2),
+                Conv(256), Conv(512), Conv(512, stride=2), Conv(1024, window=1),
+            ),
+            surrogate=True,
+        ),
+    }
+)  # fmt: skip
+
+
+class Dropout(NamedTuple):
+    """Bernoulli dropout of one forward pass: the probability of a zero, and the key of the masks."""
+
+    rate: Float[Array, ""] | float
+    key: Key[Array, ""]
+
+
+class AllCNN(nnx.Module):
+    """Convolutions with ReLU, then the mean of each class map over space.
+
+    The paper's padding of the third-last layer is "VALID"; on inputs so small that its window no longer fits (8 × 8
+    digits), it is "SAME". That fallback is ours.
+
+    Args:
+        architecture: the layers before the class maps.
+        image_shape: (height, width, channel) of an image.
+        n_categories: how many class maps.
+        width: factor on the number of channels (1.0 is the paper's).
+        last_relu: whether the class maps pass through a ReLU, as in the paper.
+        convolution: the way convolutions are computed, one of `CONVOLUTIONS`.
+        rngs: the stream "params" gives every layer a key of its own.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        image_shape: tuple[int, int, int],
+        n_categories: int,
+        width: float,
+        last_relu: bool,
+        convolution: Callable,
+        rngs: nnx.Rngs,
+    ):
+        height, wide, channels = image_shape
+        convolutions = []
+        for spec in (*architecture.layers, Conv(n_categories, window=1)):
+            is_last = len(convolutions) == len(architecture.layers)
+            out = spec.channels if is_last else scaled_channels(spec.channels, width)
+            padding = spec.padding if min(height, wide) >= spec.window else "SAME"
+            convolutions.append(
+                nnx.Conv(
+                    channels,
+                    out,
+                    (spec.window, spec.window),
+                    strides=spec.stride,
+                    padding=padding,
+                    kernel_init=nnx.initializers.he_normal(),
+                    conv_general_dilated=convolution,
+                    rngs=rngs,
+                )
+            )
+            channels = out
+            height, wide = (_map_size(n, spec, padding) for n in (height, wide))
+        self.convolutions = nnx.List(convolutions)
+        self.last_relu = last_relu
+
+    def layer(self, index: int, x: Float[Array, "stimulus h w c"], dropout: Dropout | None = None) -> Array:
+        """What layer `index` makes of the maps before it: recorded activations are this, after the ReLU."""
+        convolution = self.convolutions[index]
+        x = convolution(x)
+        if index < len(self.convolutions) - 1 or self.last_relu:
+            x = jax.nn.relu(x)
+        if dropout is not None and convolution.strides != 1:
+            kept = 1.0 - dropout.rate
+            mask = jax.random.bernoulli(jax.random.fold_in(dropout.key, index), kept, x.shape)
+            x = jnp.where(mask, x / kept, 0.0)
+        return x
+
+    def __call__(
+        self, images: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
+    ) -> Float[Array, "stimulus category"]:
+        """Class scores before the softmax."""
+        for index in range(len(self.convolutions)):
+            images = self.layer(index, images, dropout)
+        return images.mean(axis=(1, 2))
+
+
+def scaled_channels(channels: int, width: float) -> int:
+    """Channels at a width factor, at least one.
+
+    >>> scaled_channels(96, 0.25)
+    24
+    """
+    return max(1, round(channels * width))
+
+
+def architecture(model: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        InputError: no such model.
+    """
+    if model not in ARCHITECTURES:
+        raise unknown_name("model", model, ARCHITECTURES)
+    return ARCHITECTURES[model]
+
+
+def layer_names(model: str) -> tuple[str, ...]:
+    """Names of the recorded layers, from the image to the class maps.
+
+    >>> layer_names("all_cnn_7")[-1]
+    'conv7'
+    """
+    return tuple(f"conv{i + 1}" for i in range(len(architecture(model).layers) + 1))
+
+
+def _map_size(size: int, spec: Conv, padding: str) -> int:
+    lost = spec.window - 1 if padding == "VALID" else 0
+    return -(-(size - lost) // spec.stride)

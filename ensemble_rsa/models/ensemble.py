@@ -1,0 +1,111 @@
+"""The instance axis of parameters: the only file that knows how instances are stacked and mapped over.
+
+A network is written for one instance. It is split once into a static graph and a tree of parameters; an ensemble
+is that tree with a leading instance axis.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from ensemble_rsa.models.all_cnn import AllCNN, Dropout, architecture, layer_names
+from ensemble_rsa.models.convolution import CONVOLUTIONS
+from ensemble_rsa.rng import stream
+
+Parameters = Any  # a tree of arrays: of one instance, or stacked on a leading instance axis
+
+
+@dataclass(frozen=True)
+class Network:
+    """The static half of a network: pure functions of one instance's parameters."""
+
+    graph: nnx.GraphDef
+    layers: tuple[str, ...]
+
+    def scores(
+        self, parameters: Parameters, images: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
+    ) -> Float[Array, "stimulus category"]:
+        """Class scores before the softmax."""
+        return nnx.merge(self.graph, nnx.State(parameters))(images, dropout)
+
+    def layer(self, parameters: Parameters, index: int, maps: Float[Array, "stimulus h w c"]) -> Array:
+        """Activations of one layer, as maps, from the maps of the layer before."""
+        return nnx.merge(self.graph, nnx.State(parameters)).layer(index, maps)
+
+
+def init_ensemble(
+    model: str,
+    seeds: Sequence[int],
+    image_shape: tuple[int, int, int],
+    n_categories: int,
+    *,
+    width: float = 1.0,
+    last_relu: bool = True,
+    convolution: str = "xla",
+) -> tuple[Network, Parameters]:
+    """One network and the stacked first parameters of an instance for each seed.
+
+    An instance's parameters hang on its own seed alone, and every layer draws from a key of its own.
+
+    Args:
+        model: one of `ARCHITECTURES`.
+        seeds: the weight seed of each instance.
+        image_shape: (height, width, channel).
+        n_categories: number of class maps.
+        width: factor on the number of channels.
+        last_relu: ReLU on the class maps, as in the paper.
+        convolution: one of `CONVOLUTIONS`.
+
+    Raises:
+        InputError: unknown model.
+
+    >>> network, parameters = init_ensemble("all_cnn_c", [0, 1], (8, 8, 1), 10, width=0.1)
+    >>> {leaf.shape[0] for leaf in jax.tree.leaves(parameters)}
+    {2}
+    """
+    plan = architecture(model)
+
+    def build(key: Array) -> AllCNN:
+        way = CONVOLUTIONS[convolution]
+        return AllCNN(plan, image_shape, n_categories, width, last_relu, way, nnx.Rngs(params=key))
+
+    def initial(seed: Array) -> Parameters:
+        return nnx.to_pure_dict(nnx.state(build(stream(seed, "init")), nnx.Param))
+
+    graph, _ = nnx.split(nnx.eval_shape(lambda: build(jax.random.key(0))), nnx.Param)
+    parameters = jax.jit(jax.vmap(initial))(jnp.asarray(seeds, jnp.uint32))
+    return Network(graph, layer_names(model)), parameters
+
+
+def over_instances(function: Callable, at_once: int | None) -> Callable:
+    """Map a function of one instance over the leading axis of its arguments.
+
+    Args:
+        function: takes trees without the instance axis, all of which have it when the result is called.
+        at_once: how many instances go through `vmap` together; the rest follow in a loop. None for all.
+    """
+    if at_once is None:
+        return jax.vmap(function)
+    batch_size = None if at_once == 1 else at_once  # a vmap over one would still make grouped convolutions
+    return lambda *stacked: jax.lax.map(lambda one: function(*one), stacked, batch_size=batch_size)
+
+
+def member(parameters: Parameters, index: int) -> Parameters:
+    """The parameters of one instance."""
+    return jax.tree.map(lambda leaf: leaf[index], parameters)
+
+
+def replace_members(parameters: Parameters, indices: Sequence[int], others: Parameters) -> Parameters:
+    """A stack in which the instances at `indices` are those of `others`, in order."""
+    where = jnp.asarray(indices)
+    return jax.tree.map(lambda leaf, new: leaf.at[where].set(new), parameters, others)
+
+
+def n_members(parameters: Parameters) -> int:
+    """How many instances a stack holds."""
+    return jax.tree.leaves(parameters)[0].shape[0]

@@ -1,0 +1,57 @@
+"""Which instances did not converge, and why: the rule is fixed before training and never applied in silence.
+
+The ReLU on the class maps can kill a category for good (paper.md §1, "training hazard"): such an instance stalls
+below full training accuracy. The rule, a training accuracy of at least `converged_at`, is ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why an instance was named: its place in the ensemble, its weight seed, and the reason in words."""
+
+    instance: int
+    seed: int
+    reason: str
+
+
+def unconverged_instances(
+    predictions: Int[np.ndarray, "instance image"],
+    labels: Int[np.ndarray, " image"],
+    finite: Bool[np.ndarray, " instance"],
+    seeds: Sequence[int],
+    categories: Sequence[str],
+    converged_at: float,
+) -> list[Verdict]:
+    """Name the instances whose training accuracy is below `converged_at` or whose weights are not finite.
+
+    Args:
+        predictions: `(instance, image)`, the most likely category of each training image.
+        labels: `(image,)`.
+        finite: `(instance,)`, whether all weights are finite.
+        seeds: weight seed of each instance.
+        categories: names, in label order.
+        converged_at: least training accuracy, 0 to 1.
+
+    >>> right, wrong = np.array([0, 1, 1]), np.array([0, 0, 0])
+    >>> named = unconverged_instances(np.stack([right, wrong]), right, np.array([True, True]), [4, 5], "ab", 0.99)
+    >>> named[0].seed, named[0].reason
+    (5, 'training accuracy 0.333 is below 0.99; never answers b')
+    """
+    named = []
+    for instance, (answers, seed) in enumerate(zip(predictions, seeds, strict=True)):
+        accuracy = float((answers == labels).mean())
+        if not finite[instance]:
+            named.append(Verdict(instance, seed, "weights are not finite"))
+        elif accuracy < converged_at:
+            reason = f"training accuracy {accuracy:.3f} is below {converged_at:g}"
+            never = [name for index, name in enumerate(categories) if index in labels and index not in answers]
+            if never:
+                reason += f"; never answers {', '.join(never)}"
+            named.append(Verdict(instance, seed, reason))
+    return named

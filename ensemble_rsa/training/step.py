@@ -1,0 +1,132 @@
+"""The compiled heart of training: one step of all instances, steps in a loop, and predictions.
+
+A batch is gathered from the training images on the device and preprocessed once, then every instance takes its
+own step on it. Data order and dropout masks are shared; only the first weights differ.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, UInt8
+
+from ensemble_rsa.backend import Execution
+from ensemble_rsa.config import TrainingConfig
+from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
+from ensemble_rsa.models.all_cnn import Dropout
+from ensemble_rsa.models.ensemble import Network, Parameters, over_instances
+from ensemble_rsa.rng import stream
+
+
+class TrainingState(NamedTuple):
+    """What a step changes: parameters and optimiser, both stacked on the instance axis."""
+
+    parameters: Parameters
+    optimiser: Any
+
+
+class Totals(NamedTuple):
+    """Sums over the images of some steps, for each instance: cross-entropy, and right answers."""
+
+    loss: Float[Array, " instance"]
+    correct: Int[Array, " instance"]
+
+
+class Images(NamedTuple):
+    """Images on the device as they are stored, with what turns them into a network's input."""
+
+    images: UInt8[Array, "image height width channel"]
+    labels: Int[Array, " image"]
+    preprocessing: Preprocessing
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The compiled functions of a training run.
+
+    Attributes:
+        start: stacked parameters → `TrainingState`.
+        train: (state, images, order, first step, last step + 1, steps before this epoch) → (state, `Totals`);
+            the state is given up to it. `order (step, batch)` holds the whole epoch's image numbers.
+        predict: (parameters, images) → the most likely category, `(instance, image)`.
+    """
+
+    start: Callable
+    train: Callable
+    predict: Callable
+
+
+def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+    """Stochastic gradient descent with momentum, norm clipping and a rate that drops by steps (paper.md §1)."""
+    drops = {round(share * config.epochs) * steps_per_epoch: 0.1 for share in config.drop_after}
+    rate = optax.piecewise_constant_schedule(config.learning_rate, drops)
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.sgd(rate, momentum=config.momentum))
+
+
+def make_programs(network: Network, config: TrainingConfig, steps_per_epoch: int, execution: Execution) -> Programs:
+    """Compile training and prediction for one network and recipe; compiled on first use."""
+    optimiser = make_optimiser(config, steps_per_epoch)
+    jit = partial(jax.jit, compiler_options=execution.compiler_options or None)
+
+    def update(state: TrainingState, batch: Array, labels: Array, dropout: Dropout | None):
+        def objective(parameters: Parameters):
+            scores = network.scores(parameters, batch, dropout)
+            losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
+            correct = (scores.argmax(-1) == labels).sum()
+            squares = sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(parameters))
+            return losses.mean() + config.l2 * squares, Totals(losses.sum(), correct)
+
+        gradient, totals = jax.grad(objective, has_aux=True)(state.parameters)
+        change, moved = optimiser.update(gradient, state.optimiser, state.parameters)
+        return TrainingState(optax.apply_updates(state.parameters, change), moved), totals
+
+    def train(state: TrainingState, data: Images, order: Int[Array, "step batch"], first, stop, steps_before):
+        def one_step(step, carry):
+            state, totals = carry
+            chosen = order[step]
+            batch = apply_preprocessing(data.preprocessing, data.images[chosen])
+            labels = data.labels[chosen]
+            dropout = None
+            if config.dropout > 0:
+                key = jax.random.fold_in(stream(config.dropout_seed, "dropout"), steps_before + step)
+                dropout = Dropout(config.dropout, key)
+            all_instances = over_instances(lambda one: update(one, batch, labels, dropout), execution.at_once)
+            state, new = all_instances(state)
+            return state, jax.tree.map(jnp.add, totals, new)
+
+        n = jax.tree.leaves(state.parameters)[0].shape[0]
+        nothing = Totals(jnp.zeros(n), jnp.zeros(n, jnp.int32))
+        return jax.lax.fori_loop(first, stop, one_step, (state, nothing))
+
+    def predict(parameters: Parameters, data: Images) -> Int[Array, "instance image"]:
+        n = data.images.shape[0]
+        size = min(500, n)
+        starts = jnp.arange(0, n, size)
+
+        def of_chunk(start: Array) -> Array:
+            rows = jnp.minimum(start + jnp.arange(size), n - 1)  # the last chunk repeats the last image
+            batch = apply_preprocessing(data.preprocessing, data.images[rows])
+            answer = over_instances(lambda one: network.scores(one, batch).argmax(-1), execution.at_once)
+            return answer(parameters)
+
+        chunks = jax.lax.map(of_chunk, starts)
+        return jnp.moveaxis(chunks, 0, 1).reshape(chunks.shape[1], -1)[:, :n]
+
+    def start(parameters: Parameters) -> TrainingState:
+        return TrainingState(parameters, jax.vmap(optimiser.init)(parameters))
+
+    return Programs(jit(start), jit(train, donate_argnums=0), jit(predict))
+
+
+def epoch_order(order_seed: int, epoch: int, n_images: int, batch_size: int) -> Int[Array, "step batch"]:
+    """Image numbers of one epoch's batches: a new order each epoch, the same for every instance.
+
+    The images left over after the last full batch sit this epoch out.
+    """
+    key = jax.random.fold_in(stream(order_seed, "order"), epoch)
+    steps = n_images // batch_size
+    return jax.random.permutation(key, n_images)[: steps * batch_size].reshape(steps, batch_size)
