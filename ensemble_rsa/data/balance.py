@@ -1,0 +1,82 @@
+"""Choosing images so that every category gets its fair share, in the data set's own order."""
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from ensemble_rsa.errors import InputError
+
+
+def check_count(argument: str, n: object) -> int:
+    """Return `n` if it is a positive whole number.
+
+    Raises:
+        InputError: it is not.
+
+    >>> check_count("train_images", 500)
+    500
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise InputError(f"{argument}: expected a positive whole number, got {n!r}")
+    return int(n)
+
+
+def rank_in_category(
+    labels: Int[np.ndarray, " image"], priority: Shaped[np.ndarray, " image"] | None = None
+) -> Int[np.ndarray, " image"]:
+    """How many images of the same category come before each image.
+
+    Args:
+        labels: category numbers `(image,)`.
+        priority: what orders the images of a category `(image,)`, smallest first; ties, and images
+            without a priority, keep the order they are in.
+
+    Returns:
+        Ranks from 0 `(image,)`.
+
+    >>> rank_in_category(np.array([1, 0, 1, 1])).tolist()
+    [0, 0, 1, 2]
+    """
+    order = (
+        np.argsort(labels, kind="stable") if priority is None else np.lexsort((priority, labels))
+    )
+    sorted_labels = labels[order]
+    first_of_category = np.searchsorted(sorted_labels, sorted_labels, side="left")
+    ranks = np.empty(len(labels), np.int64)
+    ranks[order] = np.arange(len(labels)) - first_of_category
+    return ranks
+
+
+def balanced_indices(
+    argument: str, labels: Int[np.ndarray, " image"], n_categories: int, n: int | None
+) -> Int[np.ndarray, " chosen"]:
+    """The first n/categories images of each category, as ascending indices.
+
+    What does not divide goes to the first categories. A category with fewer images than its share
+    gives all it has, and the others make up for it equally.
+
+    Args:
+        argument: what `n` is called, for the message.
+        labels: category numbers `(image,)`.
+        n_categories: how many categories there are.
+        n: how many images, or None for all.
+
+    Raises:
+        InputError: `n` is not a positive whole number, or more than there are.
+
+    >>> balanced_indices("train_images", np.array([0, 0, 0, 1, 1]), 2, 3).tolist()
+    [0, 1, 3]
+    """
+    if n is None:
+        return np.arange(len(labels))
+    remaining = check_count(argument, n)
+    if remaining > len(labels):
+        raise InputError(f"{argument}: expected at most {len(labels)}, all there are, got {n}")
+    available = np.bincount(labels, minlength=n_categories)
+    share = np.zeros(n_categories, np.int64)
+    while remaining:
+        unfilled = np.flatnonzero(share < available)
+        each, extra = divmod(remaining, len(unfilled))
+        wanted = share[unfilled] + each + (np.arange(len(unfilled)) < extra)
+        share[unfilled] = np.minimum(wanted, available[unfilled])
+        remaining = n - int(share.sum())
+    return np.flatnonzero(rank_in_category(labels) < share[labels])

@@ -1,0 +1,137 @@
+"""Having TFDS download and prepare CIFAR-10 on a machine without TensorFlow.
+
+TFDS reads prepared files without TensorFlow, but its recipe for making them unpacks the archive and
+encodes the images with it. The recipe here differs in these two steps only: TFDS still downloads,
+verifies the checksum, shuffles and writes, and renames the folder when all is done. What comes out
+is `cifar10/3.0.2` with TFDS's own ids and lossless images.
+"""
+
+import contextlib
+import http.client
+import io
+import sys
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ensemble_rsa.errors import RunError
+
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"  # the one TFDS has a checksum for
+PROBE_SECONDS = 5.0
+REMEDY = (
+    "give --data-dir or set TFDS_DATA_DIR to a TFDS folder that holds cifar10, "
+    "or use --dataset digits"
+)
+_FOLDER = "cifar-10-batches-bin/"
+_TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
+_TEST_FILES = ("test_batch.bin",)
+_IMAGE_BYTES = 3 * 32 * 32
+
+
+def download_cifar10(builder: Any) -> Any:
+    """Download CIFAR-10 to where TFDS's `builder` expects it.
+
+    TFDS draws its progress bars on stderr, and what it would print on stdout goes there too.
+
+    Returns:
+        A TFDS builder whose files are in place.
+
+    Raises:
+        RunError: the server cannot be reached, or the download failed.
+    """
+    import tensorflow_datasets as tfds
+
+    # TFDS itself would retry for minutes before it gives up, and leave half-made folders behind.
+    _check_reachable(builder.data_path)
+    try:
+        ours = _recipe()(data_dir=builder.data_path.parent.parent)
+        with contextlib.redirect_stdout(sys.stderr):
+            ours.download_and_prepare(
+                file_format="array_record",
+                download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+            )
+    except Exception as error:
+        raise RunError(
+            f"CIFAR-10 could not be downloaded to {builder.data_path} ({first_line(error)}); "
+            f"try again, or {REMEDY}"
+        ) from error
+    return ours
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, without the rest of the story.
+
+    >>> first_line(OSError(28, "No space left on device"))
+    '[Errno 28] No space left on device'
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _check_reachable(wanted: Any) -> None:
+    """Raise soon if the server that TFDS downloads from does not answer."""
+    request = urllib.request.Request(URL, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        return  # it answers; what TFDS makes of the answer is TFDS's to say
+    except (OSError, http.client.HTTPException) as error:
+        raise RunError(
+            f"CIFAR-10 was not found in {wanted}, and {request.host} cannot be reached to "
+            f"download it; {REMEDY}"
+        ) from error
+
+
+def _recipe() -> Any:
+    """TFDS's recipe for CIFAR-10, with the two steps that need TensorFlow done by other means."""
+    import tensorflow_datasets
+
+    tfds: Any = tensorflow_datasets  # lazy modules and loose types mean little to a type checker
+    theirs = tfds.image_classification.Cifar10
+    with tfds.core.registered.skip_registration():  # the name is taken, by the class we refine
+
+        class Cifar10(theirs):
+            url_infos = theirs.url_infos  # the checksum
+
+            def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[Any]]:
+                files = _unpack(dl_manager.download(URL))
+                names = files["batches.meta.txt"].decode().split()
+                self.info.features["label"].names = names
+                return {
+                    "train": _examples("train", b"".join(files[name] for name in _TRAIN_FILES)),
+                    "test": _examples("test", b"".join(files[name] for name in _TEST_FILES)),
+                }
+
+    return Cifar10
+
+
+def _unpack(path: Any) -> dict[str, bytes]:
+    """The archive's files by name, in memory."""
+    files = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            content = archive.extractfile(member)  # None for a folder
+            if content is not None:
+                files[member.name.removeprefix(_FOLDER)] = content.read()
+    return files
+
+
+def _examples(split: str, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """One example per record of a label and three colour planes, its image encoded as PNG."""
+    records = np.frombuffer(data, np.uint8).reshape(-1, 1 + _IMAGE_BYTES)
+    for number, record in enumerate(records):
+        pixels = record[1:].reshape(3, 32, 32).transpose(1, 2, 0)
+        png = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(pixels)).save(png, "PNG")
+        yield (
+            number,
+            {
+                "id": f"{split}_{number:05d}",
+                "label": int(record[0]),
+                "image": io.BytesIO(png.getvalue()),
+            },
+        )

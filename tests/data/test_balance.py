@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from ensemble_rsa.data.balance import balanced_indices, check_count, rank_in_category
+from ensemble_rsa.errors import InputError
+
+LABELS = np.array([2, 0, 1, 0, 2, 2, 1, 0])
+
+
+def test_rank_counts_earlier_images_of_the_same_category():
+    assert rank_in_category(LABELS).tolist() == [0, 0, 0, 1, 1, 2, 1, 2]
+
+
+def test_rank_follows_the_priority():
+    priority = np.array([9, 3, 1, 2, 7, 8, 0, 1])
+    assert rank_in_category(LABELS, priority).tolist() == [2, 2, 1, 1, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (3, [0, 1, 2]),
+        (4, [0, 1, 2, 3]),  # the remainder goes to the first category
+        (5, [0, 1, 2, 3, 6]),
+        (2, [1, 2]),
+        (8, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (None, [0, 1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_balanced_indices_by_hand(n, expected):
+    assert balanced_indices("n", LABELS, 3, n).tolist() == expected
+
+
+def test_a_small_category_gives_all_it_has_and_the_others_make_up_for_it():
+    labels = np.array([0, 1, 1, 1, 1, 2, 2, 2, 2])
+    chosen = balanced_indices("n", labels, 3, 7)
+    assert np.bincount(labels[chosen]).tolist() == [1, 3, 3]
+
+
+def test_asking_for_too_many_says_how_many_there_are():
+    with pytest.raises(InputError, match="test_images: expected at most 8, .* got 9"):
+        balanced_indices("test_images", LABELS, 3, 9)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, True, "3"])
+def test_a_count_is_a_positive_whole_number(n):
+    with pytest.raises(InputError, match="n: expected a positive whole number, got"):
+        check_count("n", n)

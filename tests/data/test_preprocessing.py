@@ -1,0 +1,152 @@
+import jax
+import numpy as np
+import pytest
+
+from ensemble_rsa.data.dataset import load_dataset
+from ensemble_rsa.data.preprocessing import (
+    PREPROCESSING,
+    apply_preprocessing,
+    fit_preprocessing,
+)
+from ensemble_rsa.errors import InputError
+
+
+@pytest.fixture
+def images(rng):
+    """Neighbouring pixels alike, as in photographs."""
+    noise = rng.normal(size=(300, 4, 5, 3)).cumsum(axis=1).cumsum(axis=2)
+    return np.clip(120 + 20 * noise, 0, 255).astype(np.uint8)
+
+
+def closed_form_zca(train, test, epsilon):
+    """(Σ + ε)^(−1/2) applied to centred vectors, through NumPy's SVD, for full-rank Σ."""
+    mean = train.mean(axis=0)
+    vectors, eigenvalues, _ = np.linalg.svd(np.cov(train.T, bias=True))
+    return (test - mean) @ (vectors / np.sqrt(eigenvalues + epsilon)) @ vectors.T
+
+
+def flat(images):
+    return np.asarray(images, np.float64).reshape(len(images), -1)
+
+
+def test_none_scales_to_one():
+    images = np.array([0, 51, 102, 255], np.uint8).reshape(1, 2, 2, 1)
+    result = apply_preprocessing(fit_preprocessing("none", images), images)
+    np.testing.assert_allclose(result.ravel(), [0, 0.2, 0.4, 1], rtol=1e-6)
+    assert result.dtype == np.float32
+
+
+def test_standardize_by_hand():
+    train = np.array([1, 3, 5, 7], np.uint8).reshape(2, 2, 1, 1)  # mean 4, deviation √5
+    test = np.array([4, 9], np.uint8).reshape(1, 2, 1, 1)
+    result = apply_preprocessing(fit_preprocessing("standardize", train), test)
+    np.testing.assert_allclose(result.ravel(), [0, np.sqrt(5)], rtol=1e-6)
+
+
+def test_gcn_zca_against_the_closed_form(images):
+    train, test = images[:250], images[250:]
+    result = apply_preprocessing(fit_preprocessing("gcn_zca", train), test)
+    mean, deviation = flat(train).mean(), flat(train).std()
+    expected = closed_form_zca(
+        (flat(train) - mean) / deviation, (flat(test) - mean) / deviation, 1e-5
+    )
+    np.testing.assert_allclose(flat(result), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_gcn_zca_per_image_against_the_closed_form(images):
+    train, test = images[:250], images[250:]
+
+    def contrast(pixels):
+        centred = pixels - pixels.mean(axis=1, keepdims=True)
+        return 55 * centred / np.linalg.norm(centred, axis=1, keepdims=True)
+
+    result = apply_preprocessing(fit_preprocessing("gcn_zca_per_image", train), test)
+    expected = closed_form_zca(contrast(flat(train)), contrast(flat(test)), 0.1)
+    np.testing.assert_allclose(flat(result), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_whitened_covariance_is_the_eigenvalues_over_themselves_plus_epsilon(images):
+    white = flat(apply_preprocessing(fit_preprocessing("gcn_zca", images), images))
+    pixels = flat(images) / flat(images).std()
+    eigenvalues, vectors = np.linalg.eigh(np.cov(pixels.T, bias=True))
+    expected = (vectors * (eigenvalues / (eigenvalues + 1e-5))) @ vectors.T
+    np.testing.assert_allclose(np.cov(white.T, bias=True), expected, atol=1e-4)
+    np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-4)
+
+
+def test_a_fit_over_many_blocks_is_that_of_the_whole(rng):
+    images = rng.integers(0, 256, (4500, 2, 2, 1)).astype(np.uint8)
+    fitted = fit_preprocessing("gcn_zca", images)
+    pixels = flat(images)
+    np.testing.assert_allclose(fitted.mean, pixels.mean(), rtol=1e-6)
+    np.testing.assert_allclose(fitted.deviation, pixels.std(), rtol=1e-6)
+    expected = closed_form_zca(pixels / pixels.std(), pixels / pixels.std(), 1e-5)
+    np.testing.assert_allclose(flat(apply_preprocessing(fitted, images)), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_pixels_that_never_vary_in_training_do_not_blow_up(name):
+    digits = load_dataset("digits", train_images=400)
+    fitted = fit_preprocessing(name, digits.train_images)
+    train = flat(apply_preprocessing(fitted, digits.train_images))
+    # A white image lights every pixel that the training set keeps black.
+    test = np.full_like(digits.test_images[:1], 255)
+    test[0, 0, 0] = 254
+    constant = np.ptp(flat(digits.train_images), axis=0) == 0
+    assert constant.any()
+    white = flat(apply_preprocessing(fitted, test))
+    assert np.isfinite(train).all()
+    assert np.isfinite(white).all()
+    if PREPROCESSING[name].zca_epsilon == 1e-5:
+        np.testing.assert_allclose(train[:, constant], 0, atol=1e-5)
+        np.testing.assert_allclose(white[:, constant], 0, atol=1e-5)
+
+
+def test_fewer_images_than_pixels(rng):
+    images = rng.integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
+    fitted = fit_preprocessing("gcn_zca", images)
+    white = flat(apply_preprocessing(fitted, images))
+    # Five directions are left about the mean, each of variance 1 up to ε.
+    eigenvalues = np.linalg.eigvalsh(np.cov(white.T, bias=True))
+    np.testing.assert_allclose(eigenvalues[-5:], 1, rtol=1e-4)
+    np.testing.assert_allclose(eigenvalues[:-5], 0, atol=1e-6)
+    unseen = flat(apply_preprocessing(fitted, images[:, ::-1]))
+    assert np.abs(unseen).max() < 10
+
+
+def test_a_blank_image_stays_blank_under_per_image_contrast(images):
+    fitted = fit_preprocessing("gcn_zca_per_image", images)
+    blank = apply_preprocessing(fitted, np.full((1, 4, 5, 3), 128, np.uint8))
+    expected = -np.asarray(fitted.pixel_mean) @ np.asarray(fitted.whitening)
+    np.testing.assert_allclose(flat(blank)[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_inside_jit_as_outside_and_independent_of_the_batch(name, images):
+    fitted = fit_preprocessing(name, images)
+    assert len(jax.tree.leaves(fitted)) == (4 if PREPROCESSING[name].zca_epsilon else 2)
+    whole = apply_preprocessing(fitted, images[:6])
+    compiled = jax.jit(apply_preprocessing)(fitted, jax.numpy.asarray(images[:6]))
+    assert compiled.dtype == np.float32
+    assert compiled.shape == (6, 4, 5, 3)
+    np.testing.assert_allclose(compiled, whole, atol=1e-4)
+    one = apply_preprocessing(fitted, images[5:6])
+    np.testing.assert_allclose(one[0], whole[5], atol=1e-4)
+    mapped = jax.vmap(apply_preprocessing, in_axes=(None, 0))(fitted, images[:6, None])
+    np.testing.assert_allclose(mapped[:, 0], whole, atol=1e-4)
+
+
+def test_the_images_are_left_as_they_were(images):
+    before = images.copy()
+    apply_preprocessing(fit_preprocessing("gcn_zca", images), images)
+    np.testing.assert_array_equal(images, before)
+
+
+def test_wrong_input(images):
+    with pytest.raises(InputError, match="preprocessing: unknown 'zca'; choose from gcn_zca"):
+        fit_preprocessing("zca", images)
+    for wrong in (images.astype(np.float32), images[0], images[:0]):
+        with pytest.raises(InputError, match="train_images: expected uint8 of shape"):
+            fit_preprocessing("standardize", wrong)
+    with pytest.raises(InputError, match="train_images: every pixel is 9"):
+        fit_preprocessing("gcn_zca", np.full((3, 2, 2, 1), 9, np.uint8))
