@@ -1,4 +1,4 @@
-"""What an array is here: the axis names of the field, and checks that say what was got and expected.
+"""What an array is here: the axis names of the field, and checks that say what was expected.
 
 Axis names: instance, layer, epoch, dropout, stimulus, unit, category, stimulus_pair, instance_pair.
 Rows are stimuli and columns are units; RDMs travel condensed (row-major upper triangle).
@@ -20,7 +20,8 @@ Labels = Int[np.ndarray, " stimulus"]
 
 __all__ = [
     "Activations", "ArrayLike", "Labels", "Rdm", "SquareRdm",
-    "check_array", "check_finite", "check_labels", "stimuli_of_pairs",
+    "check_array", "check_confidence", "check_count", "check_finite", "check_labels", "check_rdms",
+    "check_varied", "stimuli_of_pairs",
 ]  # fmt: skip
 
 
@@ -37,12 +38,16 @@ def check_array(name: str, value: Any, min_ndim: int, axes: str) -> Any:
         InputError: fewer axes than that, an empty axis, or something that is not numeric.
     """
     array = value if hasattr(value, "dtype") and hasattr(value, "ndim") else np.asarray(value)
-    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool or array.dtype.kind == "V"):
+    if not (
+        np.issubdtype(array.dtype, np.number) or array.dtype == bool or array.dtype.kind == "V"
+    ):
         raise InputError(f"{name}: expected numbers of shape {axes}, got dtype {array.dtype}")
     if array.ndim < min_ndim:
         raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
     if 0 in array.shape:
-        raise InputError(f"{name}: expected shape {axes} with no empty axis, got {tuple(array.shape)}")
+        raise InputError(
+            f"{name}: expected shape {axes} with no empty axis, got {tuple(array.shape)}"
+        )
     return array
 
 
@@ -56,10 +61,14 @@ def check_finite(name: str, value: Any) -> None:
     if not finite.all():
         bad = np.argwhere(~finite)
         where = tuple(int(i) for i in bad[0])
-        raise InputError(f"{name}: expected finite numbers, got {len(bad)} NaN or inf, the first at {where}")
+        raise InputError(
+            f"{name}: expected finite numbers, got {len(bad)} NaN or inf, the first at {where}"
+        )
 
 
-def check_labels(name: str, labels: Sequence[Any] | np.ndarray, n_stimuli: int) -> tuple[Labels, np.ndarray]:
+def check_labels(
+    name: str, labels: Sequence[Any] | np.ndarray, n_stimuli: int
+) -> tuple[Labels, np.ndarray]:
     """Return labels as integers 0 … n_categories − 1, and the categories in sorted order.
 
     Raises:
@@ -71,7 +80,9 @@ def check_labels(name: str, labels: Sequence[Any] | np.ndarray, n_stimuli: int) 
     """
     array = np.asarray(labels)
     if array.shape != (n_stimuli,):
-        raise InputError(f"{name}: expected one label for each of {n_stimuli} stimuli, got shape {array.shape}")
+        raise InputError(
+            f"{name}: expected one label for each of {n_stimuli} stimuli, got shape {array.shape}"
+        )
     categories, codes = np.unique(array, return_inverse=True)
     return codes.astype(np.int64), categories
 
@@ -87,5 +98,56 @@ def stimuli_of_pairs(name: str, n_pairs: int) -> int:
     """
     n = (1 + int(round(np.sqrt(1 + 8 * n_pairs)))) // 2
     if n * (n - 1) // 2 != n_pairs or n < 2:
-        raise InputError(f"{name}: a condensed RDM has n(n − 1)/2 distances, got {n_pairs}, which fits no n")
+        raise InputError(
+            f"{name}: a condensed RDM has n(n − 1)/2 distances, got {n_pairs}, which fits no n"
+        )
     return n
+
+
+def check_rdms(name: str, rdms: Any, min_ndim: int, axes: str) -> tuple[Any, int]:
+    """Return condensed RDMs as a finite array, and how many stimuli they have.
+
+    Raises:
+        InputError: wrong rank, an impossible number of pairs, NaN or inf.
+    """
+    array = check_array(name, rdms, min_ndim, axes)
+    n_stimuli = stimuli_of_pairs(name, array.shape[-1])
+    check_finite(name, array)
+    return array, n_stimuli
+
+
+def check_varied(name: str, correlations: np.ndarray) -> None:
+    """Raise if a row was constant, which `numerics.correlation_matrix` marks by NaN, and say which.
+
+    Raises:
+        InputError: a constant row.
+    """
+    constant = np.argwhere(np.isnan(np.diagonal(correlations, axis1=-2, axis2=-1)))
+    if len(constant):
+        position = ", ".join(str(int(i)) for i in constant[0])
+        raise InputError(
+            f"{name}: expected distances that differ, got {len(constant)} constant RDM(s), the "
+            f"first at [{position}]; its correlation with others is undefined, so leave it out"
+        )
+
+
+def check_count(name: str, value: Any, least: int) -> int:
+    """Return a whole number that is at least `least`.
+
+    Raises:
+        InputError: not a whole number, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_confidence(name: str, value: Any) -> float:
+    """Return the share of a distribution that an interval covers, such as 0.95.
+
+    Raises:
+        InputError: not strictly between 0 and 1.
+    """
+    if not isinstance(value, int | float | np.number) or not 0 < value < 1:
+        raise InputError(f"{name}: expected a number between 0 and 1, such as 0.95, got {value!r}")
+    return float(value)

@@ -1,0 +1,54 @@
+"""How tightly a representation holds the members of a category together."""
+
+import numpy as np
+from jaxtyping import Float
+
+from ensemble_rsa.arrays import ArrayLike, check_labels, check_rdms
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.numerics import pair_indices
+
+
+def category_clustering_index(rdms: ArrayLike, labels) -> Float[np.ndarray, "..."]:
+    """(across − within) / (across + within) of the mean distances, per RDM (paper.md §5.6).
+
+    `within` is the mean over pairs of stimuli that share a category, `across` over all other pairs.
+    0: categories make no difference; 1: the members of a category coincide.
+
+    Args:
+        rdms: condensed RDMs `(..., stimulus_pair)`.
+        labels: one category per stimulus, of any type that sorts.
+
+    Returns:
+        The index of each RDM, `(...)`, float64.
+
+    Raises:
+        InputError: labels of another length, one category only, no two stimuli that share one, NaN,
+            or an RDM whose mean distances add up to 0.
+
+    >>> category_clustering_index(np.array([1.0, 3, 3, 3, 3, 1]), ["cat", "cat", "dog", "dog"])
+    array(0.5)
+    """
+    array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)")
+    codes, categories = check_labels("labels", labels, n_stimuli)
+    if len(categories) < 2:
+        raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
+    rows, columns = pair_indices(n_stimuli)
+    same = codes[rows] == codes[columns]
+    if not same.any():
+        raise InputError(
+            "labels: expected a category with two stimuli or more, got all different labels"
+        )
+    distances = np.asarray(array)
+    total = distances.sum(-1, dtype=np.float64)
+    total_within = distances[..., same].sum(-1, dtype=np.float64)
+    within = total_within / same.sum()
+    # Subtracting spares a copy of the many across-category distances; float64 has the digits for
+    # it.
+    across = (total - total_within) / (~same).sum()
+    empty = np.argwhere(np.atleast_1d(across + within == 0))
+    if len(empty):
+        raise InputError(
+            f"rdms: expected mean distances above 0, got {len(empty)} RDM(s) without any, "
+            f"the first at {empty[0].tolist()}"
+        )
+    return np.asarray((across - within) / (across + within))
