@@ -1,0 +1,148 @@
+"""Fig. 2 of the paper: how the stimuli lie in each layer, for two instances."""
+
+import math
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.lines import Line2D
+
+from ensemble_rsa.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    SINGLE_COLUMN,
+    category_style,
+    layer_names,
+    new_figure,
+    paper_style,
+    shorten,
+)
+from ensemble_rsa.figures.wording import has_seeds, surrogate_title
+
+MOST_CATEGORIES_NAMED = 20
+_GAP = 0.06  # height of the gap between blocks of layers, in panels
+
+
+@paper_style()
+def draw_geometry(results: xr.Dataset) -> Figure:
+    """Two-dimensional MDS of the stimuli: a column per layer, a row per instance, in blocks.
+
+    Each block holds the same layers of all instances shown, one above the other. Every panel has
+    its own scale, told by the bar in its corner (in units of the first-level distance), and its own
+    orientation, which means nothing in MDS.
+
+    Args:
+        results: needs `embedding (shown, layer, stimulus, component)` and `embedding_stress (shown,
+            layer)`; categories are coloured where `stimulus` has a coordinate `category`.
+
+    Returns:
+        A figure as wide as a page; categories are named in a legend where there are at most 20.
+    """
+    n_shown, n_layers = results.sizes["shown"], results.sizes["layer"]
+    n_columns = _columns(n_layers)
+    n_blocks = math.ceil(n_layers / n_columns)
+    width = DOUBLE_COLUMN if n_columns > 2 else SINGLE_COLUMN
+    panel = (width - 0.2) / max(n_columns, 2)
+    names = layer_names(results, int(panel * 72 / 4.6))  # letters of 4.6 points
+    between = "\n" if panel < 1.2 or max(map(len, names)) > 10 else ", "
+    height = n_blocks * n_shown * (panel + (0.24 if between == "\n" else 0.14)) + 0.45
+    figure = new_figure(width, height, surrogate_title(results), pad=0.02)
+    heights = ([1.0] * n_shown + [_GAP]) * n_blocks
+    grid = figure.add_gridspec(len(heights) - 1, n_columns, height_ratios=heights[:-1])
+    for layer in range(n_layers):
+        block, column = divmod(layer, n_columns)
+        for row in range(n_shown):
+            axes = figure.add_subplot(grid[block * (n_shown + 1) + row, column])
+            chosen = results.isel(shown=row, layer=layer)
+            _draw_panel(axes, chosen)
+            axes.set_title(
+                f"{names[layer]}{between}stress {float(chosen.embedding_stress):.2f}", pad=2
+            )
+            if column == 0:
+                axes.set_ylabel(_instance_name(results, row, " " if panel >= 1.2 else "\n"))
+    n_empty = n_columns * n_blocks - n_layers
+    place = grid[-n_shown:, n_columns - n_empty :] if n_empty else None
+    _name_categories(figure, place, _categories(results), most_in_column=6 * n_shown)
+    return figure
+
+
+def _columns(n_layers: int) -> int:
+    """As many columns as leave panels legible: five to a row up to ten layers, then eight."""
+    if n_layers <= 5:
+        return n_layers
+    return 5 if n_layers <= 10 else 8
+
+
+def _categories(results: xr.Dataset) -> np.ndarray:
+    if "category" not in results.coords:
+        return np.full(results.sizes["stimulus"], "")
+    return results.category.values.astype(str)
+
+
+def _instance_name(results: xr.Dataset, row: int, between: str) -> str:
+    number = int(results.shown.values[row])
+    if not has_seeds(results):
+        return f"Instance {number}"
+    return f"Instance {number}{between}(seed {int(results.seed.sel(instance=number))})"
+
+
+def _draw_panel(axes: Axes, panel: xr.Dataset) -> None:
+    points = panel.embedding.transpose("stimulus", "component").values
+    categories = _categories(panel)
+    size = float(np.clip(3000 / len(points), 2.5, 14))
+    for index, category in enumerate(np.unique(categories)):
+        chosen = points[categories == category]
+        axes.scatter(
+            *chosen.T,
+            s=size,
+            linewidths=0,
+            alpha=0.8,
+            **category_style(index),
+        )
+    axes.set(xticks=[], yticks=[])
+    axes.set_box_aspect(1)
+    axes.spines[["top", "right"]].set_visible(True)
+    for spine in axes.spines.values():
+        spine.set(linewidth=0.4, color="#b5b5b5")
+    _draw_scale(axes, points)
+
+
+def _draw_scale(axes: Axes, points: np.ndarray) -> None:
+    """A square window, and below the points a bar of length 1, 2 or 5 times a power of ten."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = float((high - low).max())
+    if not side > 0:
+        return
+    x, y = (low + high) / 2
+    axes.set_xlim(x - 0.6 * side, x + 0.6 * side)
+    axes.set_ylim(y - 0.66 * side, y + 0.54 * side)
+    power = 10 ** math.floor(math.log10(side / 4))
+    length = max(step * power for step in (1, 2, 5) if step * power <= side / 4)
+    left, bottom = x - 0.55 * side, y - 0.59 * side
+    axes.plot(
+        [left, left + length], [bottom, bottom], color=INK, linewidth=1.0, solid_capstyle="butt"
+    )
+    axes.text(left + length + 0.03 * side, bottom, f"{length:g}", fontsize=6, va="center")
+
+
+def _name_categories(
+    figure: Figure, place: SubplotSpec | None, categories: np.ndarray, most_in_column: int
+) -> None:
+    """The legend, in the empty places of the last block where there are any, else below."""
+    names = np.unique(categories)
+    if not 1 < len(names) <= MOST_CATEGORIES_NAMED:
+        return
+    handles = [
+        Line2D([], [], linestyle="", markersize=3.5, markeredgewidth=0, label=shorten(str(name)),
+               **category_style(index))
+        for index, name in enumerate(names)
+    ]  # fmt: skip
+    if place is None:
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), 5))
+        return
+    axes = figure.add_subplot(place)
+    axes.set_axis_off()
+    n_columns = math.ceil(len(names) / most_in_column)
+    axes.legend(handles=handles, loc="center", title="Category", title_fontsize=7, ncols=n_columns)

@@ -1,0 +1,112 @@
+"""One self-contained HTML file with the result, figures, numbers and where they come from."""
+
+import base64
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ensemble_rsa.figures.captions import caption, setting
+from ensemble_rsa.figures.choices import our_choices
+from ensemble_rsa.figures.sentence import result_sentence
+from ensemble_rsa.figures.tables import (
+    accuracy_ranges,
+    consistency_rows,
+    constant_pattern_lines,
+    instance_rows,
+)
+from ensemble_rsa.figures.wording import (
+    KIND_NAMES,
+    capitalize,
+    has_seeds,
+    instances_phrase,
+    is_surrogate,
+    percent,
+)
+from ensemble_rsa.store import atomic_path
+
+_WIDE = 1500  # pixels: at 300 dpi, more than one column of a journal
+
+
+def write_report(
+    path: Path,
+    results: xr.Dataset,
+    history: xr.Dataset | None,
+    summary: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    config: Mapping[str, Any],
+    figures: Sequence[Path],
+    excluded: Sequence[Mapping[str, Any]] = (),
+    flagged: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write `report.html`: no script, no file beside it, nothing fetched from the network.
+
+    Args:
+        path: where to; the file appears under this name only when it is whole.
+        results: what `analyze` returns; accuracies, categories and seeds may be missing.
+        history: what training recorded; None for activations from elsewhere.
+        summary: the run's summary.
+        manifest: versions, commit, device and seconds of the run.
+        config: its settings, nested.
+        figures: PNG files, as `save_figures` returns them; a caption goes by the file's name.
+        excluded: instances left out (`instance`, `seed`, `reason`).
+        flagged: instances kept although they did not converge, in the same form.
+
+    Returns:
+        `path`.
+    """
+    environment = Environment(
+        loader=PackageLoader("ensemble_rsa.figures"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    sources = {"Settings": config, "Versions and times": manifest, "Numbers": summary}
+    page = environment.get_template("report.html.j2").render(
+        title=f"Representational consistency of {instances_phrase(results)}",
+        surrogate=is_surrogate(results),
+        with_seeds=has_seeds(results),
+        sentence=result_sentence(results, summary),
+        setting=setting(results),
+        created=str(manifest.get("created", "")),
+        figures=[_figure(Path(file), results, history) for file in figures],
+        level=percent(results),
+        kinds=[capitalize(KIND_NAMES[str(kind)]) for kind in results.kind.values],
+        rows=consistency_rows(results),
+        n_instances=results.sizes["instance"],
+        n_pairs=results.sizes["instance_pair"],
+        accuracies=accuracy_ranges(results),
+        instances=instance_rows(results, flagged),
+        set_aside={"Excluded": excluded, "Kept, but flagged": flagged},
+        constant=constant_pattern_lines(results),
+        choices=our_choices(results, config),
+        details={name: _as_json(values) for name, values in sources.items() if values},
+    )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return path
+
+
+def _figure(file: Path, results: xr.Dataset, history: xr.Dataset | None) -> dict[str, Any]:
+    content = file.read_bytes()
+    width, height = struct.unpack(">II", content[16:24])  # the header that every PNG begins with
+    title, text = caption(file.stem, results, history)
+    return {
+        "title": title,
+        "caption": text,
+        "width": width,
+        "height": height,
+        "wide": width > _WIDE,
+        "data": base64.b64encode(content).decode("ascii"),
+    }
+
+
+def _as_json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, default=str, ensure_ascii=False)

@@ -1,0 +1,177 @@
+"""How every figure looks: column widths, colours that colour-blind readers tell apart, layer axes.
+
+Figures are built with matplotlib's object interface alone: no window, no `pyplot` state, and the
+user's own matplotlib settings are neither used nor changed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os.path import commonprefix
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+SINGLE_COLUMN = 3.5
+"""Width of one journal column, inches."""
+DOUBLE_COLUMN = 7.2
+"""Width of a journal page, inches."""
+PNG_DPI = 300
+
+INK = "#222222"
+GREY = "#9a9a9a"
+FLAGGED = "#d55e00"
+
+# Ten hues chosen by M. Petroff (arXiv 2107.02270) to stay apart under colour-vision deficiency;
+# past ten categories (and in print without colour) the marker tells them apart.
+CATEGORY_COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+CATEGORY_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">")
+
+# Okabe and Ito's blue, bluish green and vermilion.
+KIND_COLOURS = {"exemplar": "#0072b2", "centroid": "#009e73", "within_category": "#d55e00"}
+KIND_MARKERS = {"exemplar": "o", "centroid": "s", "within_category": "^"}
+
+_SETTINGS: dict[Any, Any] = {
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "figure.titlesize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "lines.linewidth": 1.0,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "pdf.fonttype": 42,  # letters stay letters: journals want TrueType, not outlines
+}
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Within this context (or under this decorator) matplotlib follows our settings alone.
+
+    >>> with paper_style():
+    ...     mpl.rcParams["font.size"]
+    7.0
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
+
+
+def new_figure(
+    width: float, height: float, title: str | None = None, pad: float = 0.04, gap: float = 0.02
+) -> Figure:
+    """An empty figure of `width` × `height` inches, with a layout that avoids overlaps.
+
+    Args:
+        width: inches.
+        height: inches.
+        title: a heading; none when not given.
+        pad: around each panel and its labels, inches.
+        gap: between panels, as a share of a panel.
+
+    >>> new_figure(SINGLE_COLUMN, 2.5).get_size_inches().tolist()
+    [3.5, 2.5]
+    """
+    layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=gap, hspace=gap)
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def category_style(index: int) -> dict[str, Any]:
+    """Colour and marker of the category at this place in sorted order: a hundred different pairs.
+
+    >>> category_style(0), category_style(10)
+    ({'color': '#3f90da', 'marker': 'o'}, {'color': '#3f90da', 'marker': 's'})
+    """
+    n = len(CATEGORY_COLOURS)
+    return {
+        "color": CATEGORY_COLOURS[index % n],
+        "marker": CATEGORY_MARKERS[(index + index // n) % n],
+    }
+
+
+def layer_colours() -> Colormap:
+    """A sequential map for depth, dark to light, that stops before it is too pale for white."""
+    return LinearSegmentedColormap.from_list(
+        "depth", mpl.colormaps["plasma"](np.linspace(0.0, 0.88, 128))
+    )
+
+
+def shorten(name: str, longest: int = 16) -> str:
+    """The name, or its beginning and end where it is longer than `longest` letters.
+
+    More is kept of the end, which says more in a dotted path.
+
+    >>> shorten("conv1"), shorten("features.denseblock4.denselayer16.conv2")
+    ('conv1', 'featu…er16.conv2')
+    """
+    if len(name) <= longest:
+        return name
+    end = 2 * longest // 3
+    return f"{name[: longest - end - 1]}…{name[-end:]}"
+
+
+def layer_names(results: xr.Dataset, longest: int = 16) -> list[str]:
+    """The layers' names, short enough to print.
+
+    Where they are long, the dotted parts that all of them begin or end with go first.
+
+    >>> layer_names(xr.Dataset(coords={"layer": ["conv1", "conv2"]}))
+    ['conv1', 'conv2']
+    >>> long = ["features.block1.unit1.conv2", "features.block1.unit2.conv2"]
+    >>> layer_names(xr.Dataset(coords={"layer": long}))
+    ['unit1', 'unit2']
+    """
+    names = [str(name) for name in results.layer.values]
+    if len(names) > 1 and max(map(len, names)) > longest:
+        parts = [name.split(".") for name in names]
+        start = len(commonprefix(parts))
+        end = len(commonprefix([part[start:][::-1] for part in parts]))
+        bare = [".".join(part[start : len(part) - end]) for part in parts]
+        names = bare if all(bare) else names
+    return [shorten(name, longest) for name in names]
+
+
+def set_ticks(axes: Axes) -> None:
+    """Fix tick size and letters now: matplotlib makes ticks late, when our settings are gone."""
+    axes.tick_params(width=0.6, length=2.5, labelsize=6.5)
+
+
+def set_layer_axis(axes: Axes, names: Sequence[str], width: float) -> None:
+    """Name the layers at x = 0, 1, … on an axis of about `width` inches.
+
+    Names are slanted where they are tight, and thinned where they would run into each other.
+    """
+    set_ticks(axes)
+    step = max(1, int(np.ceil(len(names) * 9 / (width * 72))))  # a slanted label needs 9 points
+    places = range(0, len(names), step)
+    axes.set_xticks(list(places), [names[place] for place in places])
+    if sum(len(names[place]) * 4 + 6 for place in places) > width * 72:
+        axes.tick_params(axis="x", labelrotation=45)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_xlabel("Layer")

@@ -1,0 +1,132 @@
+"""Training curves of all instances."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from ensemble_rsa.figures.style import (
+    DOUBLE_COLUMN,
+    FLAGGED,
+    INK,
+    new_figure,
+    paper_style,
+    set_ticks,
+)
+from ensemble_rsa.figures.wording import noted_instances
+
+_PANELS = (
+    ("train_loss", "Training loss (nats)"),
+    ("train_accuracy", "Training accuracy"),
+    ("test_accuracy", "Test accuracy"),
+)
+_ORDINARY = "#7fa8c9"
+_DASHES = ("--", ":", "-.")
+_MOST_NAMED = 6
+
+
+@paper_style()
+def draw_training(
+    history: xr.Dataset, flagged: Sequence[Mapping[str, Any]] = (), title: str | None = None
+) -> Figure:
+    """Loss, training and test accuracy over epochs: a line per instance, the mean of the unflagged.
+
+    Args:
+        history: `train_loss, train_accuracy, test_accuracy (epoch, instance)`; epochs that were not
+            evaluated are NaN. A variable that is missing leaves its panel out.
+        flagged: `{"instance": …, "seed": …, "reason": …}` for each instance to be set apart and
+            named.
+        title: a heading, such as the word that the network is a surrogate.
+
+    Returns:
+        A figure as wide as a page.
+
+    >>> loss = xr.DataArray([[2.3, 2.2], [0.1, 0.2]], dims=("epoch", "instance"))
+    >>> history = xr.Dataset({"train_loss": loss}, {"epoch": [1, 2], "instance": [0, 1]})
+    >>> [axes.get_ylabel() for axes in draw_training(history).axes]
+    ['Training loss (nats)']
+    """
+    panels = [(name, label) for name, label in _PANELS if name in history]
+    noted = noted_instances(history, flagged)
+    handles = _explain(history.sizes["instance"] - len(noted), noted)
+    n_columns = 2 if len(handles) > 3 else 3
+    n_rows = math.ceil(len(handles) / n_columns)
+    figure = new_figure(DOUBLE_COLUMN, 2.15 + 0.14 * n_rows + (0.15 if title else 0.0), title)
+    grid = figure.subplots(1, len(panels), squeeze=False, sharex=True)
+    for axes, (name, label) in zip(grid[0], panels, strict=True):
+        _draw_panel(axes, history[name], list(noted))
+        axes.set_ylabel(label)
+    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns)
+    return figure
+
+
+def _draw_panel(axes: Axes, curves: xr.DataArray, marked: list[int]) -> None:
+    epochs = curves.epoch.values
+    ordinary = [int(number) for number in curves.instance.values if int(number) not in marked]
+    for number in ordinary + marked:
+        values = curves.sel(instance=number).values
+        known = np.isfinite(values)
+        style: dict[str, Any] = {"color": _ORDINARY, "linewidth": 0.6, "zorder": 1}
+        if number in marked:
+            style = {**_marked_style(marked.index(number)), "zorder": 3}
+        marker = "." if known.sum() < 12 else ""
+        axes.plot(
+            epochs[known],
+            values[known],
+            marker=marker,
+            markersize=3,
+            label=f"instance {number}",
+            **style,
+        )
+    if len(ordinary) > 1:
+        mean = curves.sel(instance=ordinary).mean("instance", skipna=False).values
+        known = np.isfinite(mean)
+        axes.plot(epochs[known], mean[known], color=INK, linewidth=1.2, zorder=2, label="mean")
+    _set_scale(axes, curves)
+    set_ticks(axes)
+    axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _set_scale(axes: Axes, curves: xr.DataArray) -> None:
+    if "accuracy" in str(curves.name):
+        axes.set_ylim(0.0, 1.02)
+        return
+    values = curves.values[np.isfinite(curves.values)]
+    # Losses that end hundreds of times lower than they began are flat lines on a linear axis.
+    if len(values) and values.min() > 0 and values.max() / values.min() > 20:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0.0)
+
+
+def _explain(n_ordinary: int, noted: Mapping[int, Mapping[str, Any]]) -> list[Line2D]:
+    handles = []
+    if n_ordinary:
+        handles.append(Line2D([], [], color=_ORDINARY, linewidth=0.8, label="one instance"))
+    if n_ordinary > 1:
+        mean = f"mean of {n_ordinary} instances"
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, label=mean))
+    for place, (number, entry) in enumerate(list(noted.items())[:_MOST_NAMED]):
+        seed = f" (seed {entry['seed']})" if entry.get("seed") is not None else ""
+        label = f"instance {number}{seed}: {_brief(str(entry.get('reason', 'flagged')))}"
+        handles.append(Line2D([], [], **_marked_style(place), label=label))
+    if len(noted) > _MOST_NAMED:
+        more = f"and {len(noted) - _MOST_NAMED} more set apart"
+        handles.append(Line2D([], [], linestyle="", label=more))
+    return handles
+
+
+def _marked_style(place: int) -> dict[str, Any]:
+    dashes = _DASHES[place % len(_DASHES)]
+    return {"color": FLAGGED, "linewidth": 1.1, "linestyle": dashes}
+
+
+def _brief(reason: str) -> str:
+    return reason if len(reason) <= 45 else f"{reason[:44]}…"

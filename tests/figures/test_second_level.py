@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from ensemble_rsa.figures.second_level import draw_second_level
+
+
+def test_matrix_goes_layer_by_layer(make_results):
+    results = make_results(n_layers=3, n_instances=4)
+    # Another order of dimensions must not change the picture.
+    shuffled = results.transpose("instance_b", "layer", "layer_b", "instance", ...)
+    axes = draw_second_level(shuffled).axes[0]
+    drawn = np.asarray(axes.images[0].get_array())
+    for row in range(12):
+        for column in range(12):
+            expected = results.second_level_distance.values[
+                row // 4, row % 4, column // 4, column % 4
+            ]
+            assert drawn[row, column] == expected
+    assert axes.images[0].get_clim()[0] == 0.0
+
+
+def test_layer_boundaries_and_names(make_results):
+    axes = draw_second_level(make_results(n_layers=3, n_instances=4)).axes[0]
+    horizontal = [
+        line.get_ydata()[0] for line in axes.lines if line.get_ydata()[0] == line.get_ydata()[1]
+    ]
+    assert horizontal == [3.5, 7.5]
+    np.testing.assert_array_equal(axes.get_xticks(), [1.5, 5.5, 9.5])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["conv1", "conv2", "conv3"]
+
+
+def test_layers_of_an_instance_are_joined_in_order(make_results):
+    results = make_results(n_layers=4, n_instances=3)
+    axes = draw_second_level(results).axes[1]
+    assert len(axes.lines) == 3
+    for instance, line in enumerate(axes.lines):
+        expected = results.second_level_embedding.isel(instance=instance)
+        np.testing.assert_array_equal(line.get_xydata(), expected)
+    for layer, cloud in enumerate(axes.collections):
+        np.testing.assert_array_equal(
+            cloud.get_offsets(), results.second_level_embedding.isel(layer=layer)
+        )
+    assert len({tuple(cloud.get_facecolor()[0]) for cloud in axes.collections}) == 4
+    assert axes.get_title(loc="right") == "stress 0.12"
+
+
+def test_axes_and_bars_are_labelled(make_results):
+    figure = draw_second_level(make_results(n_layers=2, n_instances=3))
+    labels = {axes.get_xlabel() for axes in figure.axes} | {
+        axes.get_ylabel() for axes in figure.axes
+    }
+    assert {
+        "Layer",
+        "Layer (within each layer: instances 0–2)",
+        "MDS dimension 1 (units of 1 − r)",
+        "MDS dimension 2 (units of 1 − r)",
+        "Second-level distance (1 − r)",
+    } <= labels
+
+
+@pytest.mark.parametrize(("n_layers", "n_instances"), [(1, 2), (40, 2)])
+def test_any_size_can_be_drawn(make_results, n_layers, n_instances):
+    figure = draw_second_level(make_results(n_layers=n_layers, n_instances=n_instances))
+    figure.canvas.draw()
+    bars = [axes for axes in figure.axes if axes.get_ylabel() == "Layer" and not axes.images]
+    names = [label.get_text() for label in bars[-1].get_yticklabels()]
+    assert names[0] == "conv1"
+    assert len(names) == {1: 1, 40: 20}[n_layers]

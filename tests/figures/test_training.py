@@ -1,0 +1,72 @@
+import numpy as np
+
+from ensemble_rsa.figures.style import FLAGGED
+from ensemble_rsa.figures.training import draw_training
+
+
+def legend_texts(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def curves(axes):
+    return {line.get_label(): line for line in axes.lines}
+
+
+def test_every_instance_and_the_mean(make_history):
+    history = make_history(n_instances=4, n_epochs=6)
+    figure = draw_training(history)
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "Training loss (nats)", "Training accuracy", "Test accuracy",
+    ]  # fmt: skip
+    for axes, name in zip(figure.axes, ["train_loss", "train_accuracy"], strict=False):
+        drawn = curves(axes)
+        for instance in range(4):
+            np.testing.assert_array_equal(
+                drawn[f"instance {instance}"].get_ydata(), history[name].isel(instance=instance)
+            )
+        np.testing.assert_allclose(drawn["mean"].get_ydata(), history[name].values.mean(axis=1))
+        assert axes.get_xlabel() == "Epoch"
+    assert legend_texts(figure) == ["one instance", "mean of 4 instances"]
+
+
+def test_epochs_without_a_test_are_left_out(make_history):
+    history = make_history(n_instances=2, n_epochs=7)
+    line = curves(draw_training(history).axes[2])["instance 1"]
+    np.testing.assert_array_equal(line.get_xdata(), [3, 6])
+    np.testing.assert_array_equal(
+        line.get_ydata(), history.test_accuracy.sel(instance=1, epoch=[3, 6])
+    )
+
+
+def test_a_flagged_instance_is_named_and_left_out_of_the_mean(make_history):
+    history = make_history(n_instances=4, dead=2)
+    figure = draw_training(history, [{"instance": 2, "seed": 2, "reason": "dead"}])
+    drawn = curves(figure.axes[1])
+    assert drawn["instance 2"].get_color() == FLAGGED
+    assert drawn["instance 1"].get_color() != FLAGGED
+    others = history.train_accuracy.values[:, [0, 1, 3]].mean(axis=1)
+    np.testing.assert_allclose(drawn["mean"].get_ydata(), others)
+    assert "instance 2 (seed 2): dead" in legend_texts(figure)
+
+
+def test_flags_go_by_seed_where_instances_were_counted_anew(make_history):
+    history = make_history(n_instances=3).assign_coords(seed=("instance", [0, 2, 5]))
+    figure = draw_training(history, [{"instance": 2, "seed": 2, "reason": "slow"}])
+    assert curves(figure.axes[0])["instance 1"].get_color() == FLAGGED
+    assert legend_texts(figure)[-1] == "instance 1 (seed 2): slow"
+
+
+def test_all_flagged_one_epoch_and_infinite_loss(make_history):
+    history = make_history(n_instances=8, n_epochs=1)
+    history.train_loss[0, 0] = np.inf
+    flagged = [{"instance": i, "reason": "x" * 80} for i in range(8)]
+    figure = draw_training(history.drop_vars("seed"), flagged, "a surrogate")
+    figure.canvas.draw()
+    assert len(curves(figure.axes[0])) == 8
+    assert legend_texts(figure)[-1] == "and 2 more set apart"
+    assert figure.get_suptitle() == "a surrogate"
+
+
+def test_losses_over_decades_get_a_logarithmic_axis(make_history):
+    assert draw_training(make_history(n_epochs=12)).axes[0].get_yscale() == "log"
+    assert draw_training(make_history(n_epochs=2)).axes[0].get_yscale() == "linear"
