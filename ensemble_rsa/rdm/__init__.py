@@ -1,0 +1,1 @@
+"""Representational dissimilarity matrices, from any activations of shape (..., stimulus, unit)."""

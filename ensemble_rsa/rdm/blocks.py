@@ -1,0 +1,113 @@
+"""Activations of any origin, read one block of units at a time.
+
+A layer of 1000 stimuli and 98,304 units fills 0.4 GB, so nothing here makes a second copy of it:
+NumPy arrays and memory maps, JAX arrays, and anything on disk that has a shape, a dtype and slices
+(h5py, zarr) are read in blocks of bounded size. The last block is filled up to the width of the
+others, so that one compiled program serves them all.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ensemble_rsa.arrays import check_array, check_finite
+from ensemble_rsa.errors import InputError
+
+NARROWEST = 256
+WIDEST = 1024  # float32 sums over more units lose accuracy, and products gain no speed
+FEW_ELEMENTS, MOST_ELEMENTS = (
+    2**16,
+    2**22,
+)  # small blocks are not worth a call; large ones leave the cache
+
+
+def open_activations(name: str, activations: Any, min_stimuli: int = 2) -> Any:
+    """Check activations of shape (..., stimulus, unit) without reading them.
+
+    Args:
+        name: what the argument is called, for the message.
+        activations: an array, nested lists, or a data set on disk.
+        min_stimuli: the least number of stimuli.
+
+    Returns:
+        The same numbers as something with a shape, a dtype and slices. A JAX array in host memory
+        becomes a NumPy view; one on an accelerator stays there.
+
+    Raises:
+        InputError: wrong rank, an empty axis, too few stimuli, or no real numbers.
+    """
+    if not isinstance(getattr(activations, "dtype", None), np.dtype):
+        activations = np.asarray(activations)
+    array = check_array(name, activations, 2, "(..., stimulus, unit)")
+    if not (
+        array.dtype == bool
+        or any(jnp.issubdtype(array.dtype, kind) for kind in (np.integer, np.floating))
+    ):
+        raise InputError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    if array.shape[-2] < min_stimuli:
+        raise InputError(
+            f"{name}: expected at least {min_stimuli} stimuli, got shape {tuple(array.shape)}"
+        )
+    if isinstance(array, jax.Array) and all(device.platform == "cpu" for device in array.devices()):
+        return np.asarray(array)
+    return array
+
+
+def block_width(n_stimuli: int, n_units: int) -> int:
+    """Units per block: one of two widths, so that layers of many widths share two programs.
+
+    >>> block_width(1000, 98_304), block_width(1000, 10)
+    (1024, 256)
+    >>> block_width(10, 98_304), block_width(20_000, 512)
+    (4096, 256)
+    """
+    fitting = min(max(WIDEST, FEW_ELEMENTS // n_stimuli), MOST_ELEMENTS // n_stimuli)
+    if n_units <= NARROWEST or fitting <= NARROWEST:
+        return NARROWEST
+    return 1 << fitting.bit_length() - 1
+
+
+def unit_blocks(array: Any, index: tuple[int, ...], width: int) -> Iterator[tuple[Any, int]]:
+    """Yield (block, used): all stimuli of one instance by `width` units.
+
+    Args:
+        array: from `open_activations`.
+        index: position on the leading axes.
+        width: units per block. Only the first `used` are its own; the others mean nothing.
+    """
+    n_units = array.shape[-1]
+    for start in range(0, n_units, width):
+        used = min(width, n_units - start)
+        if isinstance(array, jax.Array):
+            yield _device_block(array, index, start, width), used
+        else:
+            block = np.asarray(array[(*index, slice(None), slice(start, start + used))])
+            if not block.dtype.isnative or block.dtype.itemsize > 8:
+                block = block.astype(np.float64)
+            yield np.pad(block, ((0, 0), (0, width - used))) if used < width else block, used
+
+
+@partial(jax.jit, static_argnames="width")
+def _device_block(array: jax.Array, index: tuple[Any, ...], start: Any, width: int) -> jax.Array:
+    n_stimuli, n_units = array.shape[-2:]
+    size = min(width, n_units)
+    first = jnp.minimum(start, n_units - size)
+    sizes = (1,) * len(index) + (n_stimuli, size)
+    block = jax.lax.dynamic_slice(array, (*index, 0, first), sizes).reshape(n_stimuli, size)
+    block = jnp.roll(block, first - start, axis=1)
+    return jnp.pad(block, ((0, 0), (0, width - size)))
+
+
+def refuse_not_finite(name: str, array: Any, index: tuple[int, ...]) -> None:
+    """Say what made a sum overflow or turn into NaN.
+
+    Raises:
+        InputError: always; NaN or inf with their place, else numbers too large.
+    """
+    where = f"{name}{list(index)}" if index else name
+    check_finite(where, np.asarray(array[index]))
+    raise InputError(f"{where}: expected patterns shorter than 1e38, the range of float32")

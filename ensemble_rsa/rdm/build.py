@@ -1,0 +1,179 @@
+"""RDMs, cocktail-blank removal and category centroids of whole stacks of activations."""
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ensemble_rsa.arrays import check_labels
+from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.rdm.blocks import block_width, open_activations, refuse_not_finite, unit_blocks
+from ensemble_rsa.rdm.distances import DISTANCES, measure_pairs
+from ensemble_rsa.rdm.gram import pattern_moments
+
+
+class ConstantPatternWarning(UserWarning):
+    """Patterns without direction (constant, or all zero): their distances are set, not measured."""
+
+
+def compute_rdm(
+    activations: Any, distance: str = "correlation"
+) -> Float[Array, "... stimulus_pair"]:
+    """Distance between the activation patterns of every two stimuli.
+
+    Correct to 1e-5 of the largest distance (`norm_difference`: to 1e-6 of the largest norm) against
+    float64 on the same input, also when all activations share a large offset or all patterns are
+    nearly equal. Beside the result, memory holds the inner products of the patterns and one block
+    of units at a time. Works on the host: call it outside `jax.jit`.
+
+    Args:
+        activations: `(..., stimulus, unit)`: an array, or a data set on disk that has a shape, a
+            dtype and slices (a memory map, h5py, zarr), which is read block by block.
+        distance: one of `DISTANCES`: `correlation` is 1 − Pearson's r, `cosine` 1 − cos,
+            `euclidean` the true distance (not squared, not divided), `unit_euclidean` the same
+            between patterns of unit length, `norm_difference` the difference of the lengths
+            (paper, Fig. 5).
+
+    Returns:
+        `(..., stimulus_pair)`: float32, each RDM in the order of `scipy.spatial.distance.pdist`.
+        A constant pattern (for `cosine` and `unit_euclidean` an all-zero one) has no direction: its
+        correlation or cosine distance to every other pattern is 1, its `unit_euclidean` √2.
+
+    Raises:
+        InputError: NaN or inf, fewer than two stimuli, wrong rank, unknown distance.
+
+    Warns:
+        ConstantPatternWarning: how many patterns had no direction.
+
+    >>> compute_rdm([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]], "euclidean").tolist()
+    [5.0, 4.0, 3.0]
+    """
+    rdms, constant = rdm_and_constant_patterns(activations, distance)
+    if constant.any():
+        kind = "constant" if DISTANCES[distance].centre else "all-zero"
+        warnings.warn(
+            f"{constant.sum()} of {constant.size * np.shape(activations)[-2]} patterns are {kind}: "
+            f"their {distance} distance to every other pattern is set, not measured",
+            ConstantPatternWarning,
+            stacklevel=2,
+        )
+    return rdms
+
+
+def rdm_and_constant_patterns(
+    activations: Any, distance: str = "correlation"
+) -> tuple[Float[Array, "... stimulus_pair"], Int[np.ndarray, "..."]]:
+    """The RDMs of `compute_rdm`, and how many patterns had no direction in each, without a warning.
+
+    Args:
+        activations: `(..., stimulus, unit)`, as in `compute_rdm`.
+        distance: one of `DISTANCES`.
+
+    Returns:
+        `(..., stimulus_pair)` and `(...)`; the count is 0 for distances that need no direction.
+
+    Raises:
+        InputError: as in `compute_rdm`.
+
+    >>> rdm, constant = rdm_and_constant_patterns([[1.0, 1.0], [1.0, 2.0], [2.0, 1.0]])
+    >>> rdm.tolist(), int(constant)
+    ([1.0, 1.0, 2.0], 1)
+    """
+    if distance not in DISTANCES:
+        raise unknown_name("distance", distance, DISTANCES)
+    kind = DISTANCES[distance]
+    array = open_activations("activations", activations)
+    leading, n_stimuli = tuple(array.shape[:-2]), array.shape[-2]
+    rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), np.float32)
+    constant = np.zeros(leading, np.int64)
+    for index in np.ndindex(leading):
+        moments = pattern_moments("activations", array, index, kind.centre)
+        rdms[index] = measure_pairs(kind, array, index, moments)
+        constant[index] = moments.constant.sum() if kind.unit_length else 0
+    return jnp.asarray(rdms), constant
+
+
+def cocktail_blank(activations: Any) -> Float[Array, "... stimulus unit"]:
+    """Activations minus each unit's mean over stimuli (paper, cocktail-blank normalisation).
+
+    Args:
+        activations: `(..., stimulus, unit)`.
+
+    Returns:
+        `(..., stimulus, unit)`: float32, a new array.
+
+    Raises:
+        InputError: NaN or inf, wrong rank.
+
+    >>> cocktail_blank([[1.0, 5.0], [3.0, 5.0]]).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    array = open_activations("activations", activations)
+    precision = np.result_type(array.dtype, np.float32)
+    with jax.enable_x64(True):
+        centred, finite = _subtract_unit_means(jnp.asarray(array), precision)
+    if not finite:
+        refuse_not_finite("activations", array, ())
+    return centred
+
+
+@partial(jax.jit, static_argnames="precision")
+def _subtract_unit_means(activations: Array, precision: np.dtype) -> tuple[Array, Array]:
+    patterns = activations.astype(precision).reshape(-1, *activations.shape[-2:])
+    n_stimuli = patterns.shape[1]
+    # A product, because XLA sums down columns slowly on CPU.
+    weights = jnp.full((patterns.shape[0], 1, n_stimuli), 1 / n_stimuli, precision)
+    # Twice, because the first mean of numbers with a large offset is only right to the offset.
+    means = jnp.matmul(weights, patterns, precision="highest")
+    remainder = jnp.matmul(weights, patterns - means, precision="highest")
+    centred = (patterns - means - remainder).astype(jnp.float32)
+    return centred.reshape(activations.shape), jnp.isfinite(means).all()
+
+
+def centroids(
+    activations: Any, labels: Sequence[Any] | np.ndarray
+) -> Float[Array, "... category unit"]:
+    """Mean activation pattern of each category: patterns are averaged, not distances.
+
+    Args:
+        activations: `(..., stimulus, unit)`, read in blocks as in `compute_rdm`.
+        labels: the category of each stimulus.
+
+    Returns:
+        `(..., category, unit)`: float32, averaged in float64; categories in sorted label order.
+
+    Raises:
+        InputError: NaN or inf, wrong rank, not one label per stimulus.
+
+    >>> centroids([[1.0, 2.0], [3.0, 4.0], [7.0, 8.0]], ["b", "b", "a"]).tolist()
+    [[7.0, 8.0], [2.0, 3.0]]
+    """
+    array = open_activations("activations", activations, min_stimuli=1)
+    leading, n_stimuli, n_units = tuple(array.shape[:-2]), array.shape[-2], array.shape[-1]
+    codes, categories = check_labels("labels", labels, n_stimuli)
+    membership = np.arange(categories.size)[:, None] == codes[None, :]
+    weights = membership / membership.sum(axis=1, keepdims=True)
+    means = np.empty((*leading, categories.size, n_units), np.float32)
+    for index in np.ndindex(leading):
+        start = 0
+        with jax.enable_x64(True):
+            for block, used in unit_blocks(array, index, block_width(n_stimuli, n_units)):
+                means[(*index, slice(None), slice(start, start + used))] = _weighted_sums(
+                    weights, block
+                )[:, :used]
+                start += used
+        if not np.isfinite(means[index]).all():
+            refuse_not_finite("activations", array, index)
+    return jnp.asarray(means)
+
+
+@jax.jit
+def _weighted_sums(
+    weights: Float[Array, "category stimulus"], block: Array
+) -> Float[Array, "category unit"]:
+    return weights @ block.astype(jnp.float64)

@@ -1,0 +1,315 @@
+import warnings
+from functools import partial
+from pathlib import Path
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.rdm import gram
+from ensemble_rsa.rdm.build import (
+    ConstantPatternWarning,
+    centroids,
+    cocktail_blank,
+    compute_rdm,
+    rdm_and_constant_patterns,
+)
+from ensemble_rsa.rdm.distances import DISTANCES, TOLERANCE
+
+MANY, FEW = 130, 12  # stimuli: products in float32, and at once in float64
+UNITS = 300  # more than one block of the narrow width, so the filling of a block matters
+
+
+def exact_rdm(activations, distance: str) -> np.ndarray:
+    """The distances in float64, pair by pair, by SciPy."""
+    patterns = np.asarray(activations, np.float64)
+    if distance == "norm_difference":
+        return pdist(np.linalg.norm(patterns, axis=1)[:, None])
+    if distance == "euclidean":
+        return pdist(patterns)
+    if distance == "correlation":
+        patterns = patterns - patterns.mean(axis=1, keepdims=True)
+        patterns = patterns - patterns.mean(axis=1, keepdims=True)
+    unit = patterns / np.linalg.norm(patterns, axis=1, keepdims=True)
+    # The difference of unit vectors, where 1 - cos would cancel even in float64.
+    return pdist(unit) if distance == "unit_euclidean" else pdist(unit, "sqeuclidean") / 2
+
+
+def near_copy(noise):
+    noise[7] = noise[3] + 1e-3 * noise[7]
+    return noise
+
+
+def one_long(noise):
+    noise[0] *= 1e6
+    return noise
+
+
+INPUTS = {
+    "normal": lambda noise: noise,
+    "rectified": lambda noise: np.maximum(noise, 0),
+    "offset 1e3": lambda noise: noise + 1e3,
+    "offset 1e4": lambda noise: noise + 1e4,
+    "nearly equal 1e-3": lambda noise: noise[0] + 1e-3 * noise,
+    "nearly equal 1e-4": lambda noise: noise[0] + 1e-4 * noise,
+    "one near copy": near_copy,
+    "clusters": lambda noise: noise[np.arange(len(noise)) % 5] + 0.01 * noise,
+    "norms over 1e6": lambda noise: noise * np.geomspace(1, 1e6, len(noise))[:, None],
+    "one norm of 1e6": one_long,
+    "two units": lambda noise: noise[:, :2],
+    "many units": lambda noise: np.tile(noise, 5) ** 2,
+    "huge": lambda noise: 1e30 * noise,
+    "tiny": lambda noise: 1e-30 * noise,
+}
+
+
+@pytest.mark.parametrize("n_stimuli", [FEW, MANY])
+@pytest.mark.parametrize("kind", INPUTS)
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_keeps_the_promised_accuracy(rng, distance, kind, n_stimuli):
+    activations = INPUTS[kind](rng.normal(size=(n_stimuli, UNITS))).astype(np.float32)
+    expected = exact_rdm(activations, distance)
+    if distance == "norm_difference":
+        tolerance = 1e-6 * np.linalg.norm(activations.astype(np.float64), axis=1).max()
+    else:
+        tolerance = TOLERANCE * expected.max()
+
+    rdm = compute_rdm(activations, distance)
+
+    assert isinstance(rdm, jax.Array)
+    assert rdm.dtype == jnp.float32
+    np.testing.assert_allclose(rdm, expected, rtol=0, atol=tolerance)
+    assert float(rdm.min()) >= 0
+
+
+@pytest.mark.parametrize("kind", ["offset", "nearly equal"])
+@pytest.mark.parametrize("distance", ["correlation", "cosine", "euclidean", "unit_euclidean"])
+def test_float64_input_is_not_rounded_first(rng, distance, kind):
+    noise = rng.normal(size=(MANY, UNITS))
+    activations = 1e7 + noise if kind == "offset" else rng.normal(size=UNITS) + 1e-6 * noise
+    expected = exact_rdm(activations, distance)
+    rdm = compute_rdm(activations, distance)
+    np.testing.assert_allclose(rdm, expected, rtol=0, atol=TOLERANCE * expected.max())
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [bool, np.int8, np.uint8, np.int32, np.int64, np.float16, jnp.bfloat16, ">f4", np.longdouble],
+)
+def test_takes_any_real_dtype(rng, dtype):
+    activations = (rng.normal(size=(MANY, 40)) > 0).astype(dtype)
+    expected = exact_rdm(activations.astype(np.float64), "euclidean")
+    np.testing.assert_allclose(compute_rdm(activations, "euclidean"), expected, rtol=1e-5)
+
+
+def test_takes_jax_arrays_and_lists(rng):
+    activations = rng.normal(size=(4, 6)).astype(np.float32)
+    expected = exact_rdm(activations, "cosine")
+    for given in (jnp.asarray(activations), activations.tolist()):
+        np.testing.assert_allclose(compute_rdm(given, "cosine"), expected, atol=1e-5)
+
+
+def test_reads_memory_maps_and_hdf5_block_by_block(rng, tmp_path: Path):
+    activations = rng.normal(size=(2, FEW, 10_000)).astype(np.float32)
+    np.save(tmp_path / "a.npy", activations)
+    expected = [exact_rdm(one, "correlation") for one in activations]
+
+    mapped = compute_rdm(np.load(tmp_path / "a.npy", mmap_mode="r"))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        stored = compute_rdm(file.create_dataset("activations", data=activations))
+
+    np.testing.assert_allclose(mapped, expected, atol=1e-5)
+    np.testing.assert_allclose(stored, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_leading_axes_are_independent_problems(rng, distance):
+    activations = rng.normal(size=(2, 3, FEW, 20))
+    rdms = compute_rdm(activations, distance)
+    assert rdms.shape == (2, 3, FEW * (FEW - 1) // 2)
+    for i, j in np.ndindex(2, 3):
+        np.testing.assert_allclose(rdms[i, j], exact_rdm(activations[i, j], distance), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["correlation", "euclidean"])
+def test_agrees_with_rsatoolbox(rng, method):
+    rsatoolbox = pytest.importorskip("rsatoolbox")
+    activations = rng.normal(size=(MANY, 50))
+    dataset = rsatoolbox.data.Dataset(activations)
+    theirs = rsatoolbox.rdm.calc_rdm(dataset, method=method).dissimilarities[0]
+    # rsatoolbox's "euclidean" is squared and divided by the number of units.
+    expected = np.sqrt(theirs * 50) if method == "euclidean" else theirs
+    np.testing.assert_allclose(
+        compute_rdm(activations, method), expected, atol=1e-5 * expected.max()
+    )
+
+
+@pytest.mark.parametrize("n_stimuli", [4, MANY])
+@pytest.mark.parametrize(
+    ("distance", "set_to"), [("correlation", 1.0), ("cosine", 1.0), ("unit_euclidean", 2**0.5)]
+)
+def test_patterns_without_direction(rng, distance, set_to, n_stimuli):
+    activations = rng.normal(size=(n_stimuli, 20)).astype(np.float32)
+    activations[1] = 0.1 if distance == "correlation" else 0.0
+    activations[3] = 0.0
+    directed = np.delete(activations, [1, 3], axis=0)
+
+    with pytest.warns(ConstantPatternWarning, match=f"^2 of {n_stimuli} patterns"):
+        rdm = compute_rdm(activations, distance)
+
+    rows, columns = np.triu_indices(n_stimuli, 1)
+    undirected = np.isin(rows, [1, 3]) | np.isin(columns, [1, 3])
+    np.testing.assert_array_equal(rdm[undirected], np.float32(set_to))
+    np.testing.assert_allclose(rdm[~undirected], exact_rdm(directed, distance), atol=1e-5)
+
+
+@pytest.mark.parametrize("n_stimuli", [2, MANY])
+def test_all_patterns_without_direction(n_stimuli):
+    rdm, constant = rdm_and_constant_patterns(np.full((n_stimuli, 3), 5.0), "correlation")
+    assert int(constant) == n_stimuli
+    np.testing.assert_array_equal(rdm, 1)
+
+
+def test_one_unit_is_constant_for_correlation_only():
+    activations = [[[1.0], [3.0]], [[2.0], [2.0]]]
+    rdm, constant = rdm_and_constant_patterns(activations, "correlation")
+    assert constant.tolist() == [2, 2]
+    np.testing.assert_array_equal(rdm, 1)
+    for distance in ("euclidean", "norm_difference"):
+        np.testing.assert_array_equal(compute_rdm(activations, distance), [[2.0], [0.0]])
+
+
+def test_constant_patterns_are_counted_per_instance(rng):
+    activations = rng.normal(size=(3, 5, 4))
+    activations[0, :2] = 1.0
+    activations[2, 4] = 0.0
+    counts = {
+        "correlation": [2, 0, 1],
+        "cosine": [0, 0, 1],
+        "unit_euclidean": [0, 0, 1],
+        "euclidean": [0, 0, 0],
+        "norm_difference": [0, 0, 0],
+    }
+    for distance, expected in counts.items():
+        assert rdm_and_constant_patterns(activations, distance)[1].tolist() == expected
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_identical_patterns_have_distance_zero(distance):
+    activations = np.tile(np.float32([0.1, 0.7, 0.3]), (MANY, 1))
+    np.testing.assert_allclose(compute_rdm(activations, distance), 0, atol=1e-12)
+
+
+def test_coarse_products_are_noticed_and_made_again(rng, monkeypatch):
+    """As on a device that rounds the factors of a product to fewer bits than it was asked for."""
+    exact_product = jnp.matmul
+
+    def coarse_product(a, b, **options):
+        if a.dtype == jnp.float32:
+            a, b = (x.astype(jnp.bfloat16).astype(jnp.float32) for x in (a, b))
+        return exact_product(a, b, **options)
+
+    activations = rng.normal(size=(97, 40)).astype(np.float32)
+    gram._add_products.clear_cache()
+    monkeypatch.setattr(gram.jnp, "matmul", coarse_product)
+    rdm = compute_rdm(activations)
+    monkeypatch.undo()
+    gram._add_products.clear_cache()
+    np.testing.assert_allclose(rdm, exact_rdm(activations, "correlation"), atol=1e-5)
+
+
+def test_input_is_not_changed(rng):
+    activations = rng.normal(size=(3, 4)).astype(np.float32)
+    before = activations.copy()
+    activations.flags.writeable = False
+    for distance in DISTANCES:
+        compute_rdm(activations, distance)
+    cocktail_blank(activations)
+    centroids(activations, [0, 1, 0])
+    np.testing.assert_array_equal(activations, before)
+
+
+FUNCTIONS = {
+    **{distance: partial(compute_rdm, distance=distance) for distance in DISTANCES},
+    "cocktail_blank": cocktail_blank,
+    "centroids": partial(centroids, labels=np.arange(70) % 4),
+}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nan_and_infinity_are_refused_with_their_place(rng, function, bad):
+    activations = rng.normal(size=(2, 70, 5)).astype(np.float32)
+    activations[1, 4, 2] = bad
+    with pytest.raises(InputError, match=r"activations.*expected finite.*got 1 NaN or inf.*4, 2\)"):
+        FUNCTIONS[function](activations)
+
+
+@pytest.mark.parametrize(
+    ("activations", "message"),
+    [
+        (np.zeros(3), r"activations: expected shape \(\.\.\., stimulus, unit\), got \(3,\)"),
+        (np.zeros((4, 0)), "activations: .*no empty axis"),
+        (np.zeros((1, 4)), r"activations: expected at least 2 stimuli, got shape \(1, 4\)"),
+        (np.zeros((2, 4), complex), "activations: expected real numbers, got dtype complex128"),
+        ([["a"], ["b"]], "activations: expected numbers"),
+        (1e200 * np.eye(3), "activations: expected patterns shorter than"),
+    ],
+)
+def test_wrong_activations_are_refused(activations, message):
+    with pytest.raises(InputError, match=message):
+        compute_rdm(activations)
+
+
+def test_unknown_distance_is_refused_with_the_choices():
+    with pytest.raises(
+        InputError,
+        match="distance: unknown 'manhattan'; choose from correlation, cosine, euclidean",
+    ):
+        compute_rdm(np.eye(3), "manhattan")
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_cocktail_blank_subtracts_unit_means(rng, offset):
+    activations = (rng.normal(size=(2, 30, 7)) + offset * np.arange(7)).astype(np.float32)
+    exact = activations.astype(np.float64)
+    expected = exact - exact.mean(axis=1, keepdims=True)
+    blanked = cocktail_blank(activations)
+    assert blanked.dtype == jnp.float32
+    np.testing.assert_allclose(blanked, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int64, np.float16, np.float64])
+def test_cocktail_blank_takes_any_real_dtype(rng, dtype):
+    activations = (10 * rng.random((6, 3))).astype(dtype)
+    expected = activations.astype(np.float64) - activations.mean(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(cocktail_blank(activations), expected, atol=1e-6)
+
+
+def test_centroids_average_patterns_in_sorted_label_order(rng):
+    activations = (rng.normal(size=(2, 9, 700)) + 1e4).astype(np.float32)
+    labels = np.array(["cat", "dog", "ape"] * 3)
+    expected = np.stack(
+        [activations[:, labels == c].mean(axis=1, dtype=np.float64) for c in ("ape", "cat", "dog")],
+        1,
+    )
+    np.testing.assert_array_equal(centroids(activations, labels), expected.astype(np.float32))
+
+
+def test_centroids_of_unequal_categories():
+    np.testing.assert_array_equal(centroids([[0.0], [1.0], [5.0]], [7, 7, 2]), [[5.0], [0.5]])
+
+
+def test_centroids_refuse_labels_of_another_length():
+    with pytest.raises(InputError, match="labels: expected one label for each of 3 stimuli"):
+        centroids(np.eye(3), [0, 1])
+
+
+def test_no_warning_without_constant_patterns(rng):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compute_rdm(rng.normal(size=(3, 4)))

@@ -1,0 +1,145 @@
+"""The invariances that each distance promises (paper, Fig. 5), on inputs made by hypothesis."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.spatial.distance import squareform
+
+from ensemble_rsa.rdm.build import rdm_and_constant_patterns
+from ensemble_rsa.rdm.distances import DISTANCES, _keeps_promise, _pairs_with
+
+SHAPE = N_STIMULI, N_UNITS = 6, 5
+# Small integers: scaled by powers of two, shifted and permuted they stay exact, so that results may
+# be held to the rounding of float32.
+patterns = hnp.arrays(np.float64, SHAPE, elements=st.integers(-8, 8).map(float))
+powers_of_two = st.integers(-20, 20).map(lambda k: 2.0**k)
+every_distance = pytest.mark.parametrize("distance", DISTANCES)
+SCALE_FREE = {"correlation", "cosine", "unit_euclidean"}
+# No deadline, because the first example compiles.
+fast = settings(max_examples=25, deadline=None)
+
+
+def rdm_of(activations, distance):
+    return np.asarray(rdm_and_constant_patterns(activations, distance)[0])
+
+
+@every_distance
+@fast
+@given(patterns, st.permutations(range(N_STIMULI)))
+def test_follows_the_order_of_stimuli(distance, activations, order):
+    permuted = squareform(rdm_of(activations, distance))[np.ix_(order, order)]
+    np.testing.assert_allclose(
+        rdm_of(activations[order], distance), squareform(permuted), rtol=1e-6, atol=1e-6
+    )
+
+
+@every_distance
+@fast
+@given(patterns, st.permutations(range(N_UNITS)))
+def test_ignores_the_order_of_units(distance, activations, order):
+    np.testing.assert_allclose(
+        rdm_of(activations[:, order], distance), rdm_of(activations, distance), rtol=1e-6, atol=1e-6
+    )
+
+
+@every_distance
+@fast
+@given(patterns, powers_of_two)
+def test_common_scale(distance, activations, scale):
+    expected = rdm_of(activations, distance) * (1 if distance in SCALE_FREE else scale)
+    np.testing.assert_allclose(
+        rdm_of(scale * activations, distance), expected, rtol=1e-6, atol=1e-6 * scale
+    )
+
+
+@pytest.mark.parametrize("distance", sorted(SCALE_FREE))
+@fast
+@given(patterns, hnp.arrays(np.float64, (N_STIMULI, 1), elements=powers_of_two))
+def test_scale_of_single_patterns_does_not_matter(distance, activations, scales):
+    np.testing.assert_allclose(
+        rdm_of(scales * activations, distance), rdm_of(activations, distance), rtol=1e-6, atol=1e-6
+    )
+
+
+@fast
+@given(
+    patterns, hnp.arrays(np.float64, (N_STIMULI, 1), elements=st.integers(-1000, 1000).map(float))
+)
+def test_correlation_ignores_the_level_of_single_patterns(activations, levels):
+    shifted = rdm_of(activations + levels, "correlation")
+    np.testing.assert_allclose(shifted, rdm_of(activations, "correlation"), rtol=1e-6, atol=1e-6)
+
+
+@fast
+@given(patterns, hnp.arrays(np.float64, (1, N_UNITS), elements=st.integers(-1000, 1000).map(float)))
+def test_euclidean_ignores_a_pattern_added_to_all(activations, added):
+    shifted = rdm_of(activations + added, "euclidean")
+    np.testing.assert_allclose(shifted, rdm_of(activations, "euclidean"), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "unit_euclidean", "norm_difference"])
+@fast
+@given(patterns, st.integers(0, 2**32 - 1))
+def test_ignores_a_rotation_of_the_units(distance, activations, seed):
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(N_UNITS, N_UNITS)))
+    np.testing.assert_allclose(
+        rdm_of(activations @ rotation, distance), rdm_of(activations, distance), atol=1e-5
+    )
+
+
+@fast
+@given(patterns)
+def test_unit_euclidean_is_the_root_of_twice_the_cosine(activations):
+    expected = np.sqrt(2 * rdm_of(activations, "cosine"))
+    np.testing.assert_allclose(
+        rdm_of(activations, "unit_euclidean"), expected, rtol=1e-6, atol=1e-6
+    )
+
+
+@every_distance
+@fast
+@given(patterns)
+def test_finite_and_not_negative(distance, activations):
+    rdm = rdm_of(activations, distance)
+    assert np.isfinite(rdm).all()
+    assert rdm.min() >= 0
+
+
+def test_registry_cannot_be_changed():
+    assert list(DISTANCES) == [
+        "correlation",
+        "cosine",
+        "euclidean",
+        "unit_euclidean",
+        "norm_difference",
+    ]
+    with pytest.raises(TypeError):
+        DISTANCES["other"] = DISTANCES["cosine"]  # pyright: ignore[reportIndexIssue]
+
+
+def test_pairs_with_some_stimuli():
+    chosen = np.zeros(7, bool)
+    chosen[[0, 4]] = True
+    rows, columns = np.triu_indices(7, 1)
+    expected = np.flatnonzero(chosen[rows] | chosen[columns])
+    np.testing.assert_array_equal(np.unique(_pairs_with(chosen)), expected)
+    assert _pairs_with(np.zeros(7, bool)).size == 0
+
+
+@pytest.mark.parametrize(
+    ("smallest", "rounding", "form", "kept"),
+    [
+        # The largest square is 1; a square may be off by ten times the rounding of a product.
+        (0.5, 0.9e-6, "half_square", True),
+        (0.5, 1.1e-6, "half_square", False),
+        (0.0, 0.9e-11, "root", True),  # sqrt(10 * 0.9e-11) = 0.95e-5
+        (0.0, 1.1e-11, "root", False),
+        (0.01, 1.9e-7, "root", True),  # 10 * 1.9e-7 / (2 * 0.1) = 0.95e-5
+        (0.01, 2.1e-7, "root", False),
+    ],
+)
+def test_promise_by_hand(smallest, rounding, form, kept):
+    squares = np.array([smallest, np.nan, 1.0], np.float32)
+    assert _keeps_promise(squares, rounding, form) is kept
