@@ -43,12 +43,14 @@ def setting(results: xr.Dataset) -> str:
 
 def _geometry(results: xr.Dataset) -> str:
     shown = " and ".join(str(int(number)) for number in results.shown.values)
+    categories = "; colour and shape give its category"
+    if int(results.attrs.get("n_categories", 1)) < 2:
+        categories = ""
     return (
         "Each panel is a metric multidimensional scaling of the stimuli in one layer of one "
         f"instance (here {shown}); stress is the root of Σ(δ − d)² / Σδ² over all pairs, 0 for a "
         "perfect picture. The bar gives the scale of its panel in units of the distance; the "
-        "orientation of a panel has no meaning. One mark per stimulus; colour and shape give its "
-        "category."
+        f"orientation of a panel has no meaning. One mark per stimulus{categories}."
     )
 
 

@@ -30,7 +30,9 @@ def _row(at_layer: xr.Dataset) -> dict[str, Any]:
         for bootstrap in ("pairs", "instances"):
             chosen = at_layer.sel(kind=kind, bootstrap=bootstrap)
             low, high = float(chosen.consistency_low), float(chosen.consistency_high)
-            cell[bootstrap] = bounds(low, high, digits=3)
+            # Resampling the only pair there is gives that pair again: no interval, however narrow.
+            several = at_layer.sizes["instance_pair"] > 1
+            cell[bootstrap] = bounds(low, high, digits=3) if several else "[–]"
         cells.append(cell)
     row = {"layer": str(at_layer.layer.values), "cells": cells, "clustering": None}
     if "category_clustering_index_mean" in at_layer:

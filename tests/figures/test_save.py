@@ -31,7 +31,7 @@ def test_what_is_missing_is_left_out(foreign_results, tmp_path):
 
 
 def test_the_same_results_give_the_same_files(foreign_results, tmp_path):
-    results = foreign_results.drop_vars("embedding")
+    results = foreign_results.drop_vars(["embedding", "second_level_distance"])
     first = [path.read_bytes() for path in save_figures(results, None, tmp_path / "a")]
     second = [path.read_bytes() for path in save_figures(results, None, tmp_path / "b")]
     assert first == second
@@ -39,7 +39,7 @@ def test_the_same_results_give_the_same_files(foreign_results, tmp_path):
 
 def test_training_of_no_epochs_has_no_curves(foreign_results, make_history, tmp_path):
     history = make_history(n_instances=4).isel(epoch=slice(0))
-    results = foreign_results.drop_vars("embedding")
+    results = foreign_results.drop_vars(["embedding", "second_level_distance"])
     names = [path.stem for path in save_figures(results, history, tmp_path)]
     assert "training" not in names
 
