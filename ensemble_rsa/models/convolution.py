@@ -19,8 +19,8 @@ from jax import lax
 from jaxtyping import Array, Float
 
 NHWC = ("NHWC", "HWIO", "NHWC")
-Image = Float[Array, "stimulus height width channel"]
-Kernel = Float[Array, "window window channel channel_out"]
+Image = Float[Array, "_ _ _ _"]  # stimulus, height, width, channel; in the gradients, axes trade places
+Kernel = Float[Array, "_ _ _ _"]  # window, window, channel, channel of the result
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
 

@@ -14,7 +14,7 @@ from ensemble_rsa.config import Config
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.ensemble import Network, Parameters, init_ensemble, replace_members
+from ensemble_rsa.models.ensemble import Blueprint, Network, Parameters, init_ensemble, replace_members
 from ensemble_rsa.training.convergence import Verdict, unconverged_instances
 from ensemble_rsa.training.step import Images, Programs, TrainingState, epoch_order, make_programs
 
@@ -124,15 +124,15 @@ def _train_seeds(
 ) -> TrainedEnsemble:
     """One ensemble from first weights to the verdict on each instance."""
     settings = config.training
-    network, parameters = init_ensemble(
+    blueprint = Blueprint(
         config.model.model,
-        seeds,
         dataset.train_images.shape[1:],
         len(dataset.categories),
         width=config.model.width,
         last_relu=config.model.last_relu,
         convolution=execution.convolution,
     )
+    network, parameters = init_ensemble(blueprint, seeds)
     n_images = len(dataset.train_labels)
     steps = n_images // settings.batch_size
     programs = make_programs(network, settings, steps, execution)

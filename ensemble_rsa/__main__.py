@@ -1,0 +1,7 @@
+"""`python -m ensemble_rsa` is `ensemble-rsa`."""
+
+import sys
+
+from ensemble_rsa.cli import main
+
+sys.exit(main())

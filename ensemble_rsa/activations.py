@@ -1,0 +1,54 @@
+"""Stimuli through one network, layer after layer: each layer is handed on as soon as it exists.
+
+Only the maps of two layers are in memory at a time, so that a wide layer of many stimuli fits.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+from jaxtyping import Array, Float
+
+from ensemble_rsa.backend import Execution
+from ensemble_rsa.models.ensemble import Network, Parameters
+
+
+@dataclass(frozen=True)
+class LayerRunner:
+    """Compiled layers of one network, shared by all its instances.
+
+    Attributes:
+        layers: names, from the image to the class maps.
+        run: (parameters of one instance, index of a layer, maps) → maps.
+    """
+
+    layers: tuple[str, ...]
+    run: Callable
+
+
+def compile_layers(network: Network, execution: Execution) -> LayerRunner:
+    """Compile each layer on its own; compiled on first use."""
+    options = execution.compiler_options or None
+
+    @partial(jax.jit, static_argnums=1, compiler_options=options)
+    def run(parameters: Parameters, index: int, maps: Array) -> Array:
+        return network.layer(parameters, index, maps)
+
+    return LayerRunner(network.layers, run)
+
+
+def layer_activations(
+    runner: LayerRunner, parameters: Parameters, images: Float[Array, "stimulus h w c"]
+) -> Iterator[tuple[str, Float[Array, "stimulus unit"]]]:
+    """Yield the name and the activations of each layer, after its ReLU and flattened (paper.md §4).
+
+    Args:
+        runner: of the network.
+        parameters: of one instance.
+        images: preprocessed stimuli.
+    """
+    maps = images
+    for index, name in enumerate(runner.layers):
+        maps = runner.run(parameters, index, maps)
+        yield name, maps.reshape(maps.shape[0], -1)

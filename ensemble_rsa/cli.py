@@ -1,0 +1,182 @@
+"""The command line: `ensemble-rsa {demo, train, analyze, report}`; the only place that prints.
+
+Exit status 0 when all went well, 1 when a run failed, 2 when it was asked for something impossible.
+"""
+
+import contextlib
+import functools
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from ensemble_rsa.config import AnalysisConfig, Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.errors import InputError, RunError
+
+PROGRAM = "ensemble-rsa"
+# Ours, for two minutes on two cores: the paper's network at a quarter of its channels, on scikit-learn's digits.
+DEMO = Config(
+    DataConfig(dataset="digits", preprocessing="standardize"),
+    ModelConfig(model="all_cnn_c", width=0.25),
+    TrainingConfig(instances=10, epochs=16, batch_size=32),
+)
+
+app = tyro.extras.SubcommandApp()
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command that is parsed first and run later, so that its errors are not taken for tyro's."""
+
+    @functools.wraps(function)
+    def parsed(*args, **options) -> Callable[[], None]:
+        return functools.partial(function, *args, **options)
+
+    app.command(parsed)
+    return function
+
+
+@_command
+def demo(out: Path | None = None, quiet: bool = False) -> None:
+    """Train ten All-CNN-C on the embedded digits, analyse and report: the main job in two minutes.
+
+    Args:
+        out: the run folder; a new one under runs/ when not given.
+        quiet: no progress.
+    """
+    run = _train(DEMO, out, quiet)
+    _analyze(run, AnalysisConfig(), None, quiet)
+
+
+@_command
+def train(config: Config, out: Path | None = None, quiet: bool = False) -> None:
+    """Train an ensemble whose instances differ only in the seed of their first weights.
+
+    Args:
+        config: data, network and recipe.
+        out: the run folder; a new one under runs/ when not given.
+        quiet: no progress.
+    """
+    print(_train(config, out, quiet))
+
+
+@_command
+def analyze(
+    run: tyro.conf.Positional[Path], settings: AnalysisConfig, out: Path | None = None, quiet: bool = False
+) -> None:
+    """Make RDMs, consistency, figures and a report of a trained ensemble.
+
+    Args:
+        run: the folder that `train` wrote.
+        settings: distance, stimuli and bootstrap.
+        out: where results go; the run folder when not given.
+        quiet: no progress.
+    """
+    _analyze(run, settings, out, quiet)
+
+
+@_command
+def report(run: tyro.conf.Positional[Path], out: Path | None = None) -> None:
+    """Draw the figures and the report again from stored results.
+
+    Args:
+        run: the folder that `train` wrote.
+        out: where `analyze` put its results; the run folder when not given.
+    """
+    from ensemble_rsa.workflow import redraw
+
+    print(redraw(run, out))
+
+
+def _train(config: Config, out: Path | None, quiet: bool) -> Path:
+    # JAX takes a second to import, which --help and a wrong flag need not wait for
+    from ensemble_rsa import pipeline
+    from ensemble_rsa.display import training_display
+
+    console = Console(stderr=True, quiet=quiet)
+    with training_display(config.training.epochs, console) as show:
+        run = pipeline.train(config, out, None if quiet else show)
+    for verdict in run.replaced:
+        console.print(f"seed {verdict.seed} was replaced: {verdict.reason}", soft_wrap=True)
+    for verdict in run.flagged:
+        message = f"instance {verdict.instance} (seed {verdict.seed}) did not converge: {verdict.reason}"
+        console.print(message, soft_wrap=True)
+    return run.path
+
+
+def _analyze(run: Path, settings: AnalysisConfig, out: Path | None, quiet: bool) -> None:
+    from ensemble_rsa.display import rdm_display
+    from ensemble_rsa.workflow import analyze_run
+
+    console = Console(stderr=True, quiet=quiet)
+    with rdm_display(console) as show:
+        path = analyze_run(run, settings, out, None if quiet else show)
+    print(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        arguments: words after the program's name; those of the process when not given.
+    """
+    try:
+        _parse(arguments)()
+    except InputError as error:
+        return _fail(str(error), 2)
+    except RunError as error:
+        return _fail(str(error), 1)
+    except OSError as error:
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
+    """The command that the words ask for, ready to run.
+
+    Raises:
+        InputError: words that make no command.
+        SystemExit: help was asked for.
+    """
+    framed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(framed):
+            return app.cli(
+                args=arguments,
+                prog=PROGRAM,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    raise InputError(_one_line(framed.getvalue()))
+
+
+def _one_line(framed: str) -> str:
+    """The first part of tyro's framed message, and its suggestion, as one line.
+
+    >>> _one_line("╭─ Value error ─╮\\n│ Error parsing --epochs: no  │\\n│ number │\\n│ ─── │\\n│ more │\\n╰──╯")
+    '--epochs: no number; see ensemble-rsa --help'
+    """
+    rows = [row.strip("│ ") for row in framed.splitlines() if row.startswith("│")]
+    rule = next((i for i, row in enumerate(rows) if row.startswith("─")), len(rows))
+    text = re.sub(r"\s+", " ", " ".join(rows[:rule]))
+    text = re.sub(r"^Error parsing (\S*__tyro\S*: )?", "", text).rstrip(".")
+    text = text.replace("invalid literal for int() with base 10:", "expected a whole number, got")
+    text = text.replace("could not convert string to float:", "expected a number, got")
+    meant = re.search(r"Perhaps you meant:\W*(--[\w-]+)", " ".join(rows[rule:]))
+    return f"{text}; {f'did you mean {meant[1]}? ' if meant else ''}see {PROGRAM} --help"
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

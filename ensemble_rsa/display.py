@@ -1,0 +1,93 @@
+"""What the terminal shows while long work runs: a bar with the time left, and a row for each instance."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ensemble_rsa.extraction import Progress as RdmReport
+from ensemble_rsa.training.loop import Report, Status
+
+MOST_ROWS = 20  # a larger ensemble is shown as ranges
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("elapsed"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+@contextmanager
+def training_display(epochs: int, console: Console) -> Iterator[Report]:
+    """A callback that shows training: live in a terminal, a line for each epoch in a log."""
+    if not console.is_terminal:
+        yield _epoch_lines(epochs, console)
+        return
+    bar = _bar(console)
+    task = bar.add_task("training", total=None)
+    with Live(bar, console=console, refresh_per_second=4) as live:
+
+        def show(status: Status) -> None:
+            bar.update(task, completed=status.step, total=status.steps, description=f"epoch {status.epoch}/{epochs}")
+            live.update(Group(_table(status), bar))
+
+        yield show
+
+
+def _epoch_lines(epochs: int, console: Console) -> Report:
+    shown = [0]
+
+    def show(status: Status) -> None:
+        whole = status.epoch if status.step * epochs >= status.epoch * status.steps else status.epoch - 1
+        if whole > shown[0] and status.test_accuracy is not None:
+            shown[0] = whole
+            console.print(
+                f"epoch {whole}/{epochs}: loss {_range(status.train_loss)}, training accuracy "
+                f"{_range(status.train_accuracy)}, test accuracy {_range(status.test_accuracy)}",
+                soft_wrap=True,
+            )
+
+    return show
+
+
+def _table(status: Status) -> Table:
+    """Loss and accuracies of each instance, or their ranges."""
+    table = Table("seed", "training loss", "training accuracy", "test accuracy", box=None, pad_edge=False)
+    test = status.test_accuracy if status.test_accuracy is not None else np.full(len(status.seeds), np.nan)
+    if len(status.seeds) > MOST_ROWS:
+        seeds = f"{status.seeds[0]} … {status.seeds[-1]}"
+        table.add_row(seeds, _range(status.train_loss), _range(status.train_accuracy), _range(test))
+        return table
+    for seed, loss, train, tested in zip(
+        status.seeds, status.train_loss, status.train_accuracy, test, strict=True
+    ):
+        table.add_row(str(seed), _number(loss), _number(train), _number(tested))
+    return table
+
+
+def _number(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def _range(values: np.ndarray) -> str:
+    return f"{_number(np.min(values))} to {_number(np.max(values))}"
+
+
+@contextmanager
+def rdm_display(console: Console) -> Iterator[RdmReport]:
+    """A callback that shows how many RDMs are done."""
+    bar = _bar(console)
+    task = bar.add_task("RDMs", total=None)
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,192 @@
+"""From activations to RDMs: instance after instance, layer after layer, nothing kept but distances.
+
+Activations come from a run's networks or from anywhere else; `Source` is what both look like from here.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa.activations import compile_layers, layer_activations
+from ensemble_rsa.arrays import ArrayLike, check_labels
+from ensemble_rsa.backend import default_execution
+from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.data.dataset import Dataset
+from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
+from ensemble_rsa.data.stimuli import choose_stimuli
+from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.models.all_cnn import architecture
+from ensemble_rsa.models.ensemble import member
+from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns
+from ensemble_rsa.runs import Run, load_networks
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where activations come from.
+
+    Attributes:
+        layers: names, in order.
+        seeds: weight seed of each instance, or its number where there is none.
+        stimuli: one name for each stimulus.
+        categories: the category of each stimulus, in words.
+        instance: number of an instance → its layers' names and activations `(stimulus, unit)`, in order.
+        variables: further variables on the instance axis.
+        attributes: what a reader of the results should know of the source.
+    """
+
+    layers: tuple[str, ...]
+    seeds: tuple[int, ...]
+    stimuli: tuple[str, ...]
+    categories: tuple[str, ...]
+    instance: Callable[[int], Iterable[tuple[str, ArrayLike]]]
+    variables: dict[str, np.ndarray] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def source_from_run(run: Run, dataset: Dataset, settings: AnalysisConfig) -> Source:
+    """Activations of a run's networks for balanced test images of its data set."""
+    stimuli = choose_stimuli(
+        dataset, settings.stimuli, "draw" if settings.draw_stimuli else "first", settings.stimulus_seed
+    )
+    execution = default_execution()
+    network, parameters = load_networks(run, execution.convolution)
+    runner = compile_layers(network, execution)
+    preprocessing = fit_preprocessing(run.config.data.preprocessing, dataset.train_images)
+    images = jax.jit(apply_preprocessing)(preprocessing, jnp.asarray(stimuli.images))
+    return Source(
+        layers=network.layers,
+        seeds=run.seeds,
+        stimuli=tuple(stimuli.ids),
+        categories=tuple(stimuli.categories[label] for label in stimuli.labels),
+        instance=lambda number: layer_activations(runner, member(parameters, number), images),
+        variables={f"{name}_accuracy": values for name, values in run.accuracy.items()},
+        attributes=_run_attributes(run, dataset),
+    )
+
+
+def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
+    training = run.config.training
+    scale = (
+        f"width {run.config.model.width:g}, {training.epochs} epochs of {len(dataset.train_labels)} images, "
+        f"{run.config.data.preprocessing} preprocessing"
+    )
+    return {
+        "model": run.config.model.model,
+        "dataset": run.config.data.dataset,
+        "surrogate": int(architecture(run.config.model.model).surrogate),
+        "scale": scale,
+    }
+
+
+def source_from_arrays(activations: Mapping[str, ArrayLike], labels: Sequence[Any] | np.ndarray | None) -> Source:
+    """Activations from anywhere: layer name → `(instance, stimulus, unit)`, arrays or data sets on disk.
+
+    Raises:
+        InputError: no layers, layers of different numbers of instances or stimuli, or labels of another length.
+    """
+    if not activations:
+        raise InputError("source: expected a mapping of layer names to (instance, stimulus, unit), got an empty one")
+    shapes = {name: tuple(np.shape(array)) for name, array in activations.items()}
+    for name, shape in shapes.items():
+        if len(shape) != 3:
+            raise InputError(f"source[{name!r}]: expected (instance, stimulus, unit), got {shape}")
+    first, (n_instances, n_stimuli, _) = next(iter(shapes.items()))
+    for name, shape in shapes.items():
+        if shape[:2] != (n_instances, n_stimuli):
+            raise InputError(
+                f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "
+                f"{first!r}, got {shape[0]} and {shape[1]}"
+            )
+    if labels is None:
+        categories = ("",) * n_stimuli
+    else:
+        codes, names = check_labels("labels", labels, n_stimuli)
+        categories = tuple(str(names[code]) for code in codes)
+    return Source(
+        layers=tuple(activations),
+        seeds=tuple(range(n_instances)),
+        stimuli=tuple(str(i) for i in range(n_stimuli)),
+        categories=categories,
+        instance=lambda number: ((name, array[number]) for name, array in activations.items()),
+    )
+
+
+def collect_rdms(source: Source, layers: Sequence[str], distance: str, report: Progress | None) -> xr.Dataset:
+    """RDMs of the chosen layers of every instance that can be compared.
+
+    Raises:
+        RunError: fewer than two instances are left.
+    """
+    exemplar: dict[int, list[np.ndarray]] = {}
+    centroid: dict[int, list[np.ndarray]] = {}
+    constant: dict[int, list[int]] = {}
+    excluded: dict[int, str] = {}
+    n_categories = len(set(source.categories))
+    done, total = 0, len(layers) * len(source.seeds)
+    for number in range(len(source.seeds)):
+        rows = exemplar[number], centroid[number], constant[number] = [], [], []
+        for name, activations in source.instance(number):
+            if name not in layers:
+                continue
+            if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
+                excluded[number] = f"activations of {name} are not finite"
+                break
+            rdm, dead = (np.asarray(part) for part in rdm_and_constant_patterns(activations, distance))
+            if rdm.min() == rdm.max():
+                excluded[number] = f"all distances of {name} are equal, so it correlates with nothing"
+                break
+            rows[0].append(rdm)
+            rows[2].append(int(dead))
+            if n_categories > 1:
+                patterns = centroids(activations, source.categories)
+                rows[1].append(np.asarray(rdm_and_constant_patterns(patterns, distance)[0]))
+            done += 1
+            if report:
+                report(done, total)
+    kept = [number for number in exemplar if number not in excluded]
+    if len(kept) < 2:
+        reasons = "; ".join(f"instance {number}: {reason}" for number, reason in excluded.items())
+        raise RunError(f"two instances are needed to compare, {len(kept)} can be ({reasons or 'only one was given'})")
+    return _dataset(source, layers, distance, kept, exemplar, centroid, constant, excluded)
+
+
+def _dataset(source, layers, distance, kept, exemplar, centroid, constant, excluded) -> xr.Dataset:
+    def stack(rows: dict[int, list]) -> np.ndarray:
+        return np.stack([np.asarray(rows[number]) for number in kept], axis=1)
+
+    variables = {
+        "exemplar": (("layer", "instance", "stimulus_pair"), stack(exemplar)),
+        "constant_patterns": (("layer", "instance"), stack(constant)),
+        **{name: ("instance", np.asarray(values)[kept]) for name, values in source.variables.items()},
+    }
+    if centroid[kept[0]]:
+        variables["centroid"] = (("layer", "instance", "category_pair"), stack(centroid))
+    return xr.Dataset(
+        variables,
+        coords={
+            "layer": list(layers),
+            "instance": kept,
+            "seed": ("instance", [source.seeds[number] for number in kept]),
+            "stimulus": list(source.stimuli),
+            "category": ("stimulus", list(source.categories)),
+        },
+        attrs={
+            "distance": distance,
+            "excluded_instances": json.dumps(
+                [
+                    {"instance": number, "seed": source.seeds[number], "reason": reason}
+                    for number, reason in excluded.items()
+                ]
+            ),
+            **source.attributes,
+        },
+    )

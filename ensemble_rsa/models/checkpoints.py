@@ -1,0 +1,47 @@
+"""Parameters of an ensemble on disk, by Orbax: a checkpoint appears whole or not at all."""
+
+from pathlib import Path
+
+import jax
+
+from ensemble_rsa.errors import RunError
+from ensemble_rsa.models.ensemble import Parameters
+
+
+def save_parameters(folder: Path, parameters: Parameters) -> None:
+    """Write stacked parameters to a folder of their own.
+
+    Args:
+        folder: the checkpoint; its parent is made if need be.
+        parameters: stacked on the instance axis.
+    """
+    from orbax.checkpoint import StandardCheckpointer  # 0.5 s to import, and only needed here
+
+    with StandardCheckpointer() as checkpointer:
+        checkpointer.save(folder.resolve(), jax.device_get(parameters))
+
+
+def load_parameters(folder: Path, like: Parameters) -> Parameters:
+    """Read stacked parameters.
+
+    Args:
+        folder: what `save_parameters` wrote.
+        like: a tree of arrays, or of shapes, of the same structure.
+
+    Raises:
+        RunError: the checkpoint is missing, damaged or of another shape.
+    """
+    from orbax.checkpoint import StandardCheckpointer
+
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no checkpoint there; train again")
+    try:
+        with StandardCheckpointer() as checkpointer:
+            return checkpointer.restore(folder.resolve(), jax.tree.map(_shape, like))
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{folder}: the checkpoint cannot be read ({reason}); train again") from error
+
+
+def _shape(leaf) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=jax.sharding.SingleDeviceSharding(jax.devices()[0]))

@@ -1,0 +1,124 @@
+"""The main job as three calls: train an ensemble, extract its RDMs, analyse them.
+
+`extract` and `analyze` also take activations that never saw our networks: a mapping of layer names to arrays.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa import store
+from ensemble_rsa.arrays import ArrayLike
+from ensemble_rsa.backend import default_execution
+from ensemble_rsa.config import AnalysisConfig, Config, DataConfig
+from ensemble_rsa.data.dataset import Dataset, load_dataset
+from ensemble_rsa.data.preprocessing import PREPROCESSING
+from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.extraction import Progress, collect_rdms, source_from_arrays, source_from_run
+from ensemble_rsa.models.all_cnn import architecture
+from ensemble_rsa.rdm.distances import DISTANCES
+from ensemble_rsa.results import results_dataset
+from ensemble_rsa.runs import Run, save_run
+from ensemble_rsa.training.loop import Report, train_ensemble
+
+
+def train(config: Config, out: str | Path | None = None, report: Report | None = None) -> Run:
+    """Train all instances of an ensemble together and store them in a run folder.
+
+    Args:
+        config: data, network and recipe.
+        out: the run folder, which must not hold anything yet; None for a new one under `runs/`.
+        report: called about once a second with a `Status`.
+
+    Returns:
+        The run, as `load_run` would open it.
+
+    Raises:
+        InputError: an unknown name or an impossible number in the configuration, or `out` in use.
+        RunError: the data cannot be had.
+    """
+    architecture(config.model.model)
+    if config.data.preprocessing not in PREPROCESSING:
+        raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
+    dataset = _load(config.data)
+    folder = store.create_run_folder(config, out)
+    began = time.perf_counter()
+    trained = train_ensemble(config, dataset, default_execution(), report)
+    seconds = time.perf_counter() - began
+    return save_run(folder, config, trained, dataset.train_images.shape[1:], dataset.categories, seconds)
+
+
+
+
+def extract(
+    source: Run | Mapping[str, ArrayLike],
+    labels: Sequence[Any] | np.ndarray | None = None,
+    settings: AnalysisConfig | None = None,
+    layers: Sequence[str] | None = None,
+    report: Progress | None = None,
+) -> xr.Dataset:
+    """RDMs of every layer and instance, exemplar by exemplar and between category centroids.
+
+    Each layer's RDM is made as soon as its activations exist; activations are not kept.
+
+    Args:
+        source: a run, or activations from anywhere: layer name → `(instance, stimulus, unit)`.
+        labels: the category of each stimulus, where the source is a mapping.
+        settings: distance and, for a run, the stimuli.
+        layers: which layers; all when not given.
+        report: called with the number of RDMs done and of all.
+
+    Returns:
+        A data set with `exemplar (layer, instance, stimulus_pair)`, `centroid (layer, instance, category_pair)`
+        where there are at least two categories, `constant_patterns (layer, instance)`, and the stimuli's names and
+        categories. An instance that cannot be compared is left out and named in the attribute `excluded`.
+
+    Raises:
+        InputError: unknown layer or distance, labels of another length, NaN in given activations.
+        RunError: fewer than two instances can be compared.
+
+    >>> rng = np.random.default_rng(0)
+    >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))
+    >>> rdms.exemplar.sizes["stimulus_pair"], rdms.centroid.sizes["category_pair"]
+    (15, 3)
+    """
+    settings = settings or AnalysisConfig()
+    if settings.distance not in DISTANCES:
+        raise unknown_name("distance", settings.distance, DISTANCES)
+    if isinstance(source, Run):
+        given = source_from_run(source, _load(source.config.data), settings)
+    else:
+        given = source_from_arrays(source, labels)
+    if unknown := [name for name in layers or () if name not in given.layers]:
+        raise unknown_name("layers", unknown[0], given.layers)
+    wanted = [name for name in given.layers if layers is None or name in layers]
+    return collect_rdms(given, wanted, settings.distance, report)
+
+
+def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
+    """Consistency, clustering, second-level distances and pictures' coordinates of a stack of RDMs.
+
+    Args:
+        rdms: what `extract` returned.
+        settings: resamples, confidence and seed.
+
+    Returns:
+        A data set with named axes; every variable and attribute is described in `ensemble_rsa.results`.
+    """
+    return results_dataset(rdms, settings or AnalysisConfig())
+
+
+def _load(data: DataConfig) -> Dataset:
+    return load_dataset(
+        data.dataset,
+        data_dir=data.data_dir,
+        train_images=data.train_images,
+        test_images=data.test_images,
+        image_size=data.image_size,
+        resize=data.resize,
+        test_fraction=data.test_fraction,
+    )

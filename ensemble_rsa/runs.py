@@ -1,0 +1,134 @@
+"""A finished training run: its networks and what is known of each."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa import store
+from ensemble_rsa.config import Config
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
+from ensemble_rsa.models.ensemble import Blueprint, Network, Parameters, ensemble_shapes
+from ensemble_rsa.training.convergence import Verdict
+from ensemble_rsa.training.loop import History, TrainedEnsemble
+
+FINAL = Path("checkpoints") / "final"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An ensemble trained and stored.
+
+    Attributes:
+        path: the run folder.
+        config: what it was made from.
+        seeds: weight seed of each instance.
+        accuracy: "train" and "test" → `(instance,)`, 0 to 1, of the final networks.
+        flagged: instances kept although they did not converge.
+        replaced: instances that others stand in for.
+        image_shape: (height, width, channel) of an image.
+        categories: names, in label order.
+    """
+
+    path: Path
+    config: Config
+    seeds: tuple[int, ...]
+    accuracy: dict[str, np.ndarray]
+    flagged: tuple[Verdict, ...]
+    replaced: tuple[Verdict, ...]
+    image_shape: tuple[int, int, int]
+    categories: tuple[str, ...]
+
+
+def save_run(folder: Path, config: Config, trained: TrainedEnsemble, image_shape, categories, seconds: float) -> Run:
+    """Write networks, history and verdicts into a run folder; `training.json` comes last and marks it whole."""
+    save_parameters(folder / FINAL, trained.parameters)
+    write_dataset(folder / store.HISTORY, history_dataset(trained.history, trained.seeds))
+    store.write_json(folder / store.MANIFEST, store.make_manifest(config, {"train": seconds}))
+    accuracy = {"train": trained.train_accuracy.tolist(), "test": trained.test_accuracy.tolist()}
+    record = {
+        "seeds": list(trained.seeds),
+        "accuracy": accuracy,
+        "flagged": [dataclasses.asdict(verdict) for verdict in trained.flagged],
+        "replaced": [dataclasses.asdict(verdict) for verdict in trained.replaced],
+        "image_shape": list(image_shape),
+        "categories": list(categories),
+    }
+    store.write_json(folder / store.TRAINING, record)
+    return load_run(folder)
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run folder; the networks themselves are read by `load_networks`.
+
+    Args:
+        path: what `train` wrote.
+
+    Raises:
+        InputError: no run folder, or training never finished.
+    """
+    folder = Path(path)
+    config = store.read_config(folder)
+    if not (folder / store.TRAINING).is_file():
+        raise InputError(f"run: training of {folder} has not finished (no {store.TRAINING}); train again")
+    record = store.read_json(folder / store.TRAINING)
+    try:
+        return Run(
+            path=folder,
+            config=config,
+            seeds=tuple(record["seeds"]),
+            accuracy={name: np.array(values) for name, values in record["accuracy"].items()},
+            flagged=_verdicts(record["flagged"]),
+            replaced=_verdicts(record["replaced"]),
+            image_shape=tuple(record["image_shape"]),
+            categories=tuple(record["categories"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder / store.TRAINING}: not what `train` writes ({error}); train again") from None
+
+
+def load_networks(run: Run, convolution: str) -> tuple[Network, Parameters]:
+    """The network and the stacked parameters of all instances of a run."""
+    blueprint = Blueprint(
+        run.config.model.model,
+        run.image_shape,
+        len(run.categories),
+        width=run.config.model.width,
+        last_relu=run.config.model.last_relu,
+        convolution=convolution,
+    )
+    network, shapes = ensemble_shapes(blueprint, len(run.seeds))
+    return network, load_parameters(run.path / FINAL, shapes)
+
+
+def load_history(run: Run) -> xr.Dataset:
+    """Loss and accuracies of every epoch and instance."""
+    with xr.open_dataset(run.path / store.HISTORY, engine="h5netcdf") as stored:
+        return stored.load()
+
+
+def history_dataset(history: History, seeds: tuple[int, ...]) -> xr.Dataset:
+    """A training history with named axes."""
+    names = [field.name for field in dataclasses.fields(history)]
+    return xr.Dataset(
+        {name: (("epoch", "instance"), getattr(history, name)) for name in names},
+        coords={
+            "epoch": np.arange(1, len(history.train_loss) + 1),
+            "instance": np.arange(len(seeds)),
+            "seed": ("instance", list(seeds)),
+        },
+    )
+
+
+def write_dataset(path: Path, dataset: xr.Dataset) -> None:
+    """Write a data set that `xarray.open_dataset` reads."""
+    with store.atomic_path(path) as temporary:
+        dataset.to_netcdf(temporary, engine="h5netcdf")
+
+
+def _verdicts(records: list[dict[str, Any]]) -> tuple[Verdict, ...]:
+    return tuple(Verdict(**record) for record in records)

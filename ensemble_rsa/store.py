@@ -1,0 +1,127 @@
+"""A run folder on disk: files appear whole or not at all, and say what made them."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ensemble_rsa.backend import device_name
+from ensemble_rsa.config import Config, config_from_dict, config_hash, config_to_dict
+from ensemble_rsa.errors import InputError
+
+VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
+CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
+RDMS, RESULTS, SUMMARY, FIGURES, REPORT = "rdms.h5", "results.nc", "summary.json", "figures", "report.html"
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write to; renamed when the block ends well, else removed.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with atomic_path(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> target.read_text()
+    'whole'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write plain values, indented."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read what `write_json` wrote.
+
+    Raises:
+        InputError: no such file, or no JSON in it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected JSON, but {error}") from None
+
+
+def create_run_folder(config: Config, out: str | Path | None) -> Path:
+    """Make the folder of a new run and write its configuration.
+
+    Args:
+        config: what the run is made from.
+        out: the folder; None for `runs/` with a name made of data set, model and time.
+
+    Raises:
+        InputError: the folder holds something already, or cannot be made.
+    """
+    if out is None:
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        dataset = config.data.dataset.split(":")[0]
+        out = Path("runs") / f"{dataset}-{config.model.model}-{now}"
+    folder = Path(out)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out: cannot make {folder} ({error.strerror}); give another --out") from None
+    write_json(folder / CONFIG, config_to_dict(config))
+    return folder
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration of the run in `folder`.
+
+    Raises:
+        InputError: the folder is no run folder.
+    """
+    if not (folder / CONFIG).is_file():
+        what = "no such folder" if not folder.exists() else f"it holds no {CONFIG}"
+        raise InputError(f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote")
+    return config_from_dict(read_json(folder / CONFIG))
+
+
+def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:
+    """Where results come from: versions, commit, device, configuration, seconds per stage."""
+    return {
+        "versions": {name: _version(name) for name in VERSIONED},
+        "git_commit": _git_commit(),
+        "device": device_name(),
+        "config_hash": None if config is None else config_hash(config),
+        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the source tree the package runs from; None for an installed package."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

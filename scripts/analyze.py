@@ -1,0 +1,7 @@
+"""Analyse a trained ensemble: `python scripts/analyze.py runs/a --distance correlation`."""
+
+import sys
+
+from ensemble_rsa.cli import main
+
+sys.exit(main(["analyze", *sys.argv[1:]]))

@@ -1,0 +1,7 @@
+"""Train an ensemble: `python scripts/train_ensemble.py --dataset digits --instances 4 --epochs 5 --out runs/a`."""
+
+import sys
+
+from ensemble_rsa.cli import main
+
+sys.exit(main(["train", *sys.argv[1:]]))
