@@ -93,7 +93,7 @@ def rdm_and_constant_patterns(
     constant = np.zeros(leading, np.int64)
     for index in np.ndindex(leading):
         moments = pattern_moments("activations", array, index, kind.centre)
-        rdms[index] = measure_pairs(kind, array, index, moments)
+        measure_pairs(kind, array, index, moments, rdms[index])
         constant[index] = moments.constant.sum() if kind.unit_length else 0
     return jnp.asarray(rdms), constant
 

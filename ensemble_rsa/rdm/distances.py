@@ -51,9 +51,13 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
 
 
 def measure_pairs(
-    distance: Distance, array: Any, index: tuple[int, ...], moments: Moments
-) -> Float[np.ndarray, " stimulus_pair"]:
-    """All distances between the patterns of one instance, condensed, in float32.
+    distance: Distance,
+    array: Any,
+    index: tuple[int, ...],
+    moments: Moments,
+    out: Float[np.ndarray, " stimulus_pair"],
+) -> None:
+    """Fill `out` with all distances between the patterns of one instance.
 
     The products are made in float32 and, where their measured rounding could break the promise,
     once more in float64. A root blows up the error of a small square, so that happens when some
@@ -64,9 +68,10 @@ def measure_pairs(
         array: from `open_activations`.
         index: the instance.
         moments: of its patterns, centred if the distance is.
+        out: a condensed RDM in float32; the only array of that size, for there may be many stimuli.
     """
     if distance.form == "norm_difference":
-        return _norm_differences(moments.length)
+        return _fill_norm_differences(moments.length, out)
     if distance.unit_length:
         unit, undirected = 1.0, moments.constant
     else:
@@ -75,20 +80,24 @@ def measure_pairs(
     scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=~undirected)
     undirected_pairs = _pairs_with(undirected)
 
-    def squares_by(product: type[np.floating]) -> tuple[np.ndarray, float]:
+    def fill_squares(product: type[np.floating]) -> float:
         gram = centred_gram(array, index, moments.mean, scale, product)
-        squares = _squared_differences(gram)
-        squares[undirected_pairs] = np.nan
-        return squares, gram.rounding * np.max(gram.diagonal, where=~undirected, initial=0.0)
+        _fill_squares(gram, out)
+        out[undirected_pairs] = np.nan
+        return gram.rounding * np.max(gram.diagonal, where=~undirected, initial=0.0)
 
     precise = scale.size <= FEW_STIMULI
-    squares, rounding = squares_by(np.float64 if precise else np.float32)
-    if not precise and not _keeps_promise(squares, rounding, distance.form):
-        squares, _ = squares_by(np.float64)
-    half = distance.form == "half_square"
-    distances = squares * np.float32(0.5) if half else np.sqrt(squares) * np.float32(unit)
-    distances[undirected_pairs] = 1.0 if half else np.sqrt(2.0)
-    return distances
+    rounding = fill_squares(np.float64 if precise else np.float32)
+    if not precise and not _keeps_promise(out, rounding, distance.form):
+        fill_squares(np.float64)
+    if distance.form == "half_square":
+        out *= 0.5
+        out[undirected_pairs] = 1.0
+    else:
+        np.sqrt(out, out=out)
+        out *= unit
+        out[undirected_pairs] = np.sqrt(2.0)
+    return None
 
 
 def _keeps_promise(
@@ -107,10 +116,9 @@ def _keeps_promise(
     return not np.sqrt(low + error) - np.sqrt(low) > TOLERANCE * np.sqrt(high)
 
 
-def _squared_differences(gram: Gram) -> Float[np.ndarray, " stimulus_pair"]:
-    n = gram.diagonal.size
-    squares = np.empty(n * (n - 1) // 2, np.float32)
-    rows = max(1, CHUNK_ELEMENTS // n)
+def _fill_squares(gram: Gram, out: Float[np.ndarray, " stimulus_pair"]) -> None:
+    """Squared differences |a|² + |b|² − 2 a·b of all pairs, assembled in float64."""
+    rows = max(1, CHUNK_ELEMENTS // gram.diagonal.size)
     first, place = 0, 0
     for strip in gram.strips:
         for start in range(0, len(strip), rows):
@@ -120,21 +128,18 @@ def _squared_differences(gram: Gram) -> Float[np.ndarray, " stimulus_pair"]:
             chunk += lengths[: len(chunk), None]
             chunk += lengths[None, :]
             np.maximum(chunk, 0, out=chunk)
-            place = _append_upper(squares, place, chunk)
+            place = _append_upper(out, place, chunk)
         first += len(strip)
-    return squares
 
 
-def _norm_differences(
-    lengths: Float[np.ndarray, " stimulus"],
-) -> Float[np.ndarray, " stimulus_pair"]:
-    n = lengths.size
-    distances = np.empty(n * (n - 1) // 2, np.float32)
+def _fill_norm_differences(
+    lengths: Float[np.ndarray, " stimulus"], out: Float[np.ndarray, " stimulus_pair"]
+) -> None:
     place = 0
-    for i in range(n - 1):
-        distances[place : place + n - 1 - i] = np.abs(lengths[i + 1 :] - lengths[i])
-        place += n - 1 - i
-    return distances
+    for i, length in enumerate(lengths):
+        others = lengths[i + 1 :]
+        out[place : place + others.size] = np.abs(others - length)
+        place += others.size
 
 
 def _append_upper(condensed: np.ndarray, place: int, rows: np.ndarray) -> int:

@@ -257,6 +257,7 @@ def test_nan_and_infinity_are_refused_with_their_place(rng, function, bad):
         (np.zeros((1, 4)), r"activations: expected at least 2 stimuli, got shape \(1, 4\)"),
         (np.zeros((2, 4), complex), "activations: expected real numbers, got dtype complex128"),
         ([["a"], ["b"]], "activations: expected numbers"),
+        ([[1.0, 2.0], [3.0]], "activations: .* got lists of unequal length"),
         (1e200 * np.eye(3), "activations: expected patterns shorter than"),
     ],
 )
