@@ -1,7 +1,8 @@
 """Train ensembles of networks that differ only in their seed, and compare their representations.
 
-The main job is three calls, `train`, `extract` and `analyze`; everything from RDMs on also takes activations from
-elsewhere, brain data included. Names are imported on first use, so that `import ensemble_rsa` stays fast.
+The main job is three calls, `train`, `extract` and `analyze`; everything from RDMs on also takes
+activations from elsewhere, brain data included. Names are imported on first use, so that `import
+ensemble_rsa` stays fast.
 """
 
 import importlib
@@ -10,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ensemble_rsa.analysis.bootstrap import bootstrap_consistency as bootstrap_consistency
-    from ensemble_rsa.analysis.clustering import category_clustering_index as category_clustering_index
+    from ensemble_rsa.analysis.clustering import (
+        category_clustering_index as category_clustering_index,
+    )
     from ensemble_rsa.analysis.consistency import consistency as consistency
-    from ensemble_rsa.analysis.consistency import within_category_consistency as within_category_consistency
+    from ensemble_rsa.analysis.consistency import (
+        within_category_consistency as within_category_consistency,
+    )
     from ensemble_rsa.analysis.mds import mds as mds
-    from ensemble_rsa.analysis.random_categories import random_category_consistency as random_category_consistency
+    from ensemble_rsa.analysis.random_categories import (
+        random_category_consistency as random_category_consistency,
+    )
     from ensemble_rsa.analysis.second_level import second_level_distances as second_level_distances
     from ensemble_rsa.config import AnalysisConfig as AnalysisConfig
     from ensemble_rsa.config import Config as Config

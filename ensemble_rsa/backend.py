@@ -1,10 +1,12 @@
-"""What differs from device to device, in one place: how convolutions are computed and instances mapped.
+"""What differs from device to device: how convolutions are computed, instances mapped.
 
-Measured on a CPU with two cores (see benchmarks/README.md): one instance after the other with gradients written as
-plain convolutions, and XLA's newer CPU convolution library switched off, is several times faster than `vmap`.
-On GPU and TPU all instances go through `vmap`; that choice has not been measured here.
+Measured on a CPU with two cores (see benchmarks/README.md): one instance after the other with
+gradients written as plain convolutions, and XLA's newer CPU convolution library switched off, is
+several times faster than `vmap`. On GPU and TPU all instances go through `vmap`; that choice has
+not been measured here.
 """
 
+import os
 from dataclasses import dataclass, field
 
 import jax
@@ -33,6 +35,6 @@ def default_execution() -> Execution:
 
 
 def device_name() -> str:
-    """The device in words, such as "cpu" or "NVIDIA H100"."""
-    device = jax.devices()[0]
-    return f"{jax.device_count()} × {device.device_kind}"
+    """The devices in words, such as "cpu with 2 cores" or "4 × NVIDIA H100"."""
+    kind = jax.devices()[0].device_kind
+    return f"cpu with {os.cpu_count()} cores" if kind == "cpu" else f"{jax.device_count()} × {kind}"

@@ -18,7 +18,8 @@ from ensemble_rsa.config import AnalysisConfig, Config, DataConfig, ModelConfig,
 from ensemble_rsa.errors import InputError, RunError
 
 PROGRAM = "ensemble-rsa"
-# Ours, for two minutes on two cores: the paper's network at a quarter of its channels, on scikit-learn's digits.
+# Ours, for two minutes on two cores: the paper's network at a quarter of its channels, on
+# scikit-learn's digits.
 DEMO = Config(
     DataConfig(dataset="digits", preprocessing="standardize"),
     ModelConfig(model="all_cnn_c", width=0.25),
@@ -29,7 +30,7 @@ app = tyro.extras.SubcommandApp()
 
 
 def _command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command that is parsed first and run later, so that its errors are not taken for tyro's."""
+    """Register a command that is parsed first and run later: its errors are not tyro's."""
 
     @functools.wraps(function)
     def parsed(*args, **options) -> Callable[[], None]:
@@ -65,7 +66,10 @@ def train(config: Config, out: Path | None = None, quiet: bool = False) -> None:
 
 @_command
 def analyze(
-    run: tyro.conf.Positional[Path], settings: AnalysisConfig, out: Path | None = None, quiet: bool = False
+    run: tyro.conf.Positional[Path],
+    settings: AnalysisConfig,
+    out: Path | None = None,
+    quiet: bool = False,
 ) -> None:
     """Make RDMs, consistency, figures and a report of a trained ensemble.
 
@@ -102,7 +106,9 @@ def _train(config: Config, out: Path | None, quiet: bool) -> Path:
     for verdict in run.replaced:
         console.print(f"seed {verdict.seed} was replaced: {verdict.reason}", soft_wrap=True)
     for verdict in run.flagged:
-        message = f"instance {verdict.instance} (seed {verdict.seed}) did not converge: {verdict.reason}"
+        message = (
+            f"instance {verdict.instance} (seed {verdict.seed}) did not converge: {verdict.reason}"
+        )
         console.print(message, soft_wrap=True)
     return run.path
 
@@ -158,9 +164,9 @@ def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
 
 
 def _one_line(framed: str) -> str:
-    """The first part of tyro's framed message, and its suggestion, as one line.
+    r"""The first part of tyro's framed message, and its suggestion, as one line.
 
-    >>> _one_line("╭─ Value error ─╮\\n│ Error parsing --epochs: no  │\\n│ number │\\n│ ─── │\\n│ more │\\n╰──╯")
+    >>> _one_line("╭─ Value error ──╮\n│ Error parsing --epochs: no  │\n│ number │\n│ ─── │")
     '--epochs: no number; see ensemble-rsa --help'
     """
     rows = [row.strip("│ ") for row in framed.splitlines() if row.startswith("│")]

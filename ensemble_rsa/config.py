@@ -1,6 +1,7 @@
 """Everything a run is made from, as frozen dataclasses that are checked when they are made.
 
-Defaults are the paper's (`paper` below) where it is known how it was done; a default that is ours says so.
+Defaults are the paper's (`paper` below) where it is known how it was done; a default that is ours
+says so.
 """
 
 import dataclasses
@@ -20,7 +21,8 @@ class DataConfig:
 
     Attributes:
         dataset: digits, cifar10, or folder:PATH (one folder of images per category).
-        data_dir: where TFDS data lie; else the environment variable TFDS_DATA_DIR, else TFDS's own place.
+        data_dir: where TFDS data lie; else the environment variable TFDS_DATA_DIR, else TFDS's own
+            place.
         train_images: how many training images, balanced over categories; all when not given.
         test_images: how many test images, balanced over categories; all when not given.
         preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize or none.
@@ -76,7 +78,8 @@ class TrainingConfig:
         momentum: of stochastic gradient descent.
         l2: times the sum of all squared weights and biases is added to the loss.
         clip_norm: largest norm of an instance's gradient (over all its parameters: ours).
-        dropout: probability of a zero after each strided layer while training; the paper's baseline has none.
+        dropout: probability of a zero after each strided layer while training; the paper's baseline
+            has none.
         seed: weight seed of the first instance.
         order_seed: seed of the order of the images, shared by all instances.
         dropout_seed: seed of the dropout masks, shared by all instances (ours).
@@ -112,7 +115,9 @@ class TrainingConfig:
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: expected above 0, got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout: expected a probability from 0 to below 1, got {self.dropout}")
+            raise InputError(
+                f"dropout: expected a probability from 0 to below 1, got {self.dropout}"
+            )
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,8 @@ class AnalysisConfig:
 
     Attributes:
         distance: first-level distance between activation patterns.
-        stimuli: how many test images, balanced over categories; 1000, or as many as there are, when not given.
+        stimuli: how many test images, balanced over categories; 1000, or as many as there are, when
+            not given.
         draw_stimuli: draw them with `stimulus_seed` rather than take the first of each category.
         stimulus_seed: seed of that draw.
         n_resamples: bootstrap resamples (ours: the paper does not say).
@@ -172,8 +178,13 @@ def config_from_dict(values: dict[str, Any]) -> Config:
             raise InputError(f"config: unknown section {name!r}; expected {', '.join(sections)}")
         fields = {f.name for f in dataclasses.fields(sections[name])}
         if unknown := set(section) - fields:
-            raise InputError(f"config: unknown {name} setting {sorted(unknown)[0]!r}; expected {', '.join(sorted(fields))}")
-        made[name] = sections[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in section.items()})
+            raise InputError(
+                f"config: unknown {name} setting {sorted(unknown)[0]!r}; "
+                f"expected {', '.join(sorted(fields))}"
+            )
+        made[name] = sections[name](
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in section.items()}
+        )
     return Config(**made)
 
 

@@ -1,4 +1,4 @@
-"""What the terminal shows while long work runs: a bar with the time left, and a row for each instance."""
+"""What the terminal shows meanwhile: a bar with the time left, a row for each instance."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,14 @@ from contextlib import contextmanager
 import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from ensemble_rsa.extraction import Progress as RdmReport
@@ -39,22 +46,25 @@ def training_display(epochs: int, console: Console) -> Iterator[Report]:
     with Live(bar, console=console, refresh_per_second=4) as live:
 
         def show(status: Status) -> None:
-            bar.update(task, completed=status.step, total=status.steps, description=f"epoch {status.epoch}/{epochs}")
+            bar.update(
+                task,
+                completed=status.step,
+                total=status.steps,
+                description=f"epoch {status.epoch}/{epochs}",
+            )
             live.update(Group(_table(status), bar))
 
         yield show
 
 
 def _epoch_lines(epochs: int, console: Console) -> Report:
-    shown = [0]
-
     def show(status: Status) -> None:
-        whole = status.epoch if status.step * epochs >= status.epoch * status.steps else status.epoch - 1
-        if whole > shown[0] and status.test_accuracy is not None:
-            shown[0] = whole
+        if status.epoch_ended:
+            test = status.test_accuracy
             console.print(
-                f"epoch {whole}/{epochs}: loss {_range(status.train_loss)}, training accuracy "
-                f"{_range(status.train_accuracy)}, test accuracy {_range(status.test_accuracy)}",
+                f"epoch {status.epoch}/{epochs}: loss {_range(status.train_loss)}, "
+                f"training accuracy {_range(status.train_accuracy)}, "
+                f"test accuracy {'–' if test is None else _range(test)}",
                 soft_wrap=True,
             )
 
@@ -63,8 +73,14 @@ def _epoch_lines(epochs: int, console: Console) -> Report:
 
 def _table(status: Status) -> Table:
     """Loss and accuracies of each instance, or their ranges."""
-    table = Table("seed", "training loss", "training accuracy", "test accuracy", box=None, pad_edge=False)
-    test = status.test_accuracy if status.test_accuracy is not None else np.full(len(status.seeds), np.nan)
+    table = Table(
+        "seed", "training loss", "training accuracy", "test accuracy", box=None, pad_edge=False
+    )
+    test = (
+        status.test_accuracy
+        if status.test_accuracy is not None
+        else np.full(len(status.seeds), np.nan)
+    )
     if len(status.seeds) > MOST_ROWS:
         seeds = f"{status.seeds[0]} … {status.seeds[-1]}"
         table.add_row(seeds, _range(status.train_loss), _range(status.train_accuracy), _range(test))

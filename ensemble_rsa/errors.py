@@ -1,4 +1,4 @@
-"""What goes wrong through no fault of the code: one clear line each, no traceback at the command line."""
+"""What goes wrong through no fault of the code: one clear line each, and no traceback."""
 
 
 class InputError(ValueError):

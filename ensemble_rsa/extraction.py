@@ -1,6 +1,7 @@
 """From activations to RDMs: instance after instance, layer after layer, nothing kept but distances.
 
-Activations come from a run's networks or from anywhere else; `Source` is what both look like from here.
+Activations come from a run's networks or from anywhere else; `Source` is what both look like from
+here.
 """
 
 import json
@@ -38,7 +39,8 @@ class Source:
         seeds: weight seed of each instance, or its number where there is none.
         stimuli: one name for each stimulus.
         categories: the category of each stimulus, in words.
-        instance: number of an instance → its layers' names and activations `(stimulus, unit)`, in order.
+        instance: number of an instance → its layers' names and activations `(stimulus, unit)`, in
+            order.
         variables: further variables on the instance axis.
         attributes: what a reader of the results should know of the source.
     """
@@ -55,7 +57,10 @@ class Source:
 def source_from_run(run: Run, dataset: Dataset, settings: AnalysisConfig) -> Source:
     """Activations of a run's networks for balanced test images of its data set."""
     stimuli = choose_stimuli(
-        dataset, settings.stimuli, "draw" if settings.draw_stimuli else "first", settings.stimulus_seed
+        dataset,
+        settings.stimuli,
+        "draw" if settings.draw_stimuli else "first",
+        settings.stimulus_seed,
     )
     execution = default_execution()
     network, parameters = load_networks(run, execution.convolution)
@@ -76,7 +81,8 @@ def source_from_run(run: Run, dataset: Dataset, settings: AnalysisConfig) -> Sou
 def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
     training = run.config.training
     scale = (
-        f"width {run.config.model.width:g}, {training.epochs} epochs of {len(dataset.train_labels)} images, "
+        f"width {run.config.model.width:g}, "
+        f"{training.epochs} epochs of {len(dataset.train_labels)} images, "
         f"{run.config.data.preprocessing} preprocessing"
     )
     return {
@@ -87,14 +93,19 @@ def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def source_from_arrays(activations: Mapping[str, ArrayLike], labels: Sequence[Any] | np.ndarray | None) -> Source:
-    """Activations from anywhere: layer name → `(instance, stimulus, unit)`, arrays or data sets on disk.
+def source_from_arrays(
+    activations: Mapping[str, ArrayLike], labels: Sequence[Any] | np.ndarray | None
+) -> Source:
+    """Activations from anywhere: layer name → `(instance, stimulus, unit)`, in memory or on disk.
 
     Raises:
-        InputError: no layers, layers of different numbers of instances or stimuli, or labels of another length.
+        InputError: no layers, layers of different numbers of instances or stimuli, or labels of
+            another length.
     """
     if not activations:
-        raise InputError("source: expected a mapping of layer names to (instance, stimulus, unit), got an empty one")
+        raise InputError(
+            "source: expected layer names and their (instance, stimulus, unit), got an empty mapping"
+        )
     shapes = {name: tuple(np.shape(array)) for name, array in activations.items()}
     for name, shape in shapes.items():
         if len(shape) != 3:
@@ -120,7 +131,9 @@ def source_from_arrays(activations: Mapping[str, ArrayLike], labels: Sequence[An
     )
 
 
-def collect_rdms(source: Source, layers: Sequence[str], distance: str, report: Progress | None) -> xr.Dataset:
+def collect_rdms(
+    source: Source, layers: Sequence[str], distance: str, report: Progress | None
+) -> xr.Dataset:
     """RDMs of the chosen layers of every instance that can be compared.
 
     Raises:
@@ -140,9 +153,13 @@ def collect_rdms(source: Source, layers: Sequence[str], distance: str, report: P
             if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
                 excluded[number] = f"activations of {name} are not finite"
                 break
-            rdm, dead = (np.asarray(part) for part in rdm_and_constant_patterns(activations, distance))
+            rdm, dead = (
+                np.asarray(part) for part in rdm_and_constant_patterns(activations, distance)
+            )
             if rdm.min() == rdm.max():
-                excluded[number] = f"all distances of {name} are equal, so it correlates with nothing"
+                excluded[number] = (
+                    f"all distances of {name} are equal, so it correlates with nothing"
+                )
                 break
             rows[0].append(rdm)
             rows[2].append(int(dead))
@@ -155,7 +172,10 @@ def collect_rdms(source: Source, layers: Sequence[str], distance: str, report: P
     kept = [number for number in exemplar if number not in excluded]
     if len(kept) < 2:
         reasons = "; ".join(f"instance {number}: {reason}" for number, reason in excluded.items())
-        raise RunError(f"two instances are needed to compare, {len(kept)} can be ({reasons or 'only one was given'})")
+        raise RunError(
+            f"two instances are needed to compare, {len(kept)} can be "
+            f"({reasons or 'only one was given'})"
+        )
     return _dataset(source, layers, distance, kept, exemplar, centroid, constant, excluded)
 
 
@@ -166,7 +186,10 @@ def _dataset(source, layers, distance, kept, exemplar, centroid, constant, exclu
     variables = {
         "exemplar": (("layer", "instance", "stimulus_pair"), stack(exemplar)),
         "constant_patterns": (("layer", "instance"), stack(constant)),
-        **{name: ("instance", np.asarray(values)[kept]) for name, values in source.variables.items()},
+        **{
+            name: ("instance", np.asarray(values)[kept])
+            for name, values in source.variables.items()
+        },
     }
     if centroid[kept[0]]:
         variables["centroid"] = (("layer", "instance", "category_pair"), stack(centroid))

@@ -89,9 +89,8 @@ def centred(
     rows: Any, statistics: RowStatistics, columns: slice = slice(None)
 ) -> Float[Array, "... column"]:
     """The chosen columns of `rows` minus the rows' means, in float32."""
-    return _minus(
-        _deviations(rows, columns, statistics.first), jnp.asarray(statistics.shift, jnp.float32)
-    )
+    shift = jnp.asarray(statistics.shift, jnp.float32)
+    return _deviations(rows, columns, statistics.first) - shift
 
 
 def standardised(
@@ -99,7 +98,7 @@ def standardised(
 ) -> Float[Array, "... column"]:
     """`centred` rows over their reach, so that squares stay within float32's range."""
     reach = jnp.asarray(np.where(statistics.reach > 0, statistics.reach, 1), jnp.float32)
-    return _over(centred(rows, statistics, columns), reach)
+    return centred(rows, statistics, columns) / reach
 
 
 def correlation_matrix(rows: Any) -> Float[np.ndarray, "... row row"]:
@@ -114,12 +113,15 @@ def correlation_matrix(rows: Any) -> Float[np.ndarray, "... row row"]:
            [ 1.,  1., -1.],
            [-1., -1.,  1.]])
     """
+    # No jit around a block: joined with the steps before it, XLA's CPU compiler runs the product 3
+    # times slower.
     n_columns = rows.shape[-1]
     statistics = row_statistics(rows)
     products, totals = np.zeros((*rows.shape[:-1], rows.shape[-2])), np.zeros(rows.shape[:-1])
     for columns in blocks(n_columns, math.prod(rows.shape[:-1])):
         block = standardised(rows, statistics, columns)
-        products += np.asarray(_products(block), np.float64)
+        product = jnp.matmul(block, jnp.swapaxes(block, -1, -2), precision="highest")
+        products += np.asarray(product, np.float64)
         totals += np.asarray(jnp.sum(block, -1), np.float64)
     # The float32 means are off by a rounding; what is left of them goes here.
     covariance = products - totals[..., :, None] * totals[..., None, :] / n_columns
@@ -142,14 +144,3 @@ def _total_and_reach(
     deviations: Float[Array, "... column"],
 ) -> tuple[Float[Array, "... 1"], Float[Array, "... 1"]]:
     return jnp.sum(deviations, -1, keepdims=True), jnp.max(jnp.abs(deviations), -1, keepdims=True)
-
-
-# Each step is its own program: joined, XLA's CPU compiler fuses the product with its inputs and
-# runs it 3 times slower.
-_minus = jax.jit(jnp.subtract)
-_over = jax.jit(jnp.divide)
-
-
-@jax.jit
-def _products(rows: Float[Array, "... row column"]) -> Float[Array, "... row row"]:
-    return jnp.matmul(rows, jnp.swapaxes(rows, -1, -2), precision="highest")

@@ -1,6 +1,7 @@
 """The main job as three calls: train an ensemble, extract its RDMs, analyse them.
 
-`extract` and `analyze` also take activations that never saw our networks: a mapping of layer names to arrays.
+`extract` and `analyze` also take activations that never saw our networks: a mapping of layer names
+to arrays.
 """
 
 import time
@@ -49,9 +50,9 @@ def train(config: Config, out: str | Path | None = None, report: Report | None =
     began = time.perf_counter()
     trained = train_ensemble(config, dataset, default_execution(), report)
     seconds = time.perf_counter() - began
-    return save_run(folder, config, trained, dataset.train_images.shape[1:], dataset.categories, seconds)
-
-
+    return save_run(
+        folder, config, trained, dataset.train_images.shape[1:], dataset.categories, seconds
+    )
 
 
 def extract(
@@ -73,9 +74,10 @@ def extract(
         report: called with the number of RDMs done and of all.
 
     Returns:
-        A data set with `exemplar (layer, instance, stimulus_pair)`, `centroid (layer, instance, category_pair)`
-        where there are at least two categories, `constant_patterns (layer, instance)`, and the stimuli's names and
-        categories. An instance that cannot be compared is left out and named in the attribute `excluded`.
+        A data set with `exemplar (layer, instance, stimulus_pair)`, `centroid (layer, instance,
+        category_pair)` where there are at least two categories, `constant_patterns (layer,
+        instance)`, and the stimuli's names and categories. An instance that cannot be compared is
+        left out and named in the attribute `excluded`.
 
     Raises:
         InputError: unknown layer or distance, labels of another length, NaN in given activations.
@@ -107,7 +109,8 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
         settings: resamples, confidence and seed.
 
     Returns:
-        A data set with named axes; every variable and attribute is described in `ensemble_rsa.results`.
+        A data set with named axes; every variable and attribute is described in
+        `ensemble_rsa.results`.
     """
     return results_dataset(rdms, settings or AnalysisConfig())
 

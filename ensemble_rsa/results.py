@@ -1,17 +1,19 @@
 """The results of an analysis as one xarray data set.
 
 Variables (dimension names as everywhere):
-    consistency (kind, layer, instance_pair): squared Pearson r; kind is exemplar, centroid or within_category
-    consistency_mean (kind, layer); consistency_low, consistency_high (bootstrap, kind, layer): bounds from resampled
-        pairs, as in the paper, and from resampled instances
+    consistency (kind, layer, instance_pair): squared Pearson r; kind is exemplar, centroid or
+        within_category
+    consistency_mean (kind, layer); consistency_low, consistency_high (bootstrap, kind, layer):
+        bounds from resampled pairs, as in the paper, and from resampled instances
     category_clustering_index (layer, instance), and _mean, _low, _high (layer): instances resampled
     second_level_distance (layer, instance, layer_b, instance_b): 1 − r between RDMs
     second_level_embedding (layer, instance, component), second_level_stress ()
-    embedding (shown, layer, stimulus, component), embedding_stress, embedding_pointwise_stress: of two instances
+    embedding (shown, layer, stimulus, component), embedding_stress, embedding_pointwise_stress: of
+        two instances
     constant_patterns (layer, instance): how many stimuli had no pattern to compare
     train_accuracy, test_accuracy (instance): of our own networks only
-Centroid consistency needs three categories, within-category consistency and the clustering index pairs of stimuli
-within a category and between two: what cannot be computed is absent.
+Centroid consistency needs three categories, within-category consistency and the clustering index
+pairs of stimuli within a category and between two: what cannot be computed is absent.
 """
 
 import itertools
@@ -19,13 +21,13 @@ import itertools
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_consistency, bootstrap_mean
+from ensemble_rsa.analysis.bootstrap import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.analysis.second_level import second_level_distances
 from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.numerics import to_condensed
+from ensemble_rsa.numerics import pair_indices
 
 SHOWN = 2  # instances whose geometry is drawn, as in the paper's Fig. 2
 BOOTSTRAPS = ("pairs", "instances")
@@ -40,7 +42,10 @@ def results_dataset(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
     """
     labels = rdms.category.values
     n_categories = len(np.unique(labels))
-    parts = [rdms.drop_vars(["exemplar", "centroid"], errors="ignore"), _consistency(rdms, labels, settings)]
+    parts = [
+        rdms.drop_vars(["exemplar", "centroid"], errors="ignore"),
+        _consistency(rdms, labels, settings),
+    ]
     if n_categories > 1 and _pairs_within(labels):
         parts.append(_clustering(rdms, labels, settings))
     parts += [_second_level(rdms, settings), _geometry(rdms, settings)]
@@ -56,30 +61,29 @@ def results_dataset(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
 
 def _consistency(rdms: xr.Dataset, labels: np.ndarray, settings: AnalysisConfig) -> xr.Dataset:
     """Each kind of consistency, with both intervals of its mean over instance pairs."""
-    exemplar = rdms.exemplar.values
-    stacks = {"exemplar": exemplar}
+    stacks = {"exemplar": consistency(rdms.exemplar.values)}
     if rdms.sizes.get("category_pair", 0) >= 3:
-        stacks["centroid"] = rdms.centroid.values
-    same = labels[:, None] == labels[None, :]
-    within = np.asarray(to_condensed(same))
-    if 3 <= within.sum() < within.size:
-        stacks["within_category"] = exemplar[..., within]
-    options = {"n_resamples": settings.n_resamples, "confidence": settings.confidence, "seed": settings.seed}
-    shape = (len(BOOTSTRAPS), len(stacks), rdms.sizes["layer"])
-    low, high = np.empty(shape), np.empty(shape)
-    values = []
-    for k, stack in enumerate(stacks.values()):
-        values.append(np.asarray(consistency(stack)))
-        for b, over in enumerate(BOOTSTRAPS):
-            interval = bootstrap_consistency(stack, over=over, **options)
-            low[b, k], high[b, k] = interval.low, interval.high
+        stacks["centroid"] = consistency(rdms.centroid.values)
+    if len(np.unique(labels)) > 1 and _pairs_within(labels) >= 3:
+        stacks["within_category"] = within_category_consistency(rdms.exemplar.values, labels)
+    values = np.stack(list(stacks.values()))
+    intervals = [
+        bootstrap_pairs(values, over, settings.n_resamples, settings.confidence, settings.seed)
+        for over in BOOTSTRAPS
+    ]
     pairs = list(itertools.combinations(rdms.instance.values.tolist(), 2))
     return xr.Dataset(
         {
-            "consistency": (("kind", "layer", "instance_pair"), np.stack(values)),
-            "consistency_mean": (("kind", "layer"), np.stack(values).mean(-1)),
-            "consistency_low": (("bootstrap", "kind", "layer"), low),
-            "consistency_high": (("bootstrap", "kind", "layer"), high),
+            "consistency": (("kind", "layer", "instance_pair"), values),
+            "consistency_mean": (("kind", "layer"), values.mean(-1)),
+            "consistency_low": (
+                ("bootstrap", "kind", "layer"),
+                np.stack([i.low for i in intervals]),
+            ),
+            "consistency_high": (
+                ("bootstrap", "kind", "layer"),
+                np.stack([i.high for i in intervals]),
+            ),
         },
         coords={
             "kind": list(stacks),
@@ -97,7 +101,7 @@ def _pairs_within(labels: np.ndarray) -> int:
 
 
 def _clustering(rdms: xr.Dataset, labels: np.ndarray, settings: AnalysisConfig) -> xr.Dataset:
-    """Category clustering index of each layer and instance; instances are resampled for its interval."""
+    """Category clustering index of each layer and instance; instances are resampled."""
     index = np.asarray(category_clustering_index(rdms.exemplar.values, labels))
     interval = bootstrap_mean(
         index, n_resamples=settings.n_resamples, confidence=settings.confidence, seed=settings.seed
@@ -114,14 +118,19 @@ def _clustering(rdms: xr.Dataset, labels: np.ndarray, settings: AnalysisConfig) 
 
 
 def _second_level(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
-    """Distances between the RDMs of all layers and instances, and their arrangement in the plane (paper, Fig. 3)."""
+    """Distances between all RDMs, and their arrangement in the plane (paper, Fig. 3)."""
     n_layers, n_instances = rdms.sizes["layer"], rdms.sizes["instance"]
-    square = np.asarray(second_level_distances(rdms.exemplar.values.reshape(n_layers * n_instances, -1)))
-    plane = mds(np.asarray(to_condensed(square)), seed=settings.seed)
+    square = np.asarray(
+        second_level_distances(rdms.exemplar.values.reshape(n_layers * n_instances, -1))
+    )
+    plane = mds(square[pair_indices(len(square))], seed=settings.seed)
     shape = (n_layers, n_instances)
     return xr.Dataset(
         {
-            "second_level_distance": (("layer", "instance", "layer_b", "instance_b"), square.reshape(shape * 2)),
+            "second_level_distance": (
+                ("layer", "instance", "layer_b", "instance_b"),
+                square.reshape(shape * 2),
+            ),
             "second_level_embedding": (
                 ("layer", "instance", "component"),
                 np.asarray(plane.embedding).reshape(*shape, -1),
@@ -133,7 +142,7 @@ def _second_level(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
 
 
 def _geometry(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
-    """The stimuli of the first two instances in the plane, layer by layer (paper, Fig. 2 and S1)."""
+    """The stimuli of the first instances in the plane, layer by layer (paper, Fig. 2, S1)."""
     shown = rdms.instance.values[:SHOWN]
     stack = np.swapaxes(rdms.exemplar.values[:, :SHOWN], 0, 1)
     plane = mds(stack, seed=settings.seed)
@@ -141,7 +150,10 @@ def _geometry(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
         {
             "embedding": (("shown", "layer", "stimulus", "component"), np.asarray(plane.embedding)),
             "embedding_stress": (("shown", "layer"), np.asarray(plane.stress)),
-            "embedding_pointwise_stress": (("shown", "layer", "stimulus"), np.asarray(plane.pointwise_stress)),
+            "embedding_pointwise_stress": (
+                ("shown", "layer", "stimulus"),
+                np.asarray(plane.pointwise_stress),
+            ),
         },
         coords={"shown": shown},
     )

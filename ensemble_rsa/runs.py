@@ -44,8 +44,10 @@ class Run:
     categories: tuple[str, ...]
 
 
-def save_run(folder: Path, config: Config, trained: TrainedEnsemble, image_shape, categories, seconds: float) -> Run:
-    """Write networks, history and verdicts into a run folder; `training.json` comes last and marks it whole."""
+def save_run(
+    folder: Path, config: Config, trained: TrainedEnsemble, image_shape, categories, seconds: float
+) -> Run:
+    """Write networks, history and verdicts; `training.json` comes last and marks the run whole."""
     save_parameters(folder / FINAL, trained.parameters)
     write_dataset(folder / store.HISTORY, history_dataset(trained.history, trained.seeds))
     store.write_json(folder / store.MANIFEST, store.make_manifest(config, {"train": seconds}))
@@ -74,7 +76,9 @@ def load_run(path: str | Path) -> Run:
     folder = Path(path)
     config = store.read_config(folder)
     if not (folder / store.TRAINING).is_file():
-        raise InputError(f"run: training of {folder} has not finished (no {store.TRAINING}); train again")
+        raise InputError(
+            f"run: training of {folder} has not finished (no {store.TRAINING}); train again"
+        )
     record = store.read_json(folder / store.TRAINING)
     try:
         return Run(
@@ -88,7 +92,9 @@ def load_run(path: str | Path) -> Run:
             categories=tuple(record["categories"]),
         )
     except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / store.TRAINING}: not what `train` writes ({error}); train again") from None
+        raise InputError(
+            f"{folder / store.TRAINING}: not what `train` writes ({error}); train again"
+        ) from None
 
 
 def load_networks(run: Run, convolution: str) -> tuple[Network, Parameters]:

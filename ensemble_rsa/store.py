@@ -16,7 +16,13 @@ from ensemble_rsa.errors import InputError
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
-RDMS, RESULTS, SUMMARY, FIGURES, REPORT = "rdms.h5", "results.nc", "summary.json", "figures", "report.html"
+RDMS, RESULTS, SUMMARY, FIGURES, REPORT = (
+    "rdms.h5",
+    "results.nc",
+    "summary.json",
+    "figures",
+    "report.html",
+)
 
 
 @contextmanager
@@ -42,7 +48,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def write_json(path: Path, values: Any) -> None:
     """Write plain values, indented."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def read_json(path: Path) -> Any:
@@ -79,7 +87,9 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
             raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"out: cannot make {folder} ({error.strerror}); give another --out") from None
+        raise InputError(
+            f"out: cannot make {folder} ({error.strerror}); give another --out"
+        ) from None
     write_json(folder / CONFIG, config_to_dict(config))
     return folder
 
@@ -92,7 +102,9 @@ def read_config(folder: Path) -> Config:
     """
     if not (folder / CONFIG).is_file():
         what = "no such folder" if not folder.exists() else f"it holds no {CONFIG}"
-        raise InputError(f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote")
+        raise InputError(
+            f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
+        )
     return config_from_dict(read_json(folder / CONFIG))
 
 
@@ -121,7 +133,9 @@ def _git_commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10)
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() or None

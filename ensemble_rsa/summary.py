@@ -8,10 +8,10 @@ import xarray as xr
 
 
 def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
-    """What `summary.json` holds: accuracies, consistency and clustering by layer, and who was left out.
+    """What `summary.json` holds: accuracies, consistency, clustering, and who was left out.
 
-    Intervals named `low` and `high` come from resampled instance pairs, as in the paper; those under `instances`
-    from resampled instances.
+    Intervals named `low` and `high` come from resampled instance pairs, as in the paper; those
+    under `instances` from resampled instances.
 
     Args:
         results: what `analyze` returned.
@@ -23,7 +23,9 @@ def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
         "instances": results.sizes["instance"],
         "distance": results.attrs["distance"],
         "accuracy": {
-            part: _plain(results[f"{part}_accuracy"]) for part in ("train", "test") if f"{part}_accuracy" in results
+            part: _plain(results[f"{part}_accuracy"])
+            for part in ("train", "test")
+            if f"{part}_accuracy" in results
         },
         "layers": results.layer.values.tolist(),
         "consistency": {str(kind): _kind(results.sel(kind=kind)) for kind in results.kind.values},
@@ -42,7 +44,10 @@ def _kind(results: xr.Dataset) -> dict[str, Any]:
         "mean": _plain(results.consistency_mean),
         "low": _plain(pairs.consistency_low),
         "high": _plain(pairs.consistency_high),
-        "instances": {"low": _plain(instances.consistency_low), "high": _plain(instances.consistency_high)},
+        "instances": {
+            "low": _plain(instances.consistency_low),
+            "high": _plain(instances.consistency_high),
+        },
     }
 
 

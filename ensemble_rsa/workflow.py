@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ensemble_rsa import store
@@ -16,7 +17,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction import Progress
 from ensemble_rsa.figures.report import write_report
 from ensemble_rsa.figures.save import save_figures
-from ensemble_rsa.interop.rsatoolbox import RdmWriter
+from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline import analyze, extract
 from ensemble_rsa.runs import Run, load_history, load_run, write_dataset
 from ensemble_rsa.summary import summarize
@@ -25,7 +26,10 @@ ANALYSIS = "analysis.json"
 
 
 def analyze_run(
-    path: str | Path, settings: AnalysisConfig, out: str | Path | None = None, report: Progress | None = None
+    path: str | Path,
+    settings: AnalysisConfig,
+    out: str | Path | None = None,
+    report: Progress | None = None,
 ) -> Path:
     """Extract, analyse, draw and report a trained run.
 
@@ -49,7 +53,7 @@ def analyze_run(
         rdms = extract(run, settings=settings, report=report)
     with _timed(seconds, "analyze"):
         results = analyze(rdms, settings)
-    save_rdms(folder / store.RDMS, rdms)
+    save_stack(folder / store.RDMS, rdms)
     write_dataset(folder / store.RESULTS, results)
     store.write_json(folder / ANALYSIS, config_to_dict(settings))
     store.write_json(folder / store.SUMMARY, summarize(results, seconds))
@@ -69,17 +73,23 @@ def redraw(path: str | Path, out: str | Path | None = None) -> Path:
     run = load_run(path)
     folder = Path(out) if out is not None else run.path
     if not (folder / store.RESULTS).is_file():
-        raise InputError(f"run: {folder} holds no {store.RESULTS}; run `ensemble-rsa analyze {run.path}` first")
+        raise InputError(
+            f"run: {folder} holds no {store.RESULTS}; run `ensemble-rsa analyze {run.path}` first"
+        )
     with xr.open_dataset(folder / store.RESULTS, engine="h5netcdf") as stored:
         results = stored.load()
-    return draw_report(run, folder, results, dict(store.read_json(folder / store.SUMMARY)["seconds"]))
+    return draw_report(
+        run, folder, results, dict(store.read_json(folder / store.SUMMARY)["seconds"])
+    )
 
 
 def draw_report(run: Run, folder: Path, results: xr.Dataset, seconds: dict[str, float]) -> Path:
     """Figures, `report.html` and `manifest.json` of analysed results."""
     history = load_history(run)
+    flagged = [dataclasses.asdict(verdict) for verdict in run.flagged]
+    excluded = json.loads(results.attrs["excluded_instances"])
     with _timed(seconds, "figures"):
-        figures = save_figures(results, history, folder / store.FIGURES)
+        figures = save_figures(results, history, folder / store.FIGURES, [*flagged, *excluded])
     manifest = store.make_manifest(run.config, seconds)
     store.write_json(folder / store.MANIFEST, manifest)
     settings: dict[str, Any] = config_to_dict(run.config)
@@ -92,14 +102,33 @@ def draw_report(run: Run, folder: Path, results: xr.Dataset, seconds: dict[str, 
         manifest,
         settings,
         figures,
-        excluded=json.loads(results.attrs["excluded_instances"])
-        + [dataclasses.asdict(v) | {"reason": f"{v.reason}; replaced by another seed"} for v in run.replaced],
-        flagged=[dataclasses.asdict(verdict) for verdict in run.flagged],
+        excluded=[*excluded, *_replaced(run)],
+        flagged=flagged,
     )
 
 
-def save_rdms(path: Path, rdms: xr.Dataset) -> None:
-    """Write exemplar RDMs as a file that `rsatoolbox.rdm.load_rdm` opens."""
+def _replaced(run: Run) -> list[dict[str, Any]]:
+    """Instances that others stand in for, as the report names them."""
+    return [
+        dataclasses.asdict(verdict) | {"reason": f"{verdict.reason}; another seed stands in"}
+        for verdict in run.replaced
+    ]
+
+
+def save_stack(path: Path, rdms: xr.Dataset) -> None:
+    """Write exemplar RDMs, layer by layer, as a file that `rsatoolbox.rdm.load_rdm` opens."""
+    n_layers, n_instances = rdms.sizes["layer"], rdms.sizes["instance"]
+    save_rdms(
+        path,
+        rdms.exemplar.values,
+        rdms.attrs["distance"],
+        {
+            "layer": np.repeat(rdms.layer.values, n_instances),
+            "instance": np.tile(rdms.instance.values, n_layers),
+            "seed": np.tile(rdms.seed.values, n_layers),
+        },
+        {"stimulus": rdms.stimulus.values, "category": rdms.category.values},
+    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Train an ensemble: `python scripts/train_ensemble.py --dataset digits --instances 4 --epochs 5 --out runs/a`."""
+"""Train an ensemble: `python scripts/train_ensemble.py --instances 4 --epochs 20 --out runs/a`."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""All-CNN-C and the seven-layer surrogates: convolutions only, a class map each, averaged over space.
+"""All-CNN-C and the seven-layer surrogates: convolutions only, class maps averaged over space.
 
-All-CNN-C follows Springenberg et al. 2014 as Mehrer et al. 2020 used it: a ReLU on the ten class maps too, and no
-dropout unless asked for. The published description of All-CNN-7 could not be had: both networks offered under that
-name are ours, and are called surrogates wherever they are shown.
+All-CNN-C follows Springenberg et al. 2014 as Mehrer et al. 2020 used it: a ReLU on the ten class
+maps too, and no dropout unless asked for. The published description of All-CNN-7 could not be had:
+both networks offered under that name are ours, and are called surrogates wherever they are shown.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from ensemble_rsa.errors import unknown_name
 
 @dataclass(frozen=True)
 class Conv:
-    """One layer: `window × window` kernels, ReLU after; dropout may follow where the map shrinks."""
+    """One layer: `window × window` kernels, then a ReLU; dropout may follow a strided one."""
 
     channels: int
     window: int = 3
@@ -30,7 +30,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The layers before the class maps, and whether they are ours in the place of published ones."""
+    """The layers before the class maps, and whether they stand in for unpublished ones."""
 
     layers: tuple[Conv, ...]
     surrogate: bool = False
@@ -67,7 +67,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
 
 
 class Dropout(NamedTuple):
-    """Bernoulli dropout of one forward pass: the probability of a zero, and the key of the masks."""
+    """Bernoulli dropout of one forward pass: probability of a zero, and key of the masks."""
 
     rate: Float[Array, ""] | float
     key: Key[Array, ""]
@@ -76,7 +76,8 @@ class Dropout(NamedTuple):
 class AllCNN(nnx.Module):
     """Convolutions with ReLU, then the mean of each class map over space.
 
-    The paper's padding of the third-last layer is "VALID"; on inputs so small that its window no longer fits (8 × 8
+    The paper's padding of the third-last layer is "VALID"; on inputs so small that its window no
+    longer fits (8 × 8
     digits), it is "SAME". That fallback is ours.
 
     Args:
@@ -122,8 +123,10 @@ class AllCNN(nnx.Module):
         self.convolutions = nnx.List(convolutions)
         self.last_relu = last_relu
 
-    def layer(self, index: int, x: Float[Array, "stimulus h w c"], dropout: Dropout | None = None) -> Array:
-        """What layer `index` makes of the maps before it: recorded activations are this, after the ReLU."""
+    def layer(
+        self, index: int, x: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
+    ) -> Array:
+        """What layer `index` makes of the maps before it, after its ReLU: what is recorded."""
         convolution = self.convolutions[index]
         x = convolution(x)
         if index < len(self.convolutions) - 1 or self.last_relu:

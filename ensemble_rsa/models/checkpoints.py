@@ -40,8 +40,12 @@ def load_parameters(folder: Path, like: Parameters) -> Parameters:
             return checkpointer.restore(folder.resolve(), jax.tree.map(_shape, like))
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).splitlines()[0]
-        raise RunError(f"{folder}: the checkpoint cannot be read ({reason}); train again") from error
+        raise RunError(
+            f"{folder}: the checkpoint cannot be read ({reason}); train again"
+        ) from error
 
 
 def _shape(leaf) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=jax.sharding.SingleDeviceSharding(jax.devices()[0]))
+    return jax.ShapeDtypeStruct(
+        leaf.shape, leaf.dtype, sharding=jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    )

@@ -1,11 +1,13 @@
 """How a convolution and its two gradients are computed: one signature, several ways underneath.
 
-A network asks for a convolution; which way computes it is a choice for the device at hand. Every way takes the
-arguments that `flax.nnx.Conv(conv_general_dilated=...)` passes, so a network does not know which one it runs on.
+A network asks for a convolution; which way computes it is a choice for the device at hand. Every
+way takes the arguments that `flax.nnx.Conv(conv_general_dilated=...)` passes, so a network does not
+know which one it runs on.
 
-Why there is a choice: XLA on CPU rewrites convolutions for its fast code only at the top level of a program.
-Inside a loop (`lax.scan`, `lax.map`) the gradients of a plain convolution run naive code, a hundred times slower,
-and under `vmap` a stack of kernels becomes a grouped convolution, five times slower.
+Why there is a choice: XLA on CPU rewrites convolutions for its fast code only at the top level of a
+program. Inside a loop (`lax.scan`, `lax.map`) the gradients of a plain convolution run naive code,
+a hundred times slower, and under `vmap` a stack of kernels becomes a grouped convolution, five
+times slower.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +21,9 @@ from jax import lax
 from jaxtyping import Array, Float
 
 NHWC = ("NHWC", "HWIO", "NHWC")
-Image = Float[Array, "_ _ _ _"]  # stimulus, height, width, channel; in the gradients, axes trade places
+Image = Float[
+    Array, "_ _ _ _"
+]  # stimulus, height, width, channel; in the gradients, axes trade places
 Kernel = Float[Array, "_ _ _ _"]  # window, window, channel, channel of the result
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
@@ -53,7 +57,9 @@ def _forward(x: Image, kernel: Kernel, stride: int, pads: Pads):
 
 def _backward(stride: int, pads: Pads, saved: tuple[Image, Kernel], dy: Image):
     x, kernel = saved
-    return _input_gradient(x, kernel, stride, pads, dy), _kernel_gradient(x, kernel, stride, pads, dy)
+    return _input_gradient(x, kernel, stride, pads, dy), _kernel_gradient(
+        x, kernel, stride, pads, dy
+    )
 
 
 def _input_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Image) -> Image:
@@ -86,7 +92,9 @@ def _patches(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
     padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     rows, columns = ((padded.shape[a + 1] - kernel.shape[a]) // stride + 1 for a in (0, 1))
     slices = [
-        padded[:, i : i + (rows - 1) * stride + 1 : stride, j : j + (columns - 1) * stride + 1 : stride]
+        padded[
+            :, i : i + (rows - 1) * stride + 1 : stride, j : j + (columns - 1) * stride + 1 : stride
+        ]
         for i in range(kernel.shape[0])
         for j in range(kernel.shape[1])
     ]
@@ -101,7 +109,9 @@ def _pointwise(x: Image, kernel: Kernel) -> Image:
 def _as_flax_convolution(way: Callable[..., Image]) -> Callable[..., Image]:
     """Give `way(x, kernel, stride, pads)` the signature of `lax.conv_general_dilated`."""
 
-    def convolution(lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **options):
+    def convolution(
+        lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **options
+    ):
         del lhs_dilation, rhs_dilation, options  # none of our networks dilates or groups
         stride, pads = window_strides[0], None
         pads = spatial_pads(padding, lhs.shape[1:3], rhs.shape[:2], stride)

@@ -1,7 +1,7 @@
-"""The instance axis of parameters: the only file that knows how instances are stacked and mapped over.
+"""The instance axis: the only file that knows how parameters are stacked and mapped over.
 
-A network is written for one instance. It is split once into a static graph and a tree of parameters; an ensemble
-is that tree with a leading instance axis.
+A network is written for one instance. It is split once into a static graph and a tree of
+parameters; an ensemble is that tree with a leading instance axis.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,12 +29,17 @@ class Network:
     layers: tuple[str, ...]
 
     def scores(
-        self, parameters: Parameters, images: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
+        self,
+        parameters: Parameters,
+        images: Float[Array, "stimulus h w c"],
+        dropout: Dropout | None = None,
     ) -> Float[Array, "stimulus category"]:
         """Class scores before the softmax."""
         return self.merged(parameters)(images, dropout)
 
-    def layer(self, parameters: Parameters, index: int, maps: Float[Array, "stimulus h w c"]) -> Array:
+    def layer(
+        self, parameters: Parameters, index: int, maps: Float[Array, "stimulus h w c"]
+    ) -> Array:
         """Activations of one layer, as maps, from the maps of the layer before."""
         return self.merged(parameters).layer(index, maps)
 
@@ -70,25 +75,29 @@ class Blueprint:
 def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, Parameters]:
     """One network and the stacked first parameters of an instance for each seed.
 
-    An instance's parameters hang on its own seed alone, and every layer draws from a key of its own.
+    An instance's parameters hang on its own seed alone, and every layer draws from a key of its
+    own.
 
     Args:
         blueprint: what the network is built from.
         seeds: the weight seed of each instance.
 
-    >>> network, parameters = init_ensemble(Blueprint("all_cnn_c", (8, 8, 1), 10, width=0.1), [0, 1])
+    >>> blueprint = Blueprint("all_cnn_c", (8, 8, 1), 10, width=0.1)
+    >>> network, parameters = init_ensemble(blueprint, [0, 1])
     >>> {leaf.shape[0] for leaf in jax.tree.leaves(parameters)}
     {2}
     """
-    # Optimising this program, which runs once, would take longer than all of it: 16 s for 1.6 s on a CPU.
+    # Optimising this program, which runs once, would take longer than all of it: 16 s for 1.6 s on
+    # a CPU.
     initial = jax.jit(
-        jax.vmap(partial(_initial, blueprint)), compiler_options={"xla_backend_optimization_level": 0}
+        jax.vmap(partial(_initial, blueprint)),
+        compiler_options={"xla_backend_optimization_level": 0},
     )
     return _network(blueprint), initial(jnp.asarray(seeds, jnp.uint32))
 
 
 def ensemble_shapes(blueprint: Blueprint, n_instances: int) -> tuple[Network, Parameters]:
-    """The network of `init_ensemble`, and the shapes of its stacked parameters in place of the parameters."""
+    """The network of `init_ensemble`, and the shapes of its stacked parameters."""
     seeds = jax.ShapeDtypeStruct((n_instances,), jnp.uint32)
     return _network(blueprint), jax.eval_shape(jax.vmap(partial(_initial, blueprint)), seeds)
 
@@ -118,12 +127,14 @@ def over_instances(function: Callable, at_once: int | None) -> Callable:
     """Map a function of one instance over the leading axis of its arguments.
 
     Args:
-        function: takes trees without the instance axis, all of which have it when the result is called.
-        at_once: how many instances go through `vmap` together; the rest follow in a loop. None for all.
+        function: takes trees without the instance axis; the result takes them with it.
+        at_once: how many instances go through `vmap` together, the rest in a loop; None for all.
     """
     if at_once is None:
         return jax.vmap(function)
-    batch_size = None if at_once == 1 else at_once  # a vmap over one would still make grouped convolutions
+    batch_size = (
+        None if at_once == 1 else at_once
+    )  # a vmap over one would still make grouped convolutions
     return lambda *stacked: jax.lax.map(lambda one: function(*one), stacked, batch_size=batch_size)
 
 
@@ -132,7 +143,9 @@ def member(parameters: Parameters, index: int) -> Parameters:
     return jax.tree.map(lambda leaf: leaf[index], parameters)
 
 
-def replace_members(parameters: Parameters, indices: Sequence[int], others: Parameters) -> Parameters:
+def replace_members(
+    parameters: Parameters, indices: Sequence[int], others: Parameters
+) -> Parameters:
     """A stack in which the instances at `indices` are those of `others`, in order."""
     where = jnp.asarray(indices)
     return jax.tree.map(lambda leaf, new: leaf.at[where].set(new), parameters, others)

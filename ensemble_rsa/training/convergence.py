@@ -1,7 +1,8 @@
-"""Which instances did not converge, and why: the rule is fixed before training and never applied in silence.
+"""Which instances did not converge, and why: a rule fixed before training, never silent.
 
-The ReLU on the class maps can kill a category for good (paper.md §1, "training hazard"): such an instance stalls
-below full training accuracy. The rule, a training accuracy of at least `converged_at`, is ours.
+The ReLU on the class maps can kill a category for good (paper.md §1, "training hazard"): such an
+instance stalls below full training accuracy. The rule, a training accuracy of at least
+`converged_at`, is ours.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Int
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why an instance was named: its place in the ensemble, its weight seed, and the reason in words."""
+    """Why an instance was named: its place, its weight seed, and the reason in words."""
 
     instance: int
     seed: int
@@ -28,7 +29,7 @@ def unconverged_instances(
     categories: Sequence[str],
     converged_at: float,
 ) -> list[Verdict]:
-    """Name the instances whose training accuracy is below `converged_at` or whose weights are not finite.
+    """Name the instances of low training accuracy or with weights that are not finite.
 
     Args:
         predictions: `(instance, image)`, the most likely category of each training image.
@@ -39,7 +40,8 @@ def unconverged_instances(
         converged_at: least training accuracy, 0 to 1.
 
     >>> right, wrong = np.array([0, 1, 1]), np.array([0, 0, 0])
-    >>> named = unconverged_instances(np.stack([right, wrong]), right, np.array([True, True]), [4, 5], "ab", 0.99)
+    >>> answers, finite = np.stack([right, wrong]), np.array([True, True])
+    >>> named = unconverged_instances(answers, right, finite, [4, 5], "ab", 0.99)
     >>> named[0].seed, named[0].reason
     (5, 'training accuracy 0.333 is below 0.99; never answers b')
     """
@@ -50,7 +52,11 @@ def unconverged_instances(
             named.append(Verdict(instance, seed, "weights are not finite"))
         elif accuracy < converged_at:
             reason = f"training accuracy {accuracy:.3f} is below {converged_at:g}"
-            never = [name for index, name in enumerate(categories) if index in labels and index not in answers]
+            never = [
+                name
+                for index, name in enumerate(categories)
+                if index in labels and index not in answers
+            ]
             if never:
                 reason += f"; never answers {', '.join(never)}"
             named.append(Verdict(instance, seed, reason))

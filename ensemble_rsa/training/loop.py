@@ -1,4 +1,4 @@
-"""Epochs: shuffle, train, test, report; then decide which instances converged and replace them if asked."""
+"""Epochs: shuffle, train, test, report; then name or replace what did not converge."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +14,13 @@ from ensemble_rsa.config import Config
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.ensemble import Blueprint, Network, Parameters, init_ensemble, replace_members
+from ensemble_rsa.models.ensemble import (
+    Blueprint,
+    Network,
+    Parameters,
+    init_ensemble,
+    replace_members,
+)
 from ensemble_rsa.training.convergence import Verdict, unconverged_instances
 from ensemble_rsa.training.step import Images, Programs, TrainingState, epoch_order, make_programs
 
@@ -24,7 +30,7 @@ DRAWS_PER_INSTANCE = 3  # replacing stops after this many seeds per instance ask
 
 @dataclass(frozen=True)
 class History:
-    """Per epoch and instance: loss and accuracy over the epoch's steps, and test accuracy (NaN where not tested)."""
+    """Loss and accuracy over each epoch's steps, and test accuracy (NaN where not tested)."""
 
     train_loss: Float[np.ndarray, "epoch instance"]
     train_accuracy: Float[np.ndarray, "epoch instance"]
@@ -33,11 +39,12 @@ class History:
 
 @dataclass(frozen=True)
 class Status:
-    """How far training is, for a progress bar; the values of `(instance,)` are the newest there are."""
+    """How far training is, for a progress bar; values are the newest there are."""
 
     step: int
     steps: int
     epoch: int
+    epoch_ended: bool
     seeds: tuple[int, ...]
     train_loss: Float[np.ndarray, " instance"]
     train_accuracy: Float[np.ndarray, " instance"]
@@ -88,7 +95,7 @@ def train_ensemble(
     n_images = len(dataset.train_labels)
     if config.training.batch_size > n_images:
         raise InputError(
-            f"batch_size: {config.training.batch_size} is more than the {n_images} training images; "
+            f"batch_size: {config.training.batch_size} is more than {n_images} training images; "
             "give a smaller batch or more images"
         )
     preprocessing = fit_preprocessing(config.data.preprocessing, dataset.train_images)
@@ -106,7 +113,13 @@ def train_ensemble(
     while config.training.unconverged == "replace" and trained.flagged and drawn < most:
         count = min(len(trained.flagged), most - drawn)
         fresh = _train_seeds(
-            config, dataset, range(first + drawn, first + drawn + count), train_data, test_data, execution, report
+            config,
+            dataset,
+            range(first + drawn, first + drawn + count),
+            train_data,
+            test_data,
+            execution,
+            report,
         )
         trained = _stand_in(trained, fresh)
         drawn += count
@@ -146,8 +159,10 @@ def _train_seeds(
         tested = epoch % settings.eval_every == 0 or epoch == settings.epochs
         test = np.full(len(seeds), np.nan)
         if tested:
-            test = (np.asarray(programs.predict(state.parameters, test_data)) == test_labels).mean(-1)
-            reporter.tested(test)
+            test = (np.asarray(programs.predict(state.parameters, test_data)) == test_labels).mean(
+                -1
+            )
+        reporter.epoch_ended(test if tested else None)
         rows.append((loss, accuracy, test))
     table = np.array(rows, dtype=float).reshape(settings.epochs, 3, len(seeds))
 
@@ -175,7 +190,12 @@ def _train_seeds(
 
 
 def _train_epoch(
-    programs: Programs, state: TrainingState, data: Images, order: Int, epoch: int, reporter: "_Reporter"
+    programs: Programs,
+    state: TrainingState,
+    data: Images,
+    order: Int,
+    epoch: int,
+    reporter: "_Reporter",
 ):
     """All steps of an epoch, in as many calls as it takes to report once in a while."""
     steps, batch = order.shape
@@ -188,7 +208,9 @@ def _train_epoch(
         loss = loss + np.asarray(totals.loss, float)
         correct = correct + np.asarray(totals.correct, float)
         seen = stop * batch
-        reporter.stepped(stop - done, time.perf_counter() - began, epoch, loss / seen, correct / seen)
+        reporter.stepped(
+            stop - done, time.perf_counter() - began, epoch, loss / seen, correct / seen
+        )
         done = stop
     return state, loss / (steps * batch), correct / (steps * batch)
 
@@ -201,11 +223,18 @@ class _Reporter:
         self.steps_per_call = 1 if report else steps or 1
         self._warm = False  # the first call compiles, so its time says nothing of a step's
         unknown = np.full(len(seeds), np.nan)
-        self._status = Status(0, steps, 1, seeds, unknown, unknown, None)
+        self._status = Status(0, steps, 1, False, seeds, unknown, unknown, None)
 
-    def stepped(self, count: int, seconds: float, epoch: int, loss: np.ndarray, accuracy: np.ndarray) -> None:
+    def stepped(
+        self, count: int, seconds: float, epoch: int, loss: np.ndarray, accuracy: np.ndarray
+    ) -> None:
         self._status = replace(
-            self._status, step=self._status.step + count, epoch=epoch, train_loss=loss, train_accuracy=accuracy
+            self._status,
+            step=self._status.step + count,
+            epoch=epoch,
+            epoch_ended=False,
+            train_loss=loss,
+            train_accuracy=accuracy,
         )
         if self.report:
             if self._warm:
@@ -213,8 +242,9 @@ class _Reporter:
             self._warm = True
             self.report(self._status)
 
-    def tested(self, accuracy: np.ndarray) -> None:
-        self._status = replace(self._status, test_accuracy=accuracy)
+    def epoch_ended(self, test_accuracy: np.ndarray | None) -> None:
+        newest = self._status.test_accuracy if test_accuracy is None else test_accuracy
+        self._status = replace(self._status, epoch_ended=True, test_accuracy=newest)
         if self.report:
             self.report(self._status)
 
@@ -222,11 +252,13 @@ class _Reporter:
 def finite_instances(parameters: Parameters) -> np.ndarray:
     """Which instances have finite weights only, `(instance,)`."""
     leaves = jax.tree.leaves(parameters)
-    return np.all([np.isfinite(np.asarray(leaf)).reshape(leaf.shape[0], -1).all(1) for leaf in leaves], axis=0)
+    return np.all(
+        [np.isfinite(np.asarray(leaf)).reshape(leaf.shape[0], -1).all(1) for leaf in leaves], axis=0
+    )
 
 
 def _stand_in(trained: TrainedEnsemble, fresh: TrainedEnsemble) -> TrainedEnsemble:
-    """Put new instances in the places of those that did not converge, and keep the names of the old ones."""
+    """Put new instances in the places of those that did not converge, and keep their names."""
     gone = trained.flagged[: len(fresh.seeds)]
     places = [verdict.instance for verdict in gone]
 
@@ -250,6 +282,8 @@ def _stand_in(trained: TrainedEnsemble, fresh: TrainedEnsemble) -> TrainedEnsemb
         ),
         train_accuracy=put(trained.train_accuracy, fresh.train_accuracy),
         test_accuracy=put(trained.test_accuracy, fresh.test_accuracy),
-        flagged=tuple(sorted((*trained.flagged[len(gone) :], *still), key=lambda verdict: verdict.instance)),
+        flagged=tuple(
+            sorted((*trained.flagged[len(gone) :], *still), key=lambda verdict: verdict.instance)
+        ),
         replaced=(*trained.replaced, *gone),
     )

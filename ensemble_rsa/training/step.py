@@ -1,7 +1,8 @@
 """The compiled heart of training: one step of all instances, steps in a loop, and predictions.
 
-A batch is gathered from the training images on the device and preprocessed once, then every instance takes its
-own step on it. Data order and dropout masks are shared; only the first weights differ.
+A batch is gathered from the training images on the device and preprocessed once, then every
+instance takes its own step on it. Data order and dropout masks are shared; only the first weights
+differ.
 """
 
 from collections.abc import Callable
@@ -50,8 +51,9 @@ class Programs:
 
     Attributes:
         start: stacked parameters → `TrainingState`.
-        train: (state, images, order, first step, last step + 1, steps before this epoch) → (state, `Totals`);
-            the state is given up to it. `order (step, batch)` holds the whole epoch's image numbers.
+        train: (state, images, order, first step, last step + 1, steps before this epoch) → (state,
+            `Totals`); the state is given up to it. `order (step, batch)` holds the whole epoch's
+            image numbers.
         predict: (parameters, images) → the most likely category, `(instance, image)`.
     """
 
@@ -61,13 +63,17 @@ class Programs:
 
 
 def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-    """Stochastic gradient descent with momentum, norm clipping and a rate that drops by steps (paper.md §1)."""
+    """Gradient descent with momentum, norm clipping and a rate that drops (paper.md §1)."""
     drops = {round(share * config.epochs) * steps_per_epoch: 0.1 for share in config.drop_after}
     rate = optax.piecewise_constant_schedule(config.learning_rate, drops)
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.sgd(rate, momentum=config.momentum))
+    return optax.chain(
+        optax.clip_by_global_norm(config.clip_norm), optax.sgd(rate, momentum=config.momentum)
+    )
 
 
-def make_programs(network: Network, config: TrainingConfig, steps_per_epoch: int, execution: Execution) -> Programs:
+def make_programs(
+    network: Network, config: TrainingConfig, steps_per_epoch: int, execution: Execution
+) -> Programs:
     """Compile training and prediction for one network and recipe; compiled on first use."""
     optimiser = make_optimiser(config, steps_per_epoch)
     jit = partial(jax.jit, compiler_options=execution.compiler_options or None)
@@ -84,7 +90,14 @@ def make_programs(network: Network, config: TrainingConfig, steps_per_epoch: int
         change, moved = optimiser.update(gradient, state.optimiser, state.parameters)
         return TrainingState(optax.apply_updates(state.parameters, change), moved), totals
 
-    def train(state: TrainingState, data: Images, order: Int[Array, "step batch"], first, stop, steps_before):
+    def train(
+        state: TrainingState,
+        data: Images,
+        order: Int[Array, "step batch"],
+        first,
+        stop,
+        steps_before,
+    ):
         def one_step(step, carry):
             state, totals = carry
             chosen = order[step]
@@ -92,9 +105,13 @@ def make_programs(network: Network, config: TrainingConfig, steps_per_epoch: int
             labels = data.labels[chosen]
             dropout = None
             if config.dropout > 0:
-                key = jax.random.fold_in(stream(config.dropout_seed, "dropout"), steps_before + step)
+                key = jax.random.fold_in(
+                    stream(config.dropout_seed, "dropout"), steps_before + step
+                )
                 dropout = Dropout(config.dropout, key)
-            all_instances = over_instances(lambda one: update(one, batch, labels, dropout), execution.at_once)
+            all_instances = over_instances(
+                lambda one: update(one, batch, labels, dropout), execution.at_once
+            )
             state, new = all_instances(state)
             return state, jax.tree.map(jnp.add, totals, new)
 
@@ -108,9 +125,13 @@ def make_programs(network: Network, config: TrainingConfig, steps_per_epoch: int
         starts = jnp.arange(0, n, size)
 
         def of_chunk(start: Array) -> Array:
-            rows = jnp.minimum(start + jnp.arange(size), n - 1)  # the last chunk repeats the last image
+            rows = jnp.minimum(
+                start + jnp.arange(size), n - 1
+            )  # the last chunk repeats the last image
             batch = apply_preprocessing(data.preprocessing, data.images[rows])
-            answer = over_instances(lambda one: network.scores(one, batch).argmax(-1), execution.at_once)
+            answer = over_instances(
+                lambda one: network.scores(one, batch).argmax(-1), execution.at_once
+            )
             return answer(parameters)
 
         chunks = jax.lax.map(of_chunk, starts)
@@ -122,7 +143,9 @@ def make_programs(network: Network, config: TrainingConfig, steps_per_epoch: int
     return Programs(jit(start), jit(train, donate_argnums=0), jit(predict))
 
 
-def epoch_order(order_seed: int, epoch: int, n_images: int, batch_size: int) -> Int[Array, "step batch"]:
+def epoch_order(
+    order_seed: int, epoch: int, n_images: int, batch_size: int
+) -> Int[Array, "step batch"]:
     """Image numbers of one epoch's batches: a new order each epoch, the same for every instance.
 
     The images left over after the last full batch sit this epoch out.

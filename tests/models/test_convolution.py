@@ -1,4 +1,4 @@
-"""Every way to compute a convolution gives the numbers of XLA's own, forward and in both gradients."""
+"""Every way to compute a convolution gives XLA's own numbers, forward and backward."""
 
 import jax
 import jax.numpy as jnp
@@ -61,8 +61,12 @@ def test_mapped_over_instances_matches_one_at_a_time(way, mapped, rng):
     for i in range(3):
         (_, y), (one_dx, one_dk) = alone(x, kernels[i])
         np.testing.assert_allclose(ys[i], y, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(dx[i], one_dx, rtol=1e-3, atol=1e-4 * float(jnp.abs(one_dx).max()))
-        np.testing.assert_allclose(dk[i], one_dk, rtol=1e-3, atol=1e-4 * float(jnp.abs(one_dk).max()))
+        np.testing.assert_allclose(
+            dx[i], one_dx, rtol=1e-3, atol=1e-4 * float(jnp.abs(one_dx).max())
+        )
+        np.testing.assert_allclose(
+            dk[i], one_dk, rtol=1e-3, atol=1e-4 * float(jnp.abs(one_dk).max())
+        )
 
 
 def test_pads_of_a_strided_window_on_an_even_map():

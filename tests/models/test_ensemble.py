@@ -8,7 +8,13 @@ import pytest
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.all_cnn import Dropout, layer_names
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
-from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member, over_instances, replace_members
+from ensemble_rsa.models.ensemble import (
+    Blueprint,
+    init_ensemble,
+    member,
+    over_instances,
+    replace_members,
+)
 
 CIFAR, DIGITS = (32, 32, 3), (8, 8, 1)
 
@@ -68,12 +74,16 @@ def test_scores_are_the_mean_of_the_class_maps(rng):
     maps = images
     for index in range(9):
         maps = network.layer(one, index, maps)
-    np.testing.assert_allclose(network.scores(one, images), np.asarray(maps).mean((1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(
+        network.scores(one, images), np.asarray(maps).mean((1, 2)), rtol=1e-6
+    )
     assert float(maps.min()) == 0.0  # the class maps pass a ReLU too
 
 
 def test_without_the_last_relu_class_maps_go_below_zero(rng):
-    network, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1, last_relu=False), [3])
+    network, stack = init_ensemble(
+        Blueprint("all_cnn_c", DIGITS, 10, width=0.1, last_relu=False), [3]
+    )
     images = jnp.asarray(rng.normal(size=(5, *DIGITS)), jnp.float32)
     assert float(network.scores(member(stack, 0), images).min()) < 0
 
@@ -105,11 +115,15 @@ def test_he_initialisation_and_zero_biases():
 
 @pytest.mark.parametrize("at_once", [1, 2, None])
 def test_mapping_over_instances_does_not_change_the_numbers(at_once, rng):
-    network, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.25, convolution="plain_gradients"), [0, 1, 2])
+    network, stack = init_ensemble(
+        Blueprint("all_cnn_c", DIGITS, 10, width=0.25, convolution="plain_gradients"), [0, 1, 2]
+    )
     images = jnp.asarray(rng.normal(size=(4, *DIGITS)), jnp.float32)
     together = jax.jit(over_instances(lambda one: network.scores(one, images), at_once))(stack)
     for i in range(3):
-        np.testing.assert_allclose(together[i], network.scores(member(stack, i), images), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            together[i], network.scores(member(stack, i), images), rtol=1e-4, atol=1e-5
+        )
 
 
 def test_dropout_zeroes_the_strided_layers_and_keeps_the_mean():
@@ -125,13 +139,18 @@ def test_dropout_zeroes_the_strided_layers_and_keeps_the_mean():
     alive = np.asarray(plain) > 0
     dropped = (np.asarray(kept) == 0) & alive
     assert dropped.sum() / alive.sum() == pytest.approx(0.25, abs=0.01)
-    np.testing.assert_allclose(np.asarray(kept)[alive & ~dropped], np.asarray(plain)[alive & ~dropped] / 0.75, rtol=1e-5)
+    np.testing.assert_allclose(
+        np.asarray(kept)[alive & ~dropped], np.asarray(plain)[alive & ~dropped] / 0.75, rtol=1e-5
+    )
 
 
 def test_replacing_members_leaves_the_others():
     _, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1), [0, 1, 2])
     _, fresh = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1), [7])
-    for old, new, other in zip(*(jax.tree.leaves(t) for t in (stack, replace_members(stack, [1], fresh), fresh)), strict=True):
+    for old, new, other in zip(
+        *(jax.tree.leaves(t) for t in (stack, replace_members(stack, [1], fresh), fresh)),
+        strict=True,
+    ):
         np.testing.assert_array_equal(new[1], other[0])
         np.testing.assert_array_equal(new[2], old[2])
 
@@ -140,7 +159,9 @@ def test_checkpoints_come_back_bit_for_bit(tmp_path):
     _, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1), [0, 1])
     save_parameters(tmp_path / "a" / "final", stack)
     for old, new in zip(
-        jax.tree.leaves(stack), jax.tree.leaves(load_parameters(tmp_path / "a" / "final", stack)), strict=True
+        jax.tree.leaves(stack),
+        jax.tree.leaves(load_parameters(tmp_path / "a" / "final", stack)),
+        strict=True,
     ):
         np.testing.assert_array_equal(old, new)
 
