@@ -4,18 +4,17 @@
 which the paper reports, is too narrow. To speak about other instances resample instances; about
 other stimuli, stimuli.
 
-Resampled indices come from threefry keys, one per resample, as integers: the same seed draws the
-same resamples on every backend, whatever the block size or the number of resamples. Intervals are
+Resamples are drawn on the host from a named stream: the same seed draws the same ones on every
+backend, whatever the size of a block, and the first of many are those of few. Intervals are
 percentile intervals.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, Num
+from jaxtyping import Array, Float, Int, Num
 
 from ensemble_rsa.arrays import (
     ArrayLike,
@@ -25,6 +24,7 @@ from ensemble_rsa.arrays import (
     check_finite,
     check_rdms,
     check_varied,
+    stimuli_of_pairs,
 )
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import (
@@ -35,15 +35,10 @@ from ensemble_rsa.numerics import (
     standardised,
     to_square,
 )
-from ensemble_rsa.rng import stream
+from ensemble_rsa.rng import host_stream
 
-# What is drawn again, by the name of the bootstrap.
-_DRAWN = {
-    "pairs": ("pair",),
-    "instances": ("instance",),
-    "stimuli": ("stimulus",),
-    "both": ("instance", "stimulus"),
-}
+_OVER_PAIRS_ALONE = ("pairs", "instances")  # these need r² alone, the others need the RDMs
+_OVER = (*_OVER_PAIRS_ALONE, "stimuli", "both")
 _LEAST_VARIANCE = (
     1e-5  # of an RDM's mean square in a resample; below it float32 cannot tell it from constant
 )
@@ -95,8 +90,55 @@ def bootstrap_mean(
     confidence = check_confidence("confidence", confidence)
     array = np.asarray(array, np.float64)
     n = array.shape[-1]
-    samples = [array @ _draw(seed, "value", block, n).T / n for block in blocks(n_resamples, n)]
+    generator = host_stream(seed, "bootstrap value")
+    samples = [array @ _draw(generator, block, n).T / n for block in blocks(n_resamples, n)]
     return _result(array, np.concatenate(samples, -1), confidence)
+
+
+def bootstrap_pairs(
+    shared: ArrayLike,
+    over: str = "pairs",
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Bootstrap:
+    """Bootstrap the mean of values that belong to instance pairs, such as any kind of consistency.
+
+    Args:
+        shared: `(..., instance_pair)`, in the order of `itertools.combinations`.
+        over: `"pairs"`, as in the paper, or `"instances"`; pairs of an instance with itself are
+            left out, and a resample of fewer than two distinct instances is dropped.
+        n_resamples: number of resamples.
+        confidence: the share of the resampled means inside the interval.
+        seed: the same seed, the same resamples; those of `bootstrap_consistency`.
+
+    Raises:
+        InputError: NaN, a number of pairs that fits no number of instances, an unknown `over`,
+            fewer than one resample, or a confidence outside (0, 1).
+
+    >>> result = bootstrap_pairs(np.array([0.2, 0.4, 0.9]), over="instances", n_resamples=500)
+    >>> float(result.low), float(result.high)
+    (0.2, 0.9)
+    """
+    if over not in _OVER_PAIRS_ALONE:
+        raise unknown_name("over", over, _OVER_PAIRS_ALONE)
+    array = check_array("shared", shared, 1, "(..., instance_pair)")
+    check_finite("shared", array)
+    n_instances = stimuli_of_pairs("shared", array.shape[-1])
+    n_resamples = check_count("n_resamples", n_resamples, 1)
+    confidence = check_confidence("confidence", confidence)
+    values = np.asarray(array, np.float64)
+    if over == "pairs":
+        return bootstrap_mean(values, n_resamples, confidence, seed)
+    first, second = pair_indices(n_instances)
+    generator = host_stream(seed, "bootstrap instance")
+    samples = []
+    for block in blocks(n_resamples, max(values.shape[-1], n_instances)):
+        counts = _draw(generator, block, n_instances)
+        weights = counts[:, first] * counts[:, second]
+        with np.errstate(invalid="ignore"):  # 0 / 0: no two distinct instances
+            samples.append(values @ weights.T / weights.sum(-1))
+    return _result(values, np.concatenate(samples, -1), confidence)
 
 
 def bootstrap_consistency(
@@ -143,17 +185,17 @@ def bootstrap_consistency(
     n_instances = array.shape[-2]
     if n_instances < 2:
         raise InputError(f"rdms: expected shape {axes}, got {tuple(array.shape)}")
-    if over not in _DRAWN:
-        raise unknown_name("over", over, _DRAWN)
+    if over not in _OVER:
+        raise unknown_name("over", over, _OVER)
     n_resamples = check_count("n_resamples", n_resamples, 1)
     confidence = check_confidence("confidence", confidence)
     correlations = correlation_matrix(array)
     check_varied("rdms", correlations)
     observed = correlations[..., *pair_indices(n_instances)] ** 2
-    if over == "pairs":
-        return bootstrap_mean(observed, n_resamples, confidence, seed)
+    if over in _OVER_PAIRS_ALONE:
+        return bootstrap_pairs(observed, over, n_resamples, confidence, seed)
     samples = [
-        _resampled_means(array[layer], observed[layer], n_stimuli, _DRAWN[over], n_resamples, seed)
+        _means_over_stimuli(array[layer], n_stimuli, over == "both", n_resamples, seed)
         for layer in np.ndindex(*array.shape[:-2])
     ]
     return _result(observed, np.reshape(samples, (*array.shape[:-2], n_resamples)), confidence)
@@ -178,47 +220,40 @@ def _result(
     return Bootstrap(mean, low, high, samples, n_resamples - samples.shape[-1])
 
 
-def _resampled_means(
+def _means_over_stimuli(
     rdms: Num[Array | np.ndarray, "instance stimulus_pair"],
-    observed: Float[np.ndarray, " instance_pair"],
     n_stimuli: int,
-    drawn: tuple[str, ...],
+    over_both: bool,
     n_resamples: int,
     seed: int,
 ) -> Float[np.ndarray, " resample"]:
     """Mean r² over the instance pairs of each resample; NaN where it is degenerate."""
-    n_instances, n_pairs = len(rdms), len(observed)
+    n_instances = len(rdms)
     first, second = pair_indices(n_instances)
-    squares = _squares(rdms, n_stimuli) if "stimulus" in drawn else None
+    squares = _squares(rdms, n_stimuli)
+    # Born anew for every layer, so that all layers share their resamples.
+    of_stimuli = host_stream(seed, "bootstrap stimulus")
+    of_instances = host_stream(seed, "bootstrap instance")
     means = []
-    for block in blocks(n_resamples, max(n_pairs, n_stimuli)):
-        shared, weights = observed, np.ones(n_pairs)
-        if squares is not None:
-            shared = _resampled_shared_variance(squares, _draw(seed, "stimulus", block, n_stimuli))
-        if "instance" in drawn:
-            counts = _draw(seed, "instance", block, n_instances)
+    for block in blocks(n_resamples, max(len(first), n_stimuli)):
+        shared = _resampled_shared_variance(squares, _draw(of_stimuli, block, n_stimuli))
+        weights = np.ones_like(shared)
+        if over_both:
+            counts = _draw(of_instances, block, n_instances)
             weights = counts[:, first] * counts[:, second]
         with np.errstate(invalid="ignore"):  # 0 / 0: no two distinct instances
             means.append(np.sum(shared * weights, -1) / np.sum(weights, -1))
     return np.concatenate(means)
 
 
-def _draw(seed: int, factor: str, resamples: slice, n: int) -> Float[np.ndarray, "resample drawn"]:
-    """How often each of `n` things is drawn in each of the numbered resamples."""
-    numbers = jnp.arange(resamples.start, resamples.stop)
-    return np.asarray(_counts(stream(seed, f"bootstrap {factor}"), numbers, n), np.float64)
-
-
-@partial(jax.jit, static_argnames="n")
-def _counts(
-    key: Key[Array, ""], resamples: Int[Array, " resample"], n: int
-) -> Int[Array, "resample drawn"]:
-    def one(resample):
-        return jnp.bincount(
-            jax.random.randint(jax.random.fold_in(key, resample), (n,), 0, n), length=n
-        )
-
-    return jax.vmap(one)(resamples)
+def _draw(
+    generator: np.random.Generator, resamples: slice, n: int
+) -> Float[np.ndarray, "resample drawn"]:
+    """How often each of `n` things is drawn in each of the next resamples."""
+    n_resamples = resamples.stop - resamples.start
+    drawn = generator.integers(n, size=(n_resamples, n)) + n * np.arange(n_resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=n_resamples * n)
+    return counts.reshape(n_resamples, n).astype(np.float64)
 
 
 def _squares(
@@ -273,16 +308,26 @@ def _quadratic_forms(
     first: Int[Array | np.ndarray, " pair"],
     second: Int[Array | np.ndarray, " pair"],
 ) -> Float[Array, "pair resample"]:
-    """wᵀ(M_first ∘ M_second)w / 2 for all pairs of matrices and all rows w of `counts`."""
+    """wᵀ(M_first ∘ M_second)w / 2 for all pairs of matrices and all rows w of `counts`.
 
-    def reduce(product):
-        return jnp.sum(product * counts, -1) / 2
+    The matrices are symmetric, so with stimuli in two halves the lower left block is not needed:
+    wᵀMw / 2 = w₁ᵀM₁₁w₁ / 2 + w₁ᵀM₁₂w₂ + w₂ᵀM₂₂w₂ / 2, which is a quarter less work.
+    """
+    half = counts.shape[1] // 2
+    upper, lower = counts[:, :half], counts[:, half:]
+    upper_weights = jnp.concatenate([upper / 2, lower], axis=1)
+
+    def reduce(products):
+        return jnp.sum(products[0] * upper_weights, -1) + jnp.sum(products[1] * lower, -1) / 2
 
     def step(previous, pair):
         matrix = squares[pair[0]] * squares[pair[1]]
-        return jnp.matmul(counts, matrix, precision="highest"), reduce(previous)
+        upper_product = jnp.matmul(upper, matrix[:half], precision="highest")
+        lower_product = jnp.matmul(lower, matrix[half:, half:], precision="highest")
+        return (upper_product, lower_product), reduce(previous)
 
-    # Each product is reduced one step late: in one step with its reduction, XLA's CPU compiler
-    # fuses the two and is 3 times slower.
-    last, forms = jax.lax.scan(step, jnp.zeros_like(counts), (first, second))
+    # Products are reduced one step late: in one step with their reduction, XLA's CPU compiler fuses
+    # the two and is 3 times slower.
+    nothing = (jnp.zeros_like(counts), jnp.zeros_like(lower))
+    last, forms = jax.lax.scan(step, nothing, (first, second))
     return jnp.concatenate([forms[1:], reduce(last)[None]])

@@ -170,12 +170,12 @@ def _starts_at_once(n_init: int) -> int:
     return 1 if jax.default_backend() == "cpu" else n_init
 
 
-@partial(jax.jit, static_argnames=("n_components", "max_iter", "starts_at_once"))
+@partial(jax.jit, static_argnames=("n_components", "starts_at_once"))
 def _best_of_starts(
     delta: Float[Array, "stimulus stimulus"],
     keys: Key[Array, " start"],
     n_components: int,
-    max_iter: int,
+    max_iter: int | Array,
     tolerance: float | Array,
     starts_at_once: int,
 ) -> tuple[Float[Array, "stimulus component"], Int[Array, ""]]:
@@ -210,7 +210,7 @@ def _near_classical_scaling(
 def _smacof(
     delta: Float[Array, "stimulus stimulus"],
     start: Float[Array, "stimulus component"],
-    max_iter: int,
+    max_iter: int | Array,
     tolerance: float | Array,
 ) -> tuple[Float[Array, "stimulus component"], Float[Array, ""], Int[Array, ""]]:
     """Guttman transforms X ← B(X) X / n until stress stalls: points, Σ(δ − d)², iterations."""

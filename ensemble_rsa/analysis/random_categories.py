@@ -34,7 +34,7 @@ from ensemble_rsa.numerics import (
     pair_indices,
     row_statistics,
 )
-from ensemble_rsa.rng import stream
+from ensemble_rsa.rng import host_stream
 
 _AXES = "(instance, stimulus, unit) with at least two instances"
 _DEAD = 1e-5  # a squared length below this share of its two parts' is a rounding of 0
@@ -95,24 +95,15 @@ def random_assignments(
 ) -> Int[np.ndarray, "draw stimulus"]:
     """Category numbers, from 0, of every stimulus in every draw: permutations of the labels.
 
-    A draw hangs on the seed and its own number, not on `n_draws`.
+    The first of many draws are those of few.
 
     >>> np.sort(random_assignments(["cat", "dog", "cat"], n_draws=2)).tolist()
     [[0, 0, 1], [0, 0, 1]]
     """
     codes, _ = check_labels("labels", labels, len(labels))
     n_draws = check_count("n_draws", n_draws, 1)
-    key = stream(seed, "random categories")
-    return np.asarray(_permutations(key, jnp.arange(n_draws), jnp.asarray(codes, jnp.int32)))
-
-
-@jax.jit
-def _permutations(
-    key, draws: Int[Array, " draw"], codes: Int[Array, " stimulus"]
-) -> Int[Array, "draw stimulus"]:
-    return jax.vmap(lambda draw: jax.random.permutation(jax.random.fold_in(key, draw), codes))(
-        draws
-    )
+    generator = host_stream(seed, "random categories")
+    return generator.permuted(np.tile(codes, (n_draws, 1)), axis=1)
 
 
 def _centroid_rdms(
@@ -124,20 +115,14 @@ def _centroid_rdms(
     """The centroid RDM of one instance in every draw."""
     products, with_mean, mean_square = _inner_products(patterns, distance == "correlation")
     first, second = pair_indices(len(sizes))
-    rdms = [
-        _rdms_of_draws(
-            products,
-            with_mean,
-            mean_square,
-            assignments[draws],
-            jnp.asarray(sizes, jnp.float32),
-            first,
-            second,
-            distance,
-        )
-        for draws in blocks(len(assignments), len(sizes) * assignments.shape[1])
-    ]
-    return np.concatenate([np.asarray(block) for block in rdms])
+    rdms = []
+    for draws in blocks(len(assignments), len(sizes) * assignments.shape[1]):
+        weights = _averaging_weights(assignments[draws], sizes)
+        half = jnp.matmul(weights, products, precision="highest")
+        inner = jnp.matmul(half, jnp.swapaxes(weights, 1, 2), precision="highest")
+        along = jnp.matmul(weights, with_mean, precision="highest")
+        rdms.append(np.asarray(_distances(inner, along, mean_square, first, second, distance)))
+    return np.concatenate(rdms)
 
 
 def _inner_products(
@@ -161,10 +146,11 @@ def _no_centring(n_rows: int) -> RowStatistics:
     return RowStatistics(zero.astype(np.float32), zero, zero)
 
 
-@jax.jit
 def _split_products(
     block: Float[Array, "stimulus unit"],
 ) -> tuple[Float[Array, "stimulus stimulus"], Float[Array, " stimulus"], Float[Array, ""]]:
+    # No jit here nor around the products below: joined with other steps, XLA's CPU compiler runs
+    # a product 3 times slower.
     mean = jnp.mean(block, 0)
     rest = block - mean[None, :]
     return (
@@ -174,31 +160,33 @@ def _split_products(
     )
 
 
-@partial(jax.jit, static_argnames="distance")
-def _rdms_of_draws(
-    products: Float[Array, "stimulus stimulus"],
-    with_mean: Float[Array, " stimulus"],
-    mean_square: Float[Array, ""],
+@jax.jit
+def _averaging_weights(
     assignments: Int[Array | np.ndarray, "draw stimulus"],
-    sizes: Float[Array, " category"],
+    sizes: Int[np.ndarray | Array, " category"],
+) -> Float[Array, "draw category stimulus"]:
+    members = assignments[:, None, :] == jnp.arange(len(sizes))[None, :, None]
+    return members / sizes.astype(jnp.float32)[None, :, None]
+
+
+@partial(jax.jit, static_argnames="distance")
+def _distances(
+    inner: Float[Array, "draw category category"],
+    with_mean: Float[Array, "draw category"],
+    mean_square: Float[Array, ""],
     first: Int[Array | np.ndarray, " category_pair"],
     second: Int[Array | np.ndarray, " category_pair"],
     distance: str,
 ) -> Float[Array, "draw category_pair"]:
-    members = assignments[:, None, :] == jnp.arange(len(sizes))[None, :, None]
-    weights = members / sizes[None, :, None]
-    half = jnp.matmul(weights, products, precision="highest")
-    inner = jnp.matmul(half, jnp.swapaxes(weights, 1, 2), precision="highest")
-    along = 2 * jnp.matmul(weights, with_mean, precision="highest")
+    """Distances of centroids m + z, from the inner products of all z, from z·m and from |m|²."""
     own = jnp.diagonal(inner, axis1=1, axis2=2)
-    length = along + own  # squared, and without |m|², which all centroids share
+    length = 2 * with_mean + own  # squared, and without |m|², which all centroids share
     square = length + mean_square
     norm = jnp.sqrt(jnp.where(square > _DEAD * (own + mean_square), square, 0.0))
     norms = norm[:, first], norm[:, second]
     gap = jnp.clip(own[:, first] + own[:, second] - 2 * inner[:, first, second], 0)
-    norm_gap = (length[:, first] - length[:, second]) / jnp.maximum(
-        sum(norms), jnp.finfo(norm.dtype).tiny
-    )
+    norm_sum = jnp.maximum(norms[0] + norms[1], jnp.finfo(norm.dtype).tiny)
+    norm_gap = (length[:, first] - length[:, second]) / norm_sum
     return _CENTROID_DISTANCES[distance](gap, norm_gap, norms[0] * norms[1])
 
 

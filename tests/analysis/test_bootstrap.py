@@ -1,0 +1,226 @@
+from itertools import combinations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rsatoolbox.rdm import RDMs, compare
+from scipy import stats
+
+from ensemble_rsa import numerics
+from ensemble_rsa.analysis.bootstrap import (
+    _draw,
+    bootstrap_consistency,
+    bootstrap_mean,
+    bootstrap_pairs,
+)
+from ensemble_rsa.analysis.consistency import consistency
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.rng import host_stream
+
+N_STIMULI = 12
+STIMULUS_PAIRS = N_STIMULI * (N_STIMULI - 1) // 2
+BY_RESAMPLING = ("instances", "stimuli", "both")
+
+
+def related_rdms(rng, *leading, n_instances=4, offset=0.0):
+    shared = rng.random(STIMULUS_PAIRS)
+    rdms = offset + shared + rng.random((*leading, n_instances, STIMULUS_PAIRS))
+    return rdms.astype(np.float32)
+
+
+def counts_drawn(seed, factor, n_resamples, n):
+    return _draw(host_stream(seed, f"bootstrap {factor}"), slice(0, n_resamples), n)
+
+
+def repeated(counts):
+    return np.repeat(np.arange(len(counts)), counts.astype(int))
+
+
+def by_rsatoolbox(rdms, counts):
+    """r² of all pairs after rsatoolbox has drawn the stimuli and dropped the repeated ones."""
+    drawn = RDMs(rdms.astype(np.float64)).subsample_pattern("index", repeated(counts))
+    return compare(drawn, drawn, "corr") ** 2
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_stimuli_resample_by_resample_as_rsatoolbox(rng, offset):
+    rdms = related_rdms(rng, offset=offset)
+    result = bootstrap_consistency(rdms, over="stimuli", n_resamples=30, seed=5)
+    counts = counts_drawn(5, "stimulus", 30, N_STIMULI)
+    expected = [by_rsatoolbox(rdms, c)[np.triu_indices(4, 1)].mean() for c in counts]
+    np.testing.assert_allclose(result.samples, expected, rtol=0, atol=1e-5)
+
+
+def mean_over_distinct(squares, instances):
+    """By brute force: every two draws, unless both are the same instance."""
+    values = [squares[i, j] for i, j in combinations(instances, 2) if i != j]
+    return np.mean(values) if values else np.nan
+
+
+def test_instances_against_brute_force(rng):
+    rdms = related_rdms(rng)
+    result = bootstrap_consistency(rdms, over="instances", n_resamples=300, seed=2)
+    squares = np.corrcoef(rdms.astype(np.float64)) ** 2
+    counts = counts_drawn(2, "instance", 300, 4)
+    expected = np.array([mean_over_distinct(squares, repeated(c)) for c in counts])
+    kept = np.isfinite(expected)
+    np.testing.assert_allclose(result.samples, expected[kept], rtol=0, atol=1e-6)
+    assert result.dropped == (~kept).sum() > 0
+
+
+def test_values_of_pairs_are_resampled_as_consistency_is(rng):
+    rdms = related_rdms(rng, 2)
+    for over in ("pairs", "instances"):
+        from_rdms = bootstrap_consistency(rdms, over=over, n_resamples=50, seed=6)
+        from_values = bootstrap_pairs(consistency(rdms), over=over, n_resamples=50, seed=6)
+        np.testing.assert_array_equal(from_values.samples, from_rdms.samples)
+
+
+def test_both_draws_instances_and_stimuli_independently(rng):
+    rdms = related_rdms(rng)
+    result = bootstrap_consistency(rdms, over="both", n_resamples=40, seed=3)
+    stimuli = counts_drawn(3, "stimulus", 40, N_STIMULI)
+    instances = counts_drawn(3, "instance", 40, 4)
+    expected = np.array(
+        [
+            mean_over_distinct(by_rsatoolbox(rdms, s), repeated(i))
+            for s, i in zip(stimuli, instances, strict=True)
+        ]
+    )
+    kept = np.isfinite(expected)
+    np.testing.assert_allclose(result.samples, expected[kept], rtol=0, atol=1e-5)
+    assert result.dropped == (~kept).sum()
+
+
+def test_pairs_are_the_mean_over_drawn_pairs(rng):
+    rdms = related_rdms(rng)
+    pairs = consistency(rdms)
+    result = bootstrap_consistency(rdms, over="pairs", n_resamples=20, seed=4)
+    counts = counts_drawn(4, "value", 20, 6)
+    expected = [pairs[repeated(c)].mean() for c in counts]
+    np.testing.assert_allclose(result.samples, expected, rtol=1e-12)
+    assert result.dropped == 0
+
+
+@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
+def test_the_mean_is_that_of_the_data_and_the_ends_are_percentiles(rng, over):
+    rdms = related_rdms(rng)
+    result = bootstrap_consistency(rdms, over=over, n_resamples=200, confidence=0.8)
+    assert result.mean == pytest.approx(consistency(rdms).mean(), abs=1e-6)
+    ends = np.percentile(result.samples, [10, 90])
+    np.testing.assert_allclose([result.low, result.high], ends, rtol=1e-12)
+
+
+def test_bootstrap_mean_has_scipys_interval(rng):
+    values = rng.exponential(size=25)
+    result = bootstrap_mean(values, n_resamples=20_000, seed=1)
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=20_000, method="percentile", rng=rng
+    ).confidence_interval
+    # The standard error of a 2.5 % quantile from 20,000 resamples is about 2 % of the spread.
+    atol = 5 * 0.02 * result.samples.std()
+    np.testing.assert_allclose([result.low, result.high], theirs, rtol=0, atol=atol)
+
+
+def test_draws_are_uniform_and_add_up():
+    counts = counts_drawn(0, "value", 4000, 5)
+    assert (counts.sum(-1) == 5).all()
+    # Each count is binomial (5, 1/5): variance 4/5, so the mean of 4,000 is within 5 of 0.014.
+    np.testing.assert_allclose(counts.mean(0), 1, rtol=0, atol=5 * np.sqrt(0.8 / 4000))
+    assert counts.var() == pytest.approx(0.8, rel=0.05)
+
+
+@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
+def test_every_layer_gets_the_same_resamples(rng, over):
+    rdms = related_rdms(rng, 2, 1, n_instances=8)
+    whole = bootstrap_consistency(rdms, over=over, n_resamples=50)
+    assert whole.samples.shape == (2, 1, 50)
+    assert whole.mean.shape == whole.low.shape == whole.high.shape == (2, 1)
+    alone = bootstrap_consistency(jnp.asarray(rdms[1, 0]), over=over, n_resamples=50)
+    np.testing.assert_allclose(whole.samples[1, 0], alone.samples, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
+def test_samples_depend_on_the_seed_alone(rng, over, monkeypatch):
+    rdms = related_rdms(rng, n_instances=8)
+    samples = bootstrap_consistency(rdms, over=over, n_resamples=40).samples
+    other = bootstrap_consistency(rdms, over=over, n_resamples=40, seed=1).samples
+    assert not np.allclose(samples, other)
+    monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", 7 * STIMULUS_PAIRS)
+    fewer = bootstrap_consistency(rdms, over=over, n_resamples=30).samples
+    np.testing.assert_allclose(fewer, samples[:30], rtol=0, atol=1e-6)
+
+
+def test_resamples_with_too_few_stimuli_are_dropped_and_counted():
+    rdms = np.array([[1.0, 2.0, 4.0], [2.0, 1.0, 5.0]])
+    result = bootstrap_consistency(rdms, over="stimuli", n_resamples=100)
+    # With three stimuli only a draw of all three has distances that differ, and then r² is that of
+    # the data.
+    complete = (counts_drawn(0, "stimulus", 100, 3) > 0).all(-1)
+    assert result.dropped == 100 - complete.sum() > 0
+    np.testing.assert_allclose(result.samples, result.mean, rtol=0, atol=1e-5)
+
+
+def test_resamples_that_leave_a_constant_rdm_are_dropped_for_all_layers(rng):
+    rdms = related_rdms(rng, 2, n_instances=2)
+    flat = np.full(STIMULUS_PAIRS, 0.3, np.float32)
+    flat[0] = 0.7  # constant unless stimuli 0 and 1 are both drawn
+    rdms[1, 1] = flat
+    result = bootstrap_consistency(rdms, over="stimuli", n_resamples=60)
+    counts = counts_drawn(0, "stimulus", 60, N_STIMULI)
+    drawn = (counts[:, :2] > 0).all(-1)
+    assert result.dropped == 60 - drawn.sum() > 0
+    expected = [by_rsatoolbox(rdms[1], c)[0, 1] for c in counts[drawn]]
+    np.testing.assert_allclose(result.samples[1], expected, rtol=0, atol=1e-5)
+    assert result.samples.shape == (2, drawn.sum())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"over": "units"}, r"over: unknown 'units'; choose from pairs, instances, stimuli, both"),
+        ({"n_resamples": 0}, r"n_resamples: expected a whole number of at least 1, got 0"),
+        ({"confidence": 1.0}, r"confidence: expected a number between 0 and 1.*got 1.0"),
+        ({"confidence": 0.0}, r"confidence: "),
+        ({"rdms": np.ones((1, 6))}, r"rdms: expected shape .*two instances"),
+        ({"rdms": np.ones((2, 6))}, r"rdms: .*constant"),
+        ({"rdms": np.full((2, 6), np.nan)}, r"rdms: expected finite"),
+        ({"rdms": np.ones((2, 4))}, r"rdms: .*got 4"),
+        (
+            # Seed 1 draws the first stimulus twice: one distance is left.
+            {
+                "rdms": np.array([[1.0, 2, 3], [3, 5, 6]]),
+                "over": "stimuli",
+                "n_resamples": 1,
+                "seed": 1,
+            },
+            r"rdms: expected enough instances and stimuli",
+        ),
+    ],
+)
+def test_wrong_input_is_named(arguments, message):
+    rdms = arguments.pop("rdms", np.arange(12.0).reshape(2, 6) ** 2)
+    with pytest.raises(InputError, match=message):
+        bootstrap_consistency(rdms, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("shared", "over", "message"),
+    [
+        (np.ones(3), "stimuli", r"over: unknown 'stimuli'; choose from pairs, instances"),
+        (np.ones(4), "instances", r"shared: .*got 4"),
+        (np.array([np.inf]), "pairs", r"shared: expected finite"),
+    ],
+)
+def test_wrong_values_of_pairs_are_named(shared, over, message):
+    with pytest.raises(InputError, match=message):
+        bootstrap_pairs(shared, over)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(np.array([]), r"values: .*no empty axis"), (np.array([1.0, np.nan]), r"values: .*finite")],
+)
+def test_wrong_values_are_named(values, message):
+    with pytest.raises(InputError, match=message):
+        bootstrap_mean(values)

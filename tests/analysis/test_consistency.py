@@ -1,0 +1,131 @@
+from itertools import combinations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rsatoolbox.rdm import RDMs, compare
+from scipy.spatial.distance import pdist
+
+from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
+from ensemble_rsa.errors import InputError
+
+
+def correlation_rdms(rng, n_instances=4, n_stimuli=30, n_units=20):
+    shared = rng.normal(size=(n_stimuli, n_units))
+    patterns = shared + rng.normal(size=(n_instances, n_stimuli, n_units))
+    return np.array([pdist(x, "correlation") for x in patterns], np.float32)
+
+
+def test_it_is_rsatoolbox_correlation_squared_in_the_order_of_combinations(rng):
+    rdms = correlation_rdms(rng)
+    theirs = compare(RDMs(rdms.astype(np.float64)), RDMs(rdms.astype(np.float64)), "corr")
+    expected = [theirs[i, j] ** 2 for i, j in combinations(range(4), 2)]
+    np.testing.assert_allclose(consistency(rdms), expected, rtol=0, atol=1e-6)
+
+
+def test_shared_variance_by_hand():
+    # r is 1/2 between the first two and −1 between the first and the last.
+    rdms = np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [3.0, 2.0, 1.0]])
+    np.testing.assert_allclose(consistency(rdms), [1 / 4, 1, 1 / 4], atol=1e-7)
+
+
+def test_leading_axes_are_kept_apart(rng):
+    rdms = rng.random((2, 3, 4, 45)).astype(np.float32)
+    result = consistency(rdms)
+    assert result.shape == (2, 3, 6)
+    np.testing.assert_allclose(result[1, 2], consistency(rdms[1, 2]), atol=1e-7)
+
+
+def test_a_large_common_offset_changes_nothing(rng):
+    rdms = (1e4 + correlation_rdms(rng, n_stimuli=60)).astype(np.float32)
+    expected = np.corrcoef(rdms.astype(np.float64))[np.triu_indices(4, 1)] ** 2
+    np.testing.assert_allclose(consistency(rdms), expected, rtol=0, atol=1e-5)
+
+
+def test_jax_arrays_and_inputs_left_alone(rng):
+    rdms = correlation_rdms(rng)
+    before = rdms.copy()
+    np.testing.assert_allclose(consistency(jnp.asarray(rdms)), consistency(rdms), atol=1e-6)
+    np.testing.assert_array_equal(rdms, before)
+
+
+LABELS = ["dog", "cat", "dog", "cat", "ant", "dog", "cat"]  # not in order, of unequal sizes
+
+
+def same_category_pairs():
+    pairs = combinations(LABELS, 2)
+    return [first if first == second else "" for first, second in pairs]
+
+
+def test_pooled_is_one_correlation_over_all_same_category_pairs(rng):
+    rdms = rng.random((3, 21))
+    chosen = [k for k, category in enumerate(same_category_pairs()) if category]
+    expected = np.corrcoef(rdms[:, chosen])[np.triu_indices(3, 1)] ** 2
+    result = within_category_consistency(rdms, LABELS)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
+
+
+def test_per_category_is_the_mean_of_squares_not_the_square_of_the_mean():
+    # dog pairs (1,2,3) against (1,2,3): r = 1; cat pairs (1,2,3) against (3,2,1): r = −1.
+    rdms = np.full((2, 15), 9.0)
+    pairs = list(combinations("dcdcdc", 2))
+    dogs = [k for k, pair in enumerate(pairs) if pair == ("d", "d")]
+    cats = [k for k, pair in enumerate(pairs) if pair == ("c", "c")]
+    rdms[:, dogs] = [[1, 2, 3], [1, 2, 3]]
+    rdms[:, cats] = [[1, 2, 3], [3, 2, 1]]
+    per_category = within_category_consistency(rdms, list("dcdcdc"), aggregate="per_category")
+    np.testing.assert_allclose(per_category, [1], atol=1e-7)
+    np.testing.assert_allclose(within_category_consistency(rdms, list("dcdcdc")), [0], atol=1e-7)
+
+
+def test_per_category_against_float64(rng):
+    labels = np.repeat([2, 0, 1], [4, 3, 5])[rng.permutation(12)]
+    rdms = rng.random((2, 3, 66))
+    pairs = np.array(list(combinations(labels, 2)))
+    expected = np.mean(
+        [
+            [
+                np.corrcoef(layer[:, (pairs == c).all(1)])[np.triu_indices(3, 1)] ** 2
+                for layer in rdms
+            ]
+            for c in range(3)
+        ],
+        axis=0,
+    )
+    result = within_category_consistency(rdms, labels, aggregate="per_category")
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
+
+
+VARIED = np.arange(12.0).reshape(2, 6) ** 2
+
+
+@pytest.mark.parametrize(
+    ("rdms", "message"),
+    [
+        (VARIED[:1], r"rdms: expected shape .*at least two instances, got \(1, 6\)"),
+        (VARIED[0], r"rdms: expected shape"),
+        (np.ones((2, 7)), r"rdms: .*got 7"),
+        (np.where(VARIED == 16, np.nan, VARIED), r"rdms: .*NaN or inf, the first at \(0, 4\)"),
+        (np.stack([VARIED, VARIED * [[1], [0]]]), r"rdms: .*1 constant RDM.*\[1, 1\]"),
+        (np.array([["a"] * 6] * 2), r"rdms: expected numbers"),
+    ],
+)
+def test_wrong_rdms_are_named(rdms, message):
+    with pytest.raises(InputError, match=message):
+        consistency(rdms)
+
+
+@pytest.mark.parametrize(
+    ("labels", "aggregate", "message"),
+    [
+        ("aab", "pooled", r"labels: expected one label for each of 4 stimuli"),
+        ("abcd", "pooled", r"labels: expected a category with two stimuli"),
+        ("aabb", "per_category", r"labels: .*'a' has fewer"),
+        ("aaab", "per_category", r"labels: .*'b' has fewer"),
+        ("aabc", "pooled", r"rdms \(same-category pairs\): .*constant"),
+        ("aabb", "mean", r"aggregate: unknown 'mean'; choose from pooled, per_category"),
+    ],
+)
+def test_wrong_categories_are_named(labels, aggregate, message):
+    with pytest.raises(InputError, match=message):
+        within_category_consistency(VARIED, list(labels), aggregate)

@@ -1,0 +1,179 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.linalg import orthogonal_procrustes
+from scipy.spatial.distance import pdist, squareform
+from sklearn.manifold import smacof as sklearn_smacof
+
+from ensemble_rsa.analysis.mds import _best_of_starts, _smacof, align, mds
+from ensemble_rsa.errors import InputError
+
+
+def noisy_rdm(rng, n_stimuli=40, n_units=12):
+    categories = np.repeat(rng.normal(size=(4, n_units)), n_stimuli // 4, axis=0)
+    return pdist(categories + rng.normal(size=(n_stimuli, n_units)), "correlation")
+
+
+def metric_stress(rdm, embedding):
+    return np.sqrt(((rdm - pdist(embedding)) ** 2).sum() / (rdm**2).sum())
+
+
+def smacof_in_float64(delta, points, n_iter):
+    for _ in range(n_iter):
+        between = squareform(pdist(points))
+        ratio = np.divide(delta, between, out=np.zeros_like(delta), where=between > 0)
+        points = (np.diag(ratio.sum(1)) - ratio) @ points / len(delta)
+    return points
+
+
+def test_iterations_are_those_of_float64(rng):
+    delta = squareform(noisy_rdm(rng))
+    start = rng.normal(size=(40, 3))
+    points, _, n_iter = _smacof(
+        jnp.asarray(delta, jnp.float32), jnp.asarray(start, jnp.float32), 8, tolerance=0.0
+    )
+    assert n_iter == 8
+    np.testing.assert_allclose(points, smacof_in_float64(delta, start, 8), rtol=0, atol=1e-5)
+
+
+def test_a_picture_that_fits_is_found(rng):
+    truth = rng.normal(size=(25, 2)) * [3, 1]
+    result = mds(pdist(truth) * 1e-12)  # in units far from 1
+    assert result.stress < 1e-3
+    np.testing.assert_allclose(pdist(result.embedding), pdist(truth) * 1e-12, rtol=0, atol=1e-14)
+
+
+def test_three_equal_distances_on_a_line_by_hand():
+    # Points at −u, 0, u cost 2 (1 − u)² + (1 − 2u)², least at u = 2/3: 1/3 of 3, for each point 2/9
+    # of 2.
+    result = mds(np.ones(3), n_components=1)
+    np.testing.assert_allclose(np.sort(result.embedding[:, 0]), [-2 / 3, 0, 2 / 3], atol=1e-3)
+    assert result.stress == pytest.approx(1 / 3, abs=1e-5)
+    np.testing.assert_allclose(result.pointwise_stress, 1 / 3, atol=1e-3)
+
+
+def test_stress_is_that_of_the_embedding_and_pointwise_of_its_stimuli(rng):
+    rdm = noisy_rdm(rng)
+    result = mds(rdm)
+    assert result.stress == pytest.approx(metric_stress(rdm, result.embedding), rel=1e-9)
+    errors = squareform((rdm - pdist(result.embedding)) ** 2)
+    sizes = squareform(rdm**2)
+    for i in (0, 17):
+        expected = np.sqrt(errors[i].sum() / sizes[i].sum())
+        assert result.pointwise_stress[i] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("n_init", [1, 4])
+def test_stress_is_no_worse_than_scikit_learns_and_at_a_minimum(rng, n_init):
+    rdm = noisy_rdm(rng)
+    result = mds(rdm, n_init=n_init, max_iter=1000)
+    options = {"random_state": 0, "init": None, "normalized_stress": False}
+    theirs, _ = sklearn_smacof(squareform(rdm), n_init=n_init, max_iter=1000, **options)
+    assert result.stress <= metric_stress(rdm, theirs) * 1.001
+    further = smacof_in_float64(squareform(rdm), result.embedding, 100)
+    assert metric_stress(rdm, further) > result.stress * 0.999
+
+
+def test_more_starts_never_do_worse(rng):
+    rdm = rng.random(45)
+    stresses = [float(mds(rdm, n_init=n, max_iter=500).stress) for n in (1, 8)]
+    assert stresses[1] <= stresses[0] * (1 + 1e-6)
+
+
+def test_the_embedding_is_centred_on_its_principal_axes_with_fixed_signs(rng):
+    embedding = mds(noisy_rdm(rng), n_components=3).embedding
+    np.testing.assert_allclose(embedding.mean(0), 0, atol=1e-12)
+    covariance = embedding.T @ embedding
+    np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-9)
+    assert (np.diff(np.diag(covariance)) <= 0).all()
+    assert (embedding.max(0) >= -embedding.min(0)).all()
+
+
+def test_leading_axes_and_square_matrices(rng):
+    rdms = np.stack([noisy_rdm(rng, 12) for _ in range(6)]).reshape(2, 3, -1)
+    result = mds(rdms)
+    assert result.embedding.shape == (2, 3, 12, 2)
+    assert result.stress.shape == result.n_iter.shape == (2, 3)
+    assert result.pointwise_stress.shape == (2, 3, 12)
+    alone = mds(jnp.asarray(squareform(rdms[1, 2])))
+    np.testing.assert_allclose(result.embedding[1, 2], alone.embedding, rtol=0, atol=1e-3)
+    assert alone.embedding.shape == (12, 2)
+    squares = np.stack([squareform(rdm) for rdm in rdms[0]])
+    np.testing.assert_allclose(mds(squares).stress, result.stress[0], rtol=1e-4)
+
+
+def test_a_stack_that_happens_to_be_as_deep_as_long_is_no_square(rng):
+    rdms = 0.5 + rng.random((10, 10))  # ten RDMs of five stimuli
+    assert mds(rdms).embedding.shape == (10, 5, 2)
+
+
+def test_duplicates_lie_together(rng):
+    truth = rng.normal(size=(10, 2))
+    rdm = pdist(np.concatenate([truth, truth[:3]]))
+    result = mds(rdm)
+    assert result.stress < 1e-3
+    np.testing.assert_allclose(result.embedding[10:], result.embedding[:3], rtol=0, atol=1e-2)
+
+
+def test_starts_side_by_side_or_one_by_one(rng):
+    delta = jnp.asarray(squareform(noisy_rdm(rng, 12)), jnp.float32)
+    keys = jax.random.split(jax.random.key(0), 4)
+    one_by_one, n_iter = _best_of_starts(delta, keys, 2, 50, 1e-6, 1)
+    together, n_iter_together = _best_of_starts(delta, keys, 2, 50, 1e-6, 4)
+    assert n_iter == n_iter_together
+    np.testing.assert_allclose(pdist(one_by_one), pdist(together), rtol=0, atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_picture_and_the_tolerance_ends_it(rng):
+    rdm = noisy_rdm(rng)
+    np.testing.assert_array_equal(mds(rdm, seed=3).embedding, mds(rdm, seed=3).embedding)
+    assert mds(rdm, max_iter=7, tolerance=0.0).n_iter == 7
+    assert mds(rdm, tolerance=1e-2).n_iter < mds(rdm).n_iter < 300
+
+
+@pytest.mark.parametrize(
+    ("rdm", "arguments", "message"),
+    [
+        (np.ones(5), {}, r"rdm: .*got 5"),
+        (np.array([1.0, np.nan, 1.0]), {}, r"rdm: expected finite"),
+        (np.array([1.0, -1.0, 1.0]), {}, r"rdm: expected distances of at least 0, got -1"),
+        (np.zeros(3), {}, r"rdm: .*stimulus 0 of RDM \[\] at distance 0"),
+        (np.array([[1.0, 1, 1], [1, 0, 0]]), {}, r"rdm: .*"),
+        (np.arange(16.0).reshape(4, 4), {}, r"rdm: .*"),
+        (np.ones(3), {"n_components": 0}, r"n_components: "),
+        (np.ones(3), {"n_components": 4}, r"n_components: expected at most 3"),
+        (np.ones(3), {"n_init": 0}, r"n_init: "),
+        (np.ones(3), {"max_iter": 0}, r"max_iter: "),
+        (np.ones(3), {"tolerance": -1.0}, r"tolerance: "),
+    ],
+)
+def test_wrong_input_is_named(rdm, arguments, message):
+    with pytest.raises(InputError, match=message):
+        mds(rdm, **arguments)
+
+
+def test_align_undoes_rotation_reflection_and_shift(rng):
+    reference = rng.normal(size=(3, 15, 2))
+    turn = np.array([[0.6, 0.8], [0.8, -0.6]])
+    moved = (reference @ turn + [5, -7]).astype(np.float32)
+    np.testing.assert_allclose(align(moved, reference), reference, rtol=0, atol=1e-5)
+
+
+def test_align_is_scipys_orthogonal_procrustes(rng):
+    points, reference = rng.normal(size=(2, 15, 2))
+    centred, target = points - points.mean(0), reference - reference.mean(0)
+    rotation, trace = orthogonal_procrustes(centred, target)
+    plain = align(points, reference)
+    np.testing.assert_allclose(plain, centred @ rotation + reference.mean(0), atol=1e-12)
+    size = trace / (centred**2).sum()
+    scaled = align(points, reference, scale=True)
+    np.testing.assert_allclose(scaled, size * centred @ rotation + reference.mean(0), atol=1e-12)
+    np.testing.assert_allclose(align(np.stack([points, points]), reference)[1], plain, atol=1e-12)
+
+
+def test_align_wants_the_same_stimuli(rng):
+    with pytest.raises(InputError, match=r"reference: expected the embedding's shape \(5, 2\)"):
+        align(np.ones((5, 2)), np.ones((4, 2)))
+    with pytest.raises(InputError, match=r"reference: expected finite"):
+        align(np.ones((2, 2)), np.full((2, 2), np.nan))
