@@ -67,7 +67,31 @@ _HOME = {
     "train": "pipeline",
     "within_category_consistency": "analysis.consistency",
 }
-__all__ = list(_HOME)
+__all__ = [
+    "AnalysisConfig",
+    "Config",
+    "DISTANCES",
+    "DataConfig",
+    "InputError",
+    "ModelConfig",
+    "RunError",
+    "TrainingConfig",
+    "analyze",
+    "analyze_run",
+    "bootstrap_consistency",
+    "category_clustering_index",
+    "centroids",
+    "cocktail_blank",
+    "compute_rdm",
+    "consistency",
+    "extract",
+    "load_run",
+    "mds",
+    "random_category_consistency",
+    "second_level_distances",
+    "train",
+    "within_category_consistency",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.activations import compile_layers, layer_activations
-from ensemble_rsa.arrays import ArrayLike, check_labels
+from ensemble_rsa.arrays import check_labels
 from ensemble_rsa.backend import default_execution
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.data.dataset import Dataset
@@ -49,7 +49,7 @@ class Source:
     seeds: tuple[int, ...]
     stimuli: tuple[str, ...]
     categories: tuple[str, ...]
-    instance: Callable[[int], Iterable[tuple[str, ArrayLike]]]
+    instance: Callable[[int], Iterable[tuple[str, Any]]]
     variables: dict[str, np.ndarray] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
 
 
 def source_from_arrays(
-    activations: Mapping[str, ArrayLike], labels: Sequence[Any] | np.ndarray | None
+    activations: Mapping[str, Any], labels: Sequence[Any] | np.ndarray | None
 ) -> Source:
     """Activations from anywhere: layer name → `(instance, stimulus, unit)`, in memory or on disk.
 
@@ -104,7 +104,7 @@ def source_from_arrays(
     """
     if not activations:
         raise InputError(
-            "source: expected layer names and their (instance, stimulus, unit), got an empty mapping"
+            "source: expected layer names and their (instance, stimulus, unit), got none"
         )
     shapes = {name: tuple(np.shape(array)) for name, array in activations.items()}
     for name, shape in shapes.items():

@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import store
-from ensemble_rsa.arrays import ArrayLike
 from ensemble_rsa.backend import default_execution
 from ensemble_rsa.config import AnalysisConfig, Config, DataConfig
 from ensemble_rsa.data.dataset import Dataset, load_dataset
@@ -56,7 +55,7 @@ def train(config: Config, out: str | Path | None = None, report: Report | None =
 
 
 def extract(
-    source: Run | Mapping[str, ArrayLike],
+    source: Run | Mapping[str, Any],
     labels: Sequence[Any] | np.ndarray | None = None,
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,

@@ -77,8 +77,7 @@ class AllCNN(nnx.Module):
     """Convolutions with ReLU, then the mean of each class map over space.
 
     The paper's padding of the third-last layer is "VALID"; on inputs so small that its window no
-    longer fits (8 × 8
-    digits), it is "SAME". That fallback is ours.
+    longer fits (8 × 8 digits), it is "SAME". That fallback is ours.
 
     Args:
         architecture: the layers before the class maps.

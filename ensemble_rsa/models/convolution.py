@@ -106,7 +106,7 @@ def _pointwise(x: Image, kernel: Kernel) -> Image:
     return x @ kernel[0, 0]
 
 
-def _as_flax_convolution(way: Callable[..., Image]) -> Callable[..., Image]:
+def _as_flax_convolution(way: Callable[..., Any]) -> Callable[..., Image]:
     """Give `way(x, kernel, stride, pads)` the signature of `lax.conv_general_dilated`."""
 
     def convolution(
