@@ -17,7 +17,7 @@ from ensemble_rsa.backend import default_execution
 from ensemble_rsa.config import AnalysisConfig, Config, DataConfig
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.extraction import Progress, collect_rdms, source_from_arrays, source_from_run
 from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.rdm.distances import DISTANCES
@@ -110,7 +110,18 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
     Returns:
         A data set with named axes; every variable and attribute is described in
         `ensemble_rsa.results`.
+
+    Raises:
+        InputError: no RDM stack.
+
+    >>> rng = np.random.default_rng(0)
+    >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))
+    >>> results = analyze(rdms, AnalysisConfig(n_resamples=100))
+    >>> dict(results.consistency.sizes)
+    {'kind': 3, 'layer': 1, 'instance_pair': 3}
     """
+    if "exemplar" not in getattr(rdms, "variables", ()):
+        raise InputError("rdms: expected what `extract` returns, with RDMs named 'exemplar'")
     return results_dataset(rdms, settings or AnalysisConfig())
 
 

@@ -9,7 +9,8 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[2]
 
 
-# The kernel's own machinery warns about events loops and files it leaves open.
+# The kernel's own machinery warns about event loops and files it leaves open.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_quickstart_runs(monkeypatch):
     monkeypatch.setenv("ENSEMBLE_RSA_TINY", "1")
