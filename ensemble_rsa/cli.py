@@ -168,9 +168,14 @@ def _one_line(framed: str) -> str:
 
     >>> _one_line("╭─ Value error ──╮\n│ Error parsing --epochs: no  │\n│ number │\n│ ─── │")
     '--epochs: no number; see ensemble-rsa --help'
+    >>> _one_line(" Value error\n ------\n  Error parsing --epochs: no\n  number\n  -----")
+    '--epochs: no number; see ensemble-rsa --help'
     """
-    rows = [row.strip("│ ") for row in framed.splitlines() if row.startswith("│")]
-    rule = next((i for i, row in enumerate(rows) if row.startswith("─")), len(rows))
+    rows = [row.strip("│ ") for row in framed.splitlines()[1:]]  # the first holds the title
+    is_rule = [bool(row) and set(row) <= set("─╰╯-") for row in rows]
+    if is_rule[:1] == [True]:  # where the terminal has no lines to draw, the title stands above one
+        rows, is_rule = rows[1:], is_rule[1:]
+    rule = is_rule.index(True) if True in is_rule else len(rows)
     text = re.sub(r"\s+", " ", " ".join(rows[:rule]))
     text = re.sub(r"^Error parsing (\S*__tyro\S*: )?", "", text).rstrip(".")
     text = text.replace("invalid literal for int() with base 10:", "expected a whole number, got")

@@ -114,10 +114,12 @@ class TrainingConfig:
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: expected above 0, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise InputError(
-                f"dropout: expected a probability from 0 to below 1, got {self.dropout}"
-            )
+        _at_least("l2", self.l2, 0)
+        for name in ("dropout", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(
+                    f"{name}: expected a number from 0 to below 1, got {getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,6 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
+def _at_least(name: str, value: int | float, least: int) -> None:
+    if not value >= least:
         raise InputError(f"{name}: expected {least} or more, got {value}")

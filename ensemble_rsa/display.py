@@ -105,5 +105,13 @@ def rdm_display(console: Console) -> Iterator[RdmReport]:
     """A callback that shows how many RDMs are done."""
     bar = _bar(console)
     task = bar.add_task("RDMs", total=None)
-    with bar:
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    def show(done: int, total: int) -> None:
+        bar.start()  # only now, so that a mistake found before any RDM shows no empty bar
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -127,7 +127,10 @@ def source_from_arrays(
         seeds=tuple(range(n_instances)),
         stimuli=tuple(str(i) for i in range(n_stimuli)),
         categories=categories,
-        instance=lambda number: ((name, array[number]) for name, array in activations.items()),
+        # as NumPy, so that NaN is refused rather than taken for a broken network
+        instance=lambda number: (
+            (name, np.asarray(array[number])) for name, array in activations.items()
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.results import results_dataset
 from ensemble_rsa.runs import Run, save_run
-from ensemble_rsa.training.loop import Report, train_ensemble
+from ensemble_rsa.training.loop import Report, check_batch_size, train_ensemble
 
 
 def train(config: Config, out: str | Path | None = None, report: Report | None = None) -> Run:
@@ -45,6 +45,7 @@ def train(config: Config, out: str | Path | None = None, report: Report | None =
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
     dataset = _load(config.data)
+    check_batch_size(config, dataset)  # before there is a folder that would be in the way
     folder = store.create_run_folder(config, out)
     began = time.perf_counter()
     trained = train_ensemble(config, dataset, default_execution(), report)

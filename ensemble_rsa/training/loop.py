@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from ensemble_rsa.backend import Execution
 from ensemble_rsa.config import Config
@@ -78,6 +78,20 @@ class TrainedEnsemble:
 Report = Callable[[Status], None]
 
 
+def check_batch_size(config: Config, dataset: Dataset) -> None:
+    """Raise if no step can be made.
+
+    Raises:
+        InputError: the batch is larger than the training set.
+    """
+    n_images = len(dataset.train_labels)
+    if config.training.batch_size > n_images:
+        raise InputError(
+            f"batch_size: {config.training.batch_size} is more than {n_images} training images; "
+            "give a smaller batch or more images"
+        )
+
+
 def train_ensemble(
     config: Config, dataset: Dataset, execution: Execution, report: Report | None = None
 ) -> TrainedEnsemble:
@@ -92,12 +106,7 @@ def train_ensemble(
     Raises:
         InputError: the batch is larger than the training set.
     """
-    n_images = len(dataset.train_labels)
-    if config.training.batch_size > n_images:
-        raise InputError(
-            f"batch_size: {config.training.batch_size} is more than {n_images} training images; "
-            "give a smaller batch or more images"
-        )
+    check_batch_size(config, dataset)
     preprocessing = fit_preprocessing(config.data.preprocessing, dataset.train_images)
     train_data, test_data = (
         Images(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
@@ -193,7 +202,7 @@ def _train_epoch(
     programs: Programs,
     state: TrainingState,
     data: Images,
-    order: Int,
+    order: Int[Array, "step batch"],
     epoch: int,
     reporter: "_Reporter",
 ):

@@ -64,7 +64,10 @@ class Programs:
 
 def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
     """Gradient descent with momentum, norm clipping and a rate that drops (paper.md §1)."""
-    drops = {round(share * config.epochs) * steps_per_epoch: 0.1 for share in config.drop_after}
+    drops: dict[int, float] = {}
+    for share in config.drop_after:  # in a short training several fall on the same epoch
+        step = round(share * config.epochs) * steps_per_epoch
+        drops[step] = drops.get(step, 1.0) * 0.1
     rate = optax.piecewise_constant_schedule(config.learning_rate, drops)
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm), optax.sgd(rate, momentum=config.momentum)
