@@ -1,5 +1,15 @@
 """Settings every test runs under: strict broadcasting, no window system, fixed seeds."""
 
+import atexit
+import contextlib
+import dataclasses
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
 import jax
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +18,84 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 mpl.use("Agg")
 
+# Many tests compile the same programs: one cache for this test run, which parallel workers inherit.
+if "ENSEMBLE_RSA_TEST_CACHE" not in os.environ:
+    os.environ["ENSEMBLE_RSA_TEST_CACHE"] = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, os.environ["ENSEMBLE_RSA_TEST_CACHE"], ignore_errors=True)
+jax.config.update("jax_compilation_cache_dir", os.environ["ENSEMBLE_RSA_TEST_CACHE"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20201122)
+
+
+# Imports of the package wait until a fixture is used: the run-time check of annotations is
+# installed after this file is read.
+
+
+@pytest.fixture(scope="session")
+def small_digits():
+    """100 training and 60 test images, 8 × 8."""
+    from ensemble_rsa.data.dataset import load_dataset
+
+    return load_dataset("digits", train_images=100, test_images=60)
+
+
+@pytest.fixture(scope="module")
+def tiny_model():
+    """The name of a network of three layers, which compiles in a moment."""
+    from ensemble_rsa.models import all_cnn
+
+    tiny = all_cnn.Architecture((all_cnn.Conv(40, stride=2), all_cnn.Conv(60, stride=2)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(all_cnn, "ARCHITECTURES", {**all_cnn.ARCHITECTURES, "tiny": tiny})
+        yield "tiny"
+
+
+@pytest.fixture(scope="session")
+def quick_execution():
+    """What this device runs by default, but compiled without optimisation, which takes longer."""
+    from ensemble_rsa.backend import default_execution
+
+    usual = default_execution()
+    options = {**usual.compiler_options, "xla_backend_optimization_level": "0"}
+    return dataclasses.replace(usual, compiler_options=options)
+
+
+class Called(NamedTuple):
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+    path: Path
+
+
+def call(*words: object, path: Path) -> Called:
+    """Run the command line in this process."""
+    from ensemble_rsa.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main([str(word) for word in words])
+    return Called(status, out.getvalue(), err.getvalue(), path)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Called:
+    """Three instances trained once for all tests; copy the folder before changing it."""
+    path = tmp_path_factory.mktemp("trained") / "run"
+    recipe = "--model all_cnn_7 --width 0.1 --preprocessing standardize --instances 3 --seed 3"
+    images = "--train-images 100 --test-images 60 --batch-size 20 --epochs 2 --eval-every 2"
+    return call("train", *recipe.split(), *images.split(), "--out", path, path=path)
+
+
+@pytest.fixture(scope="session")
+def analysed(trained, tmp_path_factory) -> Called:
+    """A copy of the trained run, analysed."""
+    path = tmp_path_factory.mktemp("analysed") / "run"
+    shutil.copytree(trained.path, path)
+    return call("analyze", path, "--n-resamples", 200, path=path)

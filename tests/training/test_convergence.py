@@ -1,0 +1,58 @@
+"""Who is named as not converged, and in which words."""
+
+import numpy as np
+import pytest
+
+from ensemble_rsa.training.convergence import Verdict, unconverged_instances
+
+LABELS = np.repeat([0, 1, 2], 10)
+
+
+def named(predictions, finite=None, converged_at=0.9, seeds=None):
+    predictions = np.asarray(predictions)
+    n = len(predictions)
+    return unconverged_instances(
+        predictions,
+        LABELS,
+        np.ones(n, bool) if finite is None else np.asarray(finite),
+        seeds or list(range(n)),
+        ("ant", "bee", "cat"),
+        converged_at,
+    )
+
+
+def wrong(count: int) -> np.ndarray:
+    """The labels with `count` answers off by one category."""
+    answers = LABELS.copy()
+    answers[:count] = (answers[:count] + 1) % 3
+    return answers
+
+
+def test_an_instance_at_the_threshold_has_converged():
+    assert named([wrong(0), wrong(3)]) == []
+
+
+def test_an_instance_below_it_is_named_with_its_accuracy():
+    assert named([wrong(0), wrong(4)], seeds=[7, 11]) == [
+        Verdict(1, 11, "training accuracy 0.867 is below 0.9")
+    ]
+
+
+def test_categories_that_are_never_answered_are_named():
+    (verdict,) = named([np.full(30, 1)])
+    assert verdict.reason == "training accuracy 0.333 is below 0.9; never answers ant, cat"
+
+
+def test_a_category_without_training_images_need_not_be_answered():
+    labels = np.array([0, 0, 1, 1])
+    (verdict,) = unconverged_instances(
+        np.array([[0, 1, 1, 0]]), labels, np.array([True]), [0], ("ant", "bee", "cat"), 0.9
+    )
+    assert verdict.reason == "training accuracy 0.500 is below 0.9"
+
+
+@pytest.mark.parametrize("answers", [wrong(0), np.zeros(30, int)], ids=["right", "wrong"])
+def test_weights_that_are_not_finite_are_named_whatever_the_answers(answers):
+    assert named([answers, wrong(0)], finite=[False, True], seeds=[5, 6]) == [
+        Verdict(0, 5, "weights are not finite")
+    ]

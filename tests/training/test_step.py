@@ -1,0 +1,220 @@
+"""One step of all instances, against the same step worked out one by one in float64."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ensemble_rsa.config import TrainingConfig
+from ensemble_rsa.data.preprocessing import fit_preprocessing
+from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
+from ensemble_rsa.rng import stream
+from ensemble_rsa.training.step import Images, epoch_order, make_optimiser, make_programs
+
+SIDE, BATCH, STEPS, BEFORE = 8, 10, 3, 7
+STRIDES = (2, 2, 1)
+ORDER = np.random.default_rng(0).permutation(40)[: STEPS * BATCH].reshape(STEPS, BATCH)
+
+
+def images(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (n, 2, 2, 1), dtype=np.uint8)  # patches, so that images differ
+    pixels = coarse.repeat(SIDE // 2, 1).repeat(SIDE // 2, 2)
+    return pixels, rng.integers(0, 10, n)
+
+
+def on_device(pixels: np.ndarray, labels: np.ndarray) -> Images:
+    fitted = fit_preprocessing("none", pixels)  # pixels / 255
+    return Images(jnp.asarray(pixels), jnp.asarray(labels, jnp.int32), fitted)
+
+
+@pytest.fixture
+def build(tiny_model, quick_execution):
+    """Programs for a recipe, and the first parameters of its instances, on the host."""
+
+    def built(seeds, config: TrainingConfig):
+        blueprint = Blueprint(
+            tiny_model, (SIDE, SIDE, 1), 10, width=0.2, convolution=quick_execution.convolution
+        )
+        network, parameters = init_ensemble(blueprint, seeds)
+        programs = make_programs(network, config, STEPS, quick_execution)
+        return programs, jax.device_get(parameters)
+
+    return built
+
+
+def scores_by_hand(parameters, maps, masks=(None, None, None)):
+    """Plain convolutions, biases, ReLU and the mean over space."""
+    for layer, stride, mask in zip(range(3), STRIDES, masks, strict=True):
+        convolution = parameters["convolutions"][layer]
+        maps = jax.lax.conv_general_dilated(
+            maps,
+            convolution["kernel"],
+            (stride, stride),
+            "SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        maps = maps + convolution["bias"].reshape(1, 1, 1, -1)
+        maps = jnp.where(maps > 0, maps, 0)
+        maps = maps if mask is None else maps * mask
+    return maps.mean((1, 2))
+
+
+def masks_by_hand(config: TrainingConfig, step: int):
+    """0 or 1 / (1 − rate) after each strided layer: a key per step and layer, none per instance."""
+    if not config.dropout:
+        return (None, None, None)
+    kept = 1 - config.dropout
+
+    def draw(step):
+        key = jax.random.fold_in(stream(config.dropout_seed, "dropout"), step)
+        shapes = ((BATCH, 4, 4, 8), (BATCH, 2, 2, 12))
+        return [
+            jax.random.bernoulli(jax.random.fold_in(key, layer), kept, shape)
+            for layer, shape in enumerate(shapes)
+        ]
+
+    quick = jax.jit(draw, compiler_options={"xla_backend_optimization_level": 0})
+    return (*(np.asarray(mask) / kept for mask in quick(step)), None)
+
+
+def steps_by_hand(parameters, pixels, labels, config: TrainingConfig):
+    """One instance, in float64: its parameters, sum of losses, right answers, gradient norms."""
+
+    def loss(parameters, batch, answers, masks):
+        scores = scores_by_hand(parameters, batch, masks)
+        own = jnp.take_along_axis(scores, answers[:, None], 1)[:, 0]
+        cross_entropy = jax.scipy.special.logsumexp(scores, 1) - own
+        squares = sum((leaf**2).sum() for leaf in jax.tree.leaves(parameters))
+        return cross_entropy.mean() + config.l2 * squares, (cross_entropy.sum(), scores)
+
+    masks = [masks_by_hand(config, BEFORE + step) for step in range(STEPS)]
+    total, right, norms = 0.0, 0, []
+    with jax.enable_x64(True):
+        gradient_of = jax.jit(
+            jax.grad(loss, has_aux=True), compiler_options={"xla_backend_optimization_level": 0}
+        )
+        parameters = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
+        velocity = jax.tree.map(np.zeros_like, parameters)
+        for chosen, mask in zip(ORDER, masks, strict=True):
+            gradient, (loss_sum, scores) = jax.device_get(
+                gradient_of(parameters, pixels[chosen] / 255, labels[chosen], mask)
+            )
+            norms.append(np.sqrt(sum((leaf**2).sum() for leaf in jax.tree.leaves(gradient))))
+            shrink = min(1.0, config.clip_norm / norms[-1])
+            velocity = jax.tree.map(
+                lambda v, g, shrink=shrink: config.momentum * v + shrink * g, velocity, gradient
+            )
+            parameters = jax.tree.map(
+                lambda p, v: p - config.learning_rate * v, parameters, velocity
+            )
+            total += float(loss_sum)
+            right += int((scores.argmax(1) == labels[chosen]).sum())
+    return parameters, total, right, norms
+
+
+def assert_trees_close(one, other, **tolerance):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+@pytest.mark.parametrize(
+    "special",
+    [
+        {"l2": 1e-2},
+        {"clip_norm": 0.1},
+        {"dropout": 0.3, "dropout_seed": 5, "seed": 2, "order_seed": 9},
+    ],
+    ids=["momentum and l2", "clipping", "dropout"],
+)
+def test_steps_are_those_of_each_network_alone(special, build):
+    config = TrainingConfig(epochs=100, learning_rate=0.05, **special)
+    pixels, labels = images(40)
+    programs, start = build([0, 4], config)
+    state, totals = programs.train(
+        programs.start(start), on_device(pixels, labels), jnp.asarray(ORDER), 0, STEPS, BEFORE
+    )
+    for i in range(2):
+        expected, loss, right, norms = steps_by_hand(member(start, i), pixels, labels, config)
+        assert_trees_close(member(state.parameters, i), expected, rtol=1e-4, atol=1e-6)
+        assert float(totals.loss[i]) == pytest.approx(loss, rel=1e-5)
+        assert int(totals.correct[i]) == right
+        if "clip_norm" in special:
+            assert min(norms) > config.clip_norm  # each step of each instance was clipped
+
+
+def test_a_broken_instance_leaves_the_others_alone(build):
+    config = TrainingConfig(epochs=100)
+    data = on_device(*images(40))
+    programs, start = build([0, 4], config)
+    broken = jax.tree.map(np.copy, start)
+    for leaf in jax.tree.leaves(broken):
+        leaf[0] = np.nan
+    after = [
+        programs.train(programs.start(one), data, jnp.asarray(ORDER), 0, STEPS, 0)[0].parameters
+        for one in (start, broken)
+    ]
+    for sound, other in zip(*map(jax.tree.leaves, after), strict=True):
+        assert np.isnan(other[0]).all()
+        np.testing.assert_array_equal(sound[1], other[1])
+
+
+def rates(config: TrainingConfig, steps_per_epoch: int) -> np.ndarray:
+    """What a gradient of 1 moves a weight by in each step, with the momentum set to 0."""
+    optimiser = make_optimiser(config, steps_per_epoch)
+    weight = jnp.ones(())
+
+    def step(state, _):
+        change, state = optimiser.update(weight, state, weight)
+        return state, -change
+
+    total = config.epochs * steps_per_epoch
+    return np.asarray(jax.lax.scan(step, optimiser.init(weight), length=total)[1])
+
+
+def test_the_rate_drops_after_epochs_200_250_and_300_of_350():
+    moved = rates(TrainingConfig(momentum=0.0), 3)
+    expected = np.repeat([1e-2, 1e-3, 1e-4, 1e-5], [600, 150, 150, 150])
+    np.testing.assert_allclose(moved, expected, rtol=1e-5)
+
+
+def test_drops_that_fall_on_the_same_epoch_all_count():
+    # of 3 epochs, 4/7 and 5/7 both round to 2, and 6/7 to 3, the end
+    moved = rates(TrainingConfig(momentum=0.0, epochs=3), 2)
+    np.testing.assert_allclose(moved, [1e-2] * 4 + [1e-4] * 2, rtol=1e-5)
+
+
+def test_each_epoch_sees_every_image_once_in_an_order_of_its_own():
+    epochs = [np.asarray(epoch_order(0, epoch, 60, 20)) for epoch in (1, 2, 3)]
+    for order in epochs:
+        assert order.shape == (3, 20)
+        np.testing.assert_array_equal(np.sort(order.ravel()), np.arange(60))
+    for one, other in itertools.combinations(epochs, 2):
+        assert (one != other).any()
+
+
+def test_the_order_hangs_on_its_seed_alone():
+    np.testing.assert_array_equal(epoch_order(4, 1, 60, 20), epoch_order(4, 1, 60, 20))
+    assert (np.asarray(epoch_order(4, 1, 60, 20)) != epoch_order(5, 1, 60, 20)).any()
+
+
+def test_images_left_over_sit_one_epoch_out_and_not_the_next():
+    seen = [set(np.asarray(epoch_order(0, epoch, 60, 25)).ravel().tolist()) for epoch in (1, 2)]
+    assert [len(one) for one in seen] == [50, 50]
+    assert seen[0] != seen[1]
+
+
+def test_predictions_of_more_images_than_a_chunk(build):
+    pixels, labels = images(513, seed=1)
+    programs, parameters = build([0, 1], TrainingConfig(epochs=1))
+    answers = np.asarray(programs.predict(parameters, on_device(pixels, labels)))
+    assert answers.shape == (2, 513)
+    for i in range(2):
+        scores = np.asarray(
+            scores_by_hand(member(parameters, i), jnp.asarray(pixels / 255, jnp.float32))
+        )
+        chosen = scores[np.arange(513), answers[i]]
+        np.testing.assert_allclose(chosen, scores.max(1), rtol=1e-5, atol=1e-6)
+        assert len(set(answers[i, 500:].tolist())) > 1  # the padded chunk holds images that differ
