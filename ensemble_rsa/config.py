@@ -8,9 +8,9 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, unknown_name
 
 Unconverged = Literal["keep", "replace"]
 
@@ -115,6 +115,10 @@ class TrainingConfig:
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: expected above 0, got {getattr(self, name)}")
         _at_least("l2", self.l2, 0)
+        if self.unconverged not in get_args(Unconverged):
+            raise unknown_name("unconverged", self.unconverged, get_args(Unconverged))
+        if not 0 <= self.converged_at <= 1:
+            raise InputError(f"converged_at: expected from 0 to 1, got {self.converged_at}")
         for name in ("dropout", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(

@@ -7,7 +7,7 @@ here.
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.models.ensemble import member
+from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns
 from ensemble_rsa.runs import Run, load_networks
 
@@ -134,6 +135,18 @@ def source_from_arrays(
     )
 
 
+class _Stack(NamedTuple):
+    """RDMs of one instance, a row for each layer."""
+
+    exemplar: list[np.ndarray]
+    centroid: list[np.ndarray]
+    constant: list[int]
+
+
+class _NotComparable(Exception):
+    """Why an instance cannot be compared with others."""
+
+
 def collect_rdms(
     source: Source, layers: Sequence[str], distance: str, report: Progress | None
 ) -> xr.Dataset:
@@ -142,60 +155,75 @@ def collect_rdms(
     Raises:
         RunError: fewer than two instances are left.
     """
-    exemplar: dict[int, list[np.ndarray]] = {}
-    centroid: dict[int, list[np.ndarray]] = {}
-    constant: dict[int, list[int]] = {}
+    stacks: dict[int, _Stack] = {}
     excluded: dict[int, str] = {}
-    n_categories = len(set(source.categories))
-    done, total = 0, len(layers) * len(source.seeds)
+    total = len(layers) * len(source.seeds)
     for number in range(len(source.seeds)):
-        rows = exemplar[number], centroid[number], constant[number] = [], [], []
-        for name, activations in source.instance(number):
-            if name not in layers:
-                continue
-            if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
-                excluded[number] = f"activations of {name} are not finite"
-                break
-            rdm, dead = (
-                np.asarray(part) for part in rdm_and_constant_patterns(activations, distance)
-            )
-            if rdm.min() == rdm.max():
-                excluded[number] = (
-                    f"all distances of {name} are equal, so it correlates with nothing"
-                )
-                break
-            rows[0].append(rdm)
-            rows[2].append(int(dead))
-            if n_categories > 1:
-                patterns = centroids(activations, source.categories)
-                rows[1].append(np.asarray(rdm_and_constant_patterns(patterns, distance)[0]))
-            done += 1
-            if report:
-                report(done, total)
-    kept = [number for number in exemplar if number not in excluded]
-    if len(kept) < 2:
+        stack = _Stack([], [], [])
+        try:
+            for name, activations in source.instance(number):
+                if name in layers:
+                    _append(stack, name, activations, source.categories, distance)
+                if report:
+                    report(number * len(layers) + len(stack.exemplar), total)
+            stacks[number] = stack
+        except _NotComparable as reason:
+            excluded[number] = str(reason)
+    if len(stacks) < 2:
         reasons = "; ".join(f"instance {number}: {reason}" for number, reason in excluded.items())
         raise RunError(
-            f"two instances are needed to compare, {len(kept)} can be "
+            f"two instances are needed to compare, {len(stacks)} can be "
             f"({reasons or 'only one was given'})"
         )
-    return _dataset(source, layers, distance, kept, exemplar, centroid, constant, excluded)
+    return _dataset(source, layers, distance, stacks, excluded)
 
 
-def _dataset(source, layers, distance, kept, exemplar, centroid, constant, excluded) -> xr.Dataset:
-    def stack(rows: dict[int, list]) -> np.ndarray:
-        return np.stack([np.asarray(rows[number]) for number in kept], axis=1)
+def _append(
+    stack: _Stack, name: str, activations: Any, categories: Sequence[str], distance: str
+) -> None:
+    """Add one layer's RDMs; every set of distances that will be correlated must vary."""
+    if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
+        raise _NotComparable(f"activations of {name} are not finite")
+    rdm, constant = (np.asarray(part) for part in rdm_and_constant_patterns(activations, distance))
+    names = np.asarray(categories)
+    first, second = pair_indices(len(names))
+    to_correlate = {
+        "distances": rdm,
+        "same-category distances": rdm[names[first] == names[second]],
+    }
+    if len(set(categories)) > 1:
+        patterns = centroids(activations, categories)
+        centroid = np.asarray(rdm_and_constant_patterns(patterns, distance)[0])
+        to_correlate["distances between category centroids"] = centroid
+        stack.centroid.append(centroid)
+    for what, values in to_correlate.items():
+        if values.size >= 3 and values.min() == values.max():
+            raise _NotComparable(f"all {what} of {name} are equal, so they correlate with nothing")
+    stack.exemplar.append(rdm)
+    stack.constant.append(int(constant))
 
+
+def _dataset(
+    source: Source,
+    layers: Sequence[str],
+    distance: str,
+    stacks: dict[int, _Stack],
+    excluded: dict[int, str],
+) -> xr.Dataset:
+    kept = list(stacks)
+    exemplar, centroid, constant = (
+        np.stack([rows[part] for rows in stacks.values()], axis=1) for part in range(3)
+    )
     variables = {
-        "exemplar": (("layer", "instance", "stimulus_pair"), stack(exemplar)),
-        "constant_patterns": (("layer", "instance"), stack(constant)),
+        "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
+        "constant_patterns": (("layer", "instance"), constant),
         **{
             name: ("instance", np.asarray(values)[kept])
             for name, values in source.variables.items()
         },
     }
-    if centroid[kept[0]]:
-        variables["centroid"] = (("layer", "instance", "category_pair"), stack(centroid))
+    if centroid.size:
+        variables["centroid"] = (("layer", "instance", "category_pair"), centroid)
     return xr.Dataset(
         variables,
         coords={

@@ -201,3 +201,22 @@ def test_a_network_with_broken_weights_is_left_out_and_named(rng):
     assert rdms.test_accuracy.values.tolist() == [0.1, 0.3]
     assert rdms.attrs["model"] == "by hand"
     np.testing.assert_allclose(rdms.exemplar[0, 1], by_hand(values[2]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "what", ["same-category distances", "distances between category centroids"]
+)
+def test_an_instance_with_part_of_an_rdm_constant_is_named(what, rng):
+    labels = list("aaabbbccc")
+    activations = rng.normal(size=(3, 9, 20))
+    if what.startswith("same"):  # patterns of a category alike: distances within it are all 0
+        activations[1] = np.repeat(activations[1, ::3], 3, axis=0)
+    else:  # centroids at the corners of a triangle with equal sides
+        corners = np.repeat(np.eye(3), 3, axis=0)
+        spread = np.tile([[2.0, 0, 0], [0, 1, 0], [-2, -1, 0]], (3, 1))  # sums to 0 per category
+        activations[1] = np.concatenate([corners, spread, np.zeros((9, 14))], axis=1)
+    rdms = extract({"V1": activations}, labels)
+    assert rdms.instance.values.tolist() == [0, 2]
+    (excluded,) = json.loads(rdms.attrs["excluded_instances"])
+    assert excluded["instance"] == 1
+    assert f"all {what} of V1 are equal" in excluded["reason"]
