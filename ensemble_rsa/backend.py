@@ -7,9 +7,14 @@ not been measured here.
 """
 
 import os
+import warnings
 from dataclasses import dataclass, field
+from functools import cache
 
 import jax
+
+# Switches off the library to which jaxlib 0.10 sends convolutions, whose gradients are slow.
+OLD_CPU_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,27 @@ class Execution:
 def default_execution() -> Execution:
     """The choices for the device that JAX will use."""
     if jax.default_backend() == "cpu":
-        return Execution("plain_gradients", 1, {"xla_cpu_experimental_ynn_fusion_type": ""})
+        return Execution("plain_gradients", 1, _accepted(OLD_CPU_CONVOLUTIONS))
     return Execution("xla", None)
+
+
+@cache
+def _known(option: str, value: str) -> bool:
+    """Whether this jaxlib has a compiler option; experimental ones come and go."""
+    try:
+        jax.jit(lambda x: x, compiler_options={option: value})(0)
+    except jax.errors.JaxRuntimeError:
+        warnings.warn(
+            f"this jaxlib has no compiler option {option}, so training may be slower than it "
+            "could be; jax 0.10 has it",
+            stacklevel=4,
+        )
+        return False
+    return True
+
+
+def _accepted(options: dict[str, str]) -> dict[str, str]:
+    return {option: value for option, value in options.items() if _known(option, value)}
 
 
 def device_name() -> str:

@@ -104,13 +104,16 @@ def _train(config: Config, out: Path | None, quiet: bool) -> Path:
     with training_display(config.training.epochs, console) as show:
         run = pipeline.train(config, out, None if quiet else show)
     for verdict in run.replaced:
-        console.print(f"seed {verdict.seed} was replaced: {verdict.reason}", soft_wrap=True)
+        _say(f"seed {verdict.seed} was replaced: {verdict.reason}")
     for verdict in run.flagged:
-        message = (
-            f"instance {verdict.instance} (seed {verdict.seed}) did not converge: {verdict.reason}"
-        )
-        console.print(message, soft_wrap=True)
+        who = f"instance {verdict.instance} (seed {verdict.seed})"
+        _say(f"{who} did not converge: {verdict.reason}")
     return run.path
+
+
+def _say(message: str) -> None:
+    """What nobody may miss, also in silence."""
+    print(message, file=sys.stderr)
 
 
 def _analyze(run: Path, settings: AnalysisConfig, out: Path | None, quiet: bool) -> None:

@@ -7,11 +7,13 @@ says so.
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from ensemble_rsa.errors import InputError, unknown_name
 
+LARGEST_SEED = 2**31  # leaves room for the seeds of the instances that follow
 Unconverged = Literal["keep", "replace"]
 
 
@@ -61,8 +63,7 @@ class ModelConfig:
     last_relu: bool = True
 
     def __post_init__(self):
-        if not self.width > 0:
-            raise InputError(f"width: expected a factor above 0, got {self.width}")
+        _positive("width", self.width)
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,11 @@ class TrainingConfig:
         _at_least("batch_size", self.batch_size, 1)
         _at_least("eval_every", self.eval_every, 1)
         for name in ("seed", "order_seed", "dropout_seed"):
-            _at_least(name, getattr(self, name), 0)
+            _check_seed(name, getattr(self, name))
         for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}: expected above 0, got {getattr(self, name)}")
+            _positive(name, getattr(self, name))
+        if not all(0 < share <= 1 for share in self.drop_after):
+            raise InputError(f"drop_after: expected shares from 0 to 1, got {self.drop_after}")
         _at_least("l2", self.l2, 0)
         if self.unconverged not in get_args(Unconverged):
             raise unknown_name("unconverged", self.unconverged, get_args(Unconverged))
@@ -153,6 +155,8 @@ class AnalysisConfig:
         if self.stimuli is not None:
             _at_least("stimuli", self.stimuli, 2)
         _at_least("n_resamples", self.n_resamples, 1)
+        for name in ("seed", "stimulus_seed"):
+            _check_seed(name, getattr(self, name))
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence: expected between 0 and 1, got {self.confidence}")
 
@@ -207,3 +211,13 @@ def config_hash(config: Config) -> str:
 def _at_least(name: str, value: int | float, least: int) -> None:
     if not value >= least:
         raise InputError(f"{name}: expected {least} or more, got {value}")
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise InputError(f"{name}: expected a number above 0, got {value}")
+
+
+def _check_seed(name: str, value: int) -> None:
+    if not 0 <= value <= LARGEST_SEED:
+        raise InputError(f"{name}: expected from 0 to {LARGEST_SEED}, got {value}")

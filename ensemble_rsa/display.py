@@ -43,18 +43,23 @@ def training_display(epochs: int, console: Console) -> Iterator[Report]:
         return
     bar = _bar(console)
     task = bar.add_task("training", total=None)
-    with Live(bar, console=console, refresh_per_second=4) as live:
+    waiting = console.status("loading images and compiling")
+    live = Live(bar, console=console, refresh_per_second=4)
 
-        def show(status: Status) -> None:
-            bar.update(
-                task,
-                completed=status.step,
-                total=status.steps,
-                description=f"epoch {status.epoch}/{epochs}",
-            )
-            live.update(Group(_table(status), bar))
+    def show(status: Status) -> None:
+        if not live.is_started:
+            waiting.stop()
+            live.start()
+        description = f"epoch {status.epoch}/{epochs}"
+        bar.update(task, completed=status.step, total=status.steps, description=description)
+        live.update(Group(_table(status), bar))
 
+    waiting.start()
+    try:
         yield show
+    finally:
+        waiting.stop()
+        live.stop()
 
 
 def _epoch_lines(epochs: int, console: Console) -> Report:

@@ -4,6 +4,7 @@ Activations come from a run's networks or from anywhere else; `Source` is what b
 here.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.models.ensemble import member
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns
-from ensemble_rsa.runs import Run, load_networks
+from ensemble_rsa.runs import Run, fingerprint, load_networks
 
 Progress = Callable[[int, int], None]
 
@@ -57,6 +58,11 @@ class Source:
 
 def source_from_run(run: Run, dataset: Dataset, settings: AnalysisConfig) -> Source:
     """Activations of a run's networks for balanced test images of its data set."""
+    if fingerprint(dataset) != run.fingerprint:
+        raise InputError(
+            f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
+            "its test images may have been trained on; restore the images or train again"
+        )
     stimuli = choose_stimuli(
         dataset,
         settings.stimuli,
@@ -91,6 +97,14 @@ def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
         "dataset": run.config.data.dataset,
         "surrogate": int(architecture(run.config.model.model).surrogate),
         "scale": scale,
+        "flagged_instances": json.dumps([dataclasses.asdict(verdict) for verdict in run.flagged]),
+        "replaced_instances": json.dumps(
+            [
+                dataclasses.asdict(verdict)
+                | {"reason": f"{verdict.reason}; another seed stands in"}
+                for verdict in run.replaced
+            ]
+        ),
     }
 
 
@@ -103,6 +117,11 @@ def source_from_arrays(
         InputError: no layers, layers of different numbers of instances or stimuli, or labels of
             another length.
     """
+    if not isinstance(activations, Mapping):
+        raise InputError(
+            "source: expected a run, or a mapping of layer names to (instance, stimulus, unit), "
+            f"got {type(activations).__name__}"
+        )
     if not activations:
         raise InputError(
             "source: expected layer names and their (instance, stimulus, unit), got none"

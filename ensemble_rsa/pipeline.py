@@ -4,6 +4,7 @@
 to arrays.
 """
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from ensemble_rsa.extraction import Progress, collect_rdms, source_from_arrays, 
 from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.results import results_dataset
-from ensemble_rsa.runs import Run, save_run
+from ensemble_rsa.runs import Run, load_run, save_run
 from ensemble_rsa.training.loop import Report, check_batch_size, train_ensemble
 
 
@@ -41,22 +42,34 @@ def train(config: Config, out: str | Path | None = None, report: Report | None =
         InputError: an unknown name or an impossible number in the configuration, or `out` in use.
         RunError: the data cannot be had.
     """
+    if not isinstance(config, Config):
+        raise InputError(f"config: expected a Config, got {type(config).__name__}")
     architecture(config.model.model)
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
     dataset = _load(config.data)
     check_batch_size(config, dataset)  # before there is a folder that would be in the way
+    config = _with_absolute_folder(config)
     folder = store.create_run_folder(config, out)
-    began = time.perf_counter()
-    trained = train_ensemble(config, dataset, default_execution(), report)
-    seconds = time.perf_counter() - began
-    return save_run(
-        folder, config, trained, dataset.train_images.shape[1:], dataset.categories, seconds
-    )
+    try:
+        began = time.perf_counter()
+        trained = train_ensemble(config, dataset, default_execution(), report)
+        return save_run(folder, config, trained, dataset, time.perf_counter() - began)
+    finally:
+        store.discard_run_folder(folder)  # which does nothing once networks are in it
+
+
+def _with_absolute_folder(config: Config) -> Config:
+    """A folder of images is found again from wherever the run is analysed."""
+    kind, colon, path = config.data.dataset.partition(":")
+    if not colon:
+        return config
+    data = dataclasses.replace(config.data, dataset=f"{kind}:{Path(path).resolve()}")
+    return dataclasses.replace(config, data=data)
 
 
 def extract(
-    source: Run | Mapping[str, Any],
+    source: Run | str | Path | Mapping[str, Any],
     labels: Sequence[Any] | np.ndarray | None = None,
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,
@@ -67,7 +80,8 @@ def extract(
     Each layer's RDM is made as soon as its activations exist; activations are not kept.
 
     Args:
-        source: a run, or activations from anywhere: layer name → `(instance, stimulus, unit)`.
+        source: a run or its folder, or activations from anywhere: layer name →
+            `(instance, stimulus, unit)`.
         labels: the category of each stimulus, where the source is a mapping.
         settings: distance and, for a run, the stimuli.
         layers: which layers; all when not given.
@@ -91,10 +105,14 @@ def extract(
     settings = settings or AnalysisConfig()
     if settings.distance not in DISTANCES:
         raise unknown_name("distance", settings.distance, DISTANCES)
+    if isinstance(source, str | Path):
+        source = load_run(source)
     if isinstance(source, Run):
         given = source_from_run(source, _load(source.config.data), settings)
     else:
         given = source_from_arrays(source, labels)
+    if layers is not None and not len(layers):
+        raise InputError("layers: expected names of layers, got none; leave it out for all")
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]

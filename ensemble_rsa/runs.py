@@ -1,6 +1,7 @@
 """A finished training run: its networks and what is known of each."""
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import xarray as xr
 
 from ensemble_rsa import store
 from ensemble_rsa.config import Config
+from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 from ensemble_rsa.models.ensemble import Blueprint, Network, Parameters, ensemble_shapes
@@ -32,6 +34,7 @@ class Run:
         replaced: instances that others stand in for.
         image_shape: (height, width, channel) of an image.
         categories: names, in label order.
+        fingerprint: of the data set it was trained and tested on.
     """
 
     path: Path
@@ -42,10 +45,11 @@ class Run:
     replaced: tuple[Verdict, ...]
     image_shape: tuple[int, int, int]
     categories: tuple[str, ...]
+    fingerprint: str
 
 
 def save_run(
-    folder: Path, config: Config, trained: TrainedEnsemble, image_shape, categories, seconds: float
+    folder: Path, config: Config, trained: TrainedEnsemble, dataset: Dataset, seconds: float
 ) -> Run:
     """Write networks, history and verdicts; `training.json` comes last and marks the run whole."""
     save_parameters(folder / FINAL, trained.parameters)
@@ -57,8 +61,9 @@ def save_run(
         "accuracy": accuracy,
         "flagged": [dataclasses.asdict(verdict) for verdict in trained.flagged],
         "replaced": [dataclasses.asdict(verdict) for verdict in trained.replaced],
-        "image_shape": list(image_shape),
-        "categories": list(categories),
+        "image_shape": list(dataset.train_images.shape[1:]),
+        "categories": list(dataset.categories),
+        "fingerprint": fingerprint(dataset),
     }
     store.write_json(folder / store.TRAINING, record)
     return load_run(folder)
@@ -90,6 +95,7 @@ def load_run(path: str | Path) -> Run:
             replaced=_verdicts(record["replaced"]),
             image_shape=tuple(record["image_shape"]),
             categories=tuple(record["categories"]),
+            fingerprint=record["fingerprint"],
         )
     except (KeyError, TypeError) as error:
         raise InputError(
@@ -128,6 +134,20 @@ def history_dataset(history: History, seeds: tuple[int, ...]) -> xr.Dataset:
             "seed": ("instance", list(seeds)),
         },
     )
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """What tells one data set, and one split of it, from another."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (
+        dataset.train_images,
+        dataset.train_labels,
+        dataset.test_images,
+        dataset.test_labels,
+    ):
+        digest.update(np.ascontiguousarray(part).data)
+    digest.update("\n".join((*dataset.test_ids, *dataset.categories)).encode())
+    return digest.hexdigest()
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:

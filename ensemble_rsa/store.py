@@ -94,6 +94,13 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     return folder
 
 
+def discard_run_folder(folder: Path) -> None:
+    """Take back `create_run_folder`, if nothing was written since."""
+    if [path.name for path in folder.iterdir()] == [CONFIG]:
+        (folder / CONFIG).unlink()
+        folder.rmdir()
+
+
 def read_config(folder: Path) -> Config:
     """The configuration of the run in `folder`.
 
@@ -105,7 +112,10 @@ def read_config(folder: Path) -> Config:
         raise InputError(
             f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
         )
-    return config_from_dict(read_json(folder / CONFIG))
+    try:
+        return config_from_dict(read_json(folder / CONFIG))
+    except (TypeError, AttributeError) as error:
+        raise InputError(f"{folder / CONFIG}: not what `train` writes ({error})") from None
 
 
 def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:
@@ -134,7 +144,11 @@ def _git_commit() -> str | None:
         return None
     try:
         answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

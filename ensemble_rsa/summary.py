@@ -33,7 +33,10 @@ def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
     name = "category_clustering_index"
     if name in results:
         values[name] = {part: _plain(results[f"{name}_{part}"]) for part in ("mean", "low", "high")}
-    values["excluded_instances"] = json.loads(results.attrs["excluded_instances"])
+    names = ("excluded_instances", "replaced_instances", "flagged_instances")
+    excluded, replaced, flagged = (json.loads(results.attrs.get(name, "[]")) for name in names)
+    values["excluded_instances"] = [*excluded, *replaced]
+    values["flagged_instances"] = flagged
     values["seconds"] = {stage: round(time, 2) for stage, time in seconds.items()}
     return values
 

@@ -1,6 +1,5 @@
 """The stages of the main job with their files: what the command line and the scripts call."""
 
-import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -48,7 +47,8 @@ def analyze_run(
     """
     run = load_run(path)
     folder = Path(out) if out is not None else run.path
-    seconds = dict(store.read_json(run.path / store.MANIFEST)["seconds"])
+    manifest = store.read_json(run.path / store.MANIFEST)
+    seconds = manifest["seconds"]
     with _timed(seconds, "extract"):
         rdms = extract(run, settings=settings, report=report)
     with _timed(seconds, "analyze"):
@@ -57,7 +57,9 @@ def analyze_run(
     write_dataset(folder / store.RESULTS, results)
     store.write_json(folder / ANALYSIS, config_to_dict(settings))
     store.write_json(folder / store.SUMMARY, summarize(results, seconds))
-    return draw_report(run, folder, results, seconds)
+    # Training's own entries stay as they are: it may have run elsewhere, and earlier.
+    manifest["analysis"] = store.make_manifest(run.config, {})
+    return draw_report(run, folder, results, manifest)
 
 
 def redraw(path: str | Path, out: str | Path | None = None) -> Path:
@@ -78,19 +80,18 @@ def redraw(path: str | Path, out: str | Path | None = None) -> Path:
         )
     with xr.open_dataset(folder / store.RESULTS, engine="h5netcdf") as stored:
         results = stored.load()
-    return draw_report(
-        run, folder, results, dict(store.read_json(folder / store.SUMMARY)["seconds"])
-    )
+    return draw_report(run, folder, results, store.read_json(folder / store.MANIFEST))
 
 
-def draw_report(run: Run, folder: Path, results: xr.Dataset, seconds: dict[str, float]) -> Path:
+def draw_report(run: Run, folder: Path, results: xr.Dataset, manifest: dict[str, Any]) -> Path:
     """Figures, `report.html` and `manifest.json` of analysed results."""
     history = load_history(run)
-    flagged = [dataclasses.asdict(verdict) for verdict in run.flagged]
-    excluded = json.loads(results.attrs["excluded_instances"])
-    with _timed(seconds, "figures"):
+    excluded, replaced, flagged = (
+        json.loads(results.attrs[f"{what}_instances"])
+        for what in ("excluded", "replaced", "flagged")
+    )
+    with _timed(manifest["seconds"], "figures"):
         figures = save_figures(results, history, folder / store.FIGURES, [*flagged, *excluded])
-    manifest = store.make_manifest(run.config, seconds)
     store.write_json(folder / store.MANIFEST, manifest)
     settings: dict[str, Any] = config_to_dict(run.config)
     settings["analysis"] = store.read_json(folder / ANALYSIS)
@@ -102,17 +103,9 @@ def draw_report(run: Run, folder: Path, results: xr.Dataset, seconds: dict[str, 
         manifest,
         settings,
         figures,
-        excluded=[*excluded, *_replaced(run)],
+        excluded=[*excluded, *replaced],
         flagged=flagged,
     )
-
-
-def _replaced(run: Run) -> list[dict[str, Any]]:
-    """Instances that others stand in for, as the report names them."""
-    return [
-        dataclasses.asdict(verdict) | {"reason": f"{verdict.reason}; another seed stands in"}
-        for verdict in run.replaced
-    ]
 
 
 def save_stack(path: Path, rdms: xr.Dataset) -> None:
@@ -135,4 +128,4 @@ def save_stack(path: Path, rdms: xr.Dataset) -> None:
 def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
-    seconds[stage] = time.perf_counter() - began
+    seconds[stage] = round(time.perf_counter() - began, 2)

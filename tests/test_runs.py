@@ -30,7 +30,7 @@ def stored(tiny_model, small_digits, quick_execution, tmp_path_factory):
     ensemble = train_ensemble(config, small_digits, quick_execution)
     ensemble = dataclasses.replace(ensemble, flagged=VERDICTS[:1], replaced=VERDICTS[1:])
     folder = create_run_folder(config, tmp_path_factory.mktemp("runs") / "run")
-    run = save_run(folder, config, ensemble, (8, 8, 1), small_digits.categories, 1.5)
+    run = save_run(folder, config, ensemble, small_digits, 1.5)
     return ensemble, run
 
 
@@ -101,3 +101,15 @@ def test_damaged_networks_are_a_failed_run(copy):
     (copy / "checkpoints" / "final" / "_METADATA").write_text("{")
     with pytest.raises(RunError, match="the checkpoint cannot be read"):
         load_networks(load_run(copy), "xla")
+
+
+def test_a_data_set_that_has_changed_is_refused(stored, small_digits, monkeypatch):
+    """Else a new split could show images that were trained on."""
+    from ensemble_rsa import pipeline
+
+    images = small_digits.train_images.copy()
+    images[0, 0, 0, 0] ^= 1
+    changed = dataclasses.replace(small_digits, train_images=images)
+    monkeypatch.setattr(pipeline, "load_dataset", lambda *args, **options: changed)
+    with pytest.raises(InputError, match="has changed since .* was trained on it"):
+        pipeline.extract(stored[1])

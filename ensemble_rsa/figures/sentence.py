@@ -59,6 +59,9 @@ def result_sentence(results: xr.Dataset, summary: Mapping[str, Any]) -> str:
     closing = [words for words in (_centroids(results), _accuracy(results)) if words]
     if closing:
         sentences.append(f"{capitalize('; '.join(closing))}.")
+    if unconverged := len(summary.get("flagged_instances") or []):
+        n_instances = results.sizes["instance"]
+        sentences.append(f"{unconverged} of {n_instances} instances had not converged.")
     if excluded := list(summary.get("excluded_instances") or []):
         sentences.append(_excluded(excluded, has_seeds(results)))
     return " ".join(sentences)
@@ -85,7 +88,7 @@ def _course(results: xr.Dataset) -> str:
         return f"was r² = {_number(first, n_pairs)} in {first.layer} ({_basis(results, [first])})"
     start = f"r² = {_number(first, n_pairs)} in {first.layer}"
     end = f"{_number(last, n_pairs)} in {last.layer}"
-    verb = _verb(first, last)
+    verb = "went" if n_pairs == 1 else _verb(first, last)  # one pair shows no trend
     if verb:
         clause = f"{verb} from {start} to {end}"
     else:

@@ -51,7 +51,7 @@ def test_one_layer_and_one_pair(make_results):
     sentence = result_sentence(make_results(n_layers=1, n_instances=2, first=0.7, last=0.7), {})
     assert "was r² = 0.70 in conv1 (one pair of instances, hence no interval)" in sentence
     assert "[" not in sentence
-    assert "fell from r² = 0.98 in conv1 to 0.44 in conv3 (one pair" in result_sentence(
+    assert "went from r² = 0.98 in conv1 to 0.44 in conv3 (one pair" in result_sentence(
         make_results(n_layers=3, n_instances=2), {}
     )
 

@@ -146,7 +146,7 @@ def test_one_instance_is_replaced_by_the_next_seed(fit):
 
 
 def test_replacing_stops_after_three_draws_per_instance(fit):
-    trained, _ = fit(epochs=0, seed=3, converged_at=2.0, unconverged="replace")
+    trained, _ = fit(epochs=0, seed=3, converged_at=1.0, unconverged="replace")
     assert trained.seeds == (7, 8)
     assert [verdict.seed for verdict in trained.replaced] == [3, 4, 5, 6]
     assert [(verdict.instance, verdict.seed) for verdict in trained.flagged] == [(0, 7), (1, 8)]
