@@ -139,6 +139,7 @@ def test_the_report_is_one_file_that_needs_no_other(analysed):
     assert not re.search(r"@import|url\((?!['\"]?data:)", page)
 
 
+@pytest.mark.slow  # a whole analysis more
 def test_another_distance_goes_to_another_folder_in_silence(run, tmp_path, capsys):
     out = tmp_path / "other"
     words = ["--distance", "euclidean", "--stimuli", "20", "--n-resamples", "50", "--quiet"]
