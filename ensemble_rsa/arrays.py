@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int
+from jaxtyping import Int
 
 from ensemble_rsa.errors import InputError
 
-Activations = Float[Array, "stimulus unit"]
-Rdm = Float[Array, " stimulus_pair"]
-SquareRdm = Float[Array, "stimulus stimulus"]
 Labels = Int[np.ndarray, " stimulus"]
 
 __all__ = [
-    "Activations", "ArrayLike", "Labels", "Rdm", "SquareRdm",
+    "ArrayLike", "Labels",
     "check_array", "check_confidence", "check_count", "check_finite", "check_labels", "check_rdms",
     "check_varied", "stimuli_of_pairs",
 ]  # fmt: skip

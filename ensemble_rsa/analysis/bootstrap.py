@@ -84,11 +84,9 @@ def bootstrap_mean(
     >>> float(result.mean), float(result.low), float(result.high)
     (0.5, 0.0, 1.0)
     """
-    array = check_array("values", values, 1, "(..., value)")
-    check_finite("values", array)
+    array = _finite_values("values", values, "(..., value)")
     n_resamples = check_count("n_resamples", n_resamples, 1)
     confidence = check_confidence("confidence", confidence)
-    array = np.asarray(array, np.float64)
     n = array.shape[-1]
     generator = host_stream(seed, "bootstrap value")
     samples = [array @ _draw(generator, block, n).T / n for block in blocks(n_resamples, n)]
@@ -122,14 +120,12 @@ def bootstrap_pairs(
     """
     if over not in _OVER_PAIRS_ALONE:
         raise unknown_name("over", over, _OVER_PAIRS_ALONE)
-    array = check_array("shared", shared, 1, "(..., instance_pair)")
-    check_finite("shared", array)
-    n_instances = stimuli_of_pairs("shared", array.shape[-1])
-    n_resamples = check_count("n_resamples", n_resamples, 1)
-    confidence = check_confidence("confidence", confidence)
-    values = np.asarray(array, np.float64)
+    values = _finite_values("shared", shared, "(..., instance_pair)")
+    n_instances = stimuli_of_pairs("shared", values.shape[-1])
     if over == "pairs":
         return bootstrap_mean(values, n_resamples, confidence, seed)
+    n_resamples = check_count("n_resamples", n_resamples, 1)
+    confidence = check_confidence("confidence", confidence)
     first, second = pair_indices(n_instances)
     generator = host_stream(seed, "bootstrap instance")
     samples = []
@@ -199,6 +195,13 @@ def bootstrap_consistency(
         for layer in np.ndindex(*array.shape[:-2])
     ]
     return _result(observed, np.reshape(samples, (*array.shape[:-2], n_resamples)), confidence)
+
+
+def _finite_values(name: str, values: ArrayLike, axes: str) -> Float[np.ndarray, "... value"]:
+    """The values in float64, once they are known to be numbers on at least one axis."""
+    array = check_array(name, values, 1, axes)
+    check_finite(name, array)
+    return np.asarray(array, np.float64)
 
 
 def _result(

@@ -149,8 +149,3 @@ def replace_members(
     """A stack in which the instances at `indices` are those of `others`, in order."""
     where = jnp.asarray(indices)
     return jax.tree.map(lambda leaf, new: leaf.at[where].set(new), parameters, others)
-
-
-def n_members(parameters: Parameters) -> int:
-    """How many instances a stack holds."""
-    return jax.tree.leaves(parameters)[0].shape[0]

@@ -161,29 +161,28 @@ def _train_seeds(
     state = programs.start(parameters)
     reporter = _Reporter(report, steps * settings.epochs, tuple(seeds))
     rows = []
-    test_labels = np.asarray(dataset.test_labels)
+
+    def test_accuracy(state: TrainingState) -> np.ndarray:
+        answers = np.asarray(programs.predict(state.parameters, test_data))
+        return (answers == dataset.test_labels).mean(-1)
+
     for epoch in range(1, settings.epochs + 1):
         order = epoch_order(settings.order_seed, epoch, n_images, settings.batch_size)
         state, loss, accuracy = _train_epoch(programs, state, train_data, order, epoch, reporter)
         tested = epoch % settings.eval_every == 0 or epoch == settings.epochs
-        test = np.full(len(seeds), np.nan)
-        if tested:
-            test = (np.asarray(programs.predict(state.parameters, test_data)) == test_labels).mean(
-                -1
-            )
+        test = test_accuracy(state) if tested else np.full(len(seeds), np.nan)
         reporter.epoch_ended(test if tested else None)
         rows.append((loss, accuracy, test))
     table = np.array(rows, dtype=float).reshape(settings.epochs, 3, len(seeds))
 
     answers = np.asarray(programs.predict(state.parameters, train_data))
-    test = (np.asarray(programs.predict(state.parameters, test_data)) == test_labels).mean(-1)
     return TrainedEnsemble(
         network=network,
         parameters=state.parameters,
         seeds=tuple(seeds),
         history=History(*np.moveaxis(table, 1, 0)),
         train_accuracy=(answers == dataset.train_labels).mean(-1),
-        test_accuracy=test,
+        test_accuracy=rows[-1][2] if rows else test_accuracy(state),  # the last epoch is tested
         flagged=tuple(
             unconverged_instances(
                 answers,
