@@ -1,15 +1,18 @@
 """Small exact pieces of mathematics that several analyses share: pairs, squares, correlations."""
 
 import math
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 _BLOCK_ENTRIES = 2**20  # 4 MiB of float32: a block and what is made of it stay in a CPU cache
+_HOST_SHARE = 4  # NumPy writes out every step, so its blocks are a quarter of that
+_NARROWEST = 1024  # columns: with fewer, adding up products of many rows costs more than they do
 
 
 @lru_cache(maxsize=32)
@@ -68,21 +71,22 @@ class RowStatistics(NamedTuple):
     reach: Float[np.ndarray, "... 1"]
 
 
-def row_statistics(rows: Any) -> RowStatistics:
+def row_statistics(rows: Any, centre: bool = True) -> RowStatistics:
     """Mean and reach of each row of `(..., column)`, block by block.
 
     Deviations are taken from a row's first entry, not from 0: close numbers subtract exactly, so a
     large common offset costs no digits. That holds for float64 rows too, which are rounded to
-    float32 only after it.
+    float32 only after it. Without `centre`, they are taken from 0 and the mean counts as 0.
     """
     first = _as_float(rows[..., :1])
+    first = first if centre else first * 0
     total = np.zeros(first.shape)
     reach = np.zeros(first.shape)
-    for columns in blocks(rows.shape[-1], math.prod(rows.shape[:-1])):
-        block_total, block_reach = _total_and_reach(_deviations(rows, columns, first))
+    for columns in _column_blocks(rows):
+        block_total, block_reach = _total_and_reach(_as_float(rows[..., columns]) - first)
         total += np.asarray(block_total, np.float64)
         reach = np.maximum(reach, np.asarray(block_reach, np.float64))
-    return RowStatistics(first, total / rows.shape[-1], reach)
+    return RowStatistics(first, centre * total / rows.shape[-1], reach)
 
 
 def centred(
@@ -101,46 +105,149 @@ def standardised(
     return centred(rows, statistics, columns) / reach
 
 
-def correlation_matrix(rows: Any) -> Float[np.ndarray, "... row row"]:
+def correlation_matrix(
+    rows: Any,
+    others: Any = None,
+    centre: bool = True,
+    transform: Callable[[Any], Any] | None = None,
+) -> Float[np.ndarray, "... row other_row"]:
     """Pearson correlation of every row with every other, `(..., row, column)` -> `(..., row, row)`.
 
-    The columns pass through in blocks: working memory stays bounded, and the float32 products of
-    each block (highest precision, all rows at once) are added up in float64. A constant row gives
-    NaN; callers must look.
+    Leading positions and columns pass through in blocks: working memory stays bounded, and the
+    float32 products of each block (highest precision, all rows at once) are added up in float64. A
+    constant row gives NaN; callers must look. An array on an accelerator stays there; for any other
+    NumPy is used, which on a CPU has less to do around products so small.
+
+    Args:
+        rows: `(..., row, column)`.
+        others: `(..., other_row, column)`, its leading axes broadcast against those of `rows`; None
+            for `rows` themselves.
+        centre: False for the cosine, which is NaN where a row is all zero.
+        transform: what is correlated instead of the rows, such as their ranks; it gets them block
+            by block of leading positions.
 
     >>> correlation_matrix(np.array([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0], [0.0, -1.0, -3.0]])).round(6)
     array([[ 1.,  1., -1.],
            [ 1.,  1., -1.],
            [-1., -1.,  1.]])
     """
+    transform = transform or (lambda rows: rows)
+    groups = [on_host_if_cpu(group) for group in ([rows] if others is None else [rows, others])]
+    if any(isinstance(group, jax.Array) for group in groups):
+        return _correlations([transform(jnp.asarray(group)) for group in groups], centre)
+    lead = np.broadcast_shapes(*(group.shape[:-2] for group in groups))
+    groups = [np.broadcast_to(group, (*lead, *group.shape[-2:])) for group in groups]
+    result = np.empty((*lead, groups[0].shape[-2], groups[-1].shape[-2]))
+    for index in _positions(lead, max(math.prod(group.shape[-2:]) for group in groups)):
+        result[index] = _correlations([transform(group[index]) for group in groups], centre)
+    return result
+
+
+def on_host_if_cpu(array: Any) -> Any:
+    """A NumPy array or view of one, unless the array lies on an accelerator.
+
+    >>> type(on_host_if_cpu(jnp.ones(2))).__name__
+    'ndarray'
+    """
+    if isinstance(array, jax.Array) and any(d.platform != "cpu" for d in array.devices()):
+        return array
+    return np.asarray(array)
+
+
+def _positions(lead: tuple[int, ...], entries_each: int) -> Iterator[tuple[Any, ...]]:
+    """Indices of all leading positions: many small ones at once, a large one alone."""
+    if not lead:
+        yield ()
+        return
+    for block in blocks(math.prod(lead), _HOST_SHARE * entries_each):
+        several = np.unravel_index(np.arange(block.start, block.stop), lead)
+        # Integers give a view, where lists of them would copy.
+        yield several if block.stop - block.start > 1 else tuple(int(i[0]) for i in several)
+
+
+def _column_blocks(rows: Any) -> list[slice]:
+    entries_each = math.prod(rows.shape[:-1]) * (1 if isinstance(rows, jax.Array) else _HOST_SHARE)
+    return blocks(rows.shape[-1], min(entries_each, _BLOCK_ENTRIES // _NARROWEST))
+
+
+def _correlations(groups: list[Any], centre: bool) -> Float[np.ndarray, "... row other_row"]:
+    """Correlations of one group of rows with itself, or of the first group with the second."""
     # No jit around a block: joined with the steps before it, XLA's CPU compiler runs the product 3
     # times slower.
-    n_columns = rows.shape[-1]
-    statistics = row_statistics(rows)
-    products, totals = np.zeros((*rows.shape[:-1], rows.shape[-2])), np.zeros(rows.shape[:-1])
-    for columns in blocks(n_columns, math.prod(rows.shape[:-1])):
-        block = standardised(rows, statistics, columns)
-        product = jnp.matmul(block, jnp.swapaxes(block, -1, -2), precision="highest")
-        products += np.asarray(product, np.float64)
-        totals += np.asarray(jnp.sum(block, -1), np.float64)
-    # The float32 means are off by a rounding; what is left of them goes here.
-    covariance = products - totals[..., :, None] * totals[..., None, :] / n_columns
-    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
-    deviation = np.sqrt(np.where(statistics.reach[..., 0] > 0, variance, np.nan))
-    return np.clip(covariance / (deviation[..., :, None] * deviation[..., None, :]), -1, 1)
+    scales = [_scale(group, centre) for group in groups]
+    products: Any = 0.0
+    totals: list[Any] = [0.0] * len(groups)
+    squares: list[Any] = [0.0] * len(groups)
+    for columns in _column_blocks(groups[0]):
+        parts = [
+            _scaled(group, scale, columns) for group, scale in zip(groups, scales, strict=True)
+        ]
+        products = products + np.asarray(_products(parts[0], parts[-1]), np.float64)
+        for i, part in enumerate(parts):
+            totals[i] = totals[i] + np.asarray(part.sum(-1), np.float64)
+            if len(parts) > 1:
+                squares[i] = squares[i] + np.asarray((part * part).sum(-1), np.float64)
+    if len(groups) == 1:
+        squares = [np.diagonal(products, axis1=-2, axis2=-1)]
+    # The pivots are off the means by a rounding; what is left of the means goes here.
+    share = centre / groups[0].shape[-1]
+    covariance = products - share * totals[0][..., :, None] * totals[-1][..., None, :]
+    deviations = [
+        np.sqrt(np.where(scale.varies, square - share * total**2, np.nan))
+        for scale, square, total in zip(scales, squares, totals, strict=True)
+    ]
+    return np.clip(covariance / (deviations[0][..., :, None] * deviations[-1][..., None, :]), -1, 1)
+
+
+class _Scale(NamedTuple):
+    pivot: Any
+    reach: Any
+    varies: Bool[np.ndarray, "... row"]
+
+
+def _scale(rows: Any, centre: bool) -> _Scale:
+    """Pivot, the mean rounded to the rows' precision, and reach, so that squares fit float32."""
+    first, shift, reach = row_statistics(rows, centre)
+    pivot = (np.asarray(first, np.float64) + shift).astype(first.dtype)
+    divisor = np.where(reach > 0, reach, 1).astype(first.dtype)
+    if isinstance(rows, jax.Array):
+        pivot, divisor = jnp.asarray(pivot), jnp.asarray(divisor)
+    return _Scale(pivot, divisor, reach[..., 0] > 0)
+
+
+def _scaled(rows: Any, scale: _Scale, columns: slice) -> Float[Any, "... column"]:
+    block = _as_float(rows[..., columns]) - scale.pivot
+    block /= scale.reach  # in place with NumPy
+    return block.astype(np.float32, copy=False)
+
+
+def _products(left: Any, right: Any) -> Any:
+    if isinstance(left, jax.Array):
+        return jnp.matmul(left, right.swapaxes(-1, -2), precision="highest")
+    return left @ right.swapaxes(-1, -2)
 
 
 def _as_float(block: Any) -> Any:
     """Floating point to subtract in: integers would wrap, half precision would round."""
-    return block if block.dtype in (np.float32, np.float64) else block.astype(np.float32)
+    if block.dtype in (np.float32, np.float64):
+        return block
+    exact = isinstance(block, np.ndarray) and block.dtype.kind in "iuf" and block.dtype.itemsize > 2
+    return block.astype(np.float64 if exact else np.float32)
 
 
 def _deviations(rows: Any, columns: slice, first: Any) -> Float[Array, "... column"]:
     return jnp.asarray(_as_float(rows[..., columns]) - first, jnp.float32)
 
 
+def _total_and_reach(deviations: Any) -> tuple[Any, Any]:
+    if isinstance(deviations, jax.Array):
+        return _total_and_reach_on_device(deviations)
+    reach = np.maximum(deviations.max(-1, keepdims=True), -deviations.min(-1, keepdims=True))
+    return deviations.sum(-1, keepdims=True), reach
+
+
 @jax.jit
-def _total_and_reach(
+def _total_and_reach_on_device(
     deviations: Float[Array, "... column"],
 ) -> tuple[Float[Array, "... 1"], Float[Array, "... 1"]]:
     return jnp.sum(deviations, -1, keepdims=True), jnp.max(jnp.abs(deviations), -1, keepdims=True)
