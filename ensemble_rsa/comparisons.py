@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.scipy.stats import rankdata
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.numerics import blocks, correlation_matrix
@@ -69,17 +69,17 @@ def compare_rows(
 
 
 def _ranks(rows: Any) -> Float[Any, "... column"]:
-    """Ranks in float32, counted from the middle, where they are exact up to 2²³ columns."""
+    """Ranks counted from the middle; float32, unless the rows are wider, holds 2²³ of them."""
     if isinstance(rows, jax.Array):
         return rankdata(rows, axis=-1) - (rows.shape[-1] + 1) / 2
     flat = rows.reshape(-1, rows.shape[-1])
-    ranks = np.empty(flat.shape, np.float32)
+    ranks = np.empty(flat.shape, np.float64 if rows.dtype.itemsize > 4 else np.float32)
     for some in blocks(len(flat), 4 * flat.shape[1]):
         ranks[some] = _ranks_on_host(flat[some])
     return ranks.reshape(rows.shape)
 
 
-def _ranks_on_host(rows: np.ndarray) -> Float[np.ndarray, "row column"]:
+def _ranks_on_host(rows: Num[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
     """One sort per row; entries that tie get the middle of their places."""
     n_columns = rows.shape[1]
     order = np.argsort(rows, axis=-1)
@@ -88,7 +88,7 @@ def _ranks_on_host(rows: np.ndarray) -> Float[np.ndarray, "row column"]:
     first_of_ties[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     starts = np.flatnonzero(first_of_ties)
     sizes = np.diff(starts, append=rows.size)
-    middles = (starts % n_columns + (sizes - n_columns) / 2).astype(np.float32)
-    ranks = np.empty(rows.shape, np.float32)
+    middles = starts % n_columns + (sizes - n_columns) / 2
+    ranks = np.empty(rows.shape)
     np.put_along_axis(ranks, order, np.repeat(middles, sizes).reshape(rows.shape), axis=-1)
     return ranks

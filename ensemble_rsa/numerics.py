@@ -11,8 +11,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 _BLOCK_ENTRIES = 2**20  # 4 MiB of float32: a block and what is made of it stay in a CPU cache
-_HOST_SHARE = 4  # NumPy writes out every step, so its blocks are a quarter of that
+_HOST_SHARE = 2  # NumPy writes out every step, so its blocks are half of that
 _NARROWEST = 1024  # columns: with fewer, adding up products of many rows costs more than they do
+_ONE_THREAD = 2**18  # multiplications: for more, OpenBLAS calls threads, no gain when rows are few
+_SAFE_REACH = 2.0**40  # the square of this, and of its inverse, is far from the ends of float32
 
 
 @lru_cache(maxsize=32)
@@ -75,18 +77,19 @@ def row_statistics(rows: Any, centre: bool = True) -> RowStatistics:
     """Mean and reach of each row of `(..., column)`, block by block.
 
     Deviations are taken from a row's first entry, not from 0: close numbers subtract exactly, so a
-    large common offset costs no digits. That holds for float64 rows too, which are rounded to
-    float32 only after it. Without `centre`, they are taken from 0 and the mean counts as 0.
+    large common offset costs no digits. Without `centre` they are taken from 0, and the mean counts
+    as 0.
     """
     first = _as_float(rows[..., :1])
     first = first if centre else first * 0
     total = np.zeros(first.shape)
     reach = np.zeros(first.shape)
-    for columns in _column_blocks(rows):
+    for columns in _column_blocks([rows]):
         block_total, block_reach = _total_and_reach(_as_float(rows[..., columns]) - first)
         total += np.asarray(block_total, np.float64)
         reach = np.maximum(reach, np.asarray(block_reach, np.float64))
-    return RowStatistics(first, centre * total / rows.shape[-1], reach)
+    shift = total / rows.shape[-1] if centre else np.zeros(first.shape)
+    return RowStatistics(first, shift, reach)
 
 
 def centred(
@@ -114,9 +117,10 @@ def correlation_matrix(
     """Pearson correlation of every row with every other, `(..., row, column)` -> `(..., row, row)`.
 
     Leading positions and columns pass through in blocks: working memory stays bounded, and the
-    float32 products of each block (highest precision, all rows at once) are added up in float64. A
-    constant row gives NaN; callers must look. An array on an accelerator stays there; for any other
-    NumPy is used, which on a CPU has less to do around products so small.
+    products of each block (all rows at once; float64 for float64 rows, else float32 at highest
+    precision) are added up in float64. A constant row gives NaN; callers must look. An array on an
+    accelerator stays there; for any other NumPy is used, which on a CPU has less to do around
+    products so small.
 
     Args:
         rows: `(..., row, column)`.
@@ -165,66 +169,87 @@ def _positions(lead: tuple[int, ...], entries_each: int) -> Iterator[tuple[Any, 
         yield several if block.stop - block.start > 1 else tuple(int(i[0]) for i in several)
 
 
-def _column_blocks(rows: Any) -> list[slice]:
-    entries_each = math.prod(rows.shape[:-1]) * (1 if isinstance(rows, jax.Array) else _HOST_SHARE)
-    return blocks(rows.shape[-1], min(entries_each, _BLOCK_ENTRIES // _NARROWEST))
+def _column_blocks(groups: list[Any]) -> list[slice]:
+    share = 1 if isinstance(groups[0], jax.Array) else _HOST_SHARE
+    entries_each = share * max(math.prod(rows.shape[:-1]) for rows in groups)
+    return blocks(groups[0].shape[-1], min(entries_each, _BLOCK_ENTRIES // _NARROWEST))
 
 
 def _correlations(groups: list[Any], centre: bool) -> Float[np.ndarray, "... row other_row"]:
     """Correlations of one group of rows with itself, or of the first group with the second."""
     # No jit around a block: joined with the steps before it, XLA's CPU compiler runs the product 3
     # times slower.
-    scales = [_scale(group, centre) for group in groups]
-    products: Any = 0.0
-    totals: list[Any] = [0.0] * len(groups)
-    squares: list[Any] = [0.0] * len(groups)
-    for columns in _column_blocks(groups[0]):
-        parts = [
-            _scaled(group, scale, columns) for group, scale in zip(groups, scales, strict=True)
-        ]
-        products = products + np.asarray(_products(parts[0], parts[-1]), np.float64)
-        for i, part in enumerate(parts):
-            totals[i] = totals[i] + np.asarray(part.sum(-1), np.float64)
-            if len(parts) > 1:
-                squares[i] = squares[i] + np.asarray((part * part).sum(-1), np.float64)
+    pivoted = [_pivot(rows, centre) for rows in groups]
+    products: Any = np.float64(0)
+    squares: list[Any] = [np.float64(0) for _ in groups]
+    for columns in _column_blocks(groups):
+        parts = [_deviations_from_pivot(rows, columns) for rows in pivoted]
+        products += np.asarray(_products(parts[0], parts[-1]))
+        if len(parts) > 1:
+            for i, part in enumerate(parts):
+                squares[i] += np.asarray((part * part).sum(-1))
     if len(groups) == 1:
         squares = [np.diagonal(products, axis1=-2, axis2=-1)]
-    # The pivots are off the means by a rounding; what is left of the means goes here.
-    share = centre / groups[0].shape[-1]
-    covariance = products - share * totals[0][..., :, None] * totals[-1][..., None, :]
+    n_columns, means = groups[0].shape[-1], [rows.mean for rows in pivoted]
+    covariance = products - n_columns * means[0][..., :, None] * means[-1][..., None, :]
     deviations = [
-        np.sqrt(np.where(scale.varies, square - share * total**2, np.nan))
-        for scale, square, total in zip(scales, squares, totals, strict=True)
+        np.sqrt(np.where(rows.varies, square - n_columns * rows.mean**2, np.nan))
+        for rows, square in zip(pivoted, squares, strict=True)
     ]
     return np.clip(covariance / (deviations[0][..., :, None] * deviations[-1][..., None, :]), -1, 1)
 
 
-class _Scale(NamedTuple):
-    pivot: Any
-    reach: Any
+class _Pivoted(NamedTuple):
+    """Rows, and what to subtract and divide by before they are multiplied.
+
+    Attributes:
+        rows: as they came.
+        pivot: the mean, rounded to the rows' precision so that close numbers subtract exactly.
+        divisor: the reach where squares would leave float32's range, else None.
+        mean: what the rounded pivot leaves of it, over the divisor.
+        varies: False where a row is constant.
+    """
+
+    rows: Any
+    pivot: Float[np.ndarray, "... row 1"]
+    divisor: Float[np.ndarray, "... row 1"] | None
+    mean: Float[np.ndarray, "... row"]
     varies: Bool[np.ndarray, "... row"]
 
 
-def _scale(rows: Any, centre: bool) -> _Scale:
-    """Pivot, the mean rounded to the rows' precision, and reach, so that squares fit float32."""
+def _pivot(rows: Any, centre: bool) -> _Pivoted:
     first, shift, reach = row_statistics(rows, centre)
-    pivot = (np.asarray(first, np.float64) + shift).astype(first.dtype)
-    divisor = np.where(reach > 0, reach, 1).astype(first.dtype)
-    if isinstance(rows, jax.Array):
-        pivot, divisor = jnp.asarray(pivot), jnp.asarray(divisor)
-    return _Scale(pivot, divisor, reach[..., 0] > 0)
+    start = np.asarray(first, np.float64)
+    pivot = (start + shift).astype(first.dtype)
+    varies = reach > 0
+    safe = ~varies | ((reach > 1 / _SAFE_REACH) & (reach < _SAFE_REACH))
+    divisor = None if safe.all() else np.where(varies, reach, 1).astype(first.dtype)
+    mean = shift - (pivot - start)
+    mean = mean if divisor is None else mean / divisor
+    return _Pivoted(rows, pivot, divisor, mean[..., 0], varies[..., 0])
 
 
-def _scaled(rows: Any, scale: _Scale, columns: slice) -> Float[Any, "... column"]:
-    block = _as_float(rows[..., columns]) - scale.pivot
-    block /= scale.reach  # in place with NumPy
-    return block.astype(np.float32, copy=False)
+def _deviations_from_pivot(pivoted: _Pivoted, columns: slice) -> Float[Any, "... column"]:
+    deviations = _as_float(pivoted.rows[..., columns]) - pivoted.pivot
+    return deviations if pivoted.divisor is None else deviations / pivoted.divisor
 
 
-def _products(left: Any, right: Any) -> Any:
+def _products(left: Any, right: Any) -> Float[Any, "... row other_row"]:
+    """All inner products of rows, in the precision of the rows."""
+    right = right.swapaxes(-1, -2)
     if isinstance(left, jax.Array):
-        return jnp.matmul(left, right.swapaxes(-1, -2), precision="highest")
-    return left @ right.swapaxes(-1, -2)
+        return jnp.matmul(left, right, precision="highest")
+    lead, n_rows, n_others = left.shape[:-2], left.shape[-2], right.shape[-1]
+    width = _ONE_THREAD // (n_rows * n_others)
+    if width < _NARROWEST // 4:
+        return left @ right
+    n_pieces = left.shape[-1] // width
+    cut = n_pieces * width
+    pieces = np.matmul(
+        left[..., :cut].reshape(*lead, n_rows, n_pieces, width).swapaxes(-2, -3),
+        right[..., :cut, :].reshape(*lead, n_pieces, width, n_others),
+    )
+    return pieces.sum(-3) + left[..., cut:] @ right[..., cut:, :]
 
 
 def _as_float(block: Any) -> Any:
