@@ -102,7 +102,7 @@ def test_an_unknown_comparison_is_named():
 
 def test_the_wider_group_sets_the_width_of_a_block(rng, monkeypatch):
     """Working memory stays bounded when few rows meet many."""
-    monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", 4 * 20 * 5)
+    monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", numerics._HOST_SHARE * 20 * 5)
     monkeypatch.setattr(numerics, "_NARROWEST", 1)
     rows, others = rng.normal(size=(1, 30)), rng.normal(size=(20, 30))
     widths = [block.stop - block.start for block in numerics._column_blocks([rows, others])]
