@@ -13,7 +13,8 @@ from jaxtyping import Array, Bool, Float
 _BLOCK_ENTRIES = 2**20  # 4 MiB of float32: a block and what is made of it stay in a CPU cache
 _HOST_SHARE = 2  # NumPy writes out every step, so its blocks are half of that
 _NARROWEST = 1024  # columns: with fewer, adding up products of many rows costs more than they do
-_ONE_THREAD = 2**18  # multiplications: for more, OpenBLAS calls threads, no gain when rows are few
+_TILE = 64  # rows: a product of 64³ multiplications is the largest that OpenBLAS gives one thread
+_WORTH_THREADS = 2**30  # multiplications: below, a busy machine loses more by waiting for threads
 _SAFE_REACH = 2.0**40  # the square of this, and of its inverse, is far from the ends of float32
 
 
@@ -236,15 +237,30 @@ def _deviations_from_pivot(pivoted: _Pivoted, columns: slice) -> Float[Any, "...
 
 def _products(left: Any, right: Any) -> Float[Any, "... row other_row"]:
     """All inner products of rows, in the precision of the rows."""
-    right = right.swapaxes(-1, -2)
     if isinstance(left, jax.Array):
-        return jnp.matmul(left, right, precision="highest")
-    lead, n_rows, n_others = left.shape[:-2], left.shape[-2], right.shape[-1]
-    width = _ONE_THREAD // (n_rows * n_others)
-    if width < _NARROWEST // 4:
-        return left @ right
+        return jnp.matmul(left, right.swapaxes(-1, -2), precision="highest")
+    (n_rows, n_columns), n_others = left.shape[-2:], right.shape[-2]
+    if n_rows * n_others * n_columns > _WORTH_THREADS:
+        return left @ right.swapaxes(-1, -2)
+    return np.block(
+        [
+            [_products_on_one_thread(left[..., i, :], right[..., j, :]) for j in _tiles(n_others)]
+            for i in _tiles(n_rows)
+        ]
+    )
+
+
+def _tiles(length: int) -> list[slice]:
+    return [slice(start, start + _TILE) for start in range(0, length, _TILE)]
+
+
+def _products_on_one_thread(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Products of pieces of columns, too small for OpenBLAS to call threads, and their sum."""
+    lead, n_rows, n_others = left.shape[:-2], left.shape[-2], right.shape[-2]
+    width = _TILE**3 // (n_rows * n_others)
     n_pieces = left.shape[-1] // width
     cut = n_pieces * width
+    right = right.swapaxes(-1, -2)
     pieces = np.matmul(
         left[..., :cut].reshape(*lead, n_rows, n_pieces, width).swapaxes(-2, -3),
         right[..., :cut, :].reshape(*lead, n_pieces, width, n_others),
