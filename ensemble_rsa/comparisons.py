@@ -14,7 +14,7 @@ from jax.scipy.stats import rankdata
 from jaxtyping import Float, Num
 
 from ensemble_rsa.errors import unknown_name
-from ensemble_rsa.numerics import blocks, correlation_matrix
+from ensemble_rsa.numerics import correlation_matrix
 
 
 class Comparison(NamedTuple):
@@ -74,21 +74,16 @@ def _ranks(rows: Any) -> Float[Any, "... column"]:
         return rankdata(rows, axis=-1) - (rows.shape[-1] + 1) / 2
     flat = rows.reshape(-1, rows.shape[-1])
     ranks = np.empty(flat.shape, np.float64 if rows.dtype.itemsize > 4 else np.float32)
-    for some in blocks(len(flat), 4 * flat.shape[1]):
-        ranks[some] = _ranks_on_host(flat[some])
+    for row, ranks_of_row in zip(flat, ranks, strict=True):
+        _rank(row, ranks_of_row)
     return ranks.reshape(rows.shape)
 
 
-def _ranks_on_host(rows: Num[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
-    """One sort per row; entries that tie get the middle of their places."""
-    n_columns = rows.shape[1]
-    order = np.argsort(rows, axis=-1)
-    ordered = np.take_along_axis(rows, order, axis=-1)
-    first_of_ties = np.ones(rows.shape, bool)
-    first_of_ties[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    starts = np.flatnonzero(first_of_ties)
-    sizes = np.diff(starts, append=rows.size)
-    middles = starts % n_columns + (sizes - n_columns) / 2
-    ranks = np.empty(rows.shape)
-    np.put_along_axis(ranks, order, np.repeat(middles, sizes).reshape(rows.shape), axis=-1)
-    return ranks
+def _rank(row: Num[np.ndarray, " column"], ranks: Float[np.ndarray, " column"]) -> None:
+    """Write the ranks of a row: one sort, and the middle of their places for entries that tie."""
+    order = np.argsort(row)
+    ordered = row[order]
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    starts = np.concatenate([[0], starts])
+    sizes = np.diff(starts, append=row.size)
+    ranks[order] = np.repeat(starts + (sizes - row.size) / 2, sizes)
