@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.scipy.stats import rankdata
-from jaxtyping import Float, Num
+from jaxtyping import Float
 
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.numerics import correlation_matrix
@@ -74,16 +74,11 @@ def _ranks(rows: Any) -> Float[Any, "... column"]:
         return rankdata(rows, axis=-1) - (rows.shape[-1] + 1) / 2
     flat = rows.reshape(-1, rows.shape[-1])
     ranks = np.empty(flat.shape, np.float64 if rows.dtype.itemsize > 4 else np.float32)
-    for row, ranks_of_row in zip(flat, ranks, strict=True):
-        _rank(row, ranks_of_row)
+    for i, row in enumerate(flat):
+        order = np.argsort(row)
+        ordered = row[order]
+        changes = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+        starts = np.concatenate([[0], changes])
+        sizes = np.diff(starts, append=row.size)
+        ranks[i, order] = np.repeat(starts + (sizes - row.size) / 2, sizes)  # ties share the middle
     return ranks.reshape(rows.shape)
-
-
-def _rank(row: Num[np.ndarray, " column"], ranks: Float[np.ndarray, " column"]) -> None:
-    """Write the ranks of a row: one sort, and the middle of their places for entries that tie."""
-    order = np.argsort(row)
-    ordered = row[order]
-    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    starts = np.concatenate([[0], starts])
-    sizes = np.diff(starts, append=row.size)
-    ranks[order] = np.repeat(starts + (sizes - row.size) / 2, sizes)
