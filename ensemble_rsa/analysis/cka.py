@@ -120,5 +120,6 @@ def _cosines(
 ) -> Float[np.ndarray, " instance_pair"]:
     rows, columns = pairs
     products = (ours @ theirs.T)[rows, columns]
-    lengths = [np.linalg.norm(group, axis=1) for group in (ours, theirs)]
+    # Kernels fill the memory: a norm along an axis would square a copy of them all.
+    lengths = [np.sqrt(np.einsum("ke,ke->k", group, group)) for group in (ours, theirs)]
     return np.clip(products / (lengths[0][rows] * lengths[1][columns]), -1, 1)
