@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
-from ensemble_rsa.rdm.blocks import block_width, open_activations, refuse_not_finite, unit_blocks
+from ensemble_rsa.rdm.blocks import block_width, open_activations, unit_blocks
 
 Prepared = TypeVar("Prepared")
 Pairs = tuple[np.ndarray, np.ndarray]
@@ -174,7 +175,8 @@ def centred_kernels(
                 kernel += patterns @ patterns.T
         trace = np.trace(kernel)
         if not np.isfinite(trace):
-            refuse_not_finite(instances.name, array, place)
+            check_finite(where, np.asarray(array[place]))
+            raise InputError(f"{where}: expected patterns shorter than 1e150, or products overflow")
         if trace == 0:
             raise InputError(
                 f"{where}: expected patterns that differ, got the same pattern for every stimulus; "

@@ -25,9 +25,9 @@ def kernels(activations, index=()):
     return list(centred_kernels(open_groups(activations, None, 2)[0], index))
 
 
-def test_kernels_from_any_source(rng, tmp_path):
-    # Units that fill more than one block, and leave a part of one over.
-    activations = rng.random((2, 3, 40, 1500), np.float32)
+def test_kernels_from_any_source_block_by_block(rng, tmp_path, monkeypatch):
+    monkeypatch.setattr("ensemble_rsa.rdm.kernel.block_width", lambda n_stimuli, n_units: 16)
+    activations = rng.random((2, 3, 20, 70), np.float32)
     expected = [exact_kernel(patterns) for patterns in activations[1]]
     with h5py.File(tmp_path / "layer.h5", "w") as file:
         stored = file.create_dataset("layer", data=activations)
@@ -35,7 +35,7 @@ def test_kernels_from_any_source(rng, tmp_path):
         mapped = np.load(tmp_path / "layer.npy", mmap_mode="r")
         for source in (activations, stored, mapped):
             np.testing.assert_allclose(kernels(source, (1,)), expected, rtol=0, atol=1e-15)
-    networks = [activations[1, 0, :, :700], jnp.asarray(activations[1, 1])]
+    networks = [activations[1, 0, :, :33], jnp.asarray(activations[1, 1])]
     np.testing.assert_allclose(kernels(networks)[0], exact_kernel(networks[0]), rtol=0, atol=1e-15)
     np.testing.assert_allclose(kernels(networks)[1], expected[1], rtol=0, atol=1e-15)
 
@@ -131,6 +131,7 @@ def test_networks_that_cannot_be_compared(activations, others, message):
         (0.1, r"activations\[1, 0\]: expected patterns that differ, got the same pattern"),
         (np.nan, r"activations\[1, 0\]: expected finite numbers, got 12 NaN"),
         (np.inf, r"activations\[1, 0\]: expected finite numbers, got 12 NaN or inf"),
+        (1e200 * STACK[0], r"activations\[1, 0\]: expected patterns shorter than 1e150"),
     ],
 )
 def test_instances_without_a_kernel_are_named(bad, message):
