@@ -136,7 +136,7 @@ def _condensed(rdm: ArrayLike) -> tuple[Float[np.ndarray, "... stimulus_pair"], 
 
 
 def _starts_at_once(n_stimuli: int) -> int:
-    """One after the other on a CPU, where batches are 3 times slower; elsewhere what fits."""
+    """One after the other on a CPU, where batches are slower; elsewhere what fits."""
     if jax.default_backend() == "cpu":
         return 1
     return max(1, _BATCH_BYTES // (4 * _MATRICES_EACH * n_stimuli**2))
@@ -201,7 +201,7 @@ def _smacof(
 
     The gradient of S = Σ(δ − d)² over pairs is 2n (X − X⁺), so a step lowers S by 2n |X − X⁺|² to
     first order, and S itself is Σδ² − 2 tr XᵀB(X)X + n |X|²: both for the price of a few products
-    of length n, where summing (δ − d)² in each iteration would cost half as much as the rest. The
+    of length n, where summing (δ − d)² in each iteration nearly doubles its time on two cores. The
     rounding of that difference hides S only below Σδ² times float32's epsilon.
     """
 
