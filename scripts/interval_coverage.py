@@ -29,10 +29,22 @@ from ensemble_rsa.figures.style import (
 N_INSTANCES = (3, 4, 5, 6, 8, 10, 15, 20)
 N_STIMULI = 32
 MANY = 1500  # instances for the true value
-WAYS = {  # over, interval, colour, marker
-    "pairs": ("pairs", "percentile", KIND_COLOURS["within_category"], "^"),
-    "instances": ("instances", "percentile", KIND_COLOURS["exemplar"], "o"),
-    "instances, BCa": ("instances", "bca", KIND_COLOURS["centroid"], "s"),
+WAYS = {  # over, interval, and how the line is drawn
+    "pairs": (
+        "pairs",
+        "percentile",
+        {"color": KIND_COLOURS["within_category"], "marker": "^", "markersize": 3.5},
+    ),
+    "instances": (
+        "instances",
+        "percentile",
+        {"color": KIND_COLOURS["exemplar"], "marker": "o", "markersize": 4.5},
+    ),
+    "instances, BCa": (
+        "instances",
+        "bca",
+        {"color": KIND_COLOURS["centroid"], "marker": "s", "markersize": 2.2, "linestyle": "--"},
+    ),
 }
 
 
@@ -54,7 +66,7 @@ def main() -> None:
         stacks = [
             consistency(simulated_rdms(rng, shared, len(part), n_instances)) for part in parts
         ]
-        for way, (over, interval, *_) in WAYS.items():
+        for way, (over, interval, _) in WAYS.items():
             results = [
                 bootstrap_pairs(values, over, arguments.resamples, seed=seed, interval=interval)
                 for seed, values in enumerate(stacks)
@@ -89,14 +101,9 @@ def draw(coverage: dict[str, list]) -> Figure:
     figure = new_figure(SINGLE_COLUMN, 2.4)
     axes = figure.add_subplot()
     axes.axhline(95, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
-    for way, (_, _, colour, marker) in WAYS.items():
+    for way, (_, _, line) in WAYS.items():
         axes.plot(
-            range(len(N_INSTANCES)),
-            100 * np.array(coverage[way]),
-            color=colour,
-            marker=marker,
-            markersize=3.5,
-            label=f"over {way}",
+            range(len(N_INSTANCES)), 100 * np.array(coverage[way]), label=f"over {way}", **line
         )
     set_ticks(axes)
     axes.set_xticks(range(len(N_INSTANCES)), [str(n) for n in N_INSTANCES])
