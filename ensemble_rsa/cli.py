@@ -119,12 +119,11 @@ def _bench_analysis(
     """
     if quick and full:
         raise InputError("bench: got --quick and --full; give one of them, or neither")
-    from ensemble_rsa.bench import analysis, output, table
-    from ensemble_rsa.display import bench_display
+    from ensemble_rsa.bench import analysis, output, progress, table
     from ensemble_rsa.store import write_json
 
     path = output.new_json_path("bench-analysis", out)
-    with bench_display(Console(stderr=True, quiet=quiet)) as show:
+    with progress.show_jobs(Console(stderr=True, quiet=quiet)) as show:
         scale = "quick" if quick else "full" if full else "default"
         bench = analysis.bench_analysis(scale, None if quiet else show)
     write_json(path, analysis.as_plain(bench))

@@ -51,7 +51,7 @@ def fit_growth(rows: Sequence[Row]) -> list[Growth]:
                 groups.setdefault((row.routine, row.tool, getattr(row, other)), []).append(row)
         for (routine, tool, fixed), members in groups.items():
             sizes = [getattr(row, axis) for row in members]
-            time = _exponent(sizes, [row.seconds for row in members], 0)
+            time = _exponent(sizes, [row.seconds for row in members], 0.0)
             if time is not None:
                 memory = _exponent(sizes, [row.extra_mib for row in members], _LEAST_MIB)
                 low, high = min(sizes), max(sizes)
