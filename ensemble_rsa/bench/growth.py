@@ -39,7 +39,7 @@ class Growth:
 def fit_growth(rows: Sequence[Row]) -> list[Growth]:
     """Exponents for each routine, tool and axis that were measured at three sizes or more.
 
-    >>> quadratic = [Row("a", n, 0, "b", seconds=n * n) for n in (10, 20, 40)]
+    >>> quadratic = [Row("a", n, 0, "b", seconds=float(n * n)) for n in (10, 20, 40)]
     >>> [(growth.axis, round(growth.time, 6)) for growth in fit_growth(quadratic)]
     [('stimuli', 2.0)]
     """
