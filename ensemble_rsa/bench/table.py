@@ -161,7 +161,7 @@ def _ratio(value: float | None) -> str:
 
 
 def _exponent(value: float | None) -> str:
-    return DASH if value is None else f"{value:.1f}"
+    return DASH if value is None else f"{round(value, 1) + 0.0:.1f}"  # no −0.0
 
 
 def _range(growth: Growth) -> str:
