@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import xarray as xr
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -120,3 +121,33 @@ def rdm_display(console: Console) -> Iterator[RdmReport]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def show_comparison(comparison: xr.Dataset, console: Console) -> None:
+    """A table of two ensembles, layer by layer."""
+    names = [f"within {comparison.attrs[name]}" for name in ("name_a", "name_b")]
+    table = Table(
+        "layer", *names, "between", "within − between", "p, adjusted", box=None, pad_edge=False
+    )
+    for layer in comparison.layer.values:
+        row = comparison.sel(layer=layer)
+        difference, low, high, p = (
+            float(row[f"within_minus_between{part}"])
+            for part in ("", "_low", "_high", "_p_adjusted")
+        )
+        table.add_row(
+            str(layer),
+            *(_number(float(row[name])) for name in ("within_a", "within_b", "between")),
+            f"{difference:.3f} ({low:.3f} to {high:.3f})",
+            f"{p:.4f}",
+        )
+    console.print(table)
+    attributes = comparison.attrs
+    console.print(
+        f"{attributes['n_a']} and {attributes['n_b']} instances, "
+        f"{'paired by seed' if attributes['paired'] else 'not paired'}, "
+        f"{'all' if attributes['exact'] else 'random'} relabellings "
+        f"({attributes['n_relabellings']}); "
+        "p adjusted over layers (false discovery rate)",
+        soft_wrap=True,
+    )
