@@ -14,7 +14,7 @@ from ensemble_rsa.arrays import check_labels, stimuli_of_pairs
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.rdm.blocks import block_width, open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
-from ensemble_rsa.rdm.passes import measure_array, measure_stream
+from ensemble_rsa.rdm.measure import measure_array, measure_stream
 
 FLOAT32_RANGE = 1e38
 

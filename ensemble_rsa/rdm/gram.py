@@ -100,9 +100,9 @@ def add_block(
         matmul: JAX's name for the precision of a product on an accelerator.
     """
     mean, scale = (part.astype(working)[:, None] for part in (frame.mean, frame.scale))
-    sums = _add_block(sums, block, mean, scale, used, matmul)
-    # Waiting keeps the blocks of a long queue from filling the memory.
-    return jax.block_until_ready(sums)
+    # Waiting keeps the blocks of a long queue from filling the memory; for the block before, so
+    # that this one is brought while that one is worked on.
+    return _add_block(jax.block_until_ready(sums), block, mean, scale, used, matmul)
 
 
 @partial(jax.jit, donate_argnums=0, static_argnums=5)
