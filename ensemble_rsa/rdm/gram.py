@@ -143,6 +143,9 @@ def _add_block(
         rows = placed[start : start + strip.shape[0]]
         strips.append(strip + jnp.matmul(rows, placed[start:].T, precision=matmul))
         start += strip.shape[0]
+        if len(sums.strips) == MOST_STRIPS:
+            # Each product waits for the one before, or the memory holds all of them at once.
+            placed = placed + 0 * strips[-1][0, 0]
     return Sums(strips, along, common, exact)
 
 
