@@ -39,8 +39,8 @@ class Sums(NamedTuple):
         along: `(stimulus, 2)`: z · c and z · 1 of each pattern.
         common: c · c and c · 1.
         exact: `(some stimulus, 3)`: z · z, z · c and z · 1 in float64. Of every so manyth pattern,
-            to measure the rounding of float32; of none where the products are in float64; of all
-            where there are no products.
+            to measure the rounding of float32; of none where the products are in float64; of all,
+            and around no pattern but 0, where there are no products.
     """
 
     strips: list[Any]
@@ -114,10 +114,13 @@ def _add_block(
     used: Any,
     matmul: str,
 ) -> Sums:
-    product = product_of(sums) or np.float64
+    product = product_of(sums)
     # "highest" keeps a GPU from rounding the factors to ten bits (TF32).
     with jax.default_matmul_precision("highest"):
         own = (jnp.arange(block.shape[1]) < used)[None, :]
+        if not sums.strips:
+            placed = _placed(block, mean, scale, jnp.zeros((1, 1)), own)
+            return sums._replace(exact=sums.exact.at[:, 0].add(jnp.square(placed).sum(axis=1)))
         # Any pattern would do in place of the mean, so its own rounding does not matter. A product,
         # because XLA sums down columns slowly on CPU.
         share = scale / block.shape[0]
@@ -134,8 +137,6 @@ def _add_block(
             exact = exact + jnp.concatenate([squares, _along(placed, centre, own)], axis=1)
         wide = centre[0].astype(jnp.float64)
         common = sums.common + jnp.stack([wide @ wide, wide.sum()])
-        if not sums.strips:
-            return Sums([], sums.along, common, exact)
         placed = _placed(block, mean, scale, centre, own).astype(product)
         along = sums.along + _along(placed, centre, own).astype(jnp.float64)
     strips, start = [], 0

@@ -56,9 +56,12 @@ def test_strips_hold_products_around_a_common_pattern(rng, frame, kind, product,
     assert start == SHAPE[0]
 
 
-@pytest.mark.parametrize("product", [np.float64, None], ids=["products", "lengths only"])
-@pytest.mark.parametrize("centre", [False, True])
-def test_mean_and_length_are_exact_whatever_the_frame(rng, frame, centre, product):
+@pytest.mark.parametrize(
+    ("product", "centre"),
+    [(np.float64, False), (np.float64, True), (None, False)],
+    ids=["from 0", "from the mean", "lengths only"],
+)
+def test_mean_and_length_are_exact_whatever_the_frame(rng, frame, product, centre):
     activations = rng.random(SHAPE) + 100
     mean = activations.mean(axis=1) if centre else np.zeros(SHAPE[0])
     used = Frame(frame.mean if centre else np.zeros(SHAPE[0]), frame.scale)
