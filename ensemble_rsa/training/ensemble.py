@@ -1,0 +1,187 @@
+"""A whole ensemble: trained in parts where it must be, with a verdict on every instance.
+
+The first parts hold the instances asked for; where instances that did not converge are replaced,
+each further part holds those that stand in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from ensemble_rsa.backend import Execution
+from ensemble_rsa.config import Config, weight_seeds
+from ensemble_rsa.data.dataset import Dataset
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.ensemble import Network, Parameters
+from ensemble_rsa.training.convergence import Verdict, unconverged_instances
+from ensemble_rsa.training.loop import Job, Part, TrainedPart, make_job, train_part
+from ensemble_rsa.training.progress import Report
+
+DRAWS_PER_INSTANCE = 3  # replacing stops after this many seeds per instance asked for
+
+
+@dataclass(frozen=True)
+class History:
+    """Loss and accuracy over each epoch's steps, and test accuracy (NaN where not tested)."""
+
+    train_loss: Float[np.ndarray, "epoch instance"]
+    train_accuracy: Float[np.ndarray, "epoch instance"]
+    test_accuracy: Float[np.ndarray, "epoch instance"]
+
+
+@dataclass(frozen=True)
+class TrainedEnsemble:
+    """Networks and how they came to be.
+
+    Attributes:
+        network: the static half.
+        parameters: stacked on the instance axis, on the host.
+        seeds: weight seed of each instance.
+        history: what happened in each epoch.
+        train_accuracy, test_accuracy: `(instance,)` of the final networks on all images.
+        flagged: instances kept although they did not converge.
+        replaced: instances that others stand in for.
+        members: the part each instance was trained in, and its place there.
+        part_sizes: how many instances each part had.
+    """
+
+    network: Network
+    parameters: Parameters
+    seeds: tuple[int, ...]
+    history: History
+    train_accuracy: Float[np.ndarray, " instance"]
+    test_accuracy: Float[np.ndarray, " instance"]
+    flagged: tuple[Verdict, ...]
+    replaced: tuple[Verdict, ...]
+    members: tuple[tuple[int, int], ...]
+    part_sizes: tuple[int, ...]
+
+
+def check_batch_size(config: Config, dataset: Dataset) -> None:
+    """Raise if no step can be made.
+
+    Raises:
+        InputError: the batch is larger than the training set.
+    """
+    n_images = len(dataset.train_labels)
+    if config.training.batch_size > n_images:
+        raise InputError(
+            f"batch_size: {config.training.batch_size} is more than {n_images} training images; "
+            "give a smaller batch or more images"
+        )
+
+
+def train_ensemble(
+    config: Config,
+    dataset: Dataset,
+    execution: Execution,
+    report: Report | None = None,
+    folder: Path | None = None,
+) -> TrainedEnsemble:
+    """Train all instances of `config` on `dataset`.
+
+    Args:
+        config: data, network and recipe.
+        dataset: images and labels.
+        execution: how convolutions are computed and instances mapped on this device.
+        report: called about once a second with the status.
+        folder: where states are stored, and training goes on from if there are any.
+
+    Raises:
+        InputError: the batch is larger than the training set.
+        TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
+    """
+    check_batch_size(config, dataset)
+    job = make_job(config, dataset, execution)
+    seeds = weight_seeds(config.training)
+    parts: list[TrainedPart] = []
+
+    def train(places: Sequence[int], seeds: Sequence[int]) -> None:
+        where = part_folder(folder, len(parts)) if folder else None
+        parts.append(train_part(job, Part(tuple(places), tuple(seeds), where), report))
+
+    train(range(len(seeds)), seeds)
+    members = [(0, i) for i in range(len(seeds))]
+    replaced: list[Verdict] = []
+    flagged = _verdicts(job, parts, members)
+    fresh, drawn, most = max(seeds) + 1, len(seeds), DRAWS_PER_INSTANCE * len(seeds)
+    while config.training.unconverged == "replace" and flagged and drawn < most:
+        gone = flagged[: most - drawn]
+        places = [verdict.instance for verdict in gone]
+        train(places, range(fresh, fresh + len(gone)))
+        for index, place in enumerate(places):
+            members[place] = (len(parts) - 1, index)
+        fresh, drawn = fresh + len(gone), drawn + len(gone)
+        replaced += gone
+        flagged = _verdicts(job, parts, members)
+    return _assembled(job, parts, members, flagged, replaced)
+
+
+def part_folder(folder: Path, number: int) -> Path:
+    """Where a part stores what it needs to go on."""
+    return folder / f"part-{number:03d}"
+
+
+def gather(
+    parts: Sequence[Parameters], members: Sequence[tuple[int, int]]
+) -> Parameters:
+    """Stack the chosen instances of several stacks, `(part, index)` by `(part, index)`."""
+    return jax.tree.map(
+        lambda *leaves: np.stack([np.asarray(leaves[part][index]) for part, index in members]),
+        *parts,
+    )
+
+
+def finite_instances(parameters: Parameters) -> np.ndarray:
+    """Which instances have finite weights only, `(instance,)`."""
+    leaves = jax.tree.leaves(parameters)
+    return np.all(
+        [np.isfinite(np.asarray(leaf)).reshape(leaf.shape[0], -1).all(1) for leaf in leaves], axis=0
+    )
+
+
+def _verdicts(
+    job: Job, parts: Sequence[TrainedPart], members: Sequence[tuple[int, int]]
+) -> list[Verdict]:
+    return unconverged_instances(
+        _of_members([part.answers for part in parts], members),
+        np.asarray(job.dataset.train_labels),
+        _of_members([finite_instances(part.parameters) for part in parts], members),
+        _of_members([part.history[:, 0].T for part in parts], members),
+        [parts[part].part.seeds[index] for part, index in members],
+        job.dataset.categories,
+        job.config.training.converged_at,
+    )
+
+
+def _of_members(
+    stacks: Sequence[np.ndarray], members: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    return np.stack([stacks[part][index] for part, index in members])
+
+
+def _assembled(
+    job: Job,
+    parts: Sequence[TrainedPart],
+    members: Sequence[tuple[int, int]],
+    flagged: Sequence[Verdict],
+    replaced: Sequence[Verdict],
+) -> TrainedEnsemble:
+    history = _of_members([np.moveaxis(part.history, 2, 0) for part in parts], members)
+    answers = _of_members([part.answers for part in parts], members)
+    return TrainedEnsemble(
+        network=job.network,
+        parameters=gather([part.parameters for part in parts], members),
+        seeds=tuple(parts[part].part.seeds[index] for part, index in members),
+        history=History(*np.moveaxis(history, 0, 2).swapaxes(0, 1)),
+        train_accuracy=(answers == job.dataset.train_labels).mean(-1),
+        test_accuracy=_of_members([part.test_accuracy for part in parts], members),
+        flagged=tuple(flagged),
+        replaced=tuple(replaced),
+        members=tuple(members),
+        part_sizes=tuple(len(part.part.seeds) for part in parts),
+    )
