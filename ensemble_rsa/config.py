@@ -17,7 +17,9 @@ from ensemble_rsa.errors import InputError, unknown_name
 
 LARGEST_SEED = 2**31  # leaves room for the seeds of the instances that follow
 Unconverged = Literal["keep", "replace"]
+Precision = Literal["float32", "tensorfloat32", "bfloat16"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
+RESULT_SECTIONS = ("data", "model", "training")  # the others change a result by rounding at most
 STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
 # The paper's trajectory (paper.md §8), and the first weights as an extra of ours.
 TRAJECTORY = (*range(11), *range(50, 351, 50))
@@ -96,6 +98,8 @@ class TrainingConfig:
         eval_every: epochs between test accuracies; the last epoch is always tested.
         converged_at: training accuracy below which an instance has not converged (ours).
         unconverged: keep such instances and name them, or replace them by the next seeds.
+        precision: of the arithmetic, not of the weights, which stay float32: float32;
+            tensorfloat32, which some GPUs and TPUs compute faster (a CPU does not); or bfloat16.
         save_at: epochs whose networks are kept beside the last ones, 0 for the first weights; or
             "trajectory", the paper's 1–10, 50, 100, …, 350 (and 0, ours).
         checkpoint_minutes: how often the whole state is stored, to go on from after a crash.
@@ -117,6 +121,7 @@ class TrainingConfig:
     eval_every: int = 1
     converged_at: float = 0.99
     unconverged: Unconverged = "keep"
+    precision: Precision = "float32"
     save_at: Literal["trajectory"] | tuple[int, ...] = ()
     checkpoint_minutes: float = 10.0
 
@@ -131,6 +136,18 @@ class TrainingConfig:
             _positive(name, getattr(self, name))
         if not all(0 < share <= 1 for share in self.drop_after):
             raise InputError(f"drop_after: expected shares from 0 to 1, got {self.drop_after}")
+        _share("momentum", self.momentum)
+        _check_epochs("save_at", self.save_at)
+        self._check_instances()
+        if self.unconverged not in get_args(Unconverged):
+            raise unknown_name("unconverged", self.unconverged, get_args(Unconverged))
+        if self.precision not in get_args(Precision):
+            raise unknown_name("precision", self.precision, get_args(Precision))
+        if not 0 <= self.converged_at <= 1:
+            raise InputError(f"converged_at: expected from 0 to 1, got {self.converged_at}")
+
+    def _check_instances(self):
+        """Values that may differ between instances."""
         for name in STACKED:
             _one_for_each_instance(name, getattr(self, name), self.instances)
         for value in _each(self.learning_rate):
@@ -139,17 +156,36 @@ class TrainingConfig:
             _at_least("l2", value, 0)
         for value in _each(self.dropout):
             _share("dropout", value)
-        _share("momentum", self.momentum)
         if self.seeds is not None:
             _one_for_each_instance("seeds", self.seeds, self.instances)
             for value in self.seeds:
                 _check_seed("seeds", value)
-        for epoch in self.save_at if self.save_at != "trajectory" else ():
-            _at_least("save_at", epoch, 0)
-        if self.unconverged not in get_args(Unconverged):
-            raise unknown_name("unconverged", self.unconverged, get_args(Unconverged))
-        if not 0 <= self.converged_at <= 1:
-            raise InputError(f"converged_at: expected from 0 to 1, got {self.converged_at}")
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How training is computed; every choice gives the same networks, to rounding.
+
+    Attributes:
+        convolution: xla, plain_gradients or patches; auto measures which is fastest.
+        at_once: how many instances go through `vmap` together, the others in a loop, or all of
+            them; auto measures what is fastest.
+        devices: how many of this machine's devices to use; all when not given.
+        group: how many instances are trained together; as many as memory holds when not given.
+    """
+
+    convolution: str = "auto"
+    at_once: int | Literal["auto", "all"] = "auto"
+    devices: int | None = None
+    group: int | None = None
+
+    def __post_init__(self):
+        for name in ("at_once", "devices", "group"):
+            value = getattr(self, name)
+            if isinstance(value, int):
+                _at_least(name, value, 1)
+            elif value is not None and value not in ("auto", "all"):
+                raise unknown_name(name, value, ["auto", "all", "a number"])
 
 
 @dataclass(frozen=True)
@@ -187,11 +223,12 @@ class AnalysisConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """One training run: data, network and recipe."""
+    """One training run: data, network and recipe, and how it is computed."""
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
 
 
 def sweep(config: Config, **values: Sequence[float]) -> Config:
@@ -219,7 +256,9 @@ def sweep(config: Config, **values: Sequence[float]) -> Config:
             raise InputError(f"sweep: expected values of {name}, got none")
     grid = list(itertools.product(*values.values()))
     stacked = {
-        name: tuple(float(combination[i]) for combination in grid for _ in range(training.instances))
+        name: tuple(
+            float(combination[i]) for combination in grid for _ in range(training.instances)
+        )
         for i, name in enumerate(values)
     }
     others = {name: getattr(training, name) for name in STACKED if name not in values}
@@ -256,7 +295,7 @@ def saved_epochs(training: TrainingConfig) -> tuple[int, ...]:
 
 
 def config_differences(given: Config, stored: Config) -> list[str]:
-    """Each setting that differs, in words.
+    """Each setting of data, network and recipe that differs, in words.
 
     >>> config_differences(Config(model=ModelConfig(width=0.5)), Config())
     ['width is 0.5, was 1.0']
@@ -264,7 +303,7 @@ def config_differences(given: Config, stored: Config) -> list[str]:
     ours, theirs = config_to_dict(given), config_to_dict(stored)
     return [
         f"{name} is {ours[section][name]}, was {theirs[section][name]}"
-        for section in ours
+        for section in RESULT_SECTIONS
         for name in ours[section]
         if ours[section][name] != theirs[section][name]
     ]
@@ -281,7 +320,12 @@ def config_from_dict(values: dict[str, Any]) -> Config:
     Raises:
         InputError: a section or a field that this version does not know.
     """
-    sections = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
+    sections = {
+        "data": DataConfig,
+        "model": ModelConfig,
+        "training": TrainingConfig,
+        "execution": ExecutionConfig,
+    }
     made = {}
     for name, section in values.items():
         if name not in sections:
@@ -299,12 +343,13 @@ def config_from_dict(values: dict[str, Any]) -> Config:
 
 
 def config_hash(config: Config) -> str:
-    """Twelve hexadecimal digits that name what made a run.
+    """Twelve hexadecimal digits that name what made a run: data, network and recipe.
 
-    >>> config_hash(Config()) == config_hash(Config())
+    >>> config_hash(Config()) == config_hash(Config(execution=ExecutionConfig(group=2)))
     True
     """
-    text = json.dumps(config_to_dict(config), sort_keys=True)
+    values = config_to_dict(config)
+    text = json.dumps({name: values[name] for name in RESULT_SECTIONS}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -328,6 +373,15 @@ def _one_for_each_instance(name: str, value: PerInstance | tuple[int, ...], inst
             f"{name}: expected one value, or one for each of {instances} instances, got "
             f"{len(value)}"
         )
+
+
+def _check_epochs(name: str, value: str | tuple[int, ...]) -> None:
+    if isinstance(value, str):
+        if value != "trajectory":
+            raise unknown_name(name, value, ["trajectory", "numbers of epochs"])
+        return
+    for epoch in value:
+        _at_least(name, epoch, 0)
 
 
 def _positive(name: str, value: float) -> None:

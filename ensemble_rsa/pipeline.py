@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import store
-from ensemble_rsa.backend import default_execution
+from ensemble_rsa.backend import Execution
 from ensemble_rsa.config import AnalysisConfig, Config, DataConfig, config_differences
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING
@@ -24,9 +24,13 @@ from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.results import results_dataset
 from ensemble_rsa.runs import CHECKPOINTS, Run, fingerprint, load_run, save_run
+from ensemble_rsa.training import hosts
+from ensemble_rsa.training.choice import choose_execution
 from ensemble_rsa.training.ensemble import check_batch_size, train_ensemble
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import Report
+
+MEASUREMENTS = "execution.json"
 
 
 def train(
@@ -62,7 +66,12 @@ def train(
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
     config = _with_absolute_folder(config)
-    folder = _folder_to_resume(config, out) if resume else None
+    if out is None and hosts.count() > 1:
+        raise InputError("out: several processes need one folder that all of them see; give --out")
+    first = hosts.number() == 0
+    if not first:
+        hosts.wait_for(Path(str(out)) / store.MANIFEST)
+    folder = _folder_to_resume(config, out) if resume or not first else None
     if folder and (folder / store.TRAINING).is_file():
         return load_run(folder)
     dataset = _load(config.data)
@@ -70,17 +79,20 @@ def train(
     if folder:
         manifest = store.read_json(folder / store.MANIFEST)
         _check_images(dataset, manifest, folder)
+        execution = Execution(**manifest["execution"])
     else:
+        execution = choose_execution(config, dataset, store.cache_folder() / MEASUREMENTS)
         folder = store.create_run_folder(config, out)
-        manifest = store.make_manifest(config, {"train": 0.0}) | {
-            "fingerprint": fingerprint(dataset)
-        }
+        manifest = store.make_manifest(config, {"train": 0.0})
+        manifest["fingerprint"] = fingerprint(dataset)
+        manifest["execution"] = dataclasses.asdict(execution)
         store.write_json(folder / store.MANIFEST, manifest)
     before, began = manifest["seconds"]["train"], time.perf_counter()
     try:
-        trained = train_ensemble(
-            config, dataset, default_execution(), report, folder / CHECKPOINTS
-        )
+        trained = train_ensemble(config, dataset, execution, report, folder / CHECKPOINTS)
+        if not first:
+            hosts.wait_for(folder / store.TRAINING)
+            return load_run(folder)
         manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
         return save_run(folder, config, trained, dataset, manifest)
     except TrainingInterrupted as stop:
@@ -88,10 +100,10 @@ def train(
             f"{stop}; go on with `ensemble-rsa train --resume --out {folder}`"
         ) from None
     finally:
-        if not (folder / store.TRAINING).is_file():
+        if first and not (folder / store.TRAINING).is_file():
             manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
             store.write_json(folder / store.MANIFEST, manifest)
-        store.discard_run_folder(folder)  # which does nothing once networks are in it
+            store.discard_run_folder(folder)  # which does nothing once states are in it
 
 
 def _folder_to_resume(config: Config, out: str | Path | None) -> Path:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from ensemble_rsa.backend import device_name
 from ensemble_rsa.config import Config, config_from_dict, config_hash, config_to_dict
 from ensemble_rsa.errors import InputError, RunError
@@ -148,6 +150,11 @@ def read_config(folder: Path) -> Config:
         return config_from_dict(read_json(folder / CONFIG))
     except (TypeError, AttributeError) as error:
         raise InputError(f"{folder / CONFIG}: not what `train` writes ({error})") from None
+
+
+def cache_folder() -> Path:
+    """Where measurements and compiled programs are kept from one run to the next."""
+    return platformdirs.user_cache_path("ensemble_rsa")
 
 
 def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:

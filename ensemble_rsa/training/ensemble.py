@@ -5,21 +5,27 @@ each further part holds those that stand in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
+from ensemble_rsa import store
 from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import Config, weight_seeds
+from ensemble_rsa.config import Config, saved_epochs, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.devices import INSTANCE, layout
 from ensemble_rsa.models.ensemble import Network, Parameters
+from ensemble_rsa.training import hosts
 from ensemble_rsa.training.convergence import Verdict, unconverged_instances
 from ensemble_rsa.training.loop import Job, Part, TrainedPart, make_job, train_part
+from ensemble_rsa.training.memory import largest_group, parameter_bytes
 from ensemble_rsa.training.progress import Report
+from ensemble_rsa.training.recovery import KEPT
 
 DRAWS_PER_INSTANCE = 3  # replacing stops after this many seeds per instance asked for
 
@@ -97,28 +103,77 @@ def train_ensemble(
     """
     check_batch_size(config, dataset)
     job = make_job(config, dataset, execution)
+    if folder:
+        store.check_room(folder.parent, bytes_stored(job))
     seeds = weight_seeds(config.training)
-    parts: list[TrainedPart] = []
-
-    def train(places: Sequence[int], seeds: Sequence[int]) -> None:
-        where = part_folder(folder, len(parts)) if folder else None
-        parts.append(train_part(job, Part(tuple(places), tuple(seeds), where), report))
-
-    train(range(len(seeds)), seeds)
-    members = [(0, i) for i in range(len(seeds))]
+    parts = _train_groups(job, range(len(seeds)), seeds, 0, folder, report)
+    members = [(part, i) for part, one in enumerate(parts) for i in range(len(one.part.seeds))]
     replaced: list[Verdict] = []
     flagged = _verdicts(job, parts, members)
     fresh, drawn, most = max(seeds) + 1, len(seeds), DRAWS_PER_INSTANCE * len(seeds)
     while config.training.unconverged == "replace" and flagged and drawn < most:
         gone = flagged[: most - drawn]
         places = [verdict.instance for verdict in gone]
-        train(places, range(fresh, fresh + len(gone)))
-        for index, place in enumerate(places):
-            members[place] = (len(parts) - 1, index)
+        new = range(fresh, fresh + len(gone))
+        for one in _train_groups(job, places, new, len(parts), folder, report):
+            for index, place in enumerate(one.part.places):
+                members[place] = (len(parts), index)
+            parts.append(one)
         fresh, drawn = fresh + len(gone), drawn + len(gone)
         replaced += gone
         flagged = _verdicts(job, parts, members)
     return _assembled(job, parts, members, flagged, replaced)
+
+
+def bytes_stored(job: Job) -> int:
+    """The most that training stores: states (two, and one on its way), kept epochs, the end."""
+    kept = len(saved_epochs(job.config.training)) + 1
+    each = parameter_bytes(job.blueprint) * (2 * (KEPT + 1) + kept)
+    return each * job.config.training.instances
+
+
+def _train_groups(
+    job: Job,
+    places: Sequence[int],
+    seeds: Sequence[int],
+    number: int,
+    folder: Path | None,
+    report: Report | None,
+) -> list[TrainedPart]:
+    """Train instances in groups that fit memory, shared out among the processes there are.
+
+    Args:
+        job: what they share.
+        places: which instances of the ensemble.
+        seeds: their weight seeds.
+        number: of the first part.
+        folder: where parts are stored.
+        report: called about once a second.
+    """
+    size = min(group_size(job, len(places)), ceil(len(places) / hosts.count()))
+    parts = []
+    for start in range(0, len(places), size):
+        own = slice(start, start + size)
+        where = part_folder(folder, number + len(parts)) if folder else None
+        parts.append(Part(tuple(places[own]), tuple(seeds[own]), where))
+    mine = [i % hosts.count() == hosts.number() for i in range(len(parts))]
+    trained = {i: train_part(job, parts[i], report) for i in range(len(parts)) if mine[i]}
+    for part in parts:
+        if hosts.count() > 1 and part.folder:
+            hosts.wait_for(part.folder / hosts.DONE)
+    # what others have trained is only read
+    return [trained[i] if mine[i] else train_part(job, part, None) for i, part in enumerate(parts)]
+
+
+def group_size(job: Job, n_instances: int) -> int:
+    """How many instances are trained together: as asked for, or as many as memory holds."""
+    asked = job.config.execution.group
+    if asked is not None:
+        return min(asked, n_instances)
+    batch = job.config.training.batch_size
+    placing = layout(n_instances, batch, job.config.execution.devices)
+    n_devices = 1 if placing.mesh is None else placing.mesh.shape[INSTANCE]
+    return largest_group(job.blueprint, batch, n_instances, n_devices, job.execution)
 
 
 def part_folder(folder: Path, number: int) -> Path:
@@ -126,9 +181,7 @@ def part_folder(folder: Path, number: int) -> Path:
     return folder / f"part-{number:03d}"
 
 
-def gather(
-    parts: Sequence[Parameters], members: Sequence[tuple[int, int]]
-) -> Parameters:
+def gather(parts: Sequence[Parameters], members: Sequence[tuple[int, int]]) -> Parameters:
     """Stack the chosen instances of several stacks, `(part, index)` by `(part, index)`."""
     return jax.tree.map(
         lambda *leaves: np.stack([np.asarray(leaves[part][index]) for part, index in members]),
@@ -158,9 +211,7 @@ def _verdicts(
     )
 
 
-def _of_members(
-    stacks: Sequence[np.ndarray], members: Sequence[tuple[int, int]]
-) -> np.ndarray:
+def _of_members(stacks: Sequence[np.ndarray], members: Sequence[tuple[int, int]]) -> np.ndarray:
     return np.stack([stacks[part][index] for part, index in members])
 
 

@@ -5,13 +5,16 @@ that did not converge, is decided in `training.ensemble`.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Float, Int
 
 from ensemble_rsa.backend import Execution
@@ -19,6 +22,7 @@ from ensemble_rsa.config import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.checkpoints import save_parameters
+from ensemble_rsa.models.devices import Layout, collect, copy_to_all, distribute, layout
 from ensemble_rsa.models.ensemble import (
     Blueprint,
     Network,
@@ -26,6 +30,7 @@ from ensemble_rsa.models.ensemble import (
     ensemble_shapes,
     init_ensemble,
 )
+from ensemble_rsa.training import hosts
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
 from ensemble_rsa.training.progress import Report, Reporter
 from ensemble_rsa.training.recovery import Progress, load_newest, save_state
@@ -52,8 +57,9 @@ class Job:
         train_data, test_data: the same, on the device.
         blueprint: what the network is built from.
         network: its static half.
-        programs: its compiled functions.
+        programs: its compiled functions, on a mesh of devices or on a single one.
         steps: per epoch.
+        execution: how convolutions are computed and instances mapped.
     """
 
     config: Config
@@ -62,8 +68,9 @@ class Job:
     test_data: Images
     blueprint: Blueprint
     network: Network
-    programs: Programs
+    programs: Callable[[Mesh | None], Programs]
     steps: int
+    execution: Execution
 
 
 @dataclass(frozen=True)
@@ -117,11 +124,14 @@ def make_job(config: Config, dataset: Dataset, execution: Execution) -> Job:
         width=config.model.width,
         last_relu=config.model.last_relu,
         convolution=execution.convolution,
+        precision=config.training.precision,
     )
     network, _ = ensemble_shapes(blueprint, 1)
     steps = len(dataset.train_labels) // config.training.batch_size
-    programs = make_programs(network, config.training, steps, execution)
-    return Job(config, dataset, train_data, test_data, blueprint, network, programs, steps)
+    programs = cache(partial(make_programs, network, config.training, steps, execution))
+    return Job(
+        config, dataset, train_data, test_data, blueprint, network, programs, steps, execution
+    )
 
 
 def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
@@ -137,37 +147,64 @@ def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
         RunError: no stored state can be read.
     """
     training = job.config.training
-    state, progress = _begin(job, part)
+    on = _placed(job, part)
+    state, progress = _begin(job, part, on)
     rows = [list(row) for row in progress.rows]
     reporter = Reporter(report, job.steps, training.epochs, part.seeds, progress)
-    states = _States(part.folder, training.checkpoint_minutes)
-    settings = stacked_settings(training, part.places)
+    states = _States(part.folder, training.checkpoint_minutes, on.placing)
     with held_back() as asked_to_stop:
         while progress.epoch <= training.epochs:
-            state, progress = _some_steps(job, state, settings, progress, reporter)
+            state, progress = _some_steps(job, on, state, progress, reporter)
             if progress.step == job.steps:
-                rows.append(_end_of_epoch(job, part, state, progress, reporter))
+                rows.append(_end_of_epoch(job, part, on, state, progress, reporter))
                 progress = _start_of(progress.epoch + 1, part, rows)
             states.store_if(asked_to_stop(), state, progress)
             if asked_to_stop() and progress.epoch <= training.epochs:
                 raise TrainingInterrupted(_where(progress, training.epochs, part.folder))
     states.store_if(training.epochs > 0, state, progress)
-    answers = np.asarray(job.programs.predict(state.parameters, job.train_data))
+    if part.folder is not None:
+        hosts.mark_done(part.folder)
+    answers = _answers(on, state, on.train_data)
     history = np.array(rows, float).reshape(training.epochs, 3, len(part.seeds))
-    tested = history[-1, 2] if rows else _test_accuracy(job, state)  # the last epoch is tested
-    return TrainedPart(part, jax.device_get(state.parameters), history, answers, tested)
+    # the last epoch is tested
+    tested = history[-1, 2] if rows else _test_accuracy(job, on, state)
+    return TrainedPart(part, collect(on.placing, state.parameters), history, answers, tested)
 
 
-def _begin(job: Job, part: Part) -> tuple[TrainingState, Progress]:
+@dataclass(frozen=True)
+class _Placed:
+    """What a part needs on its devices."""
+
+    placing: Layout
+    programs: Programs
+    settings: Settings
+    train_data: Images
+    test_data: Images
+
+
+def _placed(job: Job, part: Part) -> _Placed:
+    training = job.config.training
+    placing = layout(len(part.seeds), training.batch_size, job.config.execution.devices)
+    return _Placed(
+        placing,
+        job.programs(placing.mesh),
+        distribute(placing, stacked_settings(training, part.places)),
+        copy_to_all(placing, job.train_data),
+        copy_to_all(placing, job.test_data),
+    )
+
+
+def _begin(job: Job, part: Part, on: _Placed) -> tuple[TrainingState, Progress]:
     """First weights, or the newest stored state."""
     if part.folder is not None:
         shapes = ensemble_shapes(job.blueprint, len(part.seeds))[1]
-        found = load_newest(part.folder / STATES, jax.eval_shape(job.programs.start, shapes))
+        start = job.programs(None).start
+        found = load_newest(part.folder / STATES, jax.eval_shape(start, shapes))
         if found is not None:
-            return found
-    state = job.programs.start(init_ensemble(job.blueprint, part.seeds)[1])
-    _keep(job, part, 0, state.parameters)
-    return state, _start_of(1, part, [])
+            return distribute(on.placing, found[0]), found[1]
+    parameters = distribute(on.placing, init_ensemble(job.blueprint, part.seeds)[1])
+    _keep(job, part, on, 0, parameters)
+    return on.programs.start(parameters), _start_of(1, part, [])
 
 
 def _start_of(epoch: int, part: Part, rows: list[list[list[float]]]) -> Progress:
@@ -176,7 +213,7 @@ def _start_of(epoch: int, part: Part, rows: list[list[list[float]]]) -> Progress
 
 
 def _some_steps(
-    job: Job, state: TrainingState, settings: Settings, progress: Progress, reporter: Reporter
+    job: Job, on: _Placed, state: TrainingState, progress: Progress, reporter: Reporter
 ) -> tuple[TrainingState, Progress]:
     """As many steps of the epoch under way as take about as long as reports are apart."""
     training = job.config.training
@@ -185,12 +222,13 @@ def _some_steps(
     stop = min(job.steps, progress.step + reporter.steps_per_call)
     before = (progress.epoch - 1) * job.steps
     began = time.perf_counter()
-    state, totals = job.programs.train(
-        state, settings, job.train_data, order, progress.step, stop, before
+    state, totals = on.programs.train(
+        state, on.settings, on.train_data, order, progress.step, stop, before
     )
+    added = collect(on.placing, totals)
     loss, correct = (
-        (np.array(sums) + np.asarray(more, float)).tolist()
-        for sums, more in ((progress.loss, totals.loss), (progress.correct, totals.correct))
+        (np.array(sums) + more).tolist()
+        for sums, more in ((progress.loss, added.loss), (progress.correct, added.correct))
     )
     seconds = time.perf_counter() - began
     moved = Progress(progress.epoch, stop, loss, correct, progress.rows)
@@ -199,15 +237,20 @@ def _some_steps(
 
 
 def _end_of_epoch(
-    job: Job, part: Part, state: TrainingState, progress: Progress, reporter: Reporter
+    job: Job,
+    part: Part,
+    on: _Placed,
+    state: TrainingState,
+    progress: Progress,
+    reporter: Reporter,
 ) -> list[list[float]]:
     """Test if it is time to, keep the networks if they were asked for: the epoch's history."""
     training, epoch = job.config.training, progress.epoch
     seen = job.steps * training.batch_size
     tested = epoch % training.eval_every == 0 or epoch == training.epochs
-    accuracy = _test_accuracy(job, state) if tested else None
+    accuracy = _test_accuracy(job, on, state) if tested else None
     reporter.epoch_ended(accuracy)
-    _keep(job, part, epoch, state.parameters)
+    _keep(job, part, on, epoch, state.parameters)
     unknown = [float("nan")] * len(part.seeds)
     return [
         [value / seen for value in progress.loss],
@@ -216,9 +259,12 @@ def _end_of_epoch(
     ]
 
 
-def _test_accuracy(job: Job, state: TrainingState) -> Float[np.ndarray, " instance"]:
-    answers = np.asarray(job.programs.predict(state.parameters, job.test_data))
-    return (answers == job.dataset.test_labels).mean(-1)
+def _answers(on: _Placed, state: TrainingState, data: Images) -> Int[np.ndarray, "instance image"]:
+    return np.asarray(collect(on.placing, on.programs.predict(state.parameters, data)))
+
+
+def _test_accuracy(job: Job, on: _Placed, state: TrainingState) -> Float[np.ndarray, " instance"]:
+    return (_answers(on, state, on.test_data) == job.dataset.test_labels).mean(-1)
 
 
 def epoch_folder(folder: Path, epoch: int) -> Path:
@@ -226,25 +272,26 @@ def epoch_folder(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch:05d}"
 
 
-def _keep(job: Job, part: Part, epoch: int, parameters: Parameters) -> None:
+def _keep(job: Job, part: Part, on: _Placed, epoch: int, parameters: Parameters) -> None:
     if part.folder is None or epoch not in saved_epochs(job.config.training):
         return
     if not epoch_folder(part.folder, epoch).exists():
-        save_parameters(epoch_folder(part.folder, epoch), parameters)
+        save_parameters(epoch_folder(part.folder, epoch), collect(on.placing, parameters))
 
 
 class _States:
     """Stores a state when it is time to, where there is a folder."""
 
-    def __init__(self, folder: Path | None, minutes: float):
+    def __init__(self, folder: Path | None, minutes: float, placing: Layout):
         self._folder = folder
+        self._placing = placing
         self._seconds = 60 * minutes
         self._last = time.monotonic()
 
     def store_if(self, now: bool, state: Any, progress: Progress) -> None:
         if self._folder is None or not (now or time.monotonic() - self._last > self._seconds):
             return
-        save_state(self._folder / STATES, state, progress)
+        save_state(self._folder / STATES, collect(self._placing, state), progress)
         self._last = time.monotonic()
 
 

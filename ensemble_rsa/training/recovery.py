@@ -50,7 +50,7 @@ def save_state(folder: Path, state: Any, progress: Progress) -> None:
 
     Args:
         folder: of the states.
-        state: a tree of arrays.
+        state: a tree of arrays on the host.
         progress: where it belongs.
 
     Warns:
@@ -59,11 +59,10 @@ def save_state(folder: Path, state: Any, progress: Progress) -> None:
     name = f"{progress.epoch:06d}-{progress.step:08d}"
     if (folder / name).exists():
         return
-    host = jax.device_get(state)
     try:
         with store.atomic_folder(folder / name) as temporary:
-            save_parameters(temporary / ARRAYS, host)
-            record = dataclasses.asdict(progress) | {"checksum": _checksum(host)}
+            save_parameters(temporary / ARRAYS, state)
+            record = dataclasses.asdict(progress) | {"checksum": _checksum(state)}
             store.write_json(temporary / PROGRESS, record)
     except (OSError, ValueError) as error:
         warnings.warn(

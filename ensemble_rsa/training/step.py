@@ -14,12 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, UInt8
 
 from ensemble_rsa.backend import Execution
 from ensemble_rsa.config import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
 from ensemble_rsa.models.all_cnn import Dropout
+from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.ensemble import Network, Parameters, over_instances
 from ensemble_rsa.rng import stream
 
@@ -32,11 +34,11 @@ class TrainingState(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What may differ between instances besides their weights."""
+    """What may differ between instances besides their weights, `(instance,)` each."""
 
-    learning_rate: Float[Array | np.ndarray, " instance"]
-    l2: Float[Array | np.ndarray, " instance"]
-    dropout: Float[Array | np.ndarray, " instance"]
+    learning_rate: Any
+    l2: Any
+    dropout: Any
 
 
 class Totals(NamedTuple):
@@ -97,18 +99,30 @@ def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.Gradie
 
 
 def make_programs(
-    network: Network, config: TrainingConfig, steps_per_epoch: int, execution: Execution
+    network: Network,
+    config: TrainingConfig,
+    steps_per_epoch: int,
+    execution: Execution,
+    mesh: Mesh | None = None,
 ) -> Programs:
-    """Compile training and prediction for one network and recipe; compiled on first use."""
-    optimiser = make_optimiser(config, steps_per_epoch)
-    jit = partial(jax.jit, compiler_options=execution.compiler_options or None)
+    """Compile training and prediction for one network and recipe; compiled on first use.
 
+    Args:
+        network: the static half.
+        config: the recipe.
+        steps_per_epoch: after which the learning rate drops.
+        execution: how convolutions are computed and instances mapped.
+        mesh: devices by instance and batch, from `models.devices.layout`; None for one device.
+    """
+    optimiser = make_optimiser(config, steps_per_epoch)
+    parts = 1 if mesh is None else mesh.shape[BATCH]
     drops_out = np.any(np.asarray(config.dropout) > 0)
 
     def update(
         state: TrainingState, settings: Settings, batch: Array, labels: Array, masks: Array | None
     ):
-        dropout = None if masks is None else Dropout(settings.dropout, masks)
+        part = 0 if parts == 1 else jax.lax.axis_index(BATCH)
+        dropout = None if masks is None else Dropout(settings.dropout, masks, part, parts)
 
         def objective(parameters: Parameters):
             scores = network.scores(parameters, batch, dropout)
@@ -118,6 +132,8 @@ def make_programs(
             return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
 
         gradient, totals = jax.grad(objective, has_aux=True)(state.parameters)
+        if parts > 1:
+            gradient, totals = jax.lax.pmean(gradient, BATCH), jax.lax.psum(totals, BATCH)
         change, moved = optimiser.update(gradient, state.optimiser, state.parameters)
         change = jax.tree.map(lambda leaf: settings.learning_rate * leaf, change)
         return TrainingState(optax.apply_updates(state.parameters, change), moved), totals
@@ -136,8 +152,11 @@ def make_programs(
             chosen = order[step]
             batch = apply_preprocessing(data.preprocessing, data.images[chosen])
             labels = data.labels[chosen]
-            masks = stream(config.dropout_seed, "dropout")
-            masks = jax.random.fold_in(masks, steps_before + step) if drops_out else None
+            masks = None
+            if drops_out:
+                masks = jax.random.fold_in(
+                    stream(config.dropout_seed, "dropout"), steps_before + step
+                )
             all_instances = over_instances(
                 lambda one, own: update(one, own, batch, labels, masks), execution.at_once
             )
@@ -150,7 +169,7 @@ def make_programs(
 
     def predict(parameters: Parameters, data: Images) -> Int[Array, "instance image"]:
         n = data.images.shape[0]
-        size = min(500, n)
+        size = min(config.batch_size, n)  # what fits memory in training fits here
         starts = jnp.arange(0, n, size)
 
         def of_chunk(start: Array) -> Array:
@@ -169,7 +188,43 @@ def make_programs(
     def start(parameters: Parameters) -> TrainingState:
         return TrainingState(parameters, jax.vmap(optimiser.init)(parameters))
 
-    return Programs(jit(start), jit(train, donate_argnums=0), jit(predict))
+    own, shared = PartitionSpec(INSTANCE), PartitionSpec()
+    batches = PartitionSpec(None, BATCH)
+    compiled = partial(_compiled, execution, config.precision, mesh)
+    return Programs(
+        compiled(start, (own,)),
+        compiled(train, (own, own, shared, batches, shared, shared, shared), donated=(0,)),
+        compiled(predict, (own, shared)),
+    )
+
+
+def _compiled(
+    execution: Execution,
+    precision: str,
+    mesh: Mesh | None,
+    function: Callable,
+    arguments: tuple[PartitionSpec, ...],
+    donated: tuple[int, ...] = (),
+) -> Callable:
+    """Compile a function whose result is stacked on the instance axis."""
+
+    def precise(*values):
+        # Holds while the program is traced. Without it a GPU rounds factors to ten bits (TF32).
+        least = "tensorfloat32" if precision == "tensorfloat32" else "float32"
+        with jax.default_matmul_precision(least):
+            return function(*values)
+
+    if mesh is not None:
+        # the check does not know gradients that are written by hand
+        precise = jax.shard_map(
+            precise,
+            mesh=mesh,
+            in_specs=arguments,
+            out_specs=PartitionSpec(INSTANCE),
+            check_vma=False,
+        )
+    options = execution.compiler_options or None
+    return jax.jit(precise, donate_argnums=donated, compiler_options=options)
 
 
 def epoch_order(

@@ -47,7 +47,13 @@ def test_categories_that_are_never_answered_are_named():
 def test_a_category_without_training_images_need_not_be_answered():
     labels = np.array([0, 0, 1, 1])
     (verdict,) = unconverged_instances(
-        np.array([[0, 1, 1, 0]]), labels, np.array([True]), np.ones((1, 4)), [0], ("ant", "bee", "cat"), 0.9
+        np.array([[0, 1, 1, 0]]),
+        labels,
+        np.array([True]),
+        np.ones((1, 4)),
+        [0],
+        ("ant", "bee", "cat"),
+        0.9,
     )
     assert verdict.reason == "training accuracy 0.500 is below 0.9"
 

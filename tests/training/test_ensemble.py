@@ -162,7 +162,9 @@ def test_instances_are_kept_and_named_unless_replacing_is_asked_for(fit):
 
 def test_weights_that_overflow_are_named_and_training_goes_on(fit):
     trained, statuses = fit(learning_rate=1e25, seed=3)
-    assert [verdict.reason for verdict in trained.flagged] == ["weights are not finite since epoch 1"] * 2
+    assert [verdict.reason for verdict in trained.flagged] == [
+        "weights are not finite since epoch 1"
+    ] * 2
     assert statuses[-1].step == 3 * STEPS
     assert trained.history.train_loss.shape == (3, 2)
 

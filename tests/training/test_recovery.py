@@ -30,7 +30,7 @@ def _one_step_a_call():
 
 @pytest.fixture(scope="module")
 def fit(tiny_model, small_digits, quick_execution):
-    """Train on 100 digits, 5 steps an epoch, storing every state; the third result is the folder."""
+    """Train on 100 digits, 5 steps an epoch, storing every state."""
 
     def trained(folder=None, report=None, **recipe):
         usual = {"instances": 2, "epochs": 3, "batch_size": 20, "learning_rate": 0.05, "seed": 3}
@@ -136,7 +136,9 @@ STATE = {"weights": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
 
 def at(epoch: int) -> Progress:
-    return Progress(epoch, 1, [0.5, 0.25], [1.0, 2.0], [[[0.1, 0.2], [0.0, 1.0], [float("nan")] * 2]])
+    return Progress(
+        epoch, 1, [0.5, 0.25], [1.0, 2.0], [[[0.1, 0.2], [0.0, 1.0], [float("nan")] * 2]]
+    )
 
 
 @pytest.fixture
