@@ -172,14 +172,25 @@ class ExecutionConfig:
             them; auto measures what is fastest.
         devices: how many of this machine's devices to use; all when not given.
         group: how many instances are trained together; as many as memory holds when not given.
+        processes: how many processes, on any number of machines, train this ensemble in one folder
+            that all of them see.
+        process_id: which of them this is, from 0.
     """
 
     convolution: str = "auto"
     at_once: int | Literal["auto", "all"] = "auto"
     devices: int | None = None
     group: int | None = None
+    processes: int = 1
+    process_id: int = 0
 
     def __post_init__(self):
+        _at_least("processes", self.processes, 1)
+        if not 0 <= self.process_id < self.processes:
+            raise InputError(
+                f"process_id: expected from 0 to {self.processes - 1}, since there are "
+                f"{self.processes} processes, got {self.process_id}"
+            )
         for name in ("at_once", "devices", "group"):
             value = getattr(self, name)
             if isinstance(value, int):

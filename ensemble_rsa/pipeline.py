@@ -66,9 +66,9 @@ def train(
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
     config = _with_absolute_folder(config)
-    if out is None and hosts.count() > 1:
+    if out is None and config.execution.processes > 1:
         raise InputError("out: several processes need one folder that all of them see; give --out")
-    first = hosts.number() == 0
+    first = config.execution.process_id == 0
     if not first:
         hosts.wait_for(Path(str(out)) / store.MANIFEST)
     folder = _folder_to_resume(config, out) if resume or not first else None

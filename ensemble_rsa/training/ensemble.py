@@ -150,16 +150,17 @@ def _train_groups(
         folder: where parts are stored.
         report: called about once a second.
     """
-    size = min(group_size(job, len(places)), ceil(len(places) / hosts.count()))
+    execution = job.config.execution
+    size = min(group_size(job, len(places)), ceil(len(places) / execution.processes))
     parts = []
     for start in range(0, len(places), size):
         own = slice(start, start + size)
         where = part_folder(folder, number + len(parts)) if folder else None
         parts.append(Part(tuple(places[own]), tuple(seeds[own]), where))
-    mine = [i % hosts.count() == hosts.number() for i in range(len(parts))]
+    mine = [i % execution.processes == execution.process_id for i in range(len(parts))]
     trained = {i: train_part(job, parts[i], report) for i in range(len(parts)) if mine[i]}
-    for part in parts:
-        if hosts.count() > 1 and part.folder:
+    for part, own in zip(parts, mine, strict=True):
+        if not own and part.folder:
             hosts.wait_for(part.folder / hosts.DONE)
     # what others have trained is only read
     return [trained[i] if mine[i] else train_part(job, part, None) for i, part in enumerate(parts)]
