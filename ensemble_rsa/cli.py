@@ -1,4 +1,4 @@
-"""The command line: `ensemble-rsa {demo, train, analyze, report}`; the only place that prints.
+"""The command line, `ensemble-rsa {demo, train, analyze, report, bench}`; alone it prints.
 
 Exit status 0 when all went well, 1 when a run failed, 2 when it was asked for something impossible.
 """
@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -29,14 +30,19 @@ DEMO = Config(
 app = tyro.extras.SubcommandApp()
 
 
-def _command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command that is parsed first and run later: its errors are not tyro's."""
+def _later(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """A command that is parsed first and run later: its errors are not tyro's."""
 
     @functools.wraps(function)
     def parsed(*args, **options) -> Callable[[], None]:
         return functools.partial(function, *args, **options)
 
-    app.command(parsed)
+    return parsed
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command."""
+    app.command(_later(function))
     return function
 
 
@@ -93,6 +99,58 @@ def report(run: tyro.conf.Positional[Path], out: Path | None = None) -> None:
     from ensemble_rsa.workflow import redraw
 
     print(redraw(run, out))
+
+
+def _bench_analysis(
+    quick: bool = False,
+    full: bool = False,
+    out: Path | None = None,
+    markdown: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Each analysis beside rsatoolbox, SciPy, scikit-learn and NumPy: time, memory, growth.
+
+    Args:
+        quick: about a minute on two cores instead of some minutes.
+        full: every size, in an hour or so.
+        out: the JSON file; a new one under runs/ when not given.
+        markdown: print Markdown tables.
+        quiet: no progress.
+    """
+    if quick and full:
+        raise InputError("bench: got --quick and --full; give one of them, or neither")
+    from ensemble_rsa.bench import analysis, output, table
+    from ensemble_rsa.display import bench_display
+    from ensemble_rsa.store import write_json
+
+    path = output.new_json_path("bench-analysis", out)
+    with bench_display(Console(stderr=True, quiet=quiet)) as show:
+        scale = "quick" if quick else "full" if full else "default"
+        bench = analysis.bench_analysis(scale, None if quiet else show)
+    write_json(path, analysis.as_plain(bench))
+    if markdown:
+        print(table.markdown_tables(bench.rows, bench.growth))
+    else:
+        # a file or a pipe has no width of its own
+        console = Console(width=None if sys.stdout.isatty() else table.WIDTH)
+        console.print(table.terminal_tables(bench.rows, bench.growth))
+    print(table.machine_in_words(bench.machine))
+    for package in analysis.missing_tools(bench):
+        print(f"{package} is not installed: pip install {package}")
+    print(path)
+
+
+@_command
+def bench(
+    what: Annotated[Any, tyro.conf.subcommand("analysis", constructor=_later(_bench_analysis))]
+    | Annotated[Any, tyro.conf.Suppress],  # a union needs two members
+) -> None:
+    """Measure what this package costs on this machine, beside other tools.
+
+    Args:
+        what: what to measure.
+    """
+    what()
 
 
 def _train(config: Config, out: Path | None, quiet: bool) -> Path:

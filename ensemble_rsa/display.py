@@ -1,6 +1,6 @@
 """What the terminal shows meanwhile: a bar with the time left, a row for each instance."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -120,3 +120,18 @@ def rdm_display(console: Console) -> Iterator[RdmReport]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def bench_display(console: Console) -> Iterator[Callable[[int, int, str], None]]:
+    """A callback that shows which job is measured: a bar in a terminal, a line each in a log."""
+    if not console.is_terminal:
+        yield lambda done, total, what: console.print(f"{done}/{total} {what}", soft_wrap=True)
+        return
+    bar = _bar(console)
+    bar.live.refresh_per_second = 1  # drawing takes time from what is measured
+    task = bar.add_task("benchmark", total=None)
+    with bar:
+        yield lambda done, total, what: bar.update(
+            task, completed=done, total=total, description=what
+        )

@@ -5,7 +5,6 @@ Files are HDF5, written and read with h5py alone; only `to_rsatoolbox` needs rsa
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +14,10 @@ from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_array, check_finite, stimuli_of_pairs
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.interop.labelled import LabelledRdms, check_stimuli
 from ensemble_rsa.store import atomic_path
 
 Descriptors = Mapping[str, Sequence[Any] | np.ndarray]
-
-
-@dataclass(frozen=True)
-class LabelledRdms:
-    """RDMs and what is known of them.
-
-    Attributes:
-        rdms: `(rdm, stimulus_pair)`.
-        distance: how they were measured, in the words of whoever made them (rsatoolbox says
-            "squared euclidean" where it also divides by the number of units).
-        rdm_descriptors: one value per RDM under each name, such as instance, layer, epoch.
-        pattern_descriptors: one value per stimulus under each name, such as stimulus, category.
-        descriptors: one value for all RDMs under each name.
-    """
-
-    rdms: Float[np.ndarray, "rdm stimulus_pair"]
-    distance: str | None
-    rdm_descriptors: Mapping[str, np.ndarray] = field(default_factory=dict)
-    pattern_descriptors: Mapping[str, np.ndarray] = field(default_factory=dict)
-    descriptors: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -46,6 +26,7 @@ def rdm_file(
     distance: str,
     rdm_descriptors: Descriptors,
     pattern_descriptors: Descriptors,
+    descriptors: Mapping[str, Any] | None = None,
 ) -> Iterator[h5py.Dataset]:
     """Open a new file for RDMs that are written row by row, so that memory holds one at a time.
 
@@ -56,6 +37,7 @@ def rdm_file(
         distance: how the RDMs were measured.
         rdm_descriptors: one value per RDM under each name; their length is the number of rows.
         pattern_descriptors: one value per stimulus under each name, likewise.
+        descriptors: one text or number for all RDMs under each name.
 
     Yields:
         `(rdm, stimulus_pair)` in the file: assign a condensed RDM to each row.
@@ -81,6 +63,7 @@ def rdm_file(
     pattern_columns = _columns("pattern_descriptors", pattern_descriptors)
     if not columns or not pattern_columns:
         raise InputError("rdm_descriptors, pattern_descriptors: expected at least one of each")
+    whole = {name: _text_or_number(name, value) for name, value in (descriptors or {}).items()}
     n_rdms = next(iter(columns.values())).size
     n_stimuli = next(iter(pattern_columns.values())).size
     n_pairs = n_stimuli * (n_stimuli - 1) // 2
@@ -90,7 +73,7 @@ def rdm_file(
         h5py.File(temporary, "w", libver=("v108", "v108")) as file,
     ):
         file.attrs["dissimilarity_measure"] = distance
-        file.create_group("descriptors").attrs["source"] = "ensemble_rsa"
+        file.create_group("descriptors").attrs.update({"source": "ensemble_rsa"} | whole)
         _write_columns(file.create_group("rdm_descriptors"), columns)
         _write_columns(file.create_group("pattern_descriptors"), pattern_columns)
         rows = file.create_dataset(
@@ -111,6 +94,7 @@ def save_rdms(
     distance: str,
     rdm_descriptors: Descriptors,
     pattern_descriptors: Descriptors,
+    descriptors: Mapping[str, Any] | None = None,
 ) -> None:
     """Write RDMs as a file that `rsatoolbox.rdm.load_rdm` opens; an older one is replaced.
 
@@ -120,6 +104,7 @@ def save_rdms(
         distance: how the RDMs were measured.
         rdm_descriptors: one value per row under each name.
         pattern_descriptors: one value per stimulus under each name.
+        descriptors: one text or number for all RDMs under each name.
 
     Raises:
         InputError: NaN or inf; descriptors that do not fit the RDMs, or as for `rdm_file`.
@@ -132,22 +117,29 @@ def save_rdms(
     """
     rows = _rows(rdms)
     _check_descriptors(rows, rdm_descriptors, pattern_descriptors)
-    with rdm_file(path, distance, rdm_descriptors, pattern_descriptors) as file:
+    with rdm_file(path, distance, rdm_descriptors, pattern_descriptors, descriptors) as file:
         for i, row in enumerate(rows):
             file[i] = row
 
 
-def load_rdms(path: str | Path) -> LabelledRdms:
+def load_rdms(
+    path: str | Path,
+    stimuli: Sequence[Any] | np.ndarray | None = None,
+    descriptor: str = "stimulus",
+) -> LabelledRdms:
     """Read what `save_rdms`, `rdm_file` or rsatoolbox's `RDMs.save` wrote.
 
     Args:
         path: an HDF5 file.
+        stimuli: ids in the order that the RDMs must have; None takes them as they are.
+        descriptor: the pattern descriptor that holds the ids.
 
     Returns:
         The RDMs with all their descriptors.
 
     Raises:
-        InputError: no such file, or none that holds RDMs.
+        InputError: no such file, or none that holds RDMs; other stimuli, or another order of them
+            (`ensemble_rsa.interop.labelled.reorder_stimuli` permutes RDMs).
     """
     path = Path(path)
     if not path.is_file():
@@ -155,7 +147,7 @@ def load_rdms(path: str | Path) -> LabelledRdms:
     try:
         with h5py.File(path, "r") as file:
             distance = file.attrs.get("dissimilarity_measure")
-            return LabelledRdms(
+            rdms = LabelledRdms(
                 np.asarray(file["dissimilarities"]),
                 None if distance is None else str(distance),
                 *(_read_group(file[f"{kind}descriptors"]) for kind in ("rdm_", "pattern_", "")),
@@ -164,6 +156,9 @@ def load_rdms(path: str | Path) -> LabelledRdms:
         raise InputError(
             f"path: {path}: expected RDMs in HDF5 as rsatoolbox writes them, but {error}"
         ) from None
+    if stimuli is not None:
+        check_stimuli(str(path), rdms, stimuli, descriptor)
+    return rdms
 
 
 def to_rsatoolbox(
@@ -171,6 +166,7 @@ def to_rsatoolbox(
     distance: str | None,
     rdm_descriptors: Descriptors | None = None,
     pattern_descriptors: Descriptors | None = None,
+    descriptors: Mapping[str, Any] | None = None,
 ) -> Any:
     """RDMs as an object of rsatoolbox, ready for its models, tests and plots.
 
@@ -179,6 +175,7 @@ def to_rsatoolbox(
         distance: how the RDMs were measured.
         rdm_descriptors: one value per row under each name.
         pattern_descriptors: one value per stimulus under each name.
+        descriptors: one value for all RDMs under each name.
 
     Returns:
         An `rsatoolbox.rdm.RDMs` that shares nothing with the arguments.
@@ -196,28 +193,39 @@ def to_rsatoolbox(
     per_rdm, per_pattern = (
         {name: column.tolist() for name, column in group.items()} for group in columns
     )
-    return RDMs(rows.copy(), distance, rdm_descriptors=per_rdm, pattern_descriptors=per_pattern)
+    whole = dict(descriptors or {})
+    return RDMs(rows.copy(), distance, whole, per_rdm, per_pattern)
 
 
-def from_rsatoolbox(rdms: Any) -> LabelledRdms:
+def from_rsatoolbox(
+    rdms: Any,
+    stimuli: Sequence[Any] | np.ndarray | None = None,
+    descriptor: str = "stimulus",
+) -> LabelledRdms:
     """The RDMs and descriptors of an `rsatoolbox.rdm.RDMs`, as copies.
 
     Args:
         rdms: an object of rsatoolbox.
+        stimuli: ids in the order that the RDMs must have; None takes them as they are.
+        descriptor: the pattern descriptor that holds the ids.
 
     Raises:
-        InputError: something else.
+        InputError: something else than RDMs; other stimuli, or another order of them
+            (`ensemble_rsa.interop.labelled.reorder_stimuli` permutes RDMs).
     """
     needed = ("dissimilarities", "dissimilarity_measure", "rdm_descriptors", "pattern_descriptors")
     if not all(hasattr(rdms, name) for name in needed):
         raise InputError(f"rdms: expected an rsatoolbox.rdm.RDMs, got {type(rdms).__name__}")
-    return LabelledRdms(
+    labelled = LabelledRdms(
         np.array(rdms.dissimilarities),
         rdms.dissimilarity_measure,
         {name: np.array(values) for name, values in rdms.rdm_descriptors.items()},
         {name: np.array(values) for name, values in rdms.pattern_descriptors.items()},
         dict(rdms.descriptors),
     )
+    if stimuli is not None:
+        check_stimuli("rdms", labelled, stimuli, descriptor)
+    return labelled
 
 
 def _rows(rdms: Any) -> Float[np.ndarray, "rdm stimulus_pair"]:
@@ -256,6 +264,12 @@ def _columns(
     return columns
 
 
+def _text_or_number(name: str, value: Any) -> Any:
+    if not isinstance(value, str | int | float | np.number):
+        raise InputError(f"descriptors[{name!r}]: expected text or a number, got {value!r}")
+    return str(value) if isinstance(value, str) else value  # HDF5 knows no text of NumPy's
+
+
 def _write_columns(group: h5py.Group, columns: Mapping[str, np.ndarray]) -> None:
     for name, column in columns.items():
         if column.dtype.kind != "U":
@@ -284,5 +298,5 @@ def _as_text(value: Any) -> Any:
     """Bytes and objects as text; anything else as it is."""
     kind = np.asarray(value).dtype.kind
     if kind == "S":
-        return np.char.decode(value, "utf-8")
+        return np.char.decode(value, "utf-8")[()]
     return np.asarray(value).astype(str) if kind == "O" else value

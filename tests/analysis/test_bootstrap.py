@@ -1,20 +1,24 @@
 from itertools import combinations
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rsatoolbox.inference.bootstrap import bootstrap_sample_pattern, bootstrap_sample_rdm
 from rsatoolbox.rdm import RDMs, compare
 from scipy import stats
+from scipy.spatial.distance import squareform
 
 from ensemble_rsa import numerics
 from ensemble_rsa.analysis.bootstrap import (
-    _draw,
     bootstrap_consistency,
     bootstrap_mean,
     bootstrap_pairs,
 )
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.resampling.draws import draw_counts
+from ensemble_rsa.resampling.intervals import bca_levels
 from ensemble_rsa.rng import host_stream
 
 N_STIMULI = 12
@@ -29,7 +33,7 @@ def related_rdms(rng, *leading, n_instances=4, offset=0.0):
 
 
 def counts_drawn(seed, factor, n_resamples, n):
-    return _draw(host_stream(seed, f"bootstrap {factor}"), slice(0, n_resamples), n)
+    return draw_counts(host_stream(seed, f"bootstrap {factor}"), slice(0, n_resamples), n)
 
 
 def repeated(counts):
@@ -45,8 +49,8 @@ def by_rsatoolbox(rdms, counts):
 @pytest.mark.parametrize("offset", [0.0, 1e3])
 def test_stimuli_resample_by_resample_as_rsatoolbox(rng, offset):
     rdms = related_rdms(rng, offset=offset)
-    result = bootstrap_consistency(rdms, over="stimuli", n_resamples=30, seed=5)
-    counts = counts_drawn(5, "stimulus", 30, N_STIMULI)
+    result = bootstrap_consistency(rdms, over="stimuli", n_resamples=40, seed=5)
+    counts = counts_drawn(5, "stimulus", 40, N_STIMULI)
     expected = [by_rsatoolbox(rdms, c)[np.triu_indices(4, 1)].mean() for c in counts]
     np.testing.assert_allclose(result.samples, expected, rtol=0, atol=1e-5)
 
@@ -122,12 +126,92 @@ def test_bootstrap_mean_has_scipys_interval(rng):
     np.testing.assert_allclose([result.low, result.high], theirs, rtol=0, atol=atol)
 
 
-def test_draws_are_uniform_and_add_up():
-    counts = counts_drawn(0, "value", 4000, 5)
-    assert (counts.sum(-1) == 5).all()
-    # Each count is binomial (5, 1/5): variance 4/5, so the mean of 4,000 is within 5 of 0.014.
-    np.testing.assert_allclose(counts.mean(0), 1, rtol=0, atol=5 * np.sqrt(0.8 / 4000))
-    assert counts.var() == pytest.approx(0.8, rel=0.05)
+def bootstrapped_by_rsatoolbox(rdms, over):
+    drawn = RDMs(rdms.astype(np.float64))
+    if over == "instances":
+        drawn, chosen = bootstrap_sample_rdm(drawn)
+    else:
+        drawn, _ = bootstrap_sample_pattern(drawn)
+        chosen = np.arange(len(rdms))
+    shared = compare(drawn, drawn, "corr") ** 2
+    distinct = np.triu(chosen[:, None] != chosen)
+    return shared[distinct].mean() if distinct.any() else np.nan
+
+
+@pytest.mark.parametrize("over", ["stimuli", "instances"])
+def test_the_spread_is_that_of_rsatoolbox_resampling(rng, over, monkeypatch):
+    rdms = related_rdms(rng, n_instances=6)
+    monkeypatch.setattr(np.random, "randint", rng.integers)  # what rsatoolbox draws by
+    theirs = np.array([bootstrapped_by_rsatoolbox(rdms, over) for _ in range(300)])
+    theirs = theirs[np.isfinite(theirs)]
+    ours = bootstrap_consistency(rdms, over=over, n_resamples=5000).samples
+    # Standard errors of a mean and of a standard deviation from 300 draws.
+    error = ours.std() / np.sqrt(300)
+    assert theirs.mean() == pytest.approx(ours.mean(), abs=4 * error)
+    kurtosis = stats.kurtosis(ours, fisher=False)
+    assert theirs.std() == pytest.approx(ours.std(), abs=4 * error * np.sqrt((kurtosis - 1) / 4))
+
+
+@pytest.mark.parametrize("leading", [(), (2,)])
+def test_bootstrap_mean_has_scipys_bca_interval_from_the_same_resamples(rng, leading):
+    values = rng.exponential(size=(*leading, 12))
+    ours = bootstrap_mean(values, n_resamples=2000, confidence=0.9, interval="bca")
+    theirs = stats.bootstrap(
+        (values,),
+        np.mean,
+        axis=-1,
+        n_resamples=0,
+        confidence_level=0.9,
+        method="BCa",
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=ours.samples),
+    ).confidence_interval
+    np.testing.assert_allclose(ours.low, theirs.low, rtol=1e-9)
+    np.testing.assert_allclose(ours.high, theirs.high, rtol=1e-9)
+
+
+def jackknifed(rdms):
+    """Mean r² without each stimulus and without each instance, in float64."""
+    squares = np.array([squareform(rdm) for rdm in rdms.astype(np.float64)])
+    without_stimulus = []
+    for k in range(N_STIMULI):
+        fewer = np.delete(np.delete(squares, k, 1), k, 2)
+        rows = fewer[:, *np.triu_indices(N_STIMULI - 1, 1)]
+        without_stimulus.append(mean_over_distinct(np.corrcoef(rows) ** 2, range(len(rdms))))
+    shared = np.corrcoef(rdms.astype(np.float64)) ** 2
+    everyone = range(len(rdms))
+    without_instance = [
+        mean_over_distinct(shared, [i for i in everyone if i != k]) for k in everyone
+    ]
+    pairs = shared[np.triu_indices(len(rdms), 1)]
+    without_pair = [np.delete(pairs, k).mean() for k in range(pairs.size)]
+    return {
+        "pairs": [without_pair],
+        "instances": [without_instance],
+        "stimuli": [without_stimulus],
+        "both": [without_stimulus, without_instance],
+    }
+
+
+@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
+def test_bca_leaves_out_what_is_resampled_one_by_one(rng, over):
+    rdms = related_rdms(rng)
+    options = {"over": over, "n_resamples": 200, "confidence": 0.6}
+    plain = bootstrap_consistency(rdms, **options)
+    result = bootstrap_consistency(rdms, **options, interval="bca")
+    np.testing.assert_array_equal(result.samples, plain.samples)
+    jackknives = [np.array(values) for values in jackknifed(rdms)[over]]
+    moved = bca_levels(plain.samples, float(plain.mean), jackknives, np.array([0.2, 0.8]))
+    expected = np.quantile(plain.samples, moved)
+    np.testing.assert_allclose([result.low, result.high], expected, rtol=0, atol=1e-5)
+    assert not np.allclose([result.low, result.high], [plain.low, plain.high], atol=1e-4)
+
+
+def test_bca_without_variation_is_the_value():
+    result = bootstrap_mean(np.full((2, 3), 0.1), n_resamples=50, interval="bca")
+    np.testing.assert_allclose([result.low, result.high], 0.1, rtol=1e-12)
+    rdms = np.array([[1.0, 2, 4], [2.0, 1, 5]])  # of two instances, only both can be drawn
+    result = bootstrap_consistency(rdms, over="instances", n_resamples=20, interval="bca")
+    assert result.low == result.high == result.mean
 
 
 @pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
@@ -179,6 +263,11 @@ def test_resamples_that_leave_a_constant_rdm_are_dropped_for_all_layers(rng):
     ("arguments", "message"),
     [
         ({"over": "units"}, r"over: unknown 'units'; choose from pairs, instances, stimuli, both"),
+        ({"interval": "t"}, r"interval: unknown 't'; choose from percentile, bca"),
+        (
+            {"over": "both", "interval": "bca"},  # no pair is left without either instance
+            r"interval: 'bca' is undefined here, .*; use interval='percentile'",
+        ),
         ({"n_resamples": 0}, r"n_resamples: expected a whole number of at least 1, got 0"),
         ({"confidence": 1.0}, r"confidence: expected a number between 0 and 1.*got 1.0"),
         ({"confidence": 0.0}, r"confidence: "),

@@ -6,7 +6,11 @@ import pytest
 from rsatoolbox.rdm import RDMs, compare
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
+from ensemble_rsa.analysis.consistency import (
+    consistency,
+    consistency_between,
+    within_category_consistency,
+)
 from ensemble_rsa.errors import InputError
 
 
@@ -49,6 +53,51 @@ def test_jax_arrays_and_inputs_left_alone(rng):
     np.testing.assert_array_equal(rdms, before)
 
 
+@pytest.mark.parametrize(
+    ("comparison", "theirs"),
+    [("pearson", "corr"), ("spearman", "spearman"), ("cosine", "cosine")],
+)
+def test_other_comparisons_are_rsatoolboxs(rng, comparison, theirs):
+    rdms = correlation_rdms(rng).astype(np.float64).round(2)  # with ties
+    every = compare(RDMs(rdms), RDMs(rdms), theirs)
+    pairs = np.triu_indices(4, 1)
+    np.testing.assert_allclose(consistency(rdms, comparison), every[pairs], atol=1e-12)
+    between = consistency_between(rdms[:3], rdms[1:], comparison)
+    np.testing.assert_allclose(between, every[:3, 1:], atol=1e-12)
+    if comparison != "cosine":
+        squared = consistency_between(rdms[:3], rdms[1:], f"{comparison}_squared")
+        np.testing.assert_allclose(squared, every[:3, 1:] ** 2, atol=1e-12)
+
+
+def test_two_groups_are_a_part_of_one_large_group(rng):
+    layers, regions = rng.random((3, 2, 4, 28)), rng.random((2, 3, 28))
+    result = consistency_between(layers, regions)
+    assert result.shape == (3, 2, 4, 3)
+    together = np.concatenate([layers[2, 1], regions[1]])
+    expected = np.corrcoef(together)[:4, 4:] ** 2
+    np.testing.assert_allclose(result[2, 1], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        (np.ones((2, 10)), r"others: expected RDMs of 4 stimuli as in rdms, got 5"),
+        (np.arange(36.0).reshape(3, 2, 6), r"others: .*broadcast against \(2,\) .*got \(3,\)"),
+        (np.arange(6.0), r"others: expected shape \(\.\.\., instance, stimulus_pair\), got \(6,\)"),
+        (np.array([[1, 2, 3, 4, 5, 6], [7] * 6]), r"others: .*1 constant RDM.*\[1\]"),
+        (np.array([[1, 2, 3, 4, 5, np.inf]]), r"others: .*NaN or inf"),
+    ],
+)
+def test_a_wrong_other_group_is_named(rng, others, message):
+    with pytest.raises(InputError, match=message):
+        consistency_between(rng.random((2, 3, 6)), others)
+
+
+def test_a_constant_rdm_of_the_first_group_is_named():
+    with pytest.raises(InputError, match=r"rdms: .*1 constant RDM.*\[0\]"):
+        consistency_between(np.ones((1, 6)), VARIED)
+
+
 LABELS = ["dog", "cat", "dog", "cat", "ant", "dog", "cat"]  # not in order, of unequal sizes
 
 
@@ -76,6 +125,8 @@ def test_per_category_is_the_mean_of_squares_not_the_square_of_the_mean():
     per_category = within_category_consistency(rdms, list("dcdcdc"), aggregate="per_category")
     np.testing.assert_allclose(per_category, [1], atol=1e-7)
     np.testing.assert_allclose(within_category_consistency(rdms, list("dcdcdc")), [0], atol=1e-7)
+    signed = within_category_consistency(rdms, list("dcdcdc"), "per_category", "spearman")
+    np.testing.assert_allclose(signed, [0], atol=1e-7)
 
 
 def test_per_category_against_float64(rng):

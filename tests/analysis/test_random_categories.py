@@ -5,7 +5,6 @@ from scipy.spatial.distance import pdist
 
 from ensemble_rsa import numerics
 from ensemble_rsa.analysis.random_categories import (
-    _CENTROID_DISTANCES,
     random_assignments,
     random_category_consistency,
 )
@@ -59,10 +58,6 @@ def test_it_is_the_consistency_of_averaged_patterns(rng, distance, common, monke
     assignments = random_assignments(LABELS, 7, seed=9)
     expected = by_averaging_patterns(activations, assignments, distance)
     np.testing.assert_allclose(result, expected, rtol=0, atol=2e-4)
-
-
-def test_it_knows_the_five_distances():
-    assert set(_CENTROID_DISTANCES) == set(DISTANCES)
 
 
 def test_a_large_offset_per_stimulus_does_not_touch_correlation(rng):

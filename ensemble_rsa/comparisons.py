@@ -1,0 +1,84 @@
+"""Ways to compare RDMs with each other: a similarity of every row with every other, in one go.
+
+The names say whether a similarity is squared. Squared ones run from 0 to 1 and forget the sign; the
+others run from −1 to 1 (cosine of distances, which are not negative: from 0 to 1).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.scipy.stats import rankdata
+from jaxtyping import Float
+
+from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.numerics import correlation_matrix
+
+
+class Comparison(NamedTuple):
+    """How two rows are compared: a correlation or cosine, of values or ranks, squared or not."""
+
+    ranks: bool = False
+    centre: bool = True
+    square: bool = False
+
+
+COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
+    {
+        "pearson_squared": Comparison(square=True),
+        "pearson": Comparison(),
+        "spearman_squared": Comparison(ranks=True, square=True),
+        "spearman": Comparison(ranks=True),
+        "cosine": Comparison(centre=False),
+    }
+)
+
+
+def compare_rows(
+    rows: Any, others: Any = None, comparison: str = "pearson_squared"
+) -> Float[np.ndarray, "... row other_row"]:
+    """Similarity of every row with every other one, float64 `(..., row, other_row)`.
+
+    Columns and leading positions pass through in blocks, and there is no loop over pairs: each row
+    is centred, or ranked, once. Ties get the mean of the ranks they share, as in SciPy; ranks take
+    as much memory as one leading position of the rows. Where a row is constant (for the cosine: all
+    zero) the result is NaN; callers must look, for example by `arrays.check_varied`.
+
+    Args:
+        rows: finite numbers `(..., row, column)`.
+        others: `(..., other_row, column)`, its leading axes broadcast against those of `rows`; None
+            for `rows` themselves.
+        comparison: one of `COMPARISONS`.
+
+    Raises:
+        InputError: an unknown comparison.
+
+    >>> rows = np.array([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0], [0.0, -1.0, -3.0]])
+    >>> compare_rows(rows, rows[:1], "spearman").round(6)
+    array([[ 1.],
+           [ 1.],
+           [-1.]])
+    """
+    if comparison not in COMPARISONS:
+        raise unknown_name("comparison", comparison, COMPARISONS)
+    how = COMPARISONS[comparison]
+    similarity = correlation_matrix(rows, others, how.centre, _ranks if how.ranks else None)
+    return similarity**2 if how.square else similarity
+
+
+def _ranks(rows: Any) -> Float[Any, "... column"]:
+    """Ranks counted from the middle; float32, unless the rows are wider, holds 2²³ of them."""
+    if isinstance(rows, jax.Array):
+        return rankdata(rows, axis=-1) - (rows.shape[-1] + 1) / 2
+    flat = rows.reshape(-1, rows.shape[-1])
+    ranks = np.empty(flat.shape, np.float64 if rows.dtype.itemsize > 4 else np.float32)
+    for i, row in enumerate(flat):
+        order = np.argsort(row)
+        ordered = row[order]
+        changes = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+        starts = np.concatenate([[0], changes])
+        sizes = np.diff(starts, append=row.size)
+        ranks[i, order] = np.repeat(starts + (sizes - row.size) / 2, sizes)  # ties share the middle
+    return ranks.reshape(rows.shape)

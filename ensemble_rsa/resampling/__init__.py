@@ -1,0 +1,1 @@
+"""What several bootstraps share: draws, exact sums under resampling, intervals."""

@@ -1,0 +1,99 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+
+from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
+from ensemble_rsa.errors import InputError
+
+
+def noisy_line(rng, n_points=12):
+    x = rng.normal(size=n_points)
+    return x, -x + 0.3 * rng.normal(size=n_points)
+
+
+def bent(values, bend=0.2):
+    """Wilcox's percentage bend: one step from the median, then deviations cut at ±1."""
+    median = np.median(values)
+    width = np.sort(np.abs(values - median))[int(np.floor((1 - bend) * len(values))) - 1]
+    far = (values - median) / width
+    middle = values[np.abs(far) <= 1]
+    location = (middle.sum() + width * ((far > 1).sum() - (far < -1).sum())) / len(middle)
+    return np.clip((values - location) / width, -1, 1)
+
+
+def test_pearson_is_scipys_with_its_fisher_interval(rng):
+    x, y = noisy_line(rng)
+    ours, theirs = robust_correlation(x, y, "pearson"), pearsonr(x, y)
+    np.testing.assert_allclose([ours.r, ours.p], theirs, rtol=1e-10)
+    np.testing.assert_allclose([ours.low, ours.high], theirs.confidence_interval(0.95), rtol=1e-10)
+    assert (ours.n, ours.outliers.tolist()) == (12, [False] * 12)
+
+
+def test_percentage_bend_by_hand():
+    # Median 3; distances from it 0, 1, 1, 2, 97, of which the fourth is the width 2; location
+    # (1 + 2 + 3 + 4 + 2) / 4 = 3. So x is bent to −1, −1/2, 0, 1/2, 1.
+    # y is 0, 1, 2, 3, 4 in another order, bent alike: −1, 0, −1/2, 1/2, 1. Products 2.25 of 2.5.
+    x, y = np.array([1, 2, 3, 4, 100]), np.array([0, 2, 1, 3, 4])
+    result = robust_correlation(x, y, "percentage_bend")
+    assert result.r == pytest.approx(2.25 / 2.5)
+    t = 0.9 * np.sqrt(3 / (1 - 0.81))  # Student's t with 3 degrees of freedom has a closed form
+    tail = 0.5 - (np.arctan(t / np.sqrt(3)) + np.sqrt(3) * t / (3 + t**2)) / np.pi
+    assert result.p == pytest.approx(2 * tail)
+    assert (result.n, result.outliers.any()) == (5, False)
+
+
+def test_percentage_bend_against_its_definition(rng):
+    x, y = noisy_line(rng, 23)
+    x[3], y[7], y[8] = 40, -60, 55
+    a, b = bent(x), bent(y)
+    expected = (a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum())
+    assert robust_correlation(x, y, "percentage_bend").r == pytest.approx(expected, rel=1e-10)
+
+
+def test_skipped_leaves_out_what_is_far_from_the_others(rng):
+    x, y = noisy_line(rng)
+    x[2], y[2] = 6.0, 7.0
+    x[9], y[9] = -8.0, -6.0
+    result = robust_correlation(x, y)
+    kept = np.delete(np.arange(12), [2, 9])
+    assert np.flatnonzero(result.outliers).tolist() == [2, 9]
+    theirs = pearsonr(x[kept], y[kept])
+    np.testing.assert_allclose([result.r, result.p], theirs, rtol=1e-10)
+    interval = theirs.confidence_interval(0.95)
+    np.testing.assert_allclose([result.low, result.high], interval, rtol=1e-10)
+    assert result.n == 10
+    assert robust_correlation(x, y, "pearson").r > 0 > result.r
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_points_on_a_line_correlate_wholly_and_inputs_are_left_alone(method):
+    x = jnp.arange(9.0)
+    y = np.arange(18.0)[::-2]
+    y.flags.writeable = False
+    result = robust_correlation(x, y, method)
+    numbers = [result.r, result.low, result.high, result.p]
+    np.testing.assert_allclose(numbers, [-1, -1, -1, 0], atol=1e-6)
+    assert result.n == 9
+
+
+VARIED = [0.3, 1.0, 2.0, 4.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "method", "message"),
+    [
+        (VARIED[:3], VARIED[:3], "pearson", r"x: expected at least 4 points, got 3"),
+        (VARIED, VARIED[:4], "skipped", r"y: expected one value for each of 5 points, got 4"),
+        ([VARIED], VARIED, "skipped", r"x: expected shape \(point,\), got \(1, 5\)"),
+        (VARIED, [1.0, 2, np.nan, 4, 5], "skipped", r"y: expected finite numbers"),
+        (VARIED, [0.1] * 5, "pearson", r"y: expected values that differ, got 0.1 throughout"),
+        (list("abcde"), VARIED, "pearson", r"x: expected numbers"),
+        ([0.0] * 8 + [1.0], range(9), "skipped", r"x: expected values that differ beside 1 outl"),
+        ([0.0] * 8 + [1.0], range(9), "percentage_bend", r"x: expected fewer equal .*mostly 0;"),
+        (VARIED, VARIED, "kendall", r"method: unknown 'kendall'; choose from skipped, percentage"),
+    ],
+)
+def test_wrong_input_is_named(x, y, method, message):
+    with pytest.raises(InputError, match=message):
+        robust_correlation(np.array(x), np.array(y), method)
