@@ -15,9 +15,11 @@ if TYPE_CHECKING:
         category_clustering_index as category_clustering_index,
     )
     from ensemble_rsa.analysis.consistency import consistency as consistency
+    from ensemble_rsa.analysis.consistency import consistency_between as consistency_between
     from ensemble_rsa.analysis.consistency import (
         within_category_consistency as within_category_consistency,
     )
+    from ensemble_rsa.analysis.groups import compare_groups as compare_groups
     from ensemble_rsa.analysis.mds import mds as mds
     from ensemble_rsa.analysis.random_categories import (
         random_category_consistency as random_category_consistency,
@@ -57,8 +59,10 @@ _HOME = {
     "category_clustering_index": "analysis.clustering",
     "centroids": "rdm.build",
     "cocktail_blank": "rdm.build",
+    "compare_groups": "analysis.groups",
     "compute_rdm": "rdm.build",
     "consistency": "analysis.consistency",
+    "consistency_between": "analysis.consistency",
     "extract": "pipeline",
     "load_run": "runs",
     "mds": "analysis.mds",
@@ -82,8 +86,10 @@ __all__ = [
     "category_clustering_index",
     "centroids",
     "cocktail_blank",
+    "compare_groups",
     "compute_rdm",
     "consistency",
+    "consistency_between",
     "extract",
     "load_run",
     "mds",

@@ -1,4 +1,4 @@
-"""The command line, `ensemble-rsa {demo, train, analyze, report, bench}`; alone it prints.
+"""The command line, `ensemble-rsa {demo, train, analyze, compare, report, bench}`; it prints.
 
 Exit status 0 when all went well, 1 when a run failed, 2 when it was asked for something impossible.
 """
@@ -143,6 +143,32 @@ def report(run: tyro.conf.Positional[Path], out: Path | None = None) -> None:
     print(redraw(run, out))
 
 
+@_command
+def compare(
+    run: tyro.conf.Positional[Path],
+    other: tyro.conf.Positional[Path],
+    settings: AnalysisConfig,
+    out: Path | None = None,
+    paired: bool | None = None,
+) -> None:
+    """Test whether the networks of two analysed runs differ by more than a seed does.
+
+    Args:
+        run: the first run's folder.
+        other: the second run's folder, analysed with the same distance and stimuli.
+        settings: resamples and relabellings, confidence, seed.
+        out: where the results go; comparison-OTHER in the first run's folder when not given.
+        paired: whether instance i has the same first weights in both runs; seen from the seeds
+            when not given.
+    """
+    from ensemble_rsa.display import show_comparison
+    from ensemble_rsa.group_comparison import compare_runs
+
+    result, path = compare_runs(run, other, out, paired, settings)
+    show_comparison(result, Console())
+    print(path)
+
+
 def _bench_analysis(
     quick: bool = False,
     full: bool = False,
@@ -154,19 +180,18 @@ def _bench_analysis(
 
     Args:
         quick: about a minute on two cores instead of some minutes.
-        full: every size, in an hour or so.
+        full: every size, which takes long.
         out: the JSON file; a new one under runs/ when not given.
         markdown: print Markdown tables.
         quiet: no progress.
     """
     if quick and full:
         raise InputError("bench: got --quick and --full; give one of them, or neither")
-    from ensemble_rsa.bench import analysis, output, table
-    from ensemble_rsa.display import bench_display
+    from ensemble_rsa.bench import analysis, output, progress, table
     from ensemble_rsa.store import write_json
 
     path = output.new_json_path("bench-analysis", out)
-    with bench_display(Console(stderr=True, quiet=quiet)) as show:
+    with progress.show_jobs(Console(stderr=True, quiet=quiet)) as show:
         scale = "quick" if quick else "full" if full else "default"
         bench = analysis.bench_analysis(scale, None if quiet else show)
     write_json(path, analysis.as_plain(bench))

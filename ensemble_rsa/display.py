@@ -1,9 +1,10 @@
 """What the terminal shows meanwhile: a bar with the time left, a row for each instance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import xarray as xr
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -122,16 +123,31 @@ def rdm_display(console: Console) -> Iterator[RdmReport]:
             bar.stop()
 
 
-@contextmanager
-def bench_display(console: Console) -> Iterator[Callable[[int, int, str], None]]:
-    """A callback that shows which job is measured: a bar in a terminal, a line each in a log."""
-    if not console.is_terminal:
-        yield lambda done, total, what: console.print(f"{done}/{total} {what}", soft_wrap=True)
-        return
-    bar = _bar(console)
-    bar.live.refresh_per_second = 1  # drawing takes time from what is measured
-    task = bar.add_task("benchmark", total=None)
-    with bar:
-        yield lambda done, total, what: bar.update(
-            task, completed=done, total=total, description=what
+def show_comparison(comparison: xr.Dataset, console: Console) -> None:
+    """A table of two ensembles, layer by layer."""
+    names = [f"within {comparison.attrs[name]}" for name in ("name_a", "name_b")]
+    table = Table(
+        "layer", *names, "between", "within − between", "p, adjusted", box=None, pad_edge=False
+    )
+    for layer in comparison.layer.values:
+        row = comparison.sel(layer=layer)
+        difference, low, high, p = (
+            float(row[f"within_minus_between{part}"])
+            for part in ("", "_low", "_high", "_p_adjusted")
         )
+        table.add_row(
+            str(layer),
+            *(_number(float(row[name])) for name in ("within_a", "within_b", "between")),
+            f"{difference:.3f} ({low:.3f} to {high:.3f})",
+            f"{p:.4f}",
+        )
+    console.print(table)
+    attributes = comparison.attrs
+    console.print(
+        f"{attributes['n_a']} and {attributes['n_b']} instances, "
+        f"{'paired by seed' if attributes['paired'] else 'not paired'}, "
+        f"{'all' if attributes['exact'] else 'random'} relabellings "
+        f"({attributes['n_relabellings']}); "
+        "p adjusted over layers (false discovery rate)",
+        soft_wrap=True,
+    )

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -162,7 +161,7 @@ def bootstrap_category_clustering_index(
         rows = np.asarray(array[position])
         largest = np.abs(rows).max(-1, keepdims=True)  # the index says nothing of scale
         rows = np.asarray(rows / np.where(largest > 0, largest, 1), np.float32)
-        squares = squares_and_ones(jnp.asarray(rows), n_stimuli)
+        squares = squares_and_ones(rows, n_stimuli)
         same_rows = np.concatenate([rows[:, same.pairs], np.ones((1, same.pairs.size), np.float32)])
 
         def values_under(counts):

@@ -83,7 +83,7 @@ DEFAULT = Scale(
         ),
         (MDS, _FOUR[:3]),
     ],
-    patience=Patience(limit=25.0),
+    patience=Patience(limit=40.0),
 )
 _FIVE = _stimuli(100, 300, 1000, 3000, 10_000)
 FULL = Scale(

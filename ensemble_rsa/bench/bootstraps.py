@@ -134,6 +134,7 @@ def _centroids(size: Size) -> Job:
     rng = np.random.default_rng(0)
 
     def scipy():
+        found = []
         for _ in range(_FEW):
             drawn = rng.integers(size.stimuli, size=size.stimuli)
             members = [drawn[labels[drawn] == category] for category in range(N_CATEGORIES)]
@@ -141,7 +142,8 @@ def _centroids(size: Size) -> Job:
                 pdist([patterns[chosen].mean(0) for chosen in members], "correlation")
                 for patterns in activations
             ]
-            np.corrcoef(rdms)
+            found.append(np.corrcoef(rdms))
+        return found
 
     ours = lambda: bootstrap_centroid_consistency(
         activations, labels, over="stimuli", n_resamples=N_RESAMPLES
@@ -169,6 +171,7 @@ def _numpy(rdms: Rdms, statistic: Callable[..., Any], instances: bool = False) -
     rng = np.random.default_rng(0)
 
     def call():
+        found = []
         for _ in range(_FEW):
             chosen = np.arange(n_instances)
             if instances:
@@ -177,7 +180,8 @@ def _numpy(rdms: Rdms, statistic: Callable[..., Any], instances: bool = False) -
             rows, columns = stimuli[first], stimuli[second]
             other = rows != columns
             rows, columns = rows[other], columns[other]
-            statistic(squares[chosen[:, None], rows, columns], rows, columns)
+            found.append(statistic(squares[chosen[:, None], rows, columns], rows, columns))
+        return found
 
     return Way(call, _SHARE)
 
@@ -190,6 +194,7 @@ def _rsatoolbox(rdms: Rdms, instances: bool, stimuli: bool) -> Way:
     rng = np.random.default_rng(0)
 
     def call():
+        found = []
         for _ in range(_FEW):
             drawn = theirs
             if instances:
@@ -197,6 +202,7 @@ def _rsatoolbox(rdms: Rdms, instances: bool, stimuli: bool) -> Way:
             if stimuli:
                 every = rng.integers(theirs.n_cond, size=theirs.n_cond)
                 drawn = drawn.subsample_pattern("index", every)
-            compare(drawn, drawn, "corr")
+            found.append(compare(drawn, drawn, "corr"))
+        return found
 
     return Way(call, _SHARE)

@@ -39,7 +39,7 @@ class Growth:
 def fit_growth(rows: Sequence[Row]) -> list[Growth]:
     """Exponents for each routine, tool and axis that were measured at three sizes or more.
 
-    >>> quadratic = [Row("a", n, 0, "b", seconds=n * n) for n in (10, 20, 40)]
+    >>> quadratic = [Row("a", n, 0, "b", seconds=float(n * n)) for n in (10, 20, 40)]
     >>> [(growth.axis, round(growth.time, 6)) for growth in fit_growth(quadratic)]
     [('stimuli', 2.0)]
     """
@@ -51,7 +51,7 @@ def fit_growth(rows: Sequence[Row]) -> list[Growth]:
                 groups.setdefault((row.routine, row.tool, getattr(row, other)), []).append(row)
         for (routine, tool, fixed), members in groups.items():
             sizes = [getattr(row, axis) for row in members]
-            time = _exponent(sizes, [row.seconds for row in members], 0)
+            time = _exponent(sizes, [row.seconds for row in members], 0.0)
             if time is not None:
                 memory = _exponent(sizes, [row.extra_mib for row in members], _LEAST_MIB)
                 low, high = min(sizes), max(sizes)

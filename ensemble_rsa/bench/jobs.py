@@ -71,8 +71,8 @@ class Routine:
 
     name: str
     prepare: Callable[[Size], Job]
-    work: Callable[[Size], float]
-    memory: Callable[[Size], float]
+    work: Callable[[Size], int]
+    memory: Callable[[Size], int]
 
 
 def optional(make: Callable[..., Way], *arguments: Any) -> Way | None:
@@ -112,7 +112,7 @@ def related_rdms(
     return np.array(compute_rdm(related_activations(n_instances, n_stimuli, _FEW_UNITS)))
 
 
-def memory_of_rdms(size: Size) -> float:
+def memory_of_rdms(size: Size) -> int:
     """Bytes for comparing the RDMs of all instances in float64, with some copies."""
     return 20 * N_INSTANCES * size.stimuli**2
 

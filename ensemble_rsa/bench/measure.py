@@ -132,7 +132,7 @@ def _begin_peak() -> int | None:
     Linux forgets its mark of the peak (VmHWM) when 5 is written to `clear_refs`; some containers
     accept the write and keep the mark.
     """
-    gc.collect()
+    gc.collect(1)  # what the last call left, not all that ever was
     # Another C library keeps freed memory, which then hides some of the call's.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)

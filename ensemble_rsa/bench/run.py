@@ -115,7 +115,7 @@ def _rows_of_job(
         job.close()
 
 
-def _check_memory(needed: float) -> None:
+def _check_memory(needed: int) -> None:
     free = memory_bytes("MemAvailable")
     if free is not None and needed > _LARGEST_SHARE * free:
         raise RunError(f"may need {needed / GIB:.1f} GiB of memory, {free / GIB:.1f} are free")

@@ -21,6 +21,10 @@ LEGEND = (
     "largest deviation from float64 relative to the largest value, for MDS the stress; "
     "~: scaled from a part of the job."
 )
+EXPONENTS_LEGEND = (
+    "Exponents of time and of memory, from a straight line through the logarithms at all sizes; "
+    "what every call costs, however small the job, flattens them."
+)
 _COLUMNS = ("seconds", "× ours", "first", "MiB", "error")
 
 
@@ -42,7 +46,7 @@ def terminal_tables(rows: Sequence[Row], growth: Sequence[Growth]) -> Group:
             exponents.add_row(
                 f"  {one.tool}, {_range(one)}", _exponent(one.time), _exponent(one.memory)
             )
-    return Group(figures, Text(LEGEND), Text(), exponents)
+    return Group(figures, Text(LEGEND), Text(), exponents, Text(EXPONENTS_LEGEND))
 
 
 def markdown_tables(rows: Sequence[Row], growth: Sequence[Growth]) -> str:
@@ -65,17 +69,14 @@ def markdown_tables(rows: Sequence[Row], growth: Sequence[Growth]) -> str:
         seconds, _, first, extra, error = _figures(ours)
         rivals = [_rival(by_tool.get(tool)) for tool in RIVALS]
         lines.append([job, seconds, first, extra, error, *rivals])
-    exponents = [
-        [one.routine, one.tool, one.axis, _range(one), _exponent(one.time), _exponent(one.memory)]
-        for one in growth
-    ]
     parts = [
         _markdown(head, lines),
         "Other tools: seconds over ours, and MiB. " + LEGEND[0].upper() + LEGEND[1:],
     ]
-    if exponents:
-        names = ["routine", "tool", "growth with n", "from, to", "time ∝ n^", "memory ∝ n^"]
-        parts.append(_markdown(names, exponents))
+    if growth:
+        names = ["routine", "growth with n", "ensemble_rsa", *RIVALS]
+        parts.append(_markdown(names, _exponents_by_tool(growth)))
+        parts.append(EXPONENTS_LEGEND)
     return "\n\n".join(parts)
 
 
@@ -122,6 +123,22 @@ def _rival(row: Row | None) -> str:
     return f"{'~' if row.share < 1 else ''}{ratio}, {extra} MiB"
 
 
+def _exponents_by_tool(growth: Sequence[Growth]) -> list[list[str]]:
+    """A line for each routine and axis."""
+    lines = []
+    for _, members in groupby(growth, lambda one: (one.routine, one.axis, one.other)):
+        by_tool = {one.tool: one for one in members}
+        first = next(iter(by_tool.values()))
+        cells = []
+        for tool in (OURS, *RIVALS):
+            one = by_tool.get(tool)
+            shorter = f" (to {one.high:,})" if one and one.high != first.high else ""
+            both = f"{_exponent(one.time)}, {_exponent(one.memory)}" if one else DASH
+            cells.append(f"{both}{shorter}")
+        lines.append([first.routine, f"{first.axis}, {_range(first)}", *cells])
+    return lines
+
+
 def _reason(row: Row) -> str:
     return f" ({row.note})" if row.note else ""
 
@@ -144,7 +161,7 @@ def _ratio(value: float | None) -> str:
 
 
 def _exponent(value: float | None) -> str:
-    return DASH if value is None else f"{value:.1f}"
+    return DASH if value is None else f"{round(value, 1) + 0.0:.1f}"  # no −0.0
 
 
 def _range(growth: Growth) -> str:

@@ -57,7 +57,7 @@ def save_figures(
     }
     if history is not None and history.sizes.get("epoch", 0):
         drawn["training"] = draw_training(history, flagged, surrogate_title(results))
-    return [_save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
 def _allowed(results: xr.Dataset, name: str, needed: str) -> bool:
@@ -65,7 +65,8 @@ def _allowed(results: xr.Dataset, name: str, needed: str) -> bool:
     return needed in results and (name != "category_consistency" or results.sizes["kind"] > 1)
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG (300 dpi), and as PDF beside it; return the PNG's path."""
     # Without a date in it, the same results give the same file.
     for target, metadata in ((path, {}), (path.with_suffix(".pdf"), {"CreationDate": None})):
         with atomic_path(target) as partial, paper_style():

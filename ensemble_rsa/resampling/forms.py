@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ensemble_rsa.numerics import blocks, row_statistics, standardised, to_square
+from ensemble_rsa.numerics import blocks, pair_indices, row_statistics, standardised
 
+_FILLED_TO = 64  # resamples; blocks of nearly the same length then share a compiled program
 _LEAST_VARIANCE = (
     1e-5  # of an RDM's mean square in a resample; below it float32 cannot tell it from constant
 )
@@ -28,15 +29,22 @@ def centred_squares(rdms: Any, n_stimuli: int) -> Float[Array, "form n n"]:
         rdms: `(instance, stimulus_pair)`.
         n_stimuli: their number of stimuli.
     """
-    return squares_and_ones(standardised(rdms, row_statistics(rdms)), n_stimuli)
+    return squares_and_ones(np.asarray(standardised(rdms, row_statistics(rdms))), n_stimuli)
 
 
 def squares_and_ones(
-    rows: Float[Array, "instance stimulus_pair"], n_stimuli: int
+    rows: Float[np.ndarray, "instance stimulus_pair"], n_stimuli: int
 ) -> Float[Array, "form n n"]:
-    """Condensed matrices as squares, and last the ones off the diagonal."""
-    ones = jnp.ones((1, rows.shape[-1]), rows.dtype)
-    return to_square(jnp.concatenate([rows, ones]), n_stimuli)
+    """Condensed matrices as squares, and last the ones off the diagonal.
+
+    >>> squares_and_ones(np.float32([[5]]), 2).tolist()
+    [[[0.0, 5.0], [5.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]]
+    """
+    squares = np.zeros((len(rows) + 1, n_stimuli, n_stimuli), np.float32)
+    squares[:-1, *pair_indices(n_stimuli)] = rows
+    squares[-1, *pair_indices(n_stimuli)] = 1
+    squares += squares.swapaxes(1, 2)
+    return jnp.asarray(squares)
 
 
 def centred_rows(rdms: Any) -> Float[np.ndarray, "row stimulus_pair"]:
@@ -108,8 +116,9 @@ def quadratic_forms(
     >>> quadratic_forms(matrix, np.array([[1.0, 2.0]]), np.array([0]), np.array([0]))
     array([[18.]])
     """
-    forms = _halved_forms(squares, jnp.asarray(counts, jnp.float32), first, second)
-    return np.asarray(forms, np.float64)
+    filled = np.pad(counts, ((0, -len(counts) % _FILLED_TO), (0, 0)))
+    forms = _halved_forms(squares, jnp.asarray(filled, jnp.float32), first, second)
+    return np.asarray(forms, np.float64)[:, : len(counts)]
 
 
 @jax.jit

@@ -144,7 +144,7 @@ def test_the_spread_is_that_of_rsatoolbox_resampling(rng, over, monkeypatch):
     monkeypatch.setattr(np.random, "randint", rng.integers)  # what rsatoolbox draws by
     theirs = np.array([bootstrapped_by_rsatoolbox(rdms, over) for _ in range(300)])
     theirs = theirs[np.isfinite(theirs)]
-    ours = bootstrap_consistency(rdms, over=over, n_resamples=5000).samples
+    ours = bootstrap_consistency(rdms, over=over, n_resamples=4000).samples
     # Standard errors of a mean and of a standard deviation from 300 draws.
     error = ours.std() / np.sqrt(300)
     assert theirs.mean() == pytest.approx(ours.mean(), abs=4 * error)
@@ -216,7 +216,7 @@ def test_bca_without_variation_is_the_value():
 
 @pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
 def test_every_layer_gets_the_same_resamples(rng, over):
-    rdms = related_rdms(rng, 2, 1, n_instances=8)
+    rdms = related_rdms(rng, 2, 1, n_instances=6)
     whole = bootstrap_consistency(rdms, over=over, n_resamples=50)
     assert whole.samples.shape == (2, 1, 50)
     assert whole.mean.shape == whole.low.shape == whole.high.shape == (2, 1)
@@ -226,7 +226,7 @@ def test_every_layer_gets_the_same_resamples(rng, over):
 
 @pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
 def test_samples_depend_on_the_seed_alone(rng, over, monkeypatch):
-    rdms = related_rdms(rng, n_instances=8)
+    rdms = related_rdms(rng, n_instances=6)
     samples = bootstrap_consistency(rdms, over=over, n_resamples=40).samples
     other = bootstrap_consistency(rdms, over=over, n_resamples=40, seed=1).samples
     assert not np.allclose(samples, other)

@@ -256,6 +256,15 @@ def test_a_message_is_read_whatever_the_terminal_can_draw(encoding, monkeypatch,
     )
 
 
+def test_two_runs_are_compared(analysed, tmp_path, capsys):
+    other = shutil.copytree(analysed.path, tmp_path / "other")
+    assert main(["compare", str(analysed.path), str(other), "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[1].startswith("conv1")
+    assert "3 and 3 instances, paired by seed, all relabellings (8)" in shown
+    assert shown.splitlines()[-1] == str(tmp_path / "out" / "comparison.json")
+
+
 def test_the_module_answers_for_help():
     ended = subprocess.run(
         [sys.executable, "-m", "ensemble_rsa", "--help"], capture_output=True, text=True
