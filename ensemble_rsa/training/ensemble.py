@@ -4,6 +4,7 @@ The first parts hold the instances asked for; where instances that did not conve
 each further part holds those that stand in.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -27,6 +28,7 @@ from ensemble_rsa.training.memory import largest_group, parameter_bytes
 from ensemble_rsa.training.progress import Report
 from ensemble_rsa.training.recovery import KEPT
 
+log = logging.getLogger(__name__)
 DRAWS_PER_INSTANCE = 3  # replacing stops after this many seeds per instance asked for
 
 
@@ -157,6 +159,9 @@ def _train_groups(
         own = slice(start, start + size)
         where = part_folder(folder, number + len(parts)) if folder else None
         parts.append(Part(tuple(places[own]), tuple(seeds[own]), where))
+    if len(parts) > 1:
+        sizes = ", ".join(str(len(part.seeds)) for part in parts)
+        log.info("training %d instances in groups of %s", len(places), sizes)
     mine = [i % execution.processes == execution.process_id for i in range(len(parts))]
     trained = {i: train_part(job, parts[i], report) for i in range(len(parts)) if mine[i]}
     for part, own in zip(parts, mine, strict=True):
