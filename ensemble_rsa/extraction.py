@@ -30,6 +30,7 @@ from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns
 from ensemble_rsa.runs import Run, fingerprint, load_networks
 
 Progress = Callable[[int, int], None]
+ROUNDING = 1e-6  # of an RDM's largest distance: what differs by less differs by rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +217,7 @@ def _append(
         to_correlate["distances between category centroids"] = centroid
         stack.centroid.append(centroid)
     for what, values in to_correlate.items():
-        if values.size >= 3 and values.min() == values.max():
+        if values.size >= 3 and np.ptp(values) <= ROUNDING * rdm.max():
             raise _NotComparable(f"all {what} of {name} are equal, so they correlate with nothing")
     stack.exemplar.append(rdm)
     stack.constant.append(int(constant))

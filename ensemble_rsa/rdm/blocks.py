@@ -13,16 +13,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_array, check_finite
 from ensemble_rsa.errors import InputError
 
 NARROWEST = 256
 WIDEST = 1024  # float32 sums over more units lose accuracy, and products gain no speed
-FEW_ELEMENTS, MOST_ELEMENTS = (
-    2**16,
-    2**22,
-)  # small blocks are not worth a call; large ones leave the cache
+# Small blocks are not worth a call; large ones leave the cache.
+FEW_ELEMENTS, MOST_ELEMENTS = 2**18, 2**22
+READ_ELEMENTS = 2**23  # from disk: chunks that span many units are decompressed for every read
+SAMPLED_PLACES, SAMPLED_WIDTH = 8, 64
 
 
 def open_activations(name: str, activations: Any, min_stimuli: int = 2) -> Any:
@@ -69,7 +70,7 @@ def block_width(n_stimuli: int, n_units: int) -> int:
     >>> block_width(1000, 98_304), block_width(1000, 10)
     (1024, 256)
     >>> block_width(10, 98_304), block_width(20_000, 512)
-    (4096, 256)
+    (16384, 256)
     """
     fitting = min(max(WIDEST, FEW_ELEMENTS // n_stimuli), MOST_ELEMENTS // n_stimuli)
     if n_units <= NARROWEST or fitting <= NARROWEST:
@@ -85,16 +86,46 @@ def unit_blocks(array: Any, index: tuple[int, ...], width: int) -> Iterator[tupl
         index: position on the leading axes.
         width: units per block. Only the first `used` are its own; the others mean nothing.
     """
-    n_units = array.shape[-1]
-    for start in range(0, n_units, width):
-        used = min(width, n_units - start)
-        if isinstance(array, jax.Array):
-            yield _device_block(array, index, start, width), used
-        else:
-            block = np.asarray(array[(*index, slice(None), slice(start, start + used))])
-            if not block.dtype.isnative or block.dtype.itemsize > 8:
-                block = block.astype(np.float64)
+    n_stimuli, n_units = array.shape[-2:]
+    if isinstance(array, jax.Array):
+        for start in range(0, n_units, width):
+            yield _device_block(array, index, start, width), min(width, n_units - start)
+        return
+    at_once = 1 if isinstance(array, np.ndarray) else READ_ELEMENTS // (n_stimuli * width)
+    step = width * max(1, at_once)
+    for start in range(0, n_units, step):
+        part = host_units(array, index, slice(start, min(start + step, n_units)))
+        for first in range(0, part.shape[1], width):
+            block = part[:, first : first + width]
+            used = block.shape[1]
             yield np.pad(block, ((0, 0), (0, width - used))) if used < width else block, used
+
+
+def host_units(array: Any, index: tuple[int, ...], units: slice = slice(None)) -> np.ndarray:
+    """All stimuli of one instance by the chosen units, in memory and in a dtype that JAX knows."""
+    if isinstance(array, jax.Array) and units != slice(None):
+        return np.asarray(_device_block(array, index, units.start, units.stop - units.start))
+    part = np.asarray(array[(*index, slice(None), units)])
+    if not part.dtype.isnative or part.dtype.itemsize > 8:
+        return part.astype(np.float64)
+    return part
+
+
+def sample_units(array: Any, index: tuple[int, ...]) -> Float[np.ndarray, "stimulus some_unit"]:
+    """Some units of one instance, in float64: from all over it, or near its start if on disk.
+
+    >>> sample_units(np.eye(2), ()).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    n_units = array.shape[-1]
+    if n_units <= SAMPLED_PLACES * SAMPLED_WIDTH:
+        return host_units(array, index).astype(np.float64)
+    in_memory = isinstance(array, np.ndarray | jax.Array)
+    places = SAMPLED_PLACES if in_memory else 1
+    width = SAMPLED_PLACES * SAMPLED_WIDTH // places
+    starts = [k * (n_units - width) // max(1, places - 1) for k in range(places)]
+    parts = [host_units(array, index, slice(start, start + width)) for start in starts]
+    return np.concatenate(parts, axis=1, dtype=np.float64)
 
 
 @partial(jax.jit, static_argnames="width")
@@ -108,12 +139,25 @@ def _device_block(array: jax.Array, index: tuple[Any, ...], start: Any, width: i
     return jnp.pad(block, ((0, 0), (0, width - size)))
 
 
-def refuse_not_finite(name: str, array: Any, index: tuple[int, ...]) -> None:
+def refuse_not_finite(name: str, array: Any, index: tuple[int, ...], largest: float) -> None:
     """Say what made a sum overflow or turn into NaN.
+
+    Args:
+        name: what the activations are called.
+        array: from `open_activations`.
+        index: the instance.
+        largest: the longest pattern that could have been measured.
 
     Raises:
         InputError: always; NaN or inf with their place, else numbers too large.
     """
+    check_finite(f"{name}{list(index)}" if index else name, np.asarray(array[index]))
+    raise too_long(name, index, largest)
+
+
+def too_long(name: str, index: tuple[int, ...], largest: float) -> InputError:
+    """The error for a pattern whose distances the result cannot hold."""
     where = f"{name}{list(index)}" if index else name
-    check_finite(where, np.asarray(array[index]))
-    raise InputError(f"{where}: expected patterns shorter than 1e38, the range of float32")
+    return InputError(
+        f"{where}: expected patterns shorter than {largest:.0e}, the range of the result"
+    )

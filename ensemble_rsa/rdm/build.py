@@ -1,7 +1,7 @@
 """RDMs, cocktail-blank removal and category centroids of whole stacks of activations."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ensemble_rsa.arrays import check_labels
+from ensemble_rsa.arrays import check_labels, stimuli_of_pairs
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.rdm.blocks import block_width, open_activations, refuse_not_finite, unit_blocks
-from ensemble_rsa.rdm.distances import DISTANCES, measure_pairs
-from ensemble_rsa.rdm.gram import pattern_moments
+from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
+from ensemble_rsa.rdm.passes import measure_array, measure_stream
+
+FLOAT32_RANGE = 1e38
 
 
 class ConstantPatternWarning(UserWarning):
@@ -22,8 +24,8 @@ class ConstantPatternWarning(UserWarning):
 
 
 def compute_rdm(
-    activations: Any, distance: str = "correlation"
-) -> Float[Array, "... stimulus_pair"]:
+    activations: Any, distance: str = "correlation", precision: str = "float32"
+) -> Float[Array | np.ndarray, "... stimulus_pair"]:
     """Distance between the activation patterns of every two stimuli.
 
     Correct to 1e-5 of the largest distance (`norm_difference`: to 1e-6 of the largest norm) against
@@ -33,31 +35,44 @@ def compute_rdm(
 
     Args:
         activations: `(..., stimulus, unit)`: an array, or a data set on disk that has a shape, a
-            dtype and slices (a memory map, h5py, zarr), which is read block by block.
+            dtype and slices (a memory map, h5py, zarr), which is read block by block. Or an
+            iterator (a generator, or what `iter` returns; a list is an array) of blocks
+            `(..., stimulus, unit)`, alike but for the number of units, which is consumed: for
+            units that are nowhere all at once. Its products are made in float64.
         distance: one of `DISTANCES`: `correlation` is 1 − Pearson's r, `cosine` 1 − cos,
             `euclidean` the true distance (not squared, not divided), `unit_euclidean` the same
             between patterns of unit length, `norm_difference` the difference of the lengths
             (paper, Fig. 5).
+        precision: one of `PRECISIONS`: `float32`; `float64` for products and result, about twice
+            as slow; `tensorfloat32`, with which an accelerator may round the factors of products
+            to ten bits: faster there, without the promise above, and on CPU as `float32`.
 
     Returns:
-        `(..., stimulus_pair)`: float32, each RDM in the order of `scipy.spatial.distance.pdist`.
+        `(..., stimulus_pair)`: each RDM in the order of `scipy.spatial.distance.pdist`; a JAX array
+        in float32, or for `float64` a NumPy array, since JAX has that type only on request.
         A constant pattern (for `cosine` and `unit_euclidean` an all-zero one) has no direction: its
         correlation or cosine distance to every other pattern is 1, its `unit_euclidean` √2.
 
     Raises:
-        InputError: NaN or inf, fewer than two stimuli, wrong rank, unknown distance.
+        InputError: NaN or inf, fewer than two stimuli, wrong rank, unknown distance or precision,
+            an iterator without blocks or with blocks of several shapes.
 
     Warns:
         ConstantPatternWarning: how many patterns had no direction.
 
-    >>> compute_rdm([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]], "euclidean").tolist()
+    >>> activations = [[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]]
+    >>> compute_rdm(activations, "euclidean").tolist()
+    [5.0, 4.0, 3.0]
+    >>> first, second = np.hsplit(np.array(activations), 2)
+    >>> compute_rdm(iter([first, second]), "euclidean").tolist()
     [5.0, 4.0, 3.0]
     """
-    rdms, constant = rdm_and_constant_patterns(activations, distance)
+    rdms, constant = rdm_and_constant_patterns(activations, distance, precision)
     if constant.any():
         kind = "constant" if DISTANCES[distance].centre else "all-zero"
+        n_patterns = constant.size * stimuli_of_pairs("activations", rdms.shape[-1])
         warnings.warn(
-            f"{constant.sum()} of {constant.size * np.shape(activations)[-2]} patterns are {kind}: "
+            f"{constant.sum()} of {n_patterns} patterns are {kind}: "
             f"their {distance} distance to every other pattern is set, not measured",
             ConstantPatternWarning,
             stacklevel=2,
@@ -66,13 +81,14 @@ def compute_rdm(
 
 
 def rdm_and_constant_patterns(
-    activations: Any, distance: str = "correlation"
-) -> tuple[Float[Array, "... stimulus_pair"], Int[np.ndarray, "..."]]:
+    activations: Any, distance: str = "correlation", precision: str = "float32"
+) -> tuple[Float[Array | np.ndarray, "... stimulus_pair"], Int[np.ndarray, "..."]]:
     """The RDMs of `compute_rdm`, and how many patterns had no direction in each, without a warning.
 
     Args:
-        activations: `(..., stimulus, unit)`, as in `compute_rdm`.
+        activations: `(..., stimulus, unit)`, or an iterator of such blocks, as in `compute_rdm`.
         distance: one of `DISTANCES`.
+        precision: one of `PRECISIONS`.
 
     Returns:
         `(..., stimulus_pair)` and `(...)`; the count is 0 for distances that need no direction.
@@ -86,16 +102,19 @@ def rdm_and_constant_patterns(
     """
     if distance not in DISTANCES:
         raise unknown_name("distance", distance, DISTANCES)
-    kind = DISTANCES[distance]
-    array = open_activations("activations", activations)
-    leading, n_stimuli = tuple(array.shape[:-2]), array.shape[-2]
-    rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), np.float32)
-    constant = np.zeros(leading, np.int64)
-    for index in np.ndindex(leading):
-        moments = pattern_moments("activations", array, index, kind.centre)
-        measure_pairs(kind, array, index, moments, rdms[index])
-        constant[index] = moments.constant.sum() if kind.unit_length else 0
-    return jnp.asarray(rdms), constant
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    kind, exactness = DISTANCES[distance], PRECISIONS[precision]
+    if isinstance(activations, Iterator):
+        rdms, constant = measure_stream(kind, exactness, activations)
+    else:
+        array = open_activations("activations", activations)
+        leading, n_stimuli = tuple(array.shape[:-2]), array.shape[-2]
+        rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), exactness.result)
+        constant = np.zeros(leading, np.int64)
+        for index in np.ndindex(leading):
+            constant[index] = measure_array(kind, exactness, array, index, rdms[index])
+    return rdms if exactness.result == np.float64 else jnp.asarray(rdms), constant
 
 
 def cocktail_blank(activations: Any) -> Float[Array, "... stimulus unit"]:
@@ -118,7 +137,7 @@ def cocktail_blank(activations: Any) -> Float[Array, "... stimulus unit"]:
     with jax.enable_x64(True):
         centred, finite = _subtract_unit_means(jnp.asarray(array), precision)
     if not finite:
-        refuse_not_finite("activations", array, ())
+        refuse_not_finite("activations", array, (), FLOAT32_RANGE)
     return centred
 
 
@@ -168,7 +187,7 @@ def centroids(
                 )[:, :used]
                 start += used
         if not np.isfinite(means[index]).all():
-            refuse_not_finite("activations", array, index)
+            refuse_not_finite("activations", array, index, FLOAT32_RANGE)
     return jnp.asarray(means)
 
 

@@ -12,16 +12,16 @@ on their own mean (correlation) or scaled to unit length (paper, Fig. 5):
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ensemble_rsa.rdm.gram import Gram, Moments, centred_gram
+from ensemble_rsa.rdm.frame import Frame
+from ensemble_rsa.rdm.gram import Sums
+from ensemble_rsa.rdm.squares import Patterns, fill_squares, pairs_with, products
 
 TOLERANCE = 1e-5  # of the largest distance: what `compute_rdm` promises
-FEW_STIMULI = 64  # up to here float64 products cost nothing that matters
-CHUNK_ELEMENTS = 2**20
 
 
 @dataclass(frozen=True)
@@ -50,46 +50,70 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
 )
 
 
-def measure_pairs(
-    distance: Distance,
-    array: Any,
-    index: tuple[int, ...],
-    moments: Moments,
-    out: Float[np.ndarray, " stimulus_pair"],
-) -> None:
-    """Fill `out` with all distances between the patterns of one instance.
+@dataclass(frozen=True)
+class Precision:
+    """How exactly an RDM is made.
 
-    The products are made in float32 and, where their measured rounding could break the promise,
-    once more in float64. A root blows up the error of a small square, so that happens when some
-    patterns are far closer (20 times, say) than the farthest two.
+    Attributes:
+        product: type of the inner products at first.
+        result: type of the RDM.
+        matmul: JAX's name for what an accelerator may round in a product.
+        promised: a result that is not within TOLERANCE is made again in float64.
+    """
+
+    product: type[np.floating]
+    result: type[np.floating]
+    matmul: str
+    promised: bool
+
+
+PRECISIONS: Mapping[str, Precision] = MappingProxyType(
+    {
+        "float32": Precision(np.float32, np.float32, "highest", promised=True),
+        "float64": Precision(np.float64, np.float64, "highest", promised=True),
+        "tensorfloat32": Precision(np.float32, np.float32, "tensorfloat32", promised=False),
+    }
+)
+
+
+def fill_rdm(
+    distance: Distance,
+    sums: Sums,
+    frame: Frame,
+    patterns: Patterns,
+    n_units: int,
+    undirected: Bool[np.ndarray, " stimulus"],
+    out: Float[np.ndarray, " stimulus_pair"],
+) -> float:
+    """Fill `out` with all distances between the patterns of one instance.
 
     Args:
         distance: from `DISTANCES`.
-        array: from `open_activations`.
-        index: the instance.
-        moments: of its patterns, centred if the distance is.
-        out: a condensed RDM in float32; the only array of that size, for there may be many stimuli.
+        sums: over all units; their strips are used up.
+        frame: in which they were made.
+        patterns: what they say.
+        n_units: how many.
+        undirected: which patterns are without direction, if the distance needs one.
+        out: a condensed RDM; the only array of that size, for there may be many stimuli.
+
+    Returns:
+        The error of one product if it breaks the promise, else 0. A root blows up the error of a
+        small square, so float32 fails when some patterns are far closer (20 times, say) than the
+        farthest two.
     """
     if distance.form == "norm_difference":
-        return _fill_norm_differences(moments.length, out)
-    if distance.unit_length:
-        unit, undirected = 1.0, moments.constant
-    else:
-        unit, undirected = moments.length.max() or 1.0, np.zeros_like(moments.constant)
-    lengths = moments.length if distance.unit_length else np.full_like(moments.length, unit)
-    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=~undirected)
-    undirected_pairs = _pairs_with(undirected)
-
-    def fill_squares(product: type[np.floating]) -> float:
-        gram = centred_gram(array, index, moments.mean, scale, product)
-        _fill_squares(gram, out)
-        out[undirected_pairs] = np.nan
-        return gram.rounding * np.max(gram.diagonal, where=~undirected, initial=0.0)
-
-    precise = scale.size <= FEW_STIMULI
-    rounding = fill_squares(np.float64 if precise else np.float32)
-    if not precise and not _keeps_promise(out, rounding, distance.form):
-        fill_squares(np.float64)
+        _fill_norm_differences(patterns.length, out)
+        return 0.0
+    unit = 1.0 if distance.unit_length else patterns.length.max() or 1.0
+    length = patterns.placed_length if distance.unit_length else frame.scale * unit
+    lost = ~undirected & (length == 0)
+    factor = np.divide(1.0, length, out=np.zeros_like(length), where=~undirected & ~lost)
+    made = products(sums, patterns, n_units, factor, distance.centre, distance.unit_length)
+    fill_squares(sums.strips, made, out)
+    undirected_pairs = pairs_with(undirected)
+    out[undirected_pairs] = np.nan
+    rounding = np.inf if lost.any() else made.rounding
+    kept = _keeps_promise(out, rounding, distance.form)
     if distance.form == "half_square":
         out *= 0.5
         out[undirected_pairs] = 1.0
@@ -97,7 +121,7 @@ def measure_pairs(
         np.sqrt(out, out=out)
         out *= unit
         out[undirected_pairs] = np.sqrt(2.0)
-    return None
+    return 0.0 if kept else rounding
 
 
 def _keeps_promise(
@@ -110,26 +134,12 @@ def _keeps_promise(
     NaN marks pairs that are not measured.
     """
     low, high = np.float64(np.fmin.reduce(squares)), np.float64(np.fmax.reduce(squares))
+    if not np.isfinite(rounding) or np.isinf(high):
+        return False
     error = 10 * rounding
     if form == "half_square":
         return not error > TOLERANCE * high
     return not np.sqrt(low + error) - np.sqrt(low) > TOLERANCE * np.sqrt(high)
-
-
-def _fill_squares(gram: Gram, out: Float[np.ndarray, " stimulus_pair"]) -> None:
-    """Squared differences |a|² + |b|² − 2 a·b of all pairs, assembled in float64."""
-    rows = max(1, CHUNK_ELEMENTS // gram.diagonal.size)
-    first, place = 0, 0
-    for strip in gram.strips:
-        for start in range(0, len(strip), rows):
-            chunk = strip[start : start + rows, start:].astype(np.float64)
-            lengths = gram.diagonal[first + start :]
-            chunk *= -2
-            chunk += lengths[: len(chunk), None]
-            chunk += lengths[None, :]
-            np.maximum(chunk, 0, out=chunk)
-            place = _append_upper(out, place, chunk)
-        first += len(strip)
 
 
 def _fill_norm_differences(
@@ -140,23 +150,3 @@ def _fill_norm_differences(
         others = lengths[i + 1 :]
         out[place : place + others.size] = np.abs(others - length)
         place += others.size
-
-
-def _append_upper(condensed: np.ndarray, place: int, rows: np.ndarray) -> int:
-    """Copy what is right of the diagonal, which starts at the top left; return the next place."""
-    for i, row in enumerate(rows):
-        pairs = row[i + 1 :]
-        condensed[place : place + pairs.size] = pairs
-        place += pairs.size
-    return place
-
-
-def _pairs_with(chosen: Bool[np.ndarray, " stimulus"]) -> np.ndarray:
-    """Places, in a condensed RDM, of all pairs with at least one of the chosen stimuli."""
-    n = chosen.size
-    others = np.arange(n)
-    places = []
-    for k in np.flatnonzero(chosen):
-        low, high = np.minimum(k, others), np.maximum(k, others)
-        places.append((low * (2 * n - low - 1) // 2 + high - low - 1)[others != k])
-    return np.concatenate(places) if places else np.empty(0, np.int64)

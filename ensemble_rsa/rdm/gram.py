@@ -1,170 +1,183 @@
-"""Sums over units: moments of each pattern, and inner products of all patterns (Gram matrix).
+"""Sums over units: inner products of all patterns (Gram matrix), and what puts their frame right.
 
-Elementwise arithmetic is done in float64 and only the products, where the time goes, in float32.
-Before the products the mean pattern is taken away. That changes no difference between patterns, but
-leaves small numbers where the patterns resemble each other, so that rounding is relative to how
-much they differ and not to how large they are.
+Before the products, the mean pattern over stimuli is taken away. That changes no difference between
+patterns, but leaves small numbers where the patterns resemble each other, so that rounding is
+relative to how much they differ and not to how large they are. With y from `frame`, c the mean of y
+over stimuli (of one unit) and z = y − c, each block of units adds to
+
+    z_i · z_j      c · c      z_i · c      z_i · 1      c · 1
+
+from which all products of y, of y minus its exact mean, and of these at exactly unit length follow.
 """
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from ensemble_rsa.rdm.blocks import block_width, refuse_not_finite, unit_blocks
+from ensemble_rsa.rdm.frame import Frame
 
 STRIP_ROWS = 256  # a product of fewer rows runs slower per operation on CPU
 MOST_STRIPS = 16
 SAMPLED_ROWS = 64
-LARGEST_LENGTH = 1e38  # of a pattern: its distances must fit float32
+SMALL_STIMULI = 128
+ONE_THREAD = 2**18  # multiplications of a product; OpenBLAS divides a larger one among threads
+EXACT_IN_FLOAT32 = (
+    "bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Mean and length of each pattern, exact to float64.
-
-    Attributes:
-        mean: over units; zero where patterns are not centred.
-        length: Euclidean norm of the pattern minus `mean`.
-        constant: the pattern equals `mean` in every unit.
-    """
-
-    mean: Float[np.ndarray, " stimulus"]
-    length: Float[np.ndarray, " stimulus"]
-    constant: Bool[np.ndarray, " stimulus"]
-
-
-@dataclass(frozen=True)
-class Gram:
-    """Inner products of all patterns around their mean pattern.
+class Sums(NamedTuple):
+    """Sums over the units seen so far.
 
     Attributes:
-        strips: rows of the upper triangle, in order; one that begins with stimulus a has columns
-            a, a + 1, ….
-        diagonal: squared lengths, from the same products.
-        rounding: error of the diagonal, measured against float64, over its largest entry; 0 for
-            float64 products.
+        strips: z · z, rows of the upper triangle, in order; one that begins with stimulus a has
+            columns a, a + 1, …. None where only the lengths of patterns are asked for.
+        along: `(stimulus, 2)`: z · c and z · 1 of each pattern.
+        common: c · c and c · 1.
+        exact: `(some stimulus, 3)`: z · z, z · c and z · 1 in float64. Of every so manyth pattern,
+            to measure the rounding of float32; of none where the products are in float64; of all
+            where there are no products.
     """
 
-    strips: tuple[np.ndarray, ...]
-    diagonal: Float[np.ndarray, " stimulus"]
-    rounding: float
+    strips: list[Any]
+    along: Any
+    common: Any
+    exact: Any
 
 
-def pattern_moments(name: str, array: Any, index: tuple[int, ...], centre: bool) -> Moments:
-    """Mean and length of each pattern of one instance, in one pass.
+def working_dtype(stored: np.dtype, product: type[np.floating]) -> np.dtype:
+    """The precision in which patterns are centred and scaled: numbers are never rounded before.
 
-    Args:
-        name: what the activations are called, for the message.
-        array: from `open_activations`.
-        index: the instance.
-        centre: measure from each pattern's own mean.
-
-    Raises:
-        InputError: NaN or inf among the activations, or a pattern too long for float32.
+    >>> working_dtype(np.dtype("int32"), np.float32), working_dtype(np.dtype("int16"), np.float32)
+    (dtype('float64'), dtype('float32'))
     """
-    n_stimuli, n_units = array.shape[-2:]
-    # Measured from one of its own values, a pattern's sum of squares is at most n_units times that
-    # around its mean, so the subtraction below keeps ten digits whatever offset is shared.
-    first = next(unit_blocks(array, index, 1))[0]
-    origin = np.asarray(first, np.float64) if centre else np.zeros((n_stimuli, 1))
-    total, squares = np.zeros(n_stimuli), np.zeros(n_stimuli)
-    with jax.enable_x64(True), np.errstate(invalid="ignore", over="ignore"):
-        for block, used in unit_blocks(array, index, block_width(n_stimuli, n_units)):
-            block_total, block_squares = _sum_block(block, origin, used)
-            total += np.asarray(block_total)
-            squares += np.asarray(block_squares)
-    if not (squares < LARGEST_LENGTH**2).all():
-        refuse_not_finite(name, array, index)
-    constant = squares == 0
-    if not centre:
-        return Moments(np.zeros(n_stimuli), np.sqrt(squares), constant)
-    return Moments(origin[:, 0] + total / n_units, np.sqrt(squares - total**2 / n_units), constant)
+    return np.dtype(product if str(stored) in EXACT_IN_FLOAT32 else np.float64)
 
 
-@jax.jit
-def _sum_block(block: Array, origin: Float[Array, "stimulus 1"], used: Any) -> tuple[Array, Array]:
-    offset = jnp.where(_own_units(block, used), block.astype(jnp.float64) - origin, 0.0)
-    return offset.sum(axis=1), jnp.square(offset).sum(axis=1)
+def exact_rows(n_stimuli: int, product: type[np.floating] | None) -> slice:
+    """The patterns whose sums are made in float64 by themselves."""
+    if product is None:
+        return slice(0, n_stimuli, 1)
+    if product == np.float64:
+        return slice(0, 0, 1)
+    return slice(0, n_stimuli, max(1, n_stimuli // SAMPLED_ROWS))
 
 
-def centred_gram(
-    array: Any,
-    index: tuple[int, ...],
-    mean: Float[np.ndarray, " stimulus"],
-    scale: Float[np.ndarray, " stimulus"],
-    product: type[np.floating],
-) -> Gram:
-    """Inner products of the patterns `(activations − mean) × scale`, around their mean pattern.
-
-    Args:
-        array: from `open_activations`.
-        index: the instance.
-        mean: taken from each pattern.
-        scale: factor of each pattern; a pattern with factor 0 has no part in the mean pattern.
-        product: precision of the products, `np.float32` or `np.float64`.
-    """
-    n_stimuli, n_units = array.shape[-2:]
-    participants = np.float64(max(1, np.count_nonzero(scale)))
-    with jax.enable_x64(True):
-        gram, lengths = _no_products(n_stimuli, product)
-        for block, used in unit_blocks(array, index, block_width(n_stimuli, n_units)):
-            gram, lengths = _add_products(
-                gram, lengths, block, mean[:, None], scale[:, None], used, participants
-            )
-            # Waiting keeps the blocks of a long queue from filling the memory.
-            jax.block_until_ready(gram)
-        strips = tuple(np.asarray(strip) for strip in gram)
-    diagonal = np.concatenate([np.diagonal(strip) for strip in strips]).astype(np.float64)
-    exact = np.asarray(lengths)
-    largest = exact.max()
-    error = np.abs(diagonal[:: _step(n_stimuli)] - exact).max()
-    return Gram(
-        strips, diagonal, float(error / largest) if product == np.float32 and largest > 0 else 0.0
-    )
+def product_of(sums: Sums) -> type[np.floating] | None:
+    """The type of the products; None if there are none."""
+    return sums.strips[0].dtype.type if sums.strips else None
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _no_products(n_stimuli: int, product: type[np.floating]) -> tuple[tuple[Array, ...], Array]:
+def no_sums(n_stimuli: int, product: type[np.floating] | None) -> Sums:
+    """The sums over no units; call it, and `add_block`, where 64-bit types are enabled."""
     rows = max(STRIP_ROWS, -(-n_stimuli // MOST_STRIPS))
-    starts = range(0, n_stimuli, rows)
-    strips = tuple(jnp.zeros((min(rows, n_stimuli - a), n_stimuli - a), product) for a in starts)
-    return strips, jnp.zeros(len(range(0, n_stimuli, _step(n_stimuli))), jnp.float64)
+    starts = range(0, n_stimuli, rows) if product else ()
+    n_exact = len(range(n_stimuli)[exact_rows(n_stimuli, product)])
+    return Sums(
+        [jnp.zeros((min(rows, n_stimuli - a), n_stimuli - a), product) for a in starts],
+        jnp.zeros((n_stimuli, 2), jnp.float64),
+        jnp.zeros(2, jnp.float64),
+        jnp.zeros((n_exact, 3), jnp.float64),
+    )
 
 
-@partial(jax.jit, donate_argnums=(0, 1))
-def _add_products(
-    gram: tuple[Array, ...],
-    lengths: Array,
+def add_block(
+    sums: Sums, block: Any, frame: Frame, used: int, working: np.dtype, matmul: str = "highest"
+) -> Sums:
+    """The sums with one more block of units; the old ones are used up.
+
+    Args:
+        sums: from `no_sums` or an earlier call.
+        block: `(stimulus, unit)`, of which the first `used` units count.
+        frame: of the patterns, in the working precision.
+        used: how many.
+        working: from `working_dtype`.
+        matmul: JAX's name for the precision of a product on an accelerator.
+    """
+    mean, scale = (part.astype(working)[:, None] for part in (frame.mean, frame.scale))
+    sums = _add_block(sums, block, mean, scale, used, matmul)
+    # Waiting keeps the blocks of a long queue from filling the memory.
+    return jax.block_until_ready(sums)
+
+
+@partial(jax.jit, donate_argnums=0, static_argnums=5)
+def _add_block(
+    sums: Sums,
     block: Array,
     mean: Float[Array, "stimulus 1"],
     scale: Float[Array, "stimulus 1"],
     used: Any,
-    participants: Any,
-) -> tuple[tuple[Array, ...], Array]:
-    patterns = jnp.where(_own_units(block, used), (block.astype(jnp.float64) - mean) * scale, 0.0)
-    patterns = patterns - patterns.sum(axis=0, keepdims=True) / participants
-    patterns = patterns.astype(gram[0].dtype)
-    added = []
-    start = 0
-    for strip in gram:
-        rows = patterns[start : start + strip.shape[0]]
-        # "highest" keeps a GPU from rounding the factors to ten bits (TF32).
-        products = jnp.matmul(rows, patterns[start:].T, precision="highest")
-        added.append(strip + products)
+    matmul: str,
+) -> Sums:
+    product = product_of(sums) or np.float64
+    # "highest" keeps a GPU from rounding the factors to ten bits (TF32).
+    with jax.default_matmul_precision("highest"):
+        own = (jnp.arange(block.shape[1]) < used)[None, :]
+        # Any pattern would do in place of the mean, so its own rounding does not matter. A product,
+        # because XLA sums down columns slowly on CPU.
+        share = scale / block.shape[0]
+        centre = share.T @ block.astype(mean.dtype) - (share * mean).sum()
+        centre = jnp.where(own, centre, 0).astype(product)
+        exact = sums.exact
+        if exact.shape[0]:
+            rows = exact_rows(block.shape[0], product_of(sums))
+            some, its_mean, its_scale, wide = (
+                part.astype(jnp.float64) for part in (block[rows], mean[rows], scale[rows], centre)
+            )
+            placed = _placed(some, its_mean, its_scale, wide, own)
+            squares = jnp.square(placed).sum(axis=1, keepdims=True)
+            exact = exact + jnp.concatenate([squares, _along(placed, centre, own)], axis=1)
+        wide = centre[0].astype(jnp.float64)
+        common = sums.common + jnp.stack([wide @ wide, wide.sum()])
+        if not sums.strips:
+            return Sums([], sums.along, common, exact)
+        placed = _placed(block, mean, scale, centre, own).astype(product)
+        along = sums.along + _along(placed, centre, own).astype(jnp.float64)
+    strips, start = [], 0
+    for strip in sums.strips:
+        rows = placed[start : start + strip.shape[0]]
+        strips.append(strip + jnp.matmul(rows, placed[start:].T, precision=matmul))
         start += strip.shape[0]
-    sampled = patterns[:: _step(patterns.shape[0])].astype(jnp.float64)
-    return tuple(added), lengths + jnp.square(sampled).sum(axis=1)
+    return Sums(strips, along, common, exact)
 
 
-def _own_units(block: Array, used: Any) -> Array:
-    return jax.lax.broadcasted_iota(jnp.int32, (1, block.shape[1]), 1) < used
+def _placed(block: Array, mean: Array, scale: Array, centre: Array, own: Array) -> Array:
+    return jnp.where(own, (block.astype(mean.dtype) - mean) * scale - centre, 0)
 
 
-def _step(n_stimuli: int) -> int:
-    """Distance between the rows whose length is checked against float64."""
-    return max(1, n_stimuli // SAMPLED_ROWS)
+def _along(placed: Array, centre: Array, own: Array) -> Float[Array, "stimulus 2"]:
+    """Products with the mean pattern and with 1: faster on CPU than sums along rows."""
+    return placed @ jnp.concatenate([centre, own]).astype(placed.dtype).T
+
+
+def sums_at_once(patterns: Float[np.ndarray, "stimulus unit"], frame: Frame) -> Sums:
+    """The sums over all units of a small instance, by NumPy: nothing to compile or to dispatch.
+
+    Args:
+        patterns: no more than `SMALL_STIMULI` of them.
+        frame: of the patterns.
+    """
+    placed = (patterns - frame.mean[:, None]) * frame.scale[:, None]
+    centre = placed.mean(axis=0)
+    placed -= centre
+    along = np.stack([np.einsum("ij,j->i", placed, centre), placed.sum(axis=1)], axis=1)
+    common = np.array([np.square(centre).sum(), centre.sum()])
+    return Sums([_product_on_one_thread(placed)], along, common, np.zeros((0, 3)))
+
+
+def _product_on_one_thread(placed: np.ndarray) -> np.ndarray:
+    """Inner products of all rows, from pieces for which BLAS does not wake its threads.
+
+    On a busy machine, waiting for these takes far longer than such a product.
+    """
+    n_stimuli, n_units = placed.shape
+    width = ONE_THREAD // n_stimuli**2
+    n_pieces = n_units // width
+    cut = n_pieces * width
+    pieces = placed[:, :cut].reshape(n_stimuli, n_pieces, width).swapaxes(0, 1)
+    return (pieces @ pieces.mT).sum(axis=0) + placed[:, cut:] @ placed[:, cut:].T

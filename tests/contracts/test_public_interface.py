@@ -89,6 +89,8 @@ CALLS = {
     "within_category_consistency": (rdms, lambda r: ersa.within_category_consistency(r, LABELS)),
     "category_clustering_index": (rdms, lambda r: ersa.category_clustering_index(r, LABELS)),
     "bootstrap_consistency": (rdms, lambda r: ersa.bootstrap_consistency(r, n_resamples=9)),
+    "consistency_between": (rdms, lambda r: ersa.consistency_between(r, r[:2])),
+    "compare_groups": (rdms, lambda r: ersa.compare_groups(r, rdms() ** 2, n_permutations=9)),
     "second_level_distances": (rdms, ersa.second_level_distances),
     "mds": (rdms, lambda r: ersa.mds(r, n_init=1, max_iter=3)),
     "random_category_consistency": (

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rdm import gram
+from ensemble_rsa.rdm import gram, passes
 from ensemble_rsa.rdm.build import (
     ConstantPatternWarning,
     centroids,
@@ -20,7 +20,7 @@ from ensemble_rsa.rdm.build import (
 )
 from ensemble_rsa.rdm.distances import DISTANCES, TOLERANCE
 
-MANY, FEW = 130, 12  # stimuli: products in float32, and at once in float64
+MANY, FEW = 130, 12  # stimuli: a compiled program with products in float32, and NumPy in float64
 UNITS = 300  # more than one block of the narrow width, so the filling of a block matters
 
 
@@ -101,7 +101,8 @@ def test_float64_input_is_not_rounded_first(rng, distance, kind):
     [bool, np.int8, np.uint8, np.int32, np.int64, np.float16, jnp.bfloat16, ">f4", np.longdouble],
 )
 def test_takes_any_real_dtype(rng, dtype):
-    activations = (rng.normal(size=(MANY, 40)) > 0).astype(dtype)
+    compiled = dtype in (bool, np.int32, jnp.bfloat16)
+    activations = (rng.normal(size=(MANY if compiled else FEW, 40)) > 0).astype(dtype)
     expected = exact_rdm(activations.astype(np.float64), "euclidean")
     np.testing.assert_allclose(compute_rdm(activations, "euclidean"), expected, rtol=1e-5)
 
@@ -113,7 +114,7 @@ def test_takes_jax_arrays_and_lists(rng):
         np.testing.assert_allclose(compute_rdm(given, "cosine"), expected, atol=1e-5)
 
 
-def test_reads_memory_maps_and_hdf5_block_by_block(rng, tmp_path: Path):
+def test_reads_memory_maps_hdf5_and_zarr_block_by_block(rng, tmp_path: Path):
     activations = rng.normal(size=(2, FEW, 10_000)).astype(np.float32)
     np.save(tmp_path / "a.npy", activations)
     expected = [exact_rdm(one, "correlation") for one in activations]
@@ -121,9 +122,13 @@ def test_reads_memory_maps_and_hdf5_block_by_block(rng, tmp_path: Path):
     mapped = compute_rdm(np.load(tmp_path / "a.npy", mmap_mode="r"))
     with h5py.File(tmp_path / "a.h5", "w") as file:
         stored = compute_rdm(file.create_dataset("activations", data=activations))
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(tmp_path / "a.zarr", data=activations, chunks=(1, FEW, 3000))
+    chunked = compute_rdm(array)
 
     np.testing.assert_allclose(mapped, expected, atol=1e-5)
     np.testing.assert_allclose(stored, expected, atol=1e-5)
+    np.testing.assert_allclose(chunked, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
@@ -213,13 +218,79 @@ def test_coarse_products_are_noticed_and_made_again(rng, monkeypatch):
             a, b = (x.astype(jnp.bfloat16).astype(jnp.float32) for x in (a, b))
         return exact_product(a, b, **options)
 
-    activations = rng.normal(size=(97, 40)).astype(np.float32)
-    gram._add_products.clear_cache()
+    activations = rng.normal(size=(131, 40)).astype(np.float32)
+    gram._add_block.clear_cache()
     monkeypatch.setattr(gram.jnp, "matmul", coarse_product)
     rdm = compute_rdm(activations)
+    rounded = compute_rdm(activations, precision="tensorfloat32")
     monkeypatch.undo()
-    gram._add_products.clear_cache()
-    np.testing.assert_allclose(rdm, exact_rdm(activations, "correlation"), atol=1e-5)
+    gram._add_block.clear_cache()
+    expected = exact_rdm(activations, "correlation")
+    np.testing.assert_allclose(rdm, expected, atol=1e-5)
+    # The one option that takes what the device gives, and the check that this was coarse indeed.
+    assert 1e-4 < np.abs(rounded - expected).max() < 1e-2
+
+
+@pytest.mark.parametrize("n_stimuli", [FEW, MANY])
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_float64_is_float64(rng, distance, n_stimuli):
+    activations = rng.normal(size=(n_stimuli, UNITS)) + 3
+    rdm = compute_rdm(activations, distance, precision="float64")
+    assert isinstance(rdm, np.ndarray)
+    assert rdm.dtype == np.float64
+    expected = exact_rdm(activations, distance)
+    np.testing.assert_allclose(rdm, expected, rtol=0, atol=1e-12 * expected.max())
+    assert not jax.config.jax_enable_x64
+
+
+def test_float64_outlasts_close_patterns(rng):
+    noise = rng.normal(size=(MANY, UNITS))
+    activations = noise[0] + 1e-6 * noise
+    rdm = compute_rdm(activations, "unit_euclidean", precision="float64")
+    expected = exact_rdm(activations, "unit_euclidean")
+    np.testing.assert_allclose(rdm, expected, rtol=0, atol=1e-8 * expected.max())
+
+
+def test_tensorfloat32_is_float32_without_an_accelerator(rng):
+    activations = rng.normal(size=(MANY, UNITS)).astype(np.float32)
+    coarse = compute_rdm(activations, precision="tensorfloat32")
+    if jax.default_backend() == "cpu":
+        np.testing.assert_array_equal(coarse, compute_rdm(activations))
+    np.testing.assert_allclose(coarse, exact_rdm(activations, "correlation"), atol=1e-2)
+
+
+UNLIKE_THE_SAMPLE = {
+    "silent at first": lambda noise, places: np.where(places, 0, noise),
+    "loud at first": lambda noise, places: np.where(places, 1e3 * noise, noise),
+    "one level at first": lambda noise, places: np.where(places, 50 + 0 * noise, noise),
+    "silent but there": lambda noise, places: np.where(places, noise, 0),
+    "most of it tiny": lambda noise, places: np.where(places, 1e-30 * noise, 1e6 * noise),
+}
+
+
+@pytest.mark.parametrize("kind", UNLIKE_THE_SAMPLE)
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_units_unlike_those_that_the_frame_is_from(rng, distance, kind):
+    noise = rng.normal(size=(MANY, 1100))
+    starts = [place * (1100 - 64) // 7 for place in range(8)]
+    places = np.isin(np.arange(1100), np.add.outer(starts, np.arange(64)))
+    few = np.arange(MANY)[:, None] % 3 == 0
+    activations = np.where(few, UNLIKE_THE_SAMPLE[kind](noise, places), noise).astype(np.float32)
+    expected = exact_rdm(activations, distance)
+    rdm = compute_rdm(activations, distance)
+    np.testing.assert_allclose(rdm, expected, rtol=0, atol=TOLERANCE * expected.max())
+
+
+def test_float32_is_kept_for_ordinary_activations(rng, monkeypatch):
+    """The fallback to float64 is for the rest: it would hide what float32 does not manage."""
+    products = []
+    begin = passes.no_sums
+    monkeypatch.setattr(
+        passes, "no_sums", lambda n, product: products.append(product) or begin(n, product)
+    )
+    for distance in ("correlation", "cosine", "euclidean", "unit_euclidean"):
+        compute_rdm(np.maximum(rng.normal(size=(MANY, UNITS)), 0).astype(np.float32), distance)
+    assert set(products) == {np.float32}
 
 
 def test_input_is_not_changed(rng):
@@ -258,12 +329,20 @@ def test_nan_and_infinity_are_refused_with_their_place(rng, function, bad):
         (np.zeros((2, 4), complex), "activations: expected real numbers, got dtype complex128"),
         ([["a"], ["b"]], "activations: expected numbers"),
         ([[1.0, 2.0], [3.0]], "activations: .* got lists of unequal length"),
-        (1e200 * np.eye(3), "activations: expected patterns shorter than"),
+        (1e200 * np.eye(3), "activations: expected patterns shorter than 1e.38"),
+        (1e39 * np.eye(MANY), "activations: expected patterns shorter than 1e.38"),
     ],
 )
 def test_wrong_activations_are_refused(activations, message):
     with pytest.raises(InputError, match=message):
         compute_rdm(activations)
+
+
+def test_unknown_precision_is_refused_with_the_choices():
+    with pytest.raises(
+        InputError, match="precision: unknown 'half'; choose from float32, float64, tensorfloat32"
+    ):
+        compute_rdm(np.eye(3), precision="half")
 
 
 def test_unknown_distance_is_refused_with_the_choices():

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import squareform
 
 from ensemble_rsa.rdm.build import rdm_and_constant_patterns
-from ensemble_rsa.rdm.distances import DISTANCES, _keeps_promise, _pairs_with
+from ensemble_rsa.rdm.distances import DISTANCES, _keeps_promise
 
 SHAPE = N_STIMULI, N_UNITS = 6, 5
 # Small integers: scaled by powers of two, shifted and permuted they stay exact, so that results may
@@ -89,6 +89,15 @@ def test_ignores_a_rotation_of_the_units(distance, activations, seed):
     )
 
 
+@every_distance
+@settings(max_examples=10, deadline=None)
+@given(patterns, st.sets(st.integers(1, N_UNITS - 1)))
+def test_ignores_how_units_are_divided_into_blocks(distance, activations, cuts):
+    blocks = np.split(activations, sorted(cuts), axis=1)
+    rdm, _ = rdm_and_constant_patterns(iter(blocks), distance)
+    np.testing.assert_allclose(rdm, rdm_of(activations, distance), rtol=1e-6, atol=1e-6)
+
+
 @fast
 @given(patterns)
 def test_unit_euclidean_is_the_root_of_twice_the_cosine(activations):
@@ -117,15 +126,6 @@ def test_registry_cannot_be_changed():
     ]
     with pytest.raises(TypeError):
         DISTANCES["other"] = DISTANCES["cosine"]  # pyright: ignore[reportIndexIssue]
-
-
-def test_pairs_with_some_stimuli():
-    chosen = np.zeros(7, bool)
-    chosen[[0, 4]] = True
-    rows, columns = np.triu_indices(7, 1)
-    expected = np.flatnonzero(chosen[rows] | chosen[columns])
-    np.testing.assert_array_equal(np.unique(_pairs_with(chosen)), expected)
-    assert _pairs_with(np.zeros(7, bool)).size == 0
 
 
 @pytest.mark.parametrize(

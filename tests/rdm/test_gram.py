@@ -1,73 +1,98 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.rdm.gram import centred_gram, pattern_moments
+from ensemble_rsa.rdm.blocks import unit_blocks
+from ensemble_rsa.rdm.frame import Frame
+from ensemble_rsa.rdm.gram import add_block, no_sums, sums_at_once, working_dtype
+from ensemble_rsa.rdm.squares import describe
 
 # Stimuli and units that leave a part of a strip and of a block over.
-SHAPE = (2, 300, 1500)
+SHAPE = (300, 600)
+WIDTH = 256
 
 
-def exact_gram(patterns):
-    centred = patterns - patterns.mean(axis=0)
-    return centred @ centred.T
+@pytest.fixture
+def frame(rng):
+    return Frame(rng.random(SHAPE[0]), 1 + rng.random(SHAPE[0]))
 
 
-@pytest.mark.parametrize("from_device", [False, True], ids=["host", "device"])
-@pytest.mark.parametrize("centre", [False, True])
-def test_moments_are_exact_under_a_large_offset(rng, centre, from_device):
-    activations = (rng.normal(size=SHAPE) + 1e4).astype(np.float32)
-    array = jnp.asarray(activations) if from_device else activations
-    exact = activations[1].astype(np.float64)
-    mean = exact.mean(axis=1) if centre else np.zeros(SHAPE[1])
-    moments = pattern_moments("activations", array, (1,), centre)
-    np.testing.assert_allclose(moments.mean, mean, rtol=1e-14)
-    np.testing.assert_allclose(
-        moments.length, np.linalg.norm(exact - mean[:, None], axis=1), rtol=1e-9
-    )
-    assert not moments.constant.any()
+def sums_of(array, frame, product):
+    working = working_dtype(array.dtype, product or np.float64)
+    with jax.enable_x64(True):
+        sums = no_sums(SHAPE[0], product)
+        for block, used in unit_blocks(array, (), WIDTH):
+            sums = add_block(sums, block, frame, used, working)
+    return sums
 
 
-def test_constant_means_equal_in_every_unit():
-    activations = np.full((3, 700), 0.1, np.float32)
-    activations[1, 699] = np.nextafter(np.float32(0.1), np.float32(1))
-    moments = pattern_moments("activations", activations, (), True)
-    assert moments.constant.tolist() == [True, False, True]
+def placed(activations, frame):
+    return (np.asarray(activations, np.float64) - frame.mean[:, None]) * frame.scale[:, None]
 
 
-@pytest.mark.parametrize("from_device", [False, True], ids=["host", "device"])
-@pytest.mark.parametrize(("product", "tolerance"), [(np.float32, 2e-6), (np.float64, 1e-12)])
-def test_strips_hold_the_upper_triangle(rng, product, tolerance, from_device):
-    activations = rng.random(SHAPE, np.float32)
-    array = jnp.asarray(activations) if from_device else activations
-    mean, scale = rng.random(SHAPE[1]), rng.random(SHAPE[1])
-    expected = exact_gram((activations[1].astype(np.float64) - mean[:, None]) * scale[:, None])
-
-    gram = centred_gram(array, (1,), mean, scale, product)
+@pytest.mark.parametrize(
+    ("kind", "product", "tolerance"),
+    [
+        (np.asarray, np.float32, 2e-6),
+        (jnp.asarray, np.float32, 2e-6),
+        (np.asarray, np.float64, 1e-12),
+    ],
+    ids=["host", "device", "float64"],
+)
+def test_strips_hold_products_around_a_common_pattern(rng, frame, kind, product, tolerance):
+    activations = kind(rng.random(SHAPE, np.float32))
+    sums = sums_of(activations, frame, product)
+    exact = placed(activations, frame)
+    exact -= exact.mean(axis=0)
+    expected = exact @ exact.T
 
     start = 0
-    for strip in gram.strips:
+    for strip in sums.strips:
         assert strip.dtype == product
         rows = slice(start, start + len(strip))
         np.testing.assert_allclose(strip, expected[rows, start:], atol=tolerance * expected.max())
         start += len(strip)
-    assert start == SHAPE[1]
-    np.testing.assert_allclose(gram.diagonal, np.diagonal(expected), rtol=2 * tolerance)
+    assert start == SHAPE[0]
 
 
-def test_rounding_is_measured(rng):
-    activations = rng.random(SHAPE[1:], np.float32)
-    ones, zeros = np.ones(SHAPE[1]), np.zeros(SHAPE[1])
-    exact = np.diagonal(exact_gram(activations.astype(np.float64)))
-    gram = centred_gram(activations, (), zeros, ones, np.float32)
-    everywhere = np.abs(gram.diagonal - exact).max() / exact.max()
-    assert 0.3 * everywhere < gram.rounding < 1.5 * everywhere
-    assert centred_gram(activations, (), zeros, ones, np.float64).rounding == 0
+@pytest.mark.parametrize("product", [np.float64, None], ids=["products", "lengths only"])
+@pytest.mark.parametrize("centre", [False, True])
+def test_mean_and_length_are_exact_whatever_the_frame(rng, frame, centre, product):
+    activations = rng.random(SHAPE) + 100
+    mean = activations.mean(axis=1) if centre else np.zeros(SHAPE[0])
+    used = Frame(frame.mean if centre else np.zeros(SHAPE[0]), frame.scale)
+    patterns = describe(sums_of(activations, used, product), used, SHAPE[1], centre)
+    np.testing.assert_allclose(patterns.mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(
+        patterns.length, np.linalg.norm(activations - mean[:, None], axis=1), rtol=1e-9
+    )
 
 
-def test_patterns_with_factor_zero_have_no_part_in_the_mean(rng):
-    activations = rng.random((5, 40))
-    scale = np.array([1.0, 0.0, 1.0, 1.0, 1.0])
-    expected = exact_gram(np.delete(activations, 1, axis=0))
-    gram = centred_gram(activations, (), np.zeros(5), scale, np.float64)
-    np.testing.assert_allclose(np.delete(gram.diagonal, 1), np.diagonal(expected), rtol=1e-12)
+def test_some_patterns_are_summed_in_float64_too(rng, frame):
+    activations = rng.random(SHAPE, np.float32)
+    working = Frame(*(part.astype(np.float32).astype(float) for part in (frame.mean, frame.scale)))
+    sums = sums_of(activations, working, np.float32)
+    step = SHAPE[0] // 64
+    assert sums.exact.shape == (len(range(0, SHAPE[0], step)), 3)
+    # z + c = y, whatever c is: (z + c)·(z + c) and (z + c)·1 are those of the placed patterns.
+    square, with_centre, total = np.asarray(sums.exact).T
+    common = np.asarray(sums.common)
+    expected = placed(activations, working)[::step]
+    np.testing.assert_allclose(
+        square + 2 * with_centre + common[0], np.square(expected).sum(axis=1), rtol=1e-12
+    )
+    np.testing.assert_allclose(total + common[1], expected.sum(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_units", [1, 5, 700])
+def test_sums_at_once_are_the_same(rng, n_units):
+    patterns = rng.random((7, n_units))
+    frame = Frame(rng.random(7), 1 + rng.random(7))
+    exact = placed(patterns, frame)
+    centre = exact.mean(axis=0)
+    exact -= centre
+    sums = sums_at_once(patterns, frame)
+    np.testing.assert_allclose(sums.strips[0], exact @ exact.T, atol=1e-12)
+    np.testing.assert_allclose(sums.along, np.stack([exact @ centre, exact.sum(1)], 1), atol=1e-12)
+    np.testing.assert_allclose(sums.common, [centre @ centre, centre.sum()])
