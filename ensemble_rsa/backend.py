@@ -1,9 +1,9 @@
 """What differs from device to device: how convolutions are computed, instances mapped.
 
 The first candidate for a device is its default; `training.choice` measures which is fastest for the
-network at hand. On a CPU with two cores (see benchmarks/README.md), gradients written as plain
-convolutions and XLA's newer CPU convolution library switched off are several times faster than
-`vmap` left to itself. The order for GPU and TPU has not been measured.
+network at hand. On a CPU with two cores (see benchmarks/README.md), transformed tiles are fastest
+for wide networks and plain gradients under `vmap` for small ones, both with XLA's newer CPU
+convolution library switched off. The order for GPU and TPU has not been measured.
 """
 
 import os
@@ -37,9 +37,9 @@ def candidates() -> tuple[Execution, ...]:
     if jax.default_backend() == "cpu":
         older = _accepted(OLD_CPU_CONVOLUTIONS)
         return (
+            Execution("winograd", 1, older),
             Execution("plain_gradients", 1, older),
             Execution("plain_gradients", None, older),
-            Execution("patches", 1, older),
         )
     return (
         Execution("xla", None),
