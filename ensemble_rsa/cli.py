@@ -288,7 +288,7 @@ def _keep_compiled_programs() -> None:
 
     from ensemble_rsa.store import cache_folder
 
-    if jax.config.read("jax_compilation_cache_dir") is None:
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
 
 
