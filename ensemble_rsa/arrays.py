@@ -7,6 +7,7 @@ Rows are stimuli and columns are units; RDMs travel condensed (row-major upper t
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Int
@@ -32,13 +33,22 @@ def check_array(name: str, value: Any, min_ndim: int, axes: str) -> Any:
         axes: the expected axes in words, such as `(..., stimulus, unit)`.
 
     Raises:
-        InputError: fewer axes than that, an empty axis, or something that is not numeric.
+        InputError: fewer axes than that, an empty axis, lists of unequal length, or no real
+            numbers.
     """
-    array = value if hasattr(value, "dtype") and hasattr(value, "ndim") else np.asarray(value)
-    if not (
-        np.issubdtype(array.dtype, np.number) or array.dtype == bool or array.dtype.kind == "V"
+    array = value
+    if not isinstance(getattr(value, "dtype", None), np.dtype) or not hasattr(value, "ndim"):
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise InputError(
+                f"{name}: expected shape {axes}, got lists of unequal length"
+            ) from None
+    # JAX knows half precisions that NumPy does not.
+    if array.dtype != bool and not any(
+        jnp.issubdtype(array.dtype, kind) for kind in (np.integer, np.floating)
     ):
-        raise InputError(f"{name}: expected numbers of shape {axes}, got dtype {array.dtype}")
+        raise InputError(f"{name}: expected real numbers of shape {axes}, got dtype {array.dtype}")
     if array.ndim < min_ndim:
         raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
     if 0 in array.shape:
@@ -69,18 +79,30 @@ def check_labels(
     """Return labels as integers 0 … n_categories − 1, and the categories in sorted order.
 
     Raises:
-        InputError: not one label per stimulus.
+        InputError: not one label per stimulus, NaN, or labels that do not sort.
 
     >>> codes, categories = check_labels("labels", ["dog", "cat", "dog"], 3)
     >>> codes.tolist(), categories.tolist()
     ([1, 0, 1], ['cat', 'dog'])
     """
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except ValueError:
+        raise InputError(f"{name}: expected one label per stimulus, got nested lists") from None
     if array.shape != (n_stimuli,):
         raise InputError(
             f"{name}: expected one label for each of {n_stimuli} stimuli, got shape {array.shape}"
         )
-    categories, codes = np.unique(array, return_inverse=True)
+    missing = np.flatnonzero(array != array)  # NaN
+    if missing.size:
+        raise InputError(
+            f"{name}: expected a label for each stimulus, got {missing.size} NaN, the first at "
+            f"{missing[0]}"
+        )
+    try:
+        categories, codes = np.unique(array, return_inverse=True)
+    except TypeError as error:
+        raise InputError(f"{name}: expected labels of one kind, which sort, but {error}") from None
     return codes.astype(np.int64), categories
 
 

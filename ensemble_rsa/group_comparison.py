@@ -43,11 +43,12 @@ def compare_runs(
         `comparison.nc` and the figure.
 
     Raises:
-        InputError: a run without `rdms.h5`, other stimuli, another distance, no layer in common, or
-            fewer than three instances.
+        InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
+            and seed; other stimuli, another distance, no layer in common, or fewer than three
+            instances.
     """
     settings = settings or AnalysisConfig()
-    a, b = (load_rdms(_rdms_of(Path(folder))) for folder in (run, other))
+    a, b = (_load(Path(folder)) for folder in (run, other))
     check_stimuli(str(other), b, stimulus_ids(str(run), a), "stimulus")
     if a.distance != b.distance:
         raise InputError(
@@ -112,24 +113,43 @@ def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset
     return xr.Dataset(values, coords={"layer": layers}, attrs=attributes)
 
 
-def _rdms_of(folder: Path) -> Path:
+def _load(folder: Path) -> LabelledRdms:
+    """The RDMs of a run, once it is known that they are one for each layer and seed."""
     path = folder / store.RDMS
     if not path.is_file():
         raise InputError(
             f"run: {folder} holds no {store.RDMS}; run `ensemble-rsa analyze {folder}` first"
         )
-    return path
+    rdms = load_rdms(path)
+    missing = [name for name in ("layer", "seed") if name not in rdms.rdm_descriptors]
+    if missing:
+        raise InputError(
+            f"{path}: expected the RDM descriptors layer and seed, got no {missing[0]}"
+        )
+    seeds = [_seeds(rdms, layer) for layer in _layers(rdms)]
+    if any(each != seeds[0] for each in seeds) or len({*seeds[0]}) < len(seeds[0]):
+        raise InputError(
+            f"{path}: expected one RDM for each layer and seed, in the same order of seeds"
+        )
+    return rdms
 
 
 def _layers(rdms: LabelledRdms) -> list[str]:
     return list(dict.fromkeys(str(name) for name in rdms.rdm_descriptors["layer"]))
 
 
+def _of_layer(rdms: LabelledRdms, layer: str) -> np.ndarray:
+    return np.asarray(rdms.rdm_descriptors["layer"]).astype(str) == layer
+
+
+def _seeds(rdms: LabelledRdms, layer: str) -> list[int]:
+    return np.asarray(rdms.rdm_descriptors["seed"])[_of_layer(rdms, layer)].tolist()
+
+
 def _stack(rdms: LabelledRdms, layers: list[str]) -> tuple[np.ndarray, list[int]]:
     """RDMs of these layers, `(layer, instance, stimulus_pair)`, and the instances' seeds."""
-    names = np.asarray(rdms.rdm_descriptors["layer"]).astype(str)
-    stack = np.stack([rdms.rdms[names == layer] for layer in layers])
-    return stack, np.asarray(rdms.rdm_descriptors["seed"])[names == layers[0]].tolist()
+    stack = np.stack([rdms.rdms[_of_layer(rdms, layer)] for layer in layers])
+    return stack, _seeds(rdms, layers[0])
 
 
 def _write(dataset: xr.Dataset, folder: Path) -> Path:

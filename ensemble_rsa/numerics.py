@@ -33,23 +33,6 @@ def pair_indices(n: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def to_condensed(square: Float[Array, "... n n"]) -> Float[Array, "... pair"]:
-    """Upper triangle without the diagonal, row by row."""
-    rows, columns = pair_indices(square.shape[-1])
-    return square[..., rows, columns]
-
-
-def to_square(condensed: Float[Array, "... pair"], n: int) -> Float[Array, "... n n"]:
-    """Symmetric matrix with a zero diagonal from a condensed one."""
-    rows, columns = pair_indices(n)
-    upper = (
-        jnp.zeros((*condensed.shape[:-1], n, n), condensed.dtype)
-        .at[..., rows, columns]
-        .set(condensed)
-    )
-    return upper + jnp.swapaxes(upper, -1, -2)
-
-
 def blocks(length: int, entries_each: int) -> list[slice]:
     """Cut an axis into slices of about 4 MiB of float32, with `entries_each` numbers per position.
 

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
+from ensemble_rsa.errors import InputError
+
 
 def stream(seed: int | Array, purpose: str) -> Key[Array, ""]:
     """The key of `seed` for one `purpose` ("init", "order", "dropout", …).
@@ -26,7 +28,12 @@ def host_stream(seed: int, purpose: str) -> np.random.Generator:
     no compilation (threefry takes a second for each). Drawing in parts gives what drawing at once
     would.
 
+    Raises:
+        InputError: not a whole number of 32 bits; more bits would not be heeded.
+
     >>> host_stream(0, "order").integers(10, size=3).tolist()
     [1, 5, 9]
     """
+    if not isinstance(seed, int | np.integer) or not -(2**31) <= seed < 2**32:
+        raise InputError(f"seed: expected a whole number of 32 bits, got {seed!r}")
     return np.random.default_rng(np.asarray(jax.random.key_data(stream(seed, purpose))))

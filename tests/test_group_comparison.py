@@ -95,12 +95,19 @@ def test_only_layers_in_common_are_compared(runs, tmp_path):
         ({"stimulus": ["a", "b", "c", "d", "f"]}, "expected the same 5 stimuli"),
         ({"distance": "cosine"}, "expected correlation distances .*, got cosine"),
         ({"layers": ("three", "four")}, "no layer in common"),
+        ({"seeds": [5, 6, 6]}, "expected one RDM for each layer and seed"),
     ],
 )
 def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_path):
     other = write(tmp_path / "other", rdms(2), **changes)
     with pytest.raises(InputError, match=message):
         compare_runs(runs[0], other)
+
+
+def test_rdms_that_do_not_say_their_layer_are_refused(runs):
+    save_rdms(runs[1] / "rdms.h5", rdms(1), "correlation", {"seed": np.arange(6)}, STIMULI)
+    with pytest.raises(InputError, match="expected the RDM descriptors .* got no layer"):
+        compare_runs(*runs)
 
 
 def test_a_run_that_was_not_analysed_is_named(runs, tmp_path):

@@ -64,12 +64,3 @@ def test_centred_rows_have_no_mean(rng):
     centred = numerics.centred(rows, numerics.row_statistics(rows), slice(0, 100))
     exact = rows.astype(np.float64) - rows.mean(-1, keepdims=True, dtype=np.float64)
     np.testing.assert_allclose(centred, exact[:, :100], rtol=0, atol=1e-5)
-
-
-def test_square_and_back(rng):
-    from scipy.spatial.distance import squareform
-
-    condensed = rng.random((2, 10)).astype(np.float32)
-    square = numerics.to_square(jnp.asarray(condensed), 5)
-    np.testing.assert_array_equal(square, [squareform(row) for row in condensed])
-    np.testing.assert_array_equal(numerics.to_condensed(square), condensed)

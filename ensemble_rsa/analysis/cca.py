@@ -124,7 +124,7 @@ def _mean_correlations(
     variance: float | int,
     measure: Callable[[Subspaces, Subspaces, Pairs], Float[np.ndarray, " instance_pair"]],
 ) -> Float[np.ndarray, "..."]:
-    if not 0 < variance <= 1:
+    if not isinstance(variance, int | float | np.number) or not 0 < variance <= 1:
         raise InputError(f"variance: expected a share above 0 and up to 1, got {variance!r}")
     first, second = open_groups(activations, others, min_stimuli=3)
     forced = []

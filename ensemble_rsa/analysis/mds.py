@@ -82,7 +82,7 @@ def mds(
         )
     n_init = check_count("n_init", n_init, 1)
     max_iter = check_count("max_iter", max_iter, 1)
-    if not 0 <= tolerance < 1:
+    if not isinstance(tolerance, int | float | np.number) or not 0 <= tolerance < 1:
         raise InputError(f"tolerance: expected a number from 0 to below 1, got {tolerance!r}")
     shape = (n_init, n_stimuli, n_components)
     noise = host_stream(seed, "mds").standard_normal(shape, np.float32)

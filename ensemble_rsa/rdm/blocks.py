@@ -41,20 +41,7 @@ def open_activations(name: str, activations: Any, min_stimuli: int = 2) -> Any:
     Raises:
         InputError: wrong rank, an empty axis, too few stimuli, or no real numbers.
     """
-    axes = "(..., stimulus, unit)"
-    if not isinstance(getattr(activations, "dtype", None), np.dtype):
-        try:
-            activations = np.asarray(activations)
-        except ValueError:
-            raise InputError(
-                f"{name}: expected shape {axes}, got lists of unequal length"
-            ) from None
-    array = check_array(name, activations, 2, axes)
-    if not (
-        array.dtype == bool
-        or any(jnp.issubdtype(array.dtype, kind) for kind in (np.integer, np.floating))
-    ):
-        raise InputError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    array = check_array(name, activations, 2, "(..., stimulus, unit)")
     if array.shape[-2] < min_stimuli:
         raise InputError(
             f"{name}: expected at least {min_stimuli} stimuli, got shape {tuple(array.shape)}"

@@ -1,5 +1,6 @@
 """RDMs, cocktail-blank removal and category centroids of whole stacks of activations."""
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -14,9 +15,10 @@ from ensemble_rsa.arrays import check_labels, stimuli_of_pairs
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.rdm.blocks import block_width, open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
-from ensemble_rsa.rdm.passes import measure_array, measure_stream
+from ensemble_rsa.rdm.measure import measure_array, measure_stream
 
 FLOAT32_RANGE = 1e38
+CACHE_LINE = 64  # bytes
 
 
 class ConstantPatternWarning(UserWarning):
@@ -110,11 +112,19 @@ def rdm_and_constant_patterns(
     else:
         array = open_activations("activations", activations)
         leading, n_stimuli = tuple(array.shape[:-2]), array.shape[-2]
-        rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), exactness.result)
+        rdms = _aligned((*leading, n_stimuli * (n_stimuli - 1) // 2), exactness.result)
         constant = np.zeros(leading, np.int64)
         for index in np.ndindex(leading):
             constant[index] = measure_array(kind, exactness, array, index, rdms[index])
-    return rdms if exactness.result == np.float64 else jnp.asarray(rdms), constant
+    return rdms if exactness.result == np.float64 else jax.device_put(rdms), constant
+
+
+def _aligned(shape: tuple[int, ...], dtype: type[np.floating]) -> np.ndarray:
+    """An array that JAX takes over on CPU without a copy: RDMs of many stimuli are large."""
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    buffer = np.empty(n_bytes + CACHE_LINE, np.uint8)
+    start = -buffer.ctypes.data % CACHE_LINE
+    return buffer[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 def cocktail_blank(activations: Any) -> Float[Array, "... stimulus unit"]:

@@ -57,7 +57,9 @@ def first_frame(
     # The mean of equal numbers may be off by a rounding.
     mean = np.where(undirected, sample[:, 0], sample.mean(axis=1)) if centre else 0 * sample[:, 0]
     deviations = sample - mean[:, None] if centre else sample
-    length = np.sqrt(np.einsum("ij,ij->i", deviations, deviations))
+    reach = np.abs(deviations).max(axis=1, keepdims=True)
+    deviations = deviations / np.where(reach > 0, reach, 1)  # or squares below 1e-308 are lost
+    length = reach[:, 0] * np.sqrt(np.einsum("ij,ij->i", deviations, deviations))
     return frame_of(mean, length, unit_length)
 
 

@@ -100,9 +100,9 @@ def add_block(
         matmul: JAX's name for the precision of a product on an accelerator.
     """
     mean, scale = (part.astype(working)[:, None] for part in (frame.mean, frame.scale))
-    sums = _add_block(sums, block, mean, scale, used, matmul)
-    # Waiting keeps the blocks of a long queue from filling the memory.
-    return jax.block_until_ready(sums)
+    # Waiting keeps the blocks of a long queue from filling the memory; for the block before, so
+    # that this one is brought while that one is worked on.
+    return _add_block(jax.block_until_ready(sums), block, mean, scale, used, matmul)
 
 
 @partial(jax.jit, donate_argnums=0, static_argnums=5)
@@ -143,6 +143,9 @@ def _add_block(
         rows = placed[start : start + strip.shape[0]]
         strips.append(strip + jnp.matmul(rows, placed[start:].T, precision=matmul))
         start += strip.shape[0]
+        if len(sums.strips) == MOST_STRIPS:
+            # Each product waits for the one before, or the memory holds all of them at once.
+            placed = placed + 0 * strips[-1][0, 0]
     return Sums(strips, along, common, exact)
 
 

@@ -1,12 +1,7 @@
-"""One pass over the activations of an instance: an array, or a stream of unit blocks.
+"""One pass over the units of an instance: what is kept of them, and how one more block is added."""
 
-An array is passed over with float32 products in a frame from a sample of its units. Where the error
-that is then measured could break the promise, it is passed over again with float64 products, in the
-frame that the first pass found. A stream goes by once, so its products are float64 from the start.
-"""
-
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import jax
@@ -14,39 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ensemble_rsa.arrays import check_finite
-from ensemble_rsa.errors import InputError
-from ensemble_rsa.rdm.blocks import (
-    NARROWEST,
-    block_width,
-    host_units,
-    open_activations,
-    refuse_not_finite,
-    sample_units,
-    too_long,
-    unit_blocks,
-)
-from ensemble_rsa.rdm.distances import Distance, Precision, fill_rdm
-from ensemble_rsa.rdm.frame import (
-    Frame,
-    first_frame,
-    rounded_frame,
-    same_value,
-)
-from ensemble_rsa.rdm.gram import (
-    SMALL_STIMULI,
-    Sums,
-    add_block,
-    no_sums,
-    sums_at_once,
-    working_dtype,
-)
-from ensemble_rsa.rdm.squares import Patterns, describe, refined_frame
+from ensemble_rsa.rdm.blocks import block_width, unit_blocks
+from ensemble_rsa.rdm.distances import Distance
+from ensemble_rsa.rdm.frame import Frame, first_frame, rounded_frame, same_value
+from ensemble_rsa.rdm.gram import Sums, add_block, no_sums, sums_at_once, working_dtype
 
-LARGEST_LENGTH = {np.float32: 1e38, np.float64: 1e150}  # of a pattern, by the type of the result
-SMALL_ELEMENTS = 2**17  # up to here NumPy is done before a compiled program has been called
-MOST_ATTEMPTS = 4  # only for units that differ a billionfold from those that were sampled
-WORST_STREAM = 1e-9  # error of a product, for patterns of length 1
+# Two sums take turns: one block is brought and placed while the products of the other are made.
+FEW_STIMULI, FEW_LANES = 2048, 2
 
 
 @dataclass(frozen=True)
@@ -70,111 +39,18 @@ class Seen:
     value: Float[np.ndarray, " stimulus"]
 
 
-def measure_array(
-    distance: Distance,
-    precision: Precision,
-    array: Any,
-    index: tuple[int, ...],
-    out: Float[np.ndarray, " stimulus_pair"],
-) -> int:
-    """Fill `out` with the RDM of one instance, and return how many patterns have no direction.
-
-    Args:
-        distance: from `DISTANCES`.
-        precision: from `PRECISIONS`.
-        array: from `open_activations`.
-        index: the instance.
-        out: a condensed RDM.
-
-    Raises:
-        InputError: NaN or inf among the activations, or a pattern too long for the result.
-    """
-    n_stimuli, n_units = array.shape[-2:]
-    width, largest = block_width(n_stimuli, n_units), LARGEST_LENGTH[precision.result]
-    small = (
-        not isinstance(array, jax.Array)
-        and n_stimuli <= SMALL_STIMULI
-        and n_stimuli * n_units <= SMALL_ELEMENTS
-    )
-    sample = host_units(array, index).astype(np.float64) if small else sample_units(array, index)
-    product, frame, attempts = (np.float64 if small else precision.product), None, 0
-    with np.errstate(all="ignore"), jax.enable_x64(True):
-        while True:
-            attempts += 1
-            if small:
-                seen = _see_at_once(distance, sample)
-            else:
-                seen = _begin(distance, sample, array.dtype, product, frame)
-                for block, used in unit_blocks(array, index, width):
-                    seen = _see(seen, block, used, precision.matmul)
-            patterns = describe(seen.sums, seen.frame, n_units, distance.centre)
-            if (patterns.length < largest).all():
-                broken = fill_rdm(
-                    distance, seen.sums, seen.frame, patterns, n_units, seen.undirected, out
-                )
-                best = product == np.float64 and (small or _fits(distance, seen, patterns))
-                if not broken or best or not precision.promised or attempts == MOST_ATTEMPTS:
-                    return int(seen.undirected.sum())
-                frame = refined_frame(patterns, seen.frame, product, distance.unit_length)
-            elif product == np.float64:
-                refuse_not_finite("activations", array, index, largest)
-            product = np.float64
-
-
-def measure_stream(
-    distance: Distance, precision: Precision, blocks: Iterator[Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """RDMs of unit blocks that go by once, and how many patterns of each have no direction.
-
-    Beside the result, memory holds float64 products for every instance, and one block.
-
-    Args:
-        distance: from `DISTANCES`.
-        precision: from `PRECISIONS`; says the type of the result only.
-        blocks: each `(..., stimulus, unit)`, alike but for the number of units.
-
-    Returns:
-        `(..., stimulus_pair)` and `(...)`.
-
-    Raises:
-        InputError: no block, blocks that do not fit together, NaN or inf, patterns too long, or
-            first units so unlike the others that one pass is not exact enough.
-    """
-    seen: dict[tuple[int, ...], Seen] = {}
-    leading, n_stimuli, width = (), 0, 0
-    with np.errstate(all="ignore"), jax.enable_x64(True):
-        for array in _joined(_opened(blocks)):
-            if not seen:
-                *leading, n_stimuli, n_units = array.shape
-                width = block_width(n_stimuli, n_units)
-                for index in np.ndindex(*leading):
-                    sample = sample_units(array, index)
-                    seen[index] = _begin(distance, sample, array.dtype, np.float64)
-            for index in seen:
-                for block, used in unit_blocks(array, index, width):
-                    seen[index] = _see(seen[index], block, used, "highest")
-        rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), precision.result)
-        constant = np.zeros(tuple(leading), np.int64)
-        for index, one in seen.items():
-            patterns = describe(one.sums, one.frame, one.n_units, distance.centre)
-            if not (patterns.length < LARGEST_LENGTH[precision.result]).all():
-                raise too_long("activations", index, LARGEST_LENGTH[precision.result])
-            broken = fill_rdm(
-                distance, one.sums, one.frame, patterns, one.n_units, one.undirected, rdms[index]
-            )
-            if broken > WORST_STREAM:
-                raise InputError(
-                    "activations: the first units are too unlike the others to measure distances "
-                    "in one pass; give all units as one array"
-                )
-            constant[index] = one.undirected.sum()
-    return rdms, constant
-
-
-def _begin(
+def begin(
     distance: Distance, sample: np.ndarray, stored: np.dtype, product: type, frame: Any = None
 ) -> Seen:
-    """Nothing seen yet, but a sample from which follows what frame to choose if none is given."""
+    """Nothing seen yet.
+
+    Args:
+        distance: from `DISTANCES`.
+        sample: of units, from `sample_units`.
+        stored: type of the activations.
+        product: type of the products.
+        frame: the frame to use; None for one that fits the sample.
+    """
     products_of = None if distance.form == "norm_difference" else product
     working = working_dtype(stored, products_of or np.float64)
     undirected, value = same_value(sample, distance.centre)
@@ -184,27 +60,15 @@ def _begin(
     return Seen(rounded_frame(frame, working), working, sums, 0, undirected, value)
 
 
-def _see_at_once(distance: Distance, patterns: Float[np.ndarray, "stimulus unit"]) -> Seen:
-    """A small instance."""
-    undirected, value = same_value(patterns, distance.centre)
-    frame = first_frame(patterns, distance.centre, distance.unit_length, undirected)
-    frame = rounded_frame(frame, patterns.dtype)
-    undirected &= distance.unit_length
-    sums = sums_at_once(patterns, frame)
-    return Seen(frame, patterns.dtype, sums, patterns.shape[1], undirected, value)
+def see(seen: Seen, block: Any, used: int, matmul: str) -> Seen:
+    """Add one block of units, of which the first `used` count.
 
-
-def _fits(distance: Distance, seen: Seen, patterns: Patterns) -> bool:
-    """Whether the patterns were so well placed that another frame would not lower the rounding."""
-    if not distance.unit_length:
-        return True
-    lengths = patterns.placed_length[~seen.undirected]
-    level = np.abs(patterns.excess).max() * np.sqrt(seen.n_units)
-    return not lengths.size or bool(level < lengths.max() < 2 * lengths.min())
-
-
-def _see(seen: Seen, block: Any, used: int, matmul: str) -> Seen:
-    """Add one block of units, of which the first `used` count."""
+    Args:
+        seen: what was seen before; its sums are used up.
+        block: `(stimulus, unit)`.
+        used: how many of its units are its own.
+        matmul: JAX's name for the precision of a product on an accelerator.
+    """
     sums = add_block(seen.sums, block, seen.frame, used, seen.working, matmul)
     undirected = seen.undirected.copy()
     chosen = np.flatnonzero(undirected)
@@ -214,41 +78,39 @@ def _see(seen: Seen, block: Any, used: int, matmul: str) -> Seen:
     return replace(seen, sums=sums, n_units=seen.n_units + used, undirected=undirected)
 
 
-def _opened(blocks: Iterator[Any]) -> Iterator[Any]:
-    """Check each block, by its number, against itself and the first one."""
-    expected, number = None, -1
-    for number, given in enumerate(blocks):
-        name = f"activations, block {number}"
-        block = open_activations(name, given)
-        expected = expected or block.shape[:-1]
-        if block.shape[:-1] != expected:
-            raise InputError(
-                f"{name}: expected shape {(*expected, 'any number of units')} as of block 0, "
-                f"got {tuple(block.shape)}"
-            )
-        xp = jnp if isinstance(block, jax.Array) else np
-        if not xp.isfinite(block).all():
-            check_finite(name, block)
-        yield block
-    if number < 0:
-        raise InputError("activations: expected at least one block of units, got none")
+def see_all(
+    distance: Distance,
+    array: Any,
+    index: tuple[int, ...],
+    sample: Float[np.ndarray, "stimulus some_unit"],
+    product: type[np.floating],
+    frame: Frame | None,
+    matmul: str,
+) -> Seen:
+    """One pass over an instance, with the arguments of `begin` and `see`."""
+    n_stimuli, n_units = array.shape[-2:]
+    width = block_width(n_stimuli, n_units)
+    lanes = FEW_LANES if n_stimuli <= FEW_STIMULI and n_units > width else 1
+    parts = [begin(distance, sample, array.dtype, product, frame) for _ in range(lanes)]
+    for k, (block, used) in enumerate(unit_blocks(array, index, width)):
+        parts[k % lanes] = see(parts[k % lanes], block, used, matmul)
+    return reduce(_together, parts)
 
 
-def _joined(blocks: Iterator[Any]) -> Iterator[Any]:
-    """Put narrow blocks together until they are worth a call."""
-    waiting, n_units = [], 0
-    for block in blocks:
-        waiting.append(block)
-        n_units += block.shape[-1]
-        if n_units >= NARROWEST:
-            yield _side_by_side(waiting)
-            waiting, n_units = [], 0
-    if waiting:
-        yield _side_by_side(waiting)
+def _together(seen: Seen, other: Seen) -> Seen:
+    return replace(
+        seen,
+        sums=jax.tree.map(jnp.add, seen.sums, other.sums),
+        n_units=seen.n_units + other.n_units,
+        undirected=seen.undirected & other.undirected,
+    )
 
 
-def _side_by_side(blocks: list[Any]) -> Any:
-    if len(blocks) == 1:
-        return blocks[0]
-    on_device = all(isinstance(block, jax.Array) for block in blocks)
-    return (jnp if on_device else np).concatenate(blocks, axis=-1)
+def see_at_once(distance: Distance, patterns: Float[np.ndarray, "stimulus unit"]) -> Seen:
+    """One pass over a small instance, by NumPy, in the frame that fits it."""
+    undirected, value = same_value(patterns, distance.centre)
+    frame = first_frame(patterns, distance.centre, distance.unit_length, undirected)
+    frame = rounded_frame(frame, patterns.dtype)
+    undirected &= distance.unit_length
+    sums = sums_at_once(patterns, frame)
+    return Seen(frame, patterns.dtype, sums, patterns.shape[1], undirected, value)

@@ -269,6 +269,7 @@ def test_resamples_that_leave_a_constant_rdm_are_dropped_for_all_layers(rng):
             r"interval: 'bca' is undefined here, .*; use interval='percentile'",
         ),
         ({"n_resamples": 0}, r"n_resamples: expected a whole number of at least 1, got 0"),
+        ({"seed": 2**40}, r"seed: "),  # JAX would take it for 0
         ({"confidence": 1.0}, r"confidence: expected a number between 0 and 1.*got 1.0"),
         ({"confidence": 0.0}, r"confidence: "),
         ({"rdms": np.ones((1, 6))}, r"rdms: expected shape .*two instances"),

@@ -42,6 +42,10 @@ def test_coinciding_members_give_one():
         (np.ones(6), "aaaa", r"labels: expected two categories or more, got only 'a'"),
         (np.ones(6), "abcd", r"labels: expected a category with two stimuli"),
         (np.ones(6), "aab", r"labels: expected one label for each of 4"),
+        (np.ones(3), ["a", None, 1], r"labels: expected labels of one kind"),
+        (np.ones(3), [0.0, np.nan, 0.0], r"labels: .* got 1 NaN, the first at 1"),
+        (np.ones(3), [["a"], ["a", "b"], []], r"labels: .*nested"),
+        (np.ones(3, complex), "aab", r"rdms: expected real numbers .*complex128"),
         (np.ones(5), "aab", r"rdms: .*got 5"),
         (np.array([np.inf, 1, 1]), "aab", r"rdms: expected finite"),
         (

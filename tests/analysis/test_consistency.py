@@ -158,7 +158,7 @@ VARIED = np.arange(12.0).reshape(2, 6) ** 2
         (np.ones((2, 7)), r"rdms: .*got 7"),
         (np.where(VARIED == 16, np.nan, VARIED), r"rdms: .*NaN or inf, the first at \(0, 4\)"),
         (np.stack([VARIED, VARIED * [[1], [0]]]), r"rdms: .*1 constant RDM.*\[1, 1\]"),
-        (np.array([["a"] * 6] * 2), r"rdms: expected numbers"),
+        (np.array([["a"] * 6] * 2), r"rdms: expected real numbers"),
     ],
 )
 def test_wrong_rdms_are_named(rdms, message):

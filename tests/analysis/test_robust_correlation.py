@@ -88,7 +88,7 @@ VARIED = [0.3, 1.0, 2.0, 4.0, 8.0]
         ([VARIED], VARIED, "skipped", r"x: expected shape \(point,\), got \(1, 5\)"),
         (VARIED, [1.0, 2, np.nan, 4, 5], "skipped", r"y: expected finite numbers"),
         (VARIED, [0.1] * 5, "pearson", r"y: expected values that differ, got 0.1 throughout"),
-        (list("abcde"), VARIED, "pearson", r"x: expected numbers"),
+        (list("abcde"), VARIED, "pearson", r"x: expected real numbers"),
         ([0.0] * 8 + [1.0], range(9), "skipped", r"x: expected values that differ beside 1 outl"),
         ([0.0] * 8 + [1.0], range(9), "percentage_bend", r"x: expected fewer equal .*mostly 0;"),
         (VARIED, VARIED, "kendall", r"method: unknown 'kendall'; choose from skipped, percentage"),

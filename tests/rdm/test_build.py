@@ -326,8 +326,8 @@ def test_nan_and_infinity_are_refused_with_their_place(rng, function, bad):
         (np.zeros(3), r"activations: expected shape \(\.\.\., stimulus, unit\), got \(3,\)"),
         (np.zeros((4, 0)), "activations: .*no empty axis"),
         (np.zeros((1, 4)), r"activations: expected at least 2 stimuli, got shape \(1, 4\)"),
-        (np.zeros((2, 4), complex), "activations: expected real numbers, got dtype complex128"),
-        ([["a"], ["b"]], "activations: expected numbers"),
+        (np.zeros((2, 4), complex), "activations: expected real numbers .*, got dtype complex128"),
+        ([["a"], ["b"]], "activations: expected real numbers"),
         ([[1.0, 2.0], [3.0]], "activations: .* got lists of unequal length"),
         (1e200 * np.eye(3), "activations: expected patterns shorter than 1e.38"),
         (1e39 * np.eye(MANY), "activations: expected patterns shorter than 1e.38"),
@@ -336,6 +336,12 @@ def test_nan_and_infinity_are_refused_with_their_place(rng, function, bad):
 def test_wrong_activations_are_refused(activations, message):
     with pytest.raises(InputError, match=message):
         compute_rdm(activations)
+
+
+def test_lengths_whose_squares_float64_cannot_hold_have_a_direction(rng):
+    activations = rng.normal(size=(FEW, 8))
+    rdm = compute_rdm(1e-200 * activations)
+    np.testing.assert_allclose(rdm, exact_rdm(activations, "correlation"), atol=1e-5)
 
 
 def test_unknown_precision_is_refused_with_the_choices():
