@@ -33,7 +33,8 @@ def compile_layers(network: Network, execution: Execution) -> LayerRunner:
 
     @partial(jax.jit, static_argnums=1, compiler_options=options)
     def run(parameters: Parameters, index: int, maps: Array) -> Array:
-        return network.layer(parameters, index, maps)
+        with jax.default_matmul_precision("float32"):  # else a GPU rounds factors to ten bits
+            return network.layer(parameters, index, maps)
 
     return LayerRunner(network.layers, run)
 

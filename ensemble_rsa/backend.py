@@ -1,9 +1,9 @@
 """What differs from device to device: how convolutions are computed, instances mapped.
 
-Measured on a CPU with two cores (see benchmarks/README.md): one instance after the other with
-gradients written as plain convolutions, and XLA's newer CPU convolution library switched off, is
-several times faster than `vmap`. On GPU and TPU all instances go through `vmap`; that choice has
-not been measured here.
+The first candidate for a device is its default; `training.choice` measures which is fastest for the
+network at hand. On a CPU with two cores (see benchmarks/README.md), transformed tiles are fastest
+for wide networks and plain gradients under `vmap` for small ones, both with XLA's newer CPU
+convolution library switched off. The order for GPU and TPU has not been measured.
 """
 
 import os
@@ -32,11 +32,26 @@ class Execution:
     compiler_options: dict[str, str] = field(default_factory=dict)
 
 
-def default_execution() -> Execution:
-    """The choices for the device that JAX will use."""
+def candidates() -> tuple[Execution, ...]:
+    """Ways worth trying on the device that JAX will use, the default first."""
     if jax.default_backend() == "cpu":
-        return Execution("plain_gradients", 1, _accepted(OLD_CPU_CONVOLUTIONS))
-    return Execution("xla", None)
+        older = _accepted(OLD_CPU_CONVOLUTIONS)
+        return (
+            Execution("winograd", 1, older),
+            Execution("plain_gradients", 1, older),
+            Execution("plain_gradients", None, older),
+        )
+    return (
+        Execution("xla", None),
+        Execution("xla", 1),
+        Execution("plain_gradients", None),
+        Execution("patches", None),
+    )
+
+
+def default_execution() -> Execution:
+    """The usual choice for the device that JAX will use."""
+    return candidates()[0]
 
 
 @cache

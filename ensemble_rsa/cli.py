@@ -4,18 +4,30 @@ Exit status 0 when all went well, 1 when a run failed, 2 when it was asked for s
 """
 
 import contextlib
+import dataclasses
 import functools
 import io
+import logging
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
-from ensemble_rsa.config import AnalysisConfig, Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa import config as config_module
+from ensemble_rsa.config import (
+    AnalysisConfig,
+    Config,
+    DataConfig,
+    ExecutionConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from ensemble_rsa.errors import InputError, RunError
 
 PROGRAM = "ensemble-rsa"
@@ -59,15 +71,45 @@ def demo(out: Path | None = None, quiet: bool = False) -> None:
 
 
 @_command
-def train(config: Config, out: Path | None = None, quiet: bool = False) -> None:
+def train(
+    config: Config,
+    out: Path | None = None,
+    sweep: tuple[str, ...] = (),
+    resume: bool = False,
+    quiet: bool = False,
+) -> None:
     """Train an ensemble whose instances differ only in the seed of their first weights.
 
     Args:
         config: data, network and recipe.
         out: the run folder; a new one under runs/ when not given.
+        sweep: settings that also differ, such as dropout=0,0.5 l2=1e-5,1e-4: every combination has
+            all instances, and all of them are one ensemble.
+        resume: go on with the interrupted run in --out; settings that are not given are its own.
         quiet: no progress.
     """
-    print(_train(config, out, quiet))
+    if sweep:
+        config = config_module.sweep(config, **dict(map(_swept, sweep)))
+    config = dataclasses.replace(config, execution=_on_slurm(config.execution))
+    print(_train(config, out, quiet, resume))
+
+
+def _swept(words: str) -> tuple[str, list[float]]:
+    name, equals, values = words.partition("=")
+    try:
+        if equals:
+            return name, [float(value) for value in values.split(",")]
+    except ValueError:
+        pass
+    raise InputError(f"sweep: expected a setting and its values like dropout=0,0.5, got {words!r}")
+
+
+def _on_slurm(execution: ExecutionConfig) -> ExecutionConfig:
+    """Which process of how many this is, where SLURM started several and no flag says so."""
+    processes, number = (os.environ.get(f"SLURM_{name}", "") for name in ("NTASKS", "PROCID"))
+    if execution.processes > 1 or not (processes.isdigit() and number.isdigit()):
+        return execution
+    return dataclasses.replace(execution, processes=int(processes), process_id=int(number))
 
 
 @_command
@@ -143,24 +185,69 @@ def _bench_analysis(
         markdown: print Markdown tables.
         quiet: no progress.
     """
+    from ensemble_rsa.bench import analysis, table
+
+    show = table.markdown_tables if markdown else table.terminal_tables
+    _measure(
+        "analysis", analysis, analysis.bench_analysis, quick, full, out, quiet,
+        lambda bench: show(bench.rows, bench.growth),
+    )  # fmt: skip
+
+
+def _bench_train(
+    quick: bool = False,
+    full: bool = False,
+    out: Path | None = None,
+    markdown: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Ways to compute training, by instances and precision, beside PyTorch; growth with size.
+
+    Args:
+        quick: some two minutes on two cores (small images and networks) instead of ten or more.
+        full: more sizes and ways, which takes long.
+        out: the JSON file; a new one under runs/ when not given.
+        markdown: print Markdown tables.
+        quiet: no progress.
+    """
+    from ensemble_rsa.bench import training, training_table
+
+    show = training_table.markdown_table if markdown else training_table.terminal_table
+    _measure(
+        "train", training, training.bench_training, quick, full, out, quiet,
+        lambda bench: show(bench.rows),
+    )  # fmt: skip
+
+
+def _measure(
+    name: str,
+    module: Any,
+    run: Callable[..., Any],
+    quick: bool,
+    full: bool,
+    out: Path | None,
+    quiet: bool,
+    tables: Callable[[Any], Any],
+) -> None:
+    """Run a benchmark, store its figures, print its tables and, in the last line, its file."""
     if quick and full:
         raise InputError("bench: got --quick and --full; give one of them, or neither")
-    from ensemble_rsa.bench import analysis, output, progress, table
+    from ensemble_rsa.bench import output, progress, table
     from ensemble_rsa.store import write_json
 
-    path = output.new_json_path("bench-analysis", out)
+    path = output.new_json_path(f"bench-{name}", out)
     with progress.show_jobs(Console(stderr=True, quiet=quiet)) as show:
         scale = "quick" if quick else "full" if full else "default"
-        bench = analysis.bench_analysis(scale, None if quiet else show)
-    write_json(path, analysis.as_plain(bench))
-    if markdown:
-        print(table.markdown_tables(bench.rows, bench.growth))
+        bench = run(scale, None if quiet else show)
+    write_json(path, module.as_plain(bench))
+    shown = tables(bench)
+    if isinstance(shown, str):
+        print(shown)
     else:
         # a file or a pipe has no width of its own
-        console = Console(width=None if sys.stdout.isatty() else table.WIDTH)
-        console.print(table.terminal_tables(bench.rows, bench.growth))
+        Console(width=None if sys.stdout.isatty() else table.WIDTH).print(shown)
     print(table.machine_in_words(bench.machine))
-    for package in analysis.missing_tools(bench):
+    for package in module.missing_tools(bench):
         print(f"{package} is not installed: pip install {package}")
     print(path)
 
@@ -168,7 +255,7 @@ def _bench_analysis(
 @_command
 def bench(
     what: Annotated[Any, tyro.conf.subcommand("analysis", constructor=_later(_bench_analysis))]
-    | Annotated[Any, tyro.conf.Suppress],  # a union needs two members
+    | Annotated[Any, tyro.conf.subcommand("train", constructor=_later(_bench_train))],
 ) -> None:
     """Measure what this package costs on this machine, beside other tools.
 
@@ -178,20 +265,40 @@ def bench(
     what()
 
 
-def _train(config: Config, out: Path | None, quiet: bool) -> Path:
+def _train(config: Config, out: Path | None, quiet: bool, resume: bool = False) -> Path:
     # JAX takes a second to import, which --help and a wrong flag need not wait for
     from ensemble_rsa import pipeline
     from ensemble_rsa.display import training_display
 
+    _keep_compiled_programs()
     console = Console(stderr=True, quiet=quiet)
     with training_display(config.training.epochs, console) as show:
-        run = pipeline.train(config, out, None if quiet else show)
+        run = pipeline.train(config, out, None if quiet else show, resume)
     for verdict in run.replaced:
         _say(f"seed {verdict.seed} was replaced: {verdict.reason}")
     for verdict in run.flagged:
         who = f"instance {verdict.instance} (seed {verdict.seed})"
         _say(f"{who} did not converge: {verdict.reason}")
     return run.path
+
+
+def _keep_compiled_programs() -> None:
+    """Compile once for all runs on this machine, unless the user has a place of his own for it."""
+    import jax
+
+    from ensemble_rsa.store import cache_folder
+
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
+
+
+def _tell(quiet: bool) -> None:
+    """Notes of the library and warnings as one line each."""
+    log = logging.getLogger("ensemble_rsa")
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+    warnings.showwarning = lambda message, *place, **more: _say(f"{PROGRAM}: {message}")
 
 
 def _say(message: str) -> None:
@@ -203,6 +310,7 @@ def _analyze(run: Path, settings: AnalysisConfig, out: Path | None, quiet: bool)
     from ensemble_rsa.display import rdm_display
     from ensemble_rsa.workflow import analyze_run
 
+    _keep_compiled_programs()
     console = Console(stderr=True, quiet=quiet)
     with rdm_display(console) as show:
         path = analyze_run(run, settings, out, None if quiet else show)
@@ -223,8 +331,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), 1)
     except OSError as error:
         return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+    except KeyboardInterrupt as stop:
+        return _fail(str(stop) or "interrupted", 130)
     return 0
 
 
@@ -235,11 +343,13 @@ def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
         InputError: words that make no command.
         SystemExit: help was asked for.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    _tell("--quiet" in words)
     framed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(framed):
+        with contextlib.redirect_stderr(framed), _defaults_of(words):
             return app.cli(
-                args=arguments,
+                args=words,
                 prog=PROGRAM,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
             )
@@ -247,6 +357,22 @@ def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
         if not stop.code:
             raise
     raise InputError(_one_line(framed.getvalue()))
+
+
+@contextlib.contextmanager
+def _defaults_of(words: Sequence[str]) -> Iterator[None]:
+    """To resume, settings that are not given are those of the run in --out."""
+    if words[:1] != ["train"] or "--resume" not in words or "--out" not in words[:-1]:
+        yield
+        return
+    from ensemble_rsa.store import read_config
+
+    stored = read_config(Path(words[list(words).index("--out") + 1]))
+    train.__defaults__, before = (stored, *(train.__defaults__ or ())), train.__defaults__
+    try:
+        yield
+    finally:
+        train.__defaults__ = before
 
 
 def _one_line(framed: str) -> str:

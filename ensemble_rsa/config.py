@@ -6,8 +6,10 @@ says so.
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -15,6 +17,12 @@ from ensemble_rsa.errors import InputError, unknown_name
 
 LARGEST_SEED = 2**31  # leaves room for the seeds of the instances that follow
 Unconverged = Literal["keep", "replace"]
+Precision = Literal["float32", "tensorfloat32", "bfloat16"]
+PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
+RESULT_SECTIONS = ("data", "model", "training")  # the others change a result by rounding at most
+STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
+# The paper's trajectory (paper.md §8), and the first weights as an extra of ours.
+TRAJECTORY = (*range(11), *range(50, 351, 50))
 
 
 @dataclass(frozen=True)
@@ -74,36 +82,48 @@ class TrainingConfig:
         instances: how many networks; instance i has weight seed `seed + i`.
         epochs: how often each training image is seen.
         batch_size: images per step; the last, smaller batch of an epoch is left out (ours).
-        learning_rate: of stochastic gradient descent; a tenth of it after each of `drop_after`.
+        learning_rate: of stochastic gradient descent; a tenth of it after each of `drop_after`;
+            one number, or one for each instance.
         drop_after: shares of the epochs after which the rate drops: epochs 200, 250 and 300 of 350.
         momentum: of stochastic gradient descent.
-        l2: times the sum of all squared weights and biases is added to the loss.
+        l2: times the sum of all squared weights and biases is added to the loss; one number, or
+            one for each instance.
         clip_norm: largest norm of an instance's gradient (over all its parameters: ours).
         dropout: probability of a zero after each strided layer while training; the paper's baseline
-            has none.
+            has none; one number, or one for each instance.
         seed: weight seed of the first instance.
+        seeds: weight seed of each instance, where they are not `seed`, `seed` + 1, ….
         order_seed: seed of the order of the images, shared by all instances.
         dropout_seed: seed of the dropout masks, shared by all instances (ours).
         eval_every: epochs between test accuracies; the last epoch is always tested.
         converged_at: training accuracy below which an instance has not converged (ours).
         unconverged: keep such instances and name them, or replace them by the next seeds.
+        precision: of the arithmetic, not of the weights, which stay float32: float32;
+            tensorfloat32, which some GPUs and TPUs compute faster (a CPU does not); or bfloat16.
+        save_at: epochs whose networks are kept beside the last ones, 0 for the first weights; or
+            "trajectory", the paper's 1–10, 50, 100, …, 350 (and 0, ours).
+        checkpoint_minutes: how often the whole state is stored, to go on from after a crash.
     """
 
     instances: int = 10
     epochs: int = 350
     batch_size: int = 128
-    learning_rate: float = 0.01
+    learning_rate: PerInstance = 0.01
     drop_after: tuple[float, ...] = (200 / 350, 250 / 350, 300 / 350)
     momentum: float = 0.9
-    l2: float = 1e-5
+    l2: PerInstance = 1e-5
     clip_norm: float = 500.0
-    dropout: float = 0.0
+    dropout: PerInstance = 0.0
     seed: int = 0
+    seeds: tuple[int, ...] | None = None
     order_seed: int = 0
     dropout_seed: int = 0
     eval_every: int = 1
     converged_at: float = 0.99
     unconverged: Unconverged = "keep"
+    precision: Precision = "float32"
+    save_at: Literal["trajectory"] | tuple[int, ...] = ()
+    checkpoint_minutes: float = 10.0
 
     def __post_init__(self):
         _at_least("instances", self.instances, 1)
@@ -112,20 +132,71 @@ class TrainingConfig:
         _at_least("eval_every", self.eval_every, 1)
         for name in ("seed", "order_seed", "dropout_seed"):
             _check_seed(name, getattr(self, name))
-        for name in ("learning_rate", "clip_norm"):
+        for name in ("clip_norm", "checkpoint_minutes"):
             _positive(name, getattr(self, name))
         if not all(0 < share <= 1 for share in self.drop_after):
             raise InputError(f"drop_after: expected shares from 0 to 1, got {self.drop_after}")
-        _at_least("l2", self.l2, 0)
+        _share("momentum", self.momentum)
+        _check_epochs("save_at", self.save_at)
+        self._check_instances()
         if self.unconverged not in get_args(Unconverged):
             raise unknown_name("unconverged", self.unconverged, get_args(Unconverged))
+        if self.precision not in get_args(Precision):
+            raise unknown_name("precision", self.precision, get_args(Precision))
         if not 0 <= self.converged_at <= 1:
             raise InputError(f"converged_at: expected from 0 to 1, got {self.converged_at}")
-        for name in ("dropout", "momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(
-                    f"{name}: expected a number from 0 to below 1, got {getattr(self, name)}"
-                )
+
+    def _check_instances(self):
+        """Values that may differ between instances."""
+        for name in STACKED:
+            _one_for_each_instance(name, getattr(self, name), self.instances)
+        for value in _each(self.learning_rate):
+            _positive("learning_rate", value)
+        for value in _each(self.l2):
+            _at_least("l2", value, 0)
+        for value in _each(self.dropout):
+            _share("dropout", value)
+        if self.seeds is not None:
+            _one_for_each_instance("seeds", self.seeds, self.instances)
+            for value in self.seeds:
+                _check_seed("seeds", value)
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How training is computed; every choice gives the same networks, to rounding.
+
+    Attributes:
+        convolution: xla, plain_gradients or patches; auto measures which is fastest.
+        at_once: how many instances go through `vmap` together, the others in a loop, or all of
+            them; auto measures what is fastest.
+        devices: how many of this machine's devices to use; all when not given.
+        group: how many instances are trained together; as many as memory holds when not given.
+        processes: how many processes, on any number of machines, train this ensemble in one folder
+            that all of them see.
+        process_id: which of them this is, from 0.
+    """
+
+    convolution: str = "auto"
+    at_once: int | Literal["auto", "all"] = "auto"
+    devices: int | None = None
+    group: int | None = None
+    processes: int = 1
+    process_id: int = 0
+
+    def __post_init__(self):
+        _at_least("processes", self.processes, 1)
+        if not 0 <= self.process_id < self.processes:
+            raise InputError(
+                f"process_id: expected from 0 to {self.processes - 1}, since there are "
+                f"{self.processes} processes, got {self.process_id}"
+            )
+        for name in ("at_once", "devices", "group"):
+            value = getattr(self, name)
+            if isinstance(value, int):
+                _at_least(name, value, 1)
+            elif value is not None and value not in ("auto", "all"):
+                raise unknown_name(name, value, ["auto", "all", "a number"])
 
 
 @dataclass(frozen=True)
@@ -163,11 +234,90 @@ class AnalysisConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """One training run: data, network and recipe."""
+    """One training run: data, network and recipe, and how it is computed."""
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+
+def sweep(config: Config, **values: Sequence[float]) -> Config:
+    """One ensemble for all combinations of some settings, each with the same instances.
+
+    The instances of the first combination come first. Every combination has the weight seeds of
+    `config`, so that instances of equal seed differ in their settings alone.
+
+    Args:
+        config: what the combinations share.
+        values: `learning_rate`, `l2` or `dropout`, and the values each takes.
+
+    Raises:
+        InputError: a setting that cannot differ between instances, or no values for it.
+
+    >>> grid = sweep(Config(training=TrainingConfig(instances=2)), dropout=[0.0, 0.5])
+    >>> grid.training.dropout, grid.training.seeds
+    ((0.0, 0.0, 0.5, 0.5), (0, 1, 0, 1))
+    """
+    training = config.training
+    for name, given in values.items():
+        if name not in STACKED:
+            raise unknown_name("sweep", name, STACKED)
+        if not len(given):
+            raise InputError(f"sweep: expected values of {name}, got none")
+    grid = list(itertools.product(*values.values()))
+    stacked = {
+        name: tuple(
+            float(combination[i]) for combination in grid for _ in range(training.instances)
+        )
+        for i, name in enumerate(values)
+    }
+    others = {name: getattr(training, name) for name in STACKED if name not in values}
+    repeated = {
+        name: value * len(grid) for name, value in others.items() if isinstance(value, tuple)
+    }
+    return dataclasses.replace(
+        config,
+        training=dataclasses.replace(
+            training,
+            instances=training.instances * len(grid),
+            seeds=weight_seeds(training) * len(grid),
+            **stacked,
+            **repeated,
+        ),
+    )
+
+
+def weight_seeds(training: TrainingConfig) -> tuple[int, ...]:
+    """The weight seed of each instance."""
+    if training.seeds is not None:
+        return training.seeds
+    return tuple(range(training.seed, training.seed + training.instances))
+
+
+def saved_epochs(training: TrainingConfig) -> tuple[int, ...]:
+    """Epochs whose networks are kept, in order; the last epoch's are kept anyway.
+
+    >>> saved_epochs(TrainingConfig(epochs=60, save_at="trajectory"))
+    (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 50)
+    """
+    asked = TRAJECTORY if training.save_at == "trajectory" else training.save_at
+    return tuple(sorted({epoch for epoch in asked if epoch <= training.epochs}))
+
+
+def config_differences(given: Config, stored: Config) -> list[str]:
+    """Each setting of data, network and recipe that differs, in words.
+
+    >>> config_differences(Config(model=ModelConfig(width=0.5)), Config())
+    ['width is 0.5, was 1.0']
+    """
+    ours, theirs = config_to_dict(given), config_to_dict(stored)
+    return [
+        f"{name} is {ours[section][name]}, was {theirs[section][name]}"
+        for section in RESULT_SECTIONS
+        for name in ours[section]
+        if ours[section][name] != theirs[section][name]
+    ]
 
 
 def config_to_dict(config: Config | AnalysisConfig) -> dict[str, Any]:
@@ -181,7 +331,12 @@ def config_from_dict(values: dict[str, Any]) -> Config:
     Raises:
         InputError: a section or a field that this version does not know.
     """
-    sections = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
+    sections = {
+        "data": DataConfig,
+        "model": ModelConfig,
+        "training": TrainingConfig,
+        "execution": ExecutionConfig,
+    }
     made = {}
     for name, section in values.items():
         if name not in sections:
@@ -199,18 +354,45 @@ def config_from_dict(values: dict[str, Any]) -> Config:
 
 
 def config_hash(config: Config) -> str:
-    """Twelve hexadecimal digits that name what made a run.
+    """Twelve hexadecimal digits that name what made a run: data, network and recipe.
 
-    >>> config_hash(Config()) == config_hash(Config())
+    >>> config_hash(Config()) == config_hash(Config(execution=ExecutionConfig(group=2)))
     True
     """
-    text = json.dumps(config_to_dict(config), sort_keys=True)
+    values = config_to_dict(config)
+    text = json.dumps({name: values[name] for name in RESULT_SECTIONS}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _at_least(name: str, value: int | float, least: int) -> None:
     if not value >= least:
         raise InputError(f"{name}: expected {least} or more, got {value}")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise InputError(f"{name}: expected a number from 0 to below 1, got {value}")
+
+
+def _each(value: PerInstance) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _one_for_each_instance(name: str, value: PerInstance | tuple[int, ...], instances: int) -> None:
+    if isinstance(value, tuple) and len(value) != instances:
+        raise InputError(
+            f"{name}: expected one value, or one for each of {instances} instances, got "
+            f"{len(value)}"
+        )
+
+
+def _check_epochs(name: str, value: str | tuple[int, ...]) -> None:
+    if isinstance(value, str):
+        if value != "trajectory":
+            raise unknown_name(name, value, ["trajectory", "numbers of epochs"])
+        return
+    for epoch in value:
+        _at_least(name, epoch, 0)
 
 
 def _positive(name: str, value: float) -> None:

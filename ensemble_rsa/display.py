@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from ensemble_rsa.extraction import Progress as RdmReport
-from ensemble_rsa.training.loop import Report, Status
+from ensemble_rsa.training.progress import Report, Status
 
 MOST_ROWS = 20  # a larger ensemble is shown as ranges
 

@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import store
-from ensemble_rsa.backend import default_execution
-from ensemble_rsa.config import AnalysisConfig, Config, DataConfig
+from ensemble_rsa.backend import Execution
+from ensemble_rsa.config import AnalysisConfig, Config, DataConfig, config_differences
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING
 from ensemble_rsa.errors import InputError, unknown_name
@@ -23,40 +23,108 @@ from ensemble_rsa.extraction import Progress, collect_rdms, source_from_arrays, 
 from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.results import results_dataset
-from ensemble_rsa.runs import Run, load_run, save_run
-from ensemble_rsa.training.loop import Report, check_batch_size, train_ensemble
+from ensemble_rsa.runs import CHECKPOINTS, Run, fingerprint, load_run, save_run
+from ensemble_rsa.training import hosts
+from ensemble_rsa.training.choice import choose_execution
+from ensemble_rsa.training.ensemble import check_batch_size, train_ensemble
+from ensemble_rsa.training.interrupts import TrainingInterrupted
+from ensemble_rsa.training.progress import Report
+
+MEASUREMENTS = "execution.json"
 
 
-def train(config: Config, out: str | Path | None = None, report: Report | None = None) -> Run:
+def train(
+    config: Config,
+    out: str | Path | None = None,
+    report: Report | None = None,
+    resume: bool = False,
+) -> Run:
     """Train all instances of an ensemble together and store them in a run folder.
+
+    The state is stored every `checkpoint_minutes`, on Ctrl-C and on SIGTERM. A training that goes
+    on from it gives the networks of one that was never interrupted, bit for bit on the same device.
 
     Args:
         config: data, network and recipe.
         out: the run folder, which must not hold anything yet; None for a new one under `runs/`.
         report: called about once a second with a `Status`.
+        resume: go on with the run in `out`, which must have the same configuration; one that is
+            finished is returned as it is.
 
     Returns:
         The run, as `load_run` would open it.
 
     Raises:
-        InputError: an unknown name or an impossible number in the configuration, or `out` in use.
-        RunError: the data cannot be had.
+        InputError: an unknown name or an impossible number in the configuration, or `out` in use;
+            to resume, no run in `out`, or one of another configuration or other images.
+        RunError: the data cannot be had, the disk has no room, or no stored state can be read.
+        KeyboardInterrupt: it was asked to stop; what is needed to go on is stored.
     """
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
     architecture(config.model.model)
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
+    config = _with_absolute_folder(config)
+    if out is None and config.execution.processes > 1:
+        raise InputError("out: several processes need one folder that all of them see; give --out")
+    first = config.execution.process_id == 0
+    if not first:
+        hosts.wait_for(Path(str(out)) / store.MANIFEST)
+    folder = _folder_to_resume(config, out) if resume or not first else None
+    if folder and (folder / store.TRAINING).is_file():
+        return load_run(folder)
     dataset = _load(config.data)
     check_batch_size(config, dataset)  # before there is a folder that would be in the way
-    config = _with_absolute_folder(config)
-    folder = store.create_run_folder(config, out)
+    if folder:
+        manifest = store.read_json(folder / store.MANIFEST)
+        _check_images(dataset, manifest, folder)
+        execution = Execution(**manifest["execution"])
+    else:
+        execution = choose_execution(config, dataset, store.cache_folder() / MEASUREMENTS)
+        folder = store.create_run_folder(config, out)
+        manifest = store.make_manifest(config, {"train": 0.0})
+        manifest["fingerprint"] = fingerprint(dataset)
+        manifest["execution"] = dataclasses.asdict(execution)
+        store.write_json(folder / store.MANIFEST, manifest)
+    before, began = manifest["seconds"]["train"], time.perf_counter()
     try:
-        began = time.perf_counter()
-        trained = train_ensemble(config, dataset, default_execution(), report)
-        return save_run(folder, config, trained, dataset, time.perf_counter() - began)
+        trained = train_ensemble(config, dataset, execution, report, folder / CHECKPOINTS)
+        if not first:
+            hosts.wait_for(folder / store.TRAINING)
+            return load_run(folder)
+        manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
+        return save_run(folder, config, trained, dataset, manifest)
+    except TrainingInterrupted as stop:
+        raise TrainingInterrupted(
+            f"{stop}; go on with `ensemble-rsa train --resume --out {folder}`"
+        ) from None
     finally:
-        store.discard_run_folder(folder)  # which does nothing once networks are in it
+        if first and not (folder / store.TRAINING).is_file():
+            manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
+            store.write_json(folder / store.MANIFEST, manifest)
+            store.discard_run_folder(folder)  # which does nothing once states are in it
+
+
+def _folder_to_resume(config: Config, out: str | Path | None) -> Path:
+    if out is None:
+        raise InputError("resume: which run? give its folder as `out`")
+    folder = Path(out)
+    stored = store.read_config(folder)
+    if differences := config_differences(config, stored):
+        raise InputError(
+            f"resume: {folder} was begun with another configuration: {'; '.join(differences)}; "
+            "leave these settings out, or train anew in another folder"
+        )
+    return folder
+
+
+def _check_images(dataset: Dataset, manifest: dict[str, Any], folder: Path) -> None:
+    if manifest.get("fingerprint") != fingerprint(dataset):
+        raise InputError(
+            f"resume: {dataset.name} has changed since {folder} was begun, so its networks would "
+            "be trained on two data sets; restore the images or train anew in another folder"
+        )
 
 
 def _with_absolute_folder(config: Config) -> Config:

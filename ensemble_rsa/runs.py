@@ -2,23 +2,27 @@
 
 import dataclasses
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
 from ensemble_rsa import store
-from ensemble_rsa.config import Config
+from ensemble_rsa.config import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 from ensemble_rsa.models.ensemble import Blueprint, Network, Parameters, ensemble_shapes
 from ensemble_rsa.training.convergence import Verdict
-from ensemble_rsa.training.loop import History, TrainedEnsemble
+from ensemble_rsa.training.ensemble import History, TrainedEnsemble, gather, part_folder
+from ensemble_rsa.training.loop import epoch_folder
 
-FINAL = Path("checkpoints") / "final"
+CHECKPOINTS = "checkpoints"
+FINAL = Path(CHECKPOINTS) / "final"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +53,18 @@ class Run:
 
 
 def save_run(
-    folder: Path, config: Config, trained: TrainedEnsemble, dataset: Dataset, seconds: float
+    folder: Path, config: Config, trained: TrainedEnsemble, dataset: Dataset, manifest: dict
 ) -> Run:
-    """Write networks, history and verdicts; `training.json` comes last and marks the run whole."""
-    save_parameters(folder / FINAL, trained.parameters)
+    """Write networks, history and verdicts; `training.json` comes last and marks the run whole.
+
+    What it took to go on after a crash is then removed.
+    """
+    if not (folder / FINAL).exists():
+        save_parameters(folder / FINAL, trained.parameters)
+    for epoch in saved_epochs(config.training):
+        _save_epoch(folder / CHECKPOINTS, epoch, trained)
     write_dataset(folder / store.HISTORY, history_dataset(trained.history, trained.seeds))
-    store.write_json(folder / store.MANIFEST, store.make_manifest(config, {"train": seconds}))
+    store.write_json(folder / store.MANIFEST, manifest)
     accuracy = {"train": trained.train_accuracy.tolist(), "test": trained.test_accuracy.tolist()}
     record = {
         "seeds": list(trained.seeds),
@@ -66,7 +76,29 @@ def save_run(
         "fingerprint": fingerprint(dataset),
     }
     store.write_json(folder / store.TRAINING, record)
+    for number in range(len(trained.part_sizes)):
+        shutil.rmtree(part_folder(folder / CHECKPOINTS, number), ignore_errors=True)
     return load_run(folder)
+
+
+def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None:
+    """The networks of one epoch, from the parts they were trained in."""
+    whole = epoch_folder(checkpoints, epoch)
+    if whole.exists():
+        return
+    sizes = trained.part_sizes
+    folders = [epoch_folder(part_folder(checkpoints, part), epoch) for part in range(len(sizes))]
+    if len(sizes) == 1:
+        folders[0].replace(whole)
+        return
+    parts = []
+    for part, size in zip(folders, sizes, strict=True):
+        like = jax.tree.map(
+            lambda leaf, size=size: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype),
+            trained.parameters,
+        )
+        parts.append(load_parameters(part, like))
+    save_parameters(whole, gather(parts, trained.members))
 
 
 def load_run(path: str | Path) -> Run:
@@ -82,7 +114,8 @@ def load_run(path: str | Path) -> Run:
     config = store.read_config(folder)
     if not (folder / store.TRAINING).is_file():
         raise InputError(
-            f"run: training of {folder} has not finished (no {store.TRAINING}); train again"
+            f"run: training of {folder} has not finished (no {store.TRAINING}); go on with "
+            f"`ensemble-rsa train --resume --out {folder}`"
         )
     record = store.read_json(folder / store.TRAINING)
     try:
@@ -103,8 +136,28 @@ def load_run(path: str | Path) -> Run:
         ) from None
 
 
-def load_networks(run: Run, convolution: str) -> tuple[Network, Parameters]:
-    """The network and the stacked parameters of all instances of a run."""
+def kept_epochs(run: Run) -> tuple[int, ...]:
+    """Epochs whose networks can be loaded, besides the last ones."""
+    return tuple(sorted(int(path.name[6:]) for path in run.path.glob(f"{CHECKPOINTS}/epoch-*")))
+
+
+def load_networks(
+    run: Run, convolution: str, epoch: int | None = None
+) -> tuple[Network, Parameters]:
+    """The network and the stacked parameters of all instances of a run.
+
+    Args:
+        run: what `load_run` opened.
+        convolution: one of `CONVOLUTIONS`.
+        epoch: one of `kept_epochs`; None for the networks at the end.
+
+    Raises:
+        InputError: the networks of that epoch were not kept.
+        RunError: the checkpoint cannot be read.
+    """
+    if epoch is not None and epoch not in kept_epochs(run):
+        kept = ", ".join(map(str, kept_epochs(run))) or "none"
+        raise InputError(f"epoch: expected one that {run.path} kept ({kept}), got {epoch}")
     blueprint = Blueprint(
         run.config.model.model,
         run.image_shape,
@@ -114,7 +167,8 @@ def load_networks(run: Run, convolution: str) -> tuple[Network, Parameters]:
         convolution=convolution,
     )
     network, shapes = ensemble_shapes(blueprint, len(run.seeds))
-    return network, load_parameters(run.path / FINAL, shapes)
+    at = FINAL if epoch is None else epoch_folder(Path(CHECKPOINTS), epoch)
+    return network, load_parameters(run.path / at, shapes)
 
 
 def load_history(run: Run) -> xr.Dataset:

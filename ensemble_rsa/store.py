@@ -4,15 +4,18 @@ import datetime
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from ensemble_rsa.backend import device_name
 from ensemble_rsa.config import Config, config_from_dict, config_hash, config_to_dict
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, RunError
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
@@ -43,6 +46,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder: what is written to the temporary one appears as a whole, or not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -95,10 +111,28 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
 
 
 def discard_run_folder(folder: Path) -> None:
-    """Take back `create_run_folder`, if nothing was written since."""
-    if [path.name for path in folder.iterdir()] == [CONFIG]:
-        (folder / CONFIG).unlink()
-        folder.rmdir()
+    """Take back `create_run_folder`, if nothing was written since but how it began."""
+    files = {path for path in folder.rglob("*") if not path.is_dir()}
+    if files <= {folder / CONFIG, folder / MANIFEST}:
+        shutil.rmtree(folder)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raise before an hour is lost if a disk has no room for what will be stored.
+
+    Args:
+        folder: on that disk.
+        needed: bytes.
+
+    Raises:
+        RunError: less is free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise RunError(
+            f"out: {folder} has {free / 1e9:.1f} GB free, and this training stores up to "
+            f"{needed / 1e9:.1f} GB; make room, keep fewer epochs, or give another --out"
+        )
 
 
 def read_config(folder: Path) -> Config:
@@ -116,6 +150,11 @@ def read_config(folder: Path) -> Config:
         return config_from_dict(read_json(folder / CONFIG))
     except (TypeError, AttributeError) as error:
         raise InputError(f"{folder / CONFIG}: not what `train` writes ({error})") from None
+
+
+def cache_folder() -> Path:
+    """Where measurements and compiled programs are kept from one run to the next."""
+    return platformdirs.user_cache_path("ensemble_rsa")
 
 
 def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:

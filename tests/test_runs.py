@@ -14,7 +14,7 @@ from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.runs import load_history, load_networks, load_run, save_run
 from ensemble_rsa.store import create_run_folder
 from ensemble_rsa.training.convergence import Verdict
-from ensemble_rsa.training.loop import train_ensemble
+from ensemble_rsa.training.ensemble import train_ensemble
 
 VERDICTS = (Verdict(1, 4, "training accuracy 0.5 is below 0.99"), Verdict(0, 3, "never answers b"))
 
@@ -30,7 +30,7 @@ def stored(tiny_model, small_digits, quick_execution, tmp_path_factory):
     ensemble = train_ensemble(config, small_digits, quick_execution)
     ensemble = dataclasses.replace(ensemble, flagged=VERDICTS[:1], replaced=VERDICTS[1:])
     folder = create_run_folder(config, tmp_path_factory.mktemp("runs") / "run")
-    run = save_run(folder, config, ensemble, small_digits, 1.5)
+    run = save_run(folder, config, ensemble, small_digits, {"seconds": {"train": 1.5}})
     return ensemble, run
 
 
@@ -78,7 +78,7 @@ def test_the_manifest_knows_how_long_training_took(copy):
 
 def test_a_run_that_never_finished_is_not_opened(copy):
     (copy / "training.json").unlink()
-    with pytest.raises(InputError, match=r"has not finished \(no training.json\); train again"):
+    with pytest.raises(InputError, match=r"has not finished \(no training.json\); go on with"):
         load_run(copy)
 
 

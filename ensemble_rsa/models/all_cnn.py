@@ -13,7 +13,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Key
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Int, Key
 
 from ensemble_rsa.errors import unknown_name
 
@@ -67,10 +68,19 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
 
 
 class Dropout(NamedTuple):
-    """Bernoulli dropout of one forward pass: probability of a zero, and key of the masks."""
+    """Bernoulli dropout of one forward pass.
+
+    Attributes:
+        rate: probability of a zero.
+        key: of the masks.
+        part, parts: which of how many equal parts of a batch this is; masks are drawn for the
+            whole batch, so that they do not hang on how it is split over devices.
+    """
 
     rate: Float[Array, ""] | float
     key: Key[Array, ""]
+    part: Int[Array, ""] | int = 0
+    parts: int = 1
 
 
 class AllCNN(nnx.Module):
@@ -86,6 +96,7 @@ class AllCNN(nnx.Module):
         width: factor on the number of channels (1.0 is the paper's).
         last_relu: whether the class maps pass through a ReLU, as in the paper.
         convolution: the way convolutions are computed, one of `CONVOLUTIONS`.
+        dtype: of the arithmetic; parameters are float32.
         rngs: the stream "params" gives every layer a key of its own.
     """
 
@@ -97,6 +108,7 @@ class AllCNN(nnx.Module):
         width: float,
         last_relu: bool,
         convolution: Callable,
+        dtype: DTypeLike,
         rngs: nnx.Rngs,
     ):
         height, wide, channels = image_shape
@@ -114,6 +126,7 @@ class AllCNN(nnx.Module):
                     padding=padding,
                     kernel_init=nnx.initializers.he_normal(),
                     conv_general_dilated=convolution,
+                    dtype=dtype,
                     rngs=rngs,
                 )
             )
@@ -132,8 +145,11 @@ class AllCNN(nnx.Module):
             x = jax.nn.relu(x)
         if dropout is not None and convolution.strides != 1:
             kept = 1.0 - dropout.rate
-            mask = jax.random.bernoulli(jax.random.fold_in(dropout.key, index), kept, x.shape)
-            x = jnp.where(mask, x / kept, 0.0)
+            n, *shape = x.shape
+            key = jax.random.fold_in(dropout.key, index)
+            whole = jax.random.bernoulli(key, kept, (dropout.parts * n, *shape))
+            mask = jax.lax.dynamic_slice_in_dim(whole, dropout.part * n, n)
+            x = jnp.where(mask, x / kept, 0.0).astype(x.dtype)
         return x
 
     def __call__(
@@ -142,7 +158,7 @@ class AllCNN(nnx.Module):
         """Class scores before the softmax."""
         for index in range(len(self.convolutions)):
             images = self.layer(index, images, dropout)
-        return images.mean(axis=(1, 2))
+        return images.astype(jnp.float32).mean(axis=(1, 2))
 
 
 def scaled_channels(channels: int, width: float) -> int:

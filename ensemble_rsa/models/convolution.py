@@ -20,12 +20,16 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from ensemble_rsa.models.winograd import winograd, winograd_kernel_gradient
+
 NHWC = ("NHWC", "HWIO", "NHWC")
 Image = Float[
     Array, "_ _ _ _"
 ]  # stimulus, height, width, channel; in the gradients, axes trade places
 Kernel = Float[Array, "_ _ _ _"]  # window, window, channel, channel of the result
 Pads = tuple[tuple[int, int], tuple[int, int]]
+
+LEAST_CHANNELS = 32  # below, transforming tiles costs more than it saves
 
 
 def spatial_pads(padding: Any, size: tuple[int, int], window: tuple[int, int], stride: int) -> Pads:
@@ -63,17 +67,50 @@ def _backward(stride: int, pads: Pads, saved: tuple[Image, Kernel], dy: Image):
 
 
 def _input_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Image) -> Image:
-    """Convolve the upstream gradient, spread out by the stride, with the turned kernel."""
-    if stride > 1:
-        rows, columns = ((n - 1) * stride + 1 for n in dy.shape[1:3])
-        spread = jnp.zeros((dy.shape[0], rows, columns, dy.shape[3]), dy.dtype)
-        dy = spread.at[:, ::stride, ::stride].set(dy)
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    """Convolve the upstream gradient with the turned kernel.
+
+    With a stride, inputs that lie a stride apart meet the same part of the kernel: each such grid
+    of inputs has a small convolution of its own, and nothing is multiplied by zeros between.
+    """
+    height, width = x.shape[1:3]
+    grids = [
+        [
+            _grid_gradient(kernel, stride, pads, dy, (row, column), (height, width))
+            for column in range(stride)
+        ]
+        for row in range(stride)
+    ]
+    if stride == 1:
+        return grids[0][0]
+    rows, columns = grids[0][0].shape[1:3]
+    full = [
+        [jnp.pad(g, ((0, 0), (0, rows - g.shape[1]), (0, columns - g.shape[2]), (0, 0))) for g in r]
+        for r in grids
+    ]
+    dx = jnp.stack([jnp.stack(row, 3) for row in full], 2)
+    return dx.reshape(-1, rows * stride, columns * stride, x.shape[3])[:, :height, :width]
+
+
+def _grid_gradient(
+    kernel: Kernel,
+    stride: int,
+    pads: Pads,
+    dy: Image,
+    place: tuple[int, int],
+    size: tuple[int, int],
+) -> Image:
+    """The gradient by the inputs at `place`, `place` + `stride`, … along both axes."""
+    first = [(at + low) % stride for at, (low, _) in zip(place, pads, strict=True)]
+    part = kernel[first[0] :: stride, first[1] :: stride]
+    counts = [-(-(n - at) // stride) for n, at in zip(size, place, strict=True)]
+    if 0 in part.shape:  # a stride beyond the window passes these inputs by
+        return jnp.zeros((dy.shape[0], *counts, kernel.shape[2]), dy.dtype)
     back = []
     for axis, (low, _) in enumerate(pads):
-        window, size, given = kernel.shape[axis], x.shape[axis + 1], dy.shape[axis + 1]
-        before = window - 1 - low
-        back.append((before, size - given - before + window - 1))
+        reach = part.shape[axis] - 1
+        before = reach - (place[axis] + low - first[axis]) // stride
+        back.append((before, counts[axis] + reach - dy.shape[axis + 1] - before))
+    turned = part[::-1, ::-1].swapaxes(2, 3)
     return _convolve(dy, turned, 1, tuple(back))  # pyright: ignore[reportArgumentType]
 
 
@@ -85,6 +122,35 @@ def _kernel_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Imag
 
 
 _plain_gradients.defvjp(_forward, _backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _winograd(x: Image, kernel: Kernel, pads: Pads) -> Image:
+    """A 3 × 3 convolution with stride 1, and both its gradients, on transformed tiles."""
+    return winograd(x, kernel, pads)
+
+
+def _winograd_backward(pads: Pads, saved: tuple[Image, Kernel], dy: Image):
+    x, kernel = saved
+    back = tuple((2 - low, 2 - high) for low, high in pads)
+    turned = kernel[::-1, ::-1].swapaxes(2, 3)
+    return winograd(dy, turned, back), winograd_kernel_gradient(x, dy, pads)  # pyright: ignore[reportArgumentType]
+
+
+_winograd.defvjp(
+    lambda x, kernel, pads: (winograd(x, kernel, pads), (x, kernel)), _winograd_backward
+)
+
+
+def _tiles(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
+    """On transformed tiles where that is possible and pays, plain elsewhere.
+
+    In bfloat16 the transforms would round what they add and subtract.
+    """
+    fits = kernel.shape[:2] == (3, 3) and stride == 1 and x.dtype == jnp.float32
+    if not fits or min(kernel.shape[2:]) < LEAST_CHANNELS:
+        return _plain_gradients(x, kernel, stride, pads)
+    return _winograd(x, kernel, pads)
 
 
 def _patches(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
@@ -126,6 +192,7 @@ CONVOLUTIONS: Mapping[str, Callable[..., Image]] = MappingProxyType(
     {
         "xla": lax.conv_general_dilated,
         "plain_gradients": _as_flax_convolution(_plain_gradients),
+        "winograd": _as_flax_convolution(_tiles),
         "patches": _as_flax_convolution(_patches),
     }
 )

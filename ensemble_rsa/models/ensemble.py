@@ -59,6 +59,7 @@ class Blueprint:
         width: factor on the number of channels.
         last_relu: ReLU on the class maps, as in the paper.
         convolution: one of `CONVOLUTIONS`.
+        precision: of the arithmetic; bfloat16 computes in bfloat16 with float32 parameters.
     """
 
     model: str
@@ -67,6 +68,7 @@ class Blueprint:
     width: float = 1.0
     last_relu: bool = True
     convolution: str = "xla"
+    precision: str = "float32"
 
     def __post_init__(self):
         architecture(self.model)
@@ -102,6 +104,18 @@ def ensemble_shapes(blueprint: Blueprint, n_instances: int) -> tuple[Network, Pa
     return _network(blueprint), jax.eval_shape(jax.vmap(partial(_initial, blueprint)), seeds)
 
 
+def map_shapes(blueprint: Blueprint, n_images: int) -> list[jax.ShapeDtypeStruct]:
+    """Shapes of the images and of every layer's maps, for one instance."""
+    network, stacked = ensemble_shapes(blueprint, 1)
+    parameters = jax.eval_shape(partial(member, index=0), stacked)
+    maps = [jax.ShapeDtypeStruct((n_images, *blueprint.image_shape), jnp.float32)]
+    for index in range(len(network.layers)):
+        maps.append(
+            jax.eval_shape(lambda p, x, i=index: network.layer(p, i, x), parameters, maps[-1])
+        )
+    return maps
+
+
 def _build(blueprint: Blueprint, key: Array) -> AllCNN:
     return AllCNN(
         architecture(blueprint.model),
@@ -110,6 +124,7 @@ def _build(blueprint: Blueprint, key: Array) -> AllCNN:
         blueprint.width,
         blueprint.last_relu,
         CONVOLUTIONS[blueprint.convolution],
+        jnp.bfloat16 if blueprint.precision == "bfloat16" else jnp.float32,
         nnx.Rngs(params=key),
     )
 
@@ -141,11 +156,3 @@ def over_instances(function: Callable, at_once: int | None) -> Callable:
 def member(parameters: Parameters, index: int) -> Parameters:
     """The parameters of one instance."""
     return jax.tree.map(lambda leaf: leaf[index], parameters)
-
-
-def replace_members(
-    parameters: Parameters, indices: Sequence[int], others: Parameters
-) -> Parameters:
-    """A stack in which the instances at `indices` are those of `others`, in order."""
-    where = jnp.asarray(indices)
-    return jax.tree.map(lambda leaf, new: leaf.at[where].set(new), parameters, others)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ def unconverged_instances(
     predictions: Int[np.ndarray, "instance image"],
     labels: Int[np.ndarray, " image"],
     finite: Bool[np.ndarray, " instance"],
+    loss: Float[np.ndarray, "instance epoch"],
     seeds: Sequence[int],
     categories: Sequence[str],
     converged_at: float,
@@ -35,13 +36,14 @@ def unconverged_instances(
         predictions: `(instance, image)`, the most likely category of each training image.
         labels: `(image,)`.
         finite: `(instance,)`, whether all weights are finite.
+        loss: `(instance, epoch)`, which tells since when they are not.
         seeds: weight seed of each instance.
         categories: names, in label order.
         converged_at: least training accuracy, 0 to 1.
 
     >>> right, wrong = np.array([0, 1, 1]), np.array([0, 0, 0])
     >>> answers, finite = np.stack([right, wrong]), np.array([True, True])
-    >>> named = unconverged_instances(answers, right, finite, [4, 5], "ab", 0.99)
+    >>> named = unconverged_instances(answers, right, finite, np.ones((2, 3)), [4, 5], "ab", 0.99)
     >>> named[0].seed, named[0].reason
     (5, 'training accuracy 0.333 is below 0.99; never answers b')
     """
@@ -49,7 +51,10 @@ def unconverged_instances(
     for instance, (answers, seed) in enumerate(zip(predictions, seeds, strict=True)):
         accuracy = float((answers == labels).mean())
         if not finite[instance]:
-            named.append(Verdict(instance, seed, "weights are not finite"))
+            broken = np.flatnonzero(~np.isfinite(loss[instance]))
+            # an overflow in the very last step shows in no loss
+            since = broken[0] + 1 if broken.size else loss.shape[1]
+            named.append(Verdict(instance, seed, f"weights are not finite since epoch {since}"))
         elif accuracy < converged_at:
             reason = f"training accuracy {accuracy:.3f} is below {converged_at:g}"
             never = [

@@ -1,112 +1,114 @@
-"""Epochs: shuffle, train, test, report; then name or replace what did not converge."""
+"""Epochs of some instances trained together: shuffle, train, test, report, store.
+
+`train_part` is all there is to training. Which instances form a part, and what becomes of those
+that did not converge, is decided in `training.ensemble`.
+"""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jax.sharding import Mesh
+from jaxtyping import Float, Int
 
 from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import Config
+from ensemble_rsa.config import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.checkpoints import save_parameters
+from ensemble_rsa.models.devices import Layout, collect, copy_to_all, distribute, layout
 from ensemble_rsa.models.ensemble import (
     Blueprint,
     Network,
     Parameters,
+    ensemble_shapes,
     init_ensemble,
-    replace_members,
 )
-from ensemble_rsa.training.convergence import Verdict, unconverged_instances
-from ensemble_rsa.training.step import Images, Programs, TrainingState, epoch_order, make_programs
+from ensemble_rsa.training import hosts
+from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
+from ensemble_rsa.training.progress import Report, Reporter
+from ensemble_rsa.training.recovery import Progress, load_newest, save_state
+from ensemble_rsa.training.step import (
+    Images,
+    Programs,
+    Settings,
+    TrainingState,
+    epoch_order,
+    make_programs,
+    stacked_settings,
+)
 
-SECONDS_PER_REPORT = 1.0
-DRAWS_PER_INSTANCE = 3  # replacing stops after this many seeds per instance asked for
-
-
-@dataclass(frozen=True)
-class History:
-    """Loss and accuracy over each epoch's steps, and test accuracy (NaN where not tested)."""
-
-    train_loss: Float[np.ndarray, "epoch instance"]
-    train_accuracy: Float[np.ndarray, "epoch instance"]
-    test_accuracy: Float[np.ndarray, "epoch instance"]
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far training is, for a progress bar; values are the newest there are."""
-
-    step: int
-    steps: int
-    epoch: int
-    epoch_ended: bool
-    seeds: tuple[int, ...]
-    train_loss: Float[np.ndarray, " instance"]
-    train_accuracy: Float[np.ndarray, " instance"]
-    test_accuracy: Float[np.ndarray, " instance"] | None
+STATES = "states"
 
 
 @dataclass(frozen=True)
-class TrainedEnsemble:
-    """Networks and how they came to be.
+class Job:
+    """What all instances of a training share.
 
     Attributes:
-        network: the static half.
-        parameters: stacked on the instance axis.
-        seeds: weight seed of each instance.
-        history: what happened in each epoch.
-        train_accuracy, test_accuracy: `(instance,)` of the final networks on all images.
-        flagged: instances kept although they did not converge.
-        replaced: instances that others stand in for.
-    """
-
-    network: Network
-    parameters: Parameters
-    seeds: tuple[int, ...]
-    history: History
-    train_accuracy: Float[np.ndarray, " instance"]
-    test_accuracy: Float[np.ndarray, " instance"]
-    flagged: tuple[Verdict, ...]
-    replaced: tuple[Verdict, ...]
-
-
-Report = Callable[[Status], None]
-
-
-def check_batch_size(config: Config, dataset: Dataset) -> None:
-    """Raise if no step can be made.
-
-    Raises:
-        InputError: the batch is larger than the training set.
-    """
-    n_images = len(dataset.train_labels)
-    if config.training.batch_size > n_images:
-        raise InputError(
-            f"batch_size: {config.training.batch_size} is more than {n_images} training images; "
-            "give a smaller batch or more images"
-        )
-
-
-def train_ensemble(
-    config: Config, dataset: Dataset, execution: Execution, report: Report | None = None
-) -> TrainedEnsemble:
-    """Train all instances of `config` on `dataset`.
-
-    Args:
         config: data, network and recipe.
         dataset: images and labels.
-        execution: how convolutions are computed and instances mapped on this device.
-        report: called about once a second with the status.
-
-    Raises:
-        InputError: the batch is larger than the training set.
+        train_data, test_data: the same, on the device.
+        blueprint: what the network is built from.
+        network: its static half.
+        programs: its compiled functions, on a mesh of devices or on a single one.
+        steps: per epoch.
+        execution: how convolutions are computed and instances mapped.
     """
-    check_batch_size(config, dataset)
+
+    config: Config
+    dataset: Dataset
+    train_data: Images
+    test_data: Images
+    blueprint: Blueprint
+    network: Network
+    programs: Callable[[Mesh | None], Programs]
+    steps: int
+    execution: Execution
+
+
+@dataclass(frozen=True)
+class Part:
+    """Instances that are trained together.
+
+    Attributes:
+        places: which instances of the ensemble, whose settings they have.
+        seeds: their weight seeds.
+        folder: for states and kept epochs; None to store nothing.
+    """
+
+    places: tuple[int, ...]
+    seeds: tuple[int, ...]
+    folder: Path | None
+
+
+@dataclass(frozen=True)
+class TrainedPart:
+    """What became of a part.
+
+    Attributes:
+        part: the instances.
+        parameters: stacked on the instance axis, on the host.
+        history: `(epoch, value, instance)`: loss, training accuracy and test accuracy.
+        answers: of the final networks for the training images, `(instance, image)`.
+        test_accuracy: of the final networks, `(instance,)`.
+    """
+
+    part: Part
+    parameters: Parameters
+    history: Float[np.ndarray, "epoch value instance"]
+    answers: Int[np.ndarray, "instance image"]
+    test_accuracy: Float[np.ndarray, " instance"]
+
+
+def make_job(config: Config, dataset: Dataset, execution: Execution) -> Job:
+    """Put the images on the device and set up the programs, compiled on first use."""
     preprocessing = fit_preprocessing(config.data.preprocessing, dataset.train_images)
     train_data, test_data = (
         Images(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
@@ -115,37 +117,6 @@ def train_ensemble(
             (dataset.test_images, dataset.test_labels),
         )
     )
-    first = config.training.seed
-    seeds = list(range(first, first + config.training.instances))
-    trained = _train_seeds(config, dataset, seeds, train_data, test_data, execution, report)
-    drawn, most = len(seeds), DRAWS_PER_INSTANCE * len(seeds)
-    while config.training.unconverged == "replace" and trained.flagged and drawn < most:
-        count = min(len(trained.flagged), most - drawn)
-        fresh = _train_seeds(
-            config,
-            dataset,
-            range(first + drawn, first + drawn + count),
-            train_data,
-            test_data,
-            execution,
-            report,
-        )
-        trained = _stand_in(trained, fresh)
-        drawn += count
-    return trained
-
-
-def _train_seeds(
-    config: Config,
-    dataset: Dataset,
-    seeds: Sequence[int],
-    train_data: Images,
-    test_data: Images,
-    execution: Execution,
-    report: Report | None,
-) -> TrainedEnsemble:
-    """One ensemble from first weights to the verdict on each instance."""
-    settings = config.training
     blueprint = Blueprint(
         config.model.model,
         dataset.train_images.shape[1:],
@@ -153,145 +124,177 @@ def _train_seeds(
         width=config.model.width,
         last_relu=config.model.last_relu,
         convolution=execution.convolution,
+        precision=config.training.precision,
     )
-    network, parameters = init_ensemble(blueprint, seeds)
-    n_images = len(dataset.train_labels)
-    steps = n_images // settings.batch_size
-    programs = make_programs(network, settings, steps, execution)
-    state = programs.start(parameters)
-    reporter = _Reporter(report, steps * settings.epochs, tuple(seeds))
-    rows = []
-
-    def test_accuracy(state: TrainingState) -> np.ndarray:
-        answers = np.asarray(programs.predict(state.parameters, test_data))
-        return (answers == dataset.test_labels).mean(-1)
-
-    for epoch in range(1, settings.epochs + 1):
-        order = epoch_order(settings.order_seed, epoch, n_images, settings.batch_size)
-        state, loss, accuracy = _train_epoch(programs, state, train_data, order, epoch, reporter)
-        tested = epoch % settings.eval_every == 0 or epoch == settings.epochs
-        test = test_accuracy(state) if tested else np.full(len(seeds), np.nan)
-        reporter.epoch_ended(test if tested else None)
-        rows.append((loss, accuracy, test))
-    table = np.array(rows, dtype=float).reshape(settings.epochs, 3, len(seeds))
-
-    answers = np.asarray(programs.predict(state.parameters, train_data))
-    return TrainedEnsemble(
-        network=network,
-        parameters=state.parameters,
-        seeds=tuple(seeds),
-        history=History(*np.moveaxis(table, 1, 0)),
-        train_accuracy=(answers == dataset.train_labels).mean(-1),
-        test_accuracy=rows[-1][2] if rows else test_accuracy(state),  # the last epoch is tested
-        flagged=tuple(
-            unconverged_instances(
-                answers,
-                np.asarray(dataset.train_labels),
-                finite_instances(state.parameters),
-                seeds,
-                dataset.categories,
-                settings.converged_at,
-            )
-        ),
-        replaced=(),
+    network, _ = ensemble_shapes(blueprint, 1)
+    steps = len(dataset.train_labels) // config.training.batch_size
+    programs = cache(partial(make_programs, network, config.training, steps, execution))
+    return Job(
+        config, dataset, train_data, test_data, blueprint, network, programs, steps, execution
     )
 
 
-def _train_epoch(
-    programs: Programs,
+def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
+    """Train some instances from their first weights, or from where their folder says they are.
+
+    Args:
+        job: what they share.
+        part: the instances.
+        report: called about once a second with the status.
+
+    Raises:
+        TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
+        RunError: no stored state can be read.
+    """
+    training = job.config.training
+    on = _placed(job, part)
+    state, progress = _begin(job, part, on)
+    rows = [list(row) for row in progress.rows]
+    reporter = Reporter(report, job.steps, training.epochs, part.seeds, progress)
+    states = _States(part.folder, training.checkpoint_minutes, on.placing)
+    with held_back() as asked_to_stop:
+        while progress.epoch <= training.epochs:
+            state, progress = _some_steps(job, on, state, progress, reporter)
+            if progress.step == job.steps:
+                rows.append(_end_of_epoch(job, part, on, state, progress, reporter))
+                progress = _start_of(progress.epoch + 1, part, rows)
+            states.store_if(asked_to_stop(), state, progress)
+            if asked_to_stop() and progress.epoch <= training.epochs:
+                raise TrainingInterrupted(_where(progress, training.epochs, part.folder))
+    states.store_if(training.epochs > 0, state, progress)
+    if part.folder is not None:
+        hosts.mark_done(part.folder)
+    answers = _answers(on, state, on.train_data)
+    history = np.array(rows, float).reshape(training.epochs, 3, len(part.seeds))
+    # the last epoch is tested
+    tested = history[-1, 2] if rows else _test_accuracy(job, on, state)
+    return TrainedPart(part, collect(on.placing, state.parameters), history, answers, tested)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """What a part needs on its devices."""
+
+    placing: Layout
+    programs: Programs
+    settings: Settings
+    train_data: Images
+    test_data: Images
+
+
+def _placed(job: Job, part: Part) -> _Placed:
+    training = job.config.training
+    placing = layout(len(part.seeds), training.batch_size, job.config.execution.devices)
+    return _Placed(
+        placing,
+        job.programs(placing.mesh),
+        distribute(placing, stacked_settings(training, part.places)),
+        copy_to_all(placing, job.train_data),
+        copy_to_all(placing, job.test_data),
+    )
+
+
+def _begin(job: Job, part: Part, on: _Placed) -> tuple[TrainingState, Progress]:
+    """First weights, or the newest stored state."""
+    if part.folder is not None:
+        shapes = ensemble_shapes(job.blueprint, len(part.seeds))[1]
+        start = job.programs(None).start
+        found = load_newest(part.folder / STATES, jax.eval_shape(start, shapes))
+        if found is not None:
+            return distribute(on.placing, found[0]), found[1]
+    parameters = distribute(on.placing, init_ensemble(job.blueprint, part.seeds)[1])
+    _keep(job, part, on, 0, parameters)
+    return on.programs.start(parameters), _start_of(1, part, [])
+
+
+def _start_of(epoch: int, part: Part, rows: list[list[list[float]]]) -> Progress:
+    nothing = [0.0] * len(part.seeds)
+    return Progress(epoch, 0, nothing, nothing, rows)
+
+
+def _some_steps(
+    job: Job, on: _Placed, state: TrainingState, progress: Progress, reporter: Reporter
+) -> tuple[TrainingState, Progress]:
+    """As many steps of the epoch under way as take about as long as reports are apart."""
+    training = job.config.training
+    n_images = len(job.dataset.train_labels)
+    order = epoch_order(training.order_seed, progress.epoch, n_images, training.batch_size)
+    stop = min(job.steps, progress.step + reporter.steps_per_call)
+    before = (progress.epoch - 1) * job.steps
+    began = time.perf_counter()
+    state, totals = on.programs.train(
+        state, on.settings, on.train_data, order, progress.step, stop, before
+    )
+    added = collect(on.placing, totals)
+    loss, correct = (
+        (np.array(sums) + more).tolist()
+        for sums, more in ((progress.loss, added.loss), (progress.correct, added.correct))
+    )
+    seconds = time.perf_counter() - began
+    moved = Progress(progress.epoch, stop, loss, correct, progress.rows)
+    reporter.stepped(stop - progress.step, seconds, moved, training.batch_size)
+    return state, moved
+
+
+def _end_of_epoch(
+    job: Job,
+    part: Part,
+    on: _Placed,
     state: TrainingState,
-    data: Images,
-    order: Int[Array, "step batch"],
-    epoch: int,
-    reporter: "_Reporter",
-):
-    """All steps of an epoch, in as many calls as it takes to report once in a while."""
-    steps, batch = order.shape
-    loss = correct = 0.0
-    done = 0
-    while done < steps:
-        stop = min(steps, done + reporter.steps_per_call)
-        began = time.perf_counter()
-        state, totals = programs.train(state, data, order, done, stop, (epoch - 1) * steps)
-        loss = loss + np.asarray(totals.loss, float)
-        correct = correct + np.asarray(totals.correct, float)
-        seen = stop * batch
-        reporter.stepped(
-            stop - done, time.perf_counter() - began, epoch, loss / seen, correct / seen
-        )
-        done = stop
-    return state, loss / (steps * batch), correct / (steps * batch)
+    progress: Progress,
+    reporter: Reporter,
+) -> list[list[float]]:
+    """Test if it is time to, keep the networks if they were asked for: the epoch's history."""
+    training, epoch = job.config.training, progress.epoch
+    seen = job.steps * training.batch_size
+    tested = epoch % training.eval_every == 0 or epoch == training.epochs
+    accuracy = _test_accuracy(job, on, state) if tested else None
+    reporter.epoch_ended(accuracy)
+    _keep(job, part, on, epoch, state.parameters)
+    unknown = [float("nan")] * len(part.seeds)
+    return [
+        [value / seen for value in progress.loss],
+        [value / seen for value in progress.correct],
+        unknown if accuracy is None else accuracy.tolist(),
+    ]
 
 
-class _Reporter:
-    """Keeps what a status needs, and finds how many steps make about one report a second."""
-
-    def __init__(self, report: Report | None, steps: int, seeds: tuple[int, ...]):
-        self.report = report
-        self.steps_per_call = 1 if report else steps or 1
-        self._warm = False  # the first call compiles, so its time says nothing of a step's
-        unknown = np.full(len(seeds), np.nan)
-        self._status = Status(0, steps, 1, False, seeds, unknown, unknown, None)
-
-    def stepped(
-        self, count: int, seconds: float, epoch: int, loss: np.ndarray, accuracy: np.ndarray
-    ) -> None:
-        self._status = replace(
-            self._status,
-            step=self._status.step + count,
-            epoch=epoch,
-            epoch_ended=False,
-            train_loss=loss,
-            train_accuracy=accuracy,
-        )
-        if self.report:
-            if self._warm:
-                self.steps_per_call = max(1, int(SECONDS_PER_REPORT * count / max(seconds, 1e-6)))
-            self._warm = True
-            self.report(self._status)
-
-    def epoch_ended(self, test_accuracy: np.ndarray | None) -> None:
-        newest = self._status.test_accuracy if test_accuracy is None else test_accuracy
-        self._status = replace(self._status, epoch_ended=True, test_accuracy=newest)
-        if self.report:
-            self.report(self._status)
+def _answers(on: _Placed, state: TrainingState, data: Images) -> Int[np.ndarray, "instance image"]:
+    return np.asarray(collect(on.placing, on.programs.predict(state.parameters, data)))
 
 
-def finite_instances(parameters: Parameters) -> np.ndarray:
-    """Which instances have finite weights only, `(instance,)`."""
-    leaves = jax.tree.leaves(parameters)
-    return np.all(
-        [np.isfinite(np.asarray(leaf)).reshape(leaf.shape[0], -1).all(1) for leaf in leaves], axis=0
-    )
+def _test_accuracy(job: Job, on: _Placed, state: TrainingState) -> Float[np.ndarray, " instance"]:
+    return (_answers(on, state, on.test_data) == job.dataset.test_labels).mean(-1)
 
 
-def _stand_in(trained: TrainedEnsemble, fresh: TrainedEnsemble) -> TrainedEnsemble:
-    """Put new instances in the places of those that did not converge, and keep their names."""
-    gone = trained.flagged[: len(fresh.seeds)]
-    places = [verdict.instance for verdict in gone]
+def epoch_folder(folder: Path, epoch: int) -> Path:
+    """Where the networks of an epoch lie."""
+    return folder / f"epoch-{epoch:05d}"
 
-    def put(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-        merged = old.copy()
-        merged[..., places] = new
-        return merged
 
-    seeds = list(trained.seeds)
-    for place, seed in zip(places, fresh.seeds, strict=True):
-        seeds[place] = seed
-    still = [replace(verdict, instance=places[verdict.instance]) for verdict in fresh.flagged]
-    return TrainedEnsemble(
-        network=trained.network,
-        parameters=replace_members(trained.parameters, places, fresh.parameters),
-        seeds=tuple(seeds),
-        history=History(
-            put(trained.history.train_loss, fresh.history.train_loss),
-            put(trained.history.train_accuracy, fresh.history.train_accuracy),
-            put(trained.history.test_accuracy, fresh.history.test_accuracy),
-        ),
-        train_accuracy=put(trained.train_accuracy, fresh.train_accuracy),
-        test_accuracy=put(trained.test_accuracy, fresh.test_accuracy),
-        flagged=tuple(
-            sorted((*trained.flagged[len(gone) :], *still), key=lambda verdict: verdict.instance)
-        ),
-        replaced=(*trained.replaced, *gone),
-    )
+def _keep(job: Job, part: Part, on: _Placed, epoch: int, parameters: Parameters) -> None:
+    if part.folder is None or epoch not in saved_epochs(job.config.training):
+        return
+    if not epoch_folder(part.folder, epoch).exists():
+        save_parameters(epoch_folder(part.folder, epoch), collect(on.placing, parameters))
+
+
+class _States:
+    """Stores a state when it is time to, where there is a folder."""
+
+    def __init__(self, folder: Path | None, minutes: float, placing: Layout):
+        self._folder = folder
+        self._placing = placing
+        self._seconds = 60 * minutes
+        self._last = time.monotonic()
+
+    def store_if(self, now: bool, state: Any, progress: Progress) -> None:
+        if self._folder is None or not (now or time.monotonic() - self._last > self._seconds):
+            return
+        save_state(self._folder / STATES, collect(self._placing, state), progress)
+        self._last = time.monotonic()
+
+
+def _where(progress: Progress, epochs: int, folder: Path | None) -> str:
+    place = f"interrupted in epoch {progress.epoch} of {epochs}, after {progress.step} steps of it"
+    return place if folder else f"{place}; nothing was stored"

@@ -1,24 +1,27 @@
 """The compiled heart of training: one step of all instances, steps in a loop, and predictions.
 
 A batch is gathered from the training images on the device and preprocessed once, then every
-instance takes its own step on it. Data order and dropout masks are shared; only the first weights
-differ.
+instance takes its own step on it. Data order and the random numbers of dropout are shared; the
+first weights differ, and some settings may.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, UInt8
 
 from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import TrainingConfig
+from ensemble_rsa.config import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
 from ensemble_rsa.models.all_cnn import Dropout
+from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.ensemble import Network, Parameters, over_instances
 from ensemble_rsa.rng import stream
 
@@ -28,6 +31,14 @@ class TrainingState(NamedTuple):
 
     parameters: Parameters
     optimiser: Any
+
+
+class Settings(NamedTuple):
+    """What may differ between instances besides their weights, `(instance,)` each."""
+
+    learning_rate: Any
+    l2: Any
+    dropout: Any
 
 
 class Totals(NamedTuple):
@@ -51,9 +62,9 @@ class Programs:
 
     Attributes:
         start: stacked parameters → `TrainingState`.
-        train: (state, images, order, first step, last step + 1, steps before this epoch) → (state,
-            `Totals`); the state is given up to it. `order (step, batch)` holds the whole epoch's
-            image numbers.
+        train: (state, settings, images, order, first step, last step + 1, steps before this epoch)
+            → (state, `Totals`); the state is given up to it. `order (step, batch)` holds the whole
+            epoch's image numbers.
         predict: (parameters, images) → the most likely category, `(instance, image)`.
     """
 
@@ -62,39 +73,74 @@ class Programs:
     predict: Callable
 
 
+def stacked_settings(config: TrainingConfig, places: Sequence[int]) -> Settings:
+    """The settings of the instances at these places."""
+    return Settings(
+        *(
+            np.broadcast_to(np.float32(getattr(config, name)), config.instances)[list(places)]
+            for name in STACKED
+        )
+    )
+
+
 def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-    """Gradient descent with momentum, norm clipping and a rate that drops (paper.md §1)."""
+    """Gradient descent with momentum, norm clipping and a rate that drops (paper.md §1).
+
+    Its rate starts at 1; an instance's own learning rate multiplies the update.
+    """
     drops: dict[int, float] = {}
     for share in config.drop_after:  # in a short training several fall on the same epoch
         step = round(share * config.epochs) * steps_per_epoch
         drops[step] = drops.get(step, 1.0) * 0.1
-    rate = optax.piecewise_constant_schedule(config.learning_rate, drops)
+    rate = optax.piecewise_constant_schedule(1.0, drops)
     return optax.chain(
         optax.clip_by_global_norm(config.clip_norm), optax.sgd(rate, momentum=config.momentum)
     )
 
 
 def make_programs(
-    network: Network, config: TrainingConfig, steps_per_epoch: int, execution: Execution
+    network: Network,
+    config: TrainingConfig,
+    steps_per_epoch: int,
+    execution: Execution,
+    mesh: Mesh | None = None,
 ) -> Programs:
-    """Compile training and prediction for one network and recipe; compiled on first use."""
-    optimiser = make_optimiser(config, steps_per_epoch)
-    jit = partial(jax.jit, compiler_options=execution.compiler_options or None)
+    """Compile training and prediction for one network and recipe; compiled on first use.
 
-    def update(state: TrainingState, batch: Array, labels: Array, dropout: Dropout | None):
+    Args:
+        network: the static half.
+        config: the recipe.
+        steps_per_epoch: after which the learning rate drops.
+        execution: how convolutions are computed and instances mapped.
+        mesh: devices by instance and batch, from `models.devices.layout`; None for one device.
+    """
+    optimiser = make_optimiser(config, steps_per_epoch)
+    parts = 1 if mesh is None else mesh.shape[BATCH]
+    drops_out = np.any(np.asarray(config.dropout) > 0)
+
+    def update(
+        state: TrainingState, settings: Settings, batch: Array, labels: Array, masks: Array | None
+    ):
+        part = 0 if parts == 1 else jax.lax.axis_index(BATCH)
+        dropout = None if masks is None else Dropout(settings.dropout, masks, part, parts)
+
         def objective(parameters: Parameters):
             scores = network.scores(parameters, batch, dropout)
             losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
             correct = (scores.argmax(-1) == labels).sum()
             squares = sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(parameters))
-            return losses.mean() + config.l2 * squares, Totals(losses.sum(), correct)
+            return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
 
         gradient, totals = jax.grad(objective, has_aux=True)(state.parameters)
+        if parts > 1:
+            gradient, totals = jax.lax.pmean(gradient, BATCH), jax.lax.psum(totals, BATCH)
         change, moved = optimiser.update(gradient, state.optimiser, state.parameters)
+        change = jax.tree.map(lambda leaf: settings.learning_rate * leaf, change)
         return TrainingState(optax.apply_updates(state.parameters, change), moved), totals
 
     def train(
         state: TrainingState,
+        settings: Settings,
         data: Images,
         order: Int[Array, "step batch"],
         first,
@@ -106,16 +152,15 @@ def make_programs(
             chosen = order[step]
             batch = apply_preprocessing(data.preprocessing, data.images[chosen])
             labels = data.labels[chosen]
-            dropout = None
-            if config.dropout > 0:
-                key = jax.random.fold_in(
+            masks = None
+            if drops_out:
+                masks = jax.random.fold_in(
                     stream(config.dropout_seed, "dropout"), steps_before + step
                 )
-                dropout = Dropout(config.dropout, key)
             all_instances = over_instances(
-                lambda one: update(one, batch, labels, dropout), execution.at_once
+                lambda one, own: update(one, own, batch, labels, masks), execution.at_once
             )
-            state, new = all_instances(state)
+            state, new = all_instances(state, settings)
             return state, jax.tree.map(jnp.add, totals, new)
 
         n = jax.tree.leaves(state.parameters)[0].shape[0]
@@ -124,7 +169,7 @@ def make_programs(
 
     def predict(parameters: Parameters, data: Images) -> Int[Array, "instance image"]:
         n = data.images.shape[0]
-        size = min(500, n)
+        size = min(config.batch_size, n)  # what fits memory in training fits here
         starts = jnp.arange(0, n, size)
 
         def of_chunk(start: Array) -> Array:
@@ -143,7 +188,43 @@ def make_programs(
     def start(parameters: Parameters) -> TrainingState:
         return TrainingState(parameters, jax.vmap(optimiser.init)(parameters))
 
-    return Programs(jit(start), jit(train, donate_argnums=0), jit(predict))
+    own, shared = PartitionSpec(INSTANCE), PartitionSpec()
+    batches = PartitionSpec(None, BATCH)
+    compiled = partial(_compiled, execution, config.precision, mesh)
+    return Programs(
+        compiled(start, (own,)),
+        compiled(train, (own, own, shared, batches, shared, shared, shared), donated=(0,)),
+        compiled(predict, (own, shared)),
+    )
+
+
+def _compiled(
+    execution: Execution,
+    precision: str,
+    mesh: Mesh | None,
+    function: Callable,
+    arguments: tuple[PartitionSpec, ...],
+    donated: tuple[int, ...] = (),
+) -> Callable:
+    """Compile a function whose result is stacked on the instance axis."""
+
+    def precise(*values):
+        # Holds while the program is traced. Without it a GPU rounds factors to ten bits (TF32).
+        least = "tensorfloat32" if precision == "tensorfloat32" else "float32"
+        with jax.default_matmul_precision(least):
+            return function(*values)
+
+    if mesh is not None:
+        # the check does not know gradients that are written by hand
+        precise = jax.shard_map(
+            precise,
+            mesh=mesh,
+            in_specs=arguments,
+            out_specs=PartitionSpec(INSTANCE),
+            check_vma=False,
+        )
+    options = execution.compiler_options or None
+    return jax.jit(precise, donate_argnums=donated, compiler_options=options)
 
 
 def epoch_order(

@@ -1,5 +1,6 @@
 """One step of all instances, against the same step worked out one by one in float64."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -11,7 +12,13 @@ from ensemble_rsa.config import TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream
-from ensemble_rsa.training.step import Images, epoch_order, make_optimiser, make_programs
+from ensemble_rsa.training.step import (
+    Images,
+    epoch_order,
+    make_optimiser,
+    make_programs,
+    stacked_settings,
+)
 
 SIDE, BATCH, STEPS, BEFORE = 8, 10, 3, 7
 STRIDES = (2, 2, 1)
@@ -126,18 +133,27 @@ def assert_trees_close(one, other, **tolerance):
         {"l2": 1e-2},
         {"clip_norm": 0.1},
         {"dropout": 0.3, "dropout_seed": 5, "seed": 2, "order_seed": 9},
+        {"dropout": (0.0, 0.4), "l2": (1e-2, 0.0), "learning_rate": (0.02, 0.1)},
     ],
-    ids=["momentum and l2", "clipping", "dropout"],
+    ids=["momentum and l2", "clipping", "dropout", "settings of their own"],
 )
 def test_steps_are_those_of_each_network_alone(special, build):
-    config = TrainingConfig(epochs=100, learning_rate=0.05, **special)
+    config = TrainingConfig(**{"instances": 2, "epochs": 100, "learning_rate": 0.05} | special)
     pixels, labels = images(40)
     programs, start = build([0, 4], config)
     state, totals = programs.train(
-        programs.start(start), on_device(pixels, labels), jnp.asarray(ORDER), 0, STEPS, BEFORE
+        programs.start(start),
+        stacked_settings(config, [0, 1]),
+        on_device(pixels, labels),
+        jnp.asarray(ORDER),
+        0,
+        STEPS,
+        BEFORE,
     )
     for i in range(2):
-        expected, loss, right, norms = steps_by_hand(member(start, i), pixels, labels, config)
+        own = {name: values[i] for name, values in special.items() if isinstance(values, tuple)}
+        alone = dataclasses.replace(config, instances=1, **own)
+        expected, loss, right, norms = steps_by_hand(member(start, i), pixels, labels, alone)
         assert_trees_close(member(state.parameters, i), expected, rtol=1e-4, atol=1e-6)
         assert float(totals.loss[i]) == pytest.approx(loss, rel=1e-5)
         assert int(totals.correct[i]) == right
@@ -146,14 +162,15 @@ def test_steps_are_those_of_each_network_alone(special, build):
 
 
 def test_a_broken_instance_leaves_the_others_alone(build):
-    config = TrainingConfig(epochs=100)
+    config = TrainingConfig(instances=2, epochs=100)
+    settings, order = stacked_settings(config, [0, 1]), jnp.asarray(ORDER)
     data = on_device(*images(40))
     programs, start = build([0, 4], config)
     broken = jax.tree.map(np.copy, start)
     for leaf in jax.tree.leaves(broken):
         leaf[0] = np.nan
     after = [
-        programs.train(programs.start(one), data, jnp.asarray(ORDER), 0, STEPS, 0)[0].parameters
+        programs.train(programs.start(one), settings, data, order, 0, STEPS, 0)[0].parameters
         for one in (start, broken)
     ]
     for sound, other in zip(*map(jax.tree.leaves, after), strict=True):
@@ -162,7 +179,10 @@ def test_a_broken_instance_leaves_the_others_alone(build):
 
 
 def rates(config: TrainingConfig, steps_per_epoch: int) -> np.ndarray:
-    """What a gradient of 1 moves a weight by in each step, with the momentum set to 0."""
+    """What a gradient of 1 moves a weight by in each step, with the momentum set to 0.
+
+    The rate of `make_optimiser` begins at 1: the learning rate comes on top.
+    """
     optimiser = make_optimiser(config, steps_per_epoch)
     weight = jnp.ones(())
 
@@ -176,14 +196,14 @@ def rates(config: TrainingConfig, steps_per_epoch: int) -> np.ndarray:
 
 def test_the_rate_drops_after_epochs_200_250_and_300_of_350():
     moved = rates(TrainingConfig(momentum=0.0), 3)
-    expected = np.repeat([1e-2, 1e-3, 1e-4, 1e-5], [600, 150, 150, 150])
+    expected = np.repeat([1, 1e-1, 1e-2, 1e-3], [600, 150, 150, 150])
     np.testing.assert_allclose(moved, expected, rtol=1e-5)
 
 
 def test_drops_that_fall_on_the_same_epoch_all_count():
     # of 3 epochs, 4/7 and 5/7 both round to 2, and 6/7 to 3, the end
     moved = rates(TrainingConfig(momentum=0.0, epochs=3), 2)
-    np.testing.assert_allclose(moved, [1e-2] * 4 + [1e-4] * 2, rtol=1e-5)
+    np.testing.assert_allclose(moved, [1] * 4 + [1e-2] * 2, rtol=1e-5)
 
 
 def test_each_epoch_sees_every_image_once_in_an_order_of_its_own():

@@ -11,7 +11,7 @@ from ensemble_rsa.config import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
-from ensemble_rsa.training.loop import finite_instances, train_ensemble
+from ensemble_rsa.training.ensemble import finite_instances, train_ensemble
 
 STEPS = 5  # 100 images in batches of 20
 
@@ -162,7 +162,9 @@ def test_instances_are_kept_and_named_unless_replacing_is_asked_for(fit):
 
 def test_weights_that_overflow_are_named_and_training_goes_on(fit):
     trained, statuses = fit(learning_rate=1e25, seed=3)
-    assert [verdict.reason for verdict in trained.flagged] == ["weights are not finite"] * 2
+    assert [verdict.reason for verdict in trained.flagged] == [
+        "weights are not finite since epoch 1"
+    ] * 2
     assert statuses[-1].step == 3 * STEPS
     assert trained.history.train_loss.shape == (3, 2)
 

@@ -1,0 +1,84 @@
+"""How many instances fit into memory together."""
+
+import logging
+from math import ceil
+from pathlib import Path
+
+import jax
+import psutil
+
+from ensemble_rsa.backend import Execution
+from ensemble_rsa.models.ensemble import Blueprint, ensemble_shapes, map_shapes
+
+log = logging.getLogger(__name__)
+SHARE = 0.8  # of the free memory; the rest is for images, programs and what others do meanwhile
+STATES = 5  # parameters and momentum before and after a step, and one more while they are stored
+# Maps of all layers that live at once while gradients are computed, in units of the forward pass:
+# measured as 2.1 to 3.4 over sizes and ways, patches excepted.
+MAPS = {"patches": 12.0}
+MAPS_OTHERWISE = 3.5
+
+
+def largest_group(
+    blueprint: Blueprint, batch_size: int, n_instances: int, n_devices: int, execution: Execution
+) -> int:
+    """How many instances can be trained together; at least one per device.
+
+    Args:
+        blueprint: of the network.
+        batch_size: of the training.
+        n_instances: how many there are.
+        n_devices: over which they spread.
+        execution: how many of them go through `vmap` at once, and how convolutions are computed.
+    """
+    free = SHARE * free_bytes()
+    on_host = jax.default_backend() == "cpu"
+    devices = n_devices if on_host else 1  # an accelerator has memory of its own
+    each = STATES * parameter_bytes(blueprint)
+    maps = MAPS.get(execution.convolution, MAPS_OTHERWISE) * map_bytes(blueprint, batch_size)
+
+    def needed(group: int) -> float:
+        on_a_device = ceil(group / n_devices)
+        at_once = min(on_a_device, execution.at_once or on_a_device)
+        return devices * (on_a_device * each + at_once * maps)
+
+    group = n_instances
+    while group > n_devices and needed(group) > free:
+        group = ceil(group / 2)
+    if group < n_instances:
+        log.info(
+            "%d instances would need %.1f GB together, and %.1f are free: training %d at a time",
+            n_instances,
+            needed(n_instances) / 1e9,
+            free / 1e9,
+            group,
+        )
+    return group
+
+
+def parameter_bytes(blueprint: Blueprint) -> int:
+    """Bytes of one instance's parameters."""
+    shapes = ensemble_shapes(blueprint, 1)[1]
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+
+
+def map_bytes(blueprint: Blueprint, batch_size: int) -> int:
+    """Bytes of all layers' maps for one batch of one instance."""
+    return sum(shape.size * 4 for shape in map_shapes(blueprint, batch_size))
+
+
+def free_bytes() -> float:
+    """Memory that can still be had, on the accelerator if there is one."""
+    statistics = jax.local_devices()[0].memory_stats()
+    if statistics and "bytes_limit" in statistics:
+        return float(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
+    return float(min(psutil.virtual_memory().available, _left_to_this_job()))
+
+
+def _left_to_this_job() -> float:
+    """What a scheduler or a container allows, where Linux says so."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return float("inf")
+    return float("inf") if limit == "max" else int(limit) - psutil.Process().memory_info().rss

@@ -1,0 +1,84 @@
+"""How far training is, for whoever watches: about one report a second."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from ensemble_rsa.training.recovery import Progress
+
+SECONDS_PER_CALL = 1.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far training is, for a progress bar; values are the newest there are."""
+
+    step: int
+    steps: int
+    epoch: int
+    epoch_ended: bool
+    seeds: tuple[int, ...]
+    train_loss: Float[np.ndarray, " instance"]
+    train_accuracy: Float[np.ndarray, " instance"]
+    test_accuracy: Float[np.ndarray, " instance"] | None
+
+
+Report = Callable[[Status], None]
+
+
+class Reporter:
+    """Keeps what a status needs, and finds how many steps a call of the program should make.
+
+    A call ends where training can be reported, stored or stopped. One of a second costs nothing
+    that can be measured; the first makes a single step, since it compiles.
+
+    Args:
+        report: called with each status; None for silence.
+        steps: per epoch.
+        epochs: of the training.
+        seeds: of the instances.
+        progress: where training begins.
+    """
+
+    def __init__(
+        self,
+        report: Report | None,
+        steps: int,
+        epochs: int,
+        seeds: tuple[int, ...],
+        progress: Progress,
+    ):
+        self.steps_per_call = 1
+        self._report = report or (lambda status: None)
+        self._warm = False
+        done = (progress.epoch - 1) * steps + progress.step
+        unknown = np.full(len(seeds), np.nan)
+        tested = [row[2] for row in progress.rows if not np.isnan(row[2]).any()]
+        newest = np.array(tested[-1]) if tested else None
+        self._status = Status(
+            done, steps * epochs, progress.epoch, False, seeds, unknown, unknown, newest
+        )
+
+    def stepped(self, count: int, seconds: float, progress: Progress, batch_size: int) -> None:
+        """Take note of some steps that took so long."""
+        if self._warm:
+            self.steps_per_call = max(1, int(SECONDS_PER_CALL * count / max(seconds, 1e-6)))
+        self._warm = True
+        seen = progress.step * batch_size
+        self._status = replace(
+            self._status,
+            step=self._status.step + count,
+            epoch=progress.epoch,
+            epoch_ended=False,
+            train_loss=np.array(progress.loss) / seen,
+            train_accuracy=np.array(progress.correct) / seen,
+        )
+        self._report(self._status)
+
+    def epoch_ended(self, test_accuracy: np.ndarray | None) -> None:
+        """Take note that an epoch is over, and of the test accuracy if there is one."""
+        newest = self._status.test_accuracy if test_accuracy is None else test_accuracy
+        self._status = replace(self._status, epoch_ended=True, test_accuracy=newest)
+        self._report(self._status)

@@ -1,0 +1,66 @@
+"""Which way of computing is taken: as asked for, as measured, as remembered."""
+
+import dataclasses
+import json
+
+import pytest
+
+from ensemble_rsa.backend import Execution, candidates
+from ensemble_rsa.config import Config, DataConfig, ExecutionConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.training import choice
+
+QUICK = {"xla_backend_optimization_level": "0"}
+WAYS = (Execution("plain_gradients", 1, QUICK), Execution("patches", 1, QUICK))
+
+
+@pytest.fixture
+def config(tiny_model):
+    return Config(
+        DataConfig(preprocessing="standardize"),
+        ModelConfig(tiny_model, width=0.2),
+        TrainingConfig(instances=2, epochs=1, batch_size=25),
+    )
+
+
+def test_a_short_training_is_not_measured(config, small_digits, tmp_path):
+    file = tmp_path / "execution.json"
+    assert choice.choose_execution(config, small_digits, file) == candidates()[0]
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("fastest", [0, 1])
+def test_the_fastest_way_is_taken_and_remembered(
+    fastest, config, small_digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(choice, "candidates", lambda: WAYS)
+    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "ROUNDS", 1)
+    monkeypatch.setattr(choice, "SECONDS_PER_ROUND", 0.0)
+    run = choice._Trial.run
+
+    def timed(trial, steps):
+        run(trial, steps)
+        trial.latest = 1.0 if trial._job.execution == WAYS[fastest] else 2.0
+        return steps * trial.latest
+
+    monkeypatch.setattr(choice._Trial, "run", timed)
+    file = tmp_path / "execution.json"
+    assert choice.choose_execution(config, small_digits, file) == WAYS[fastest]
+    (entry,) = json.loads(file.read_text()).values()
+    assert sorted(entry["seconds per instance and step"].values()) == [0.5, 1.0]
+    monkeypatch.setattr(choice, "_measure", None)  # which would fail if it were called
+    assert choice.choose_execution(config, small_digits, file) == WAYS[fastest]
+
+
+def test_what_is_set_by_hand_is_not_measured(config, small_digits, monkeypatch):
+    monkeypatch.setattr(choice, "_measure", None)
+    by_hand = dataclasses.replace(config, execution=ExecutionConfig("patches", "all"))
+    way = choice.choose_execution(by_hand, small_digits)
+    assert (way.convolution, way.at_once) == ("patches", None)
+
+
+def test_an_unknown_convolution_is_refused(config, small_digits):
+    other = dataclasses.replace(config, execution=ExecutionConfig("fourier"))
+    with pytest.raises(InputError, match="convolution: .*fourier.*plain_gradients"):
+        choice.choose_execution(other, small_digits)
