@@ -15,7 +15,8 @@ import xarray as xr
 
 from ensemble_rsa import store
 from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import AnalysisConfig, Config, DataConfig, config_differences
+from ensemble_rsa.config import AnalysisConfig, Config, DataConfig
+from ensemble_rsa.config_values import config_differences
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING
 from ensemble_rsa.errors import InputError, unknown_name

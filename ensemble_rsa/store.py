@@ -14,7 +14,8 @@ from typing import Any
 import platformdirs
 
 from ensemble_rsa.backend import device_name
-from ensemble_rsa.config import Config, config_from_dict, config_hash, config_to_dict
+from ensemble_rsa.config import Config
+from ensemble_rsa.config_values import config_from_dict, config_hash, config_to_dict
 from ensemble_rsa.errors import InputError, RunError
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")

@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import store
-from ensemble_rsa.config import AnalysisConfig, config_to_dict
+from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config_values import config_to_dict
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction import Progress
 from ensemble_rsa.figures.report import write_report

@@ -12,10 +12,8 @@ from ensemble_rsa.config import (
     DataConfig,
     ModelConfig,
     TrainingConfig,
-    config_from_dict,
-    config_hash,
-    config_to_dict,
 )
+from ensemble_rsa.config_values import config_from_dict, config_hash, config_to_dict
 from ensemble_rsa.errors import InputError
 
 OTHER = Config(

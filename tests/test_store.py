@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from ensemble_rsa.config import Config, TrainingConfig, config_hash
+from ensemble_rsa.config import Config, TrainingConfig
+from ensemble_rsa.config_values import config_hash
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.store import (
     VERSIONED,
