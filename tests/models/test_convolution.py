@@ -12,9 +12,7 @@ CASES = [
     ((8, 8), 3, 2, "SAME"),
     ((7, 9), 3, 2, "VALID"),
     ((7, 9), 3, 1, "VALID"),
-    ((4, 5), 3, 1, "SAME"),
-    ((9, 9), 5, 2, "SAME"),
-    ((8, 8), 7, 2, "SAME"),
+    ((8, 8), 5, 2, "SAME"),
     ((5, 6), 1, 2, "SAME"),
     ((1, 1), 3, 2, "SAME"),
 ]
@@ -27,7 +25,7 @@ TOLERANCE = 1e-5  # of the largest value
 def tiles_at_any_width(monkeypatch):
     """Few channels and small parts, so that tiny shapes take the paths of large ones."""
     monkeypatch.setattr(convolution, "LEAST_CHANNELS", 1)
-    monkeypatch.setattr(winograd, "PART_BYTES", 2 * 4 * 16 * 9 * 5)  # 2 of 4 images at 6 × 6
+    monkeypatch.setattr(winograd, "PART_BYTES", 2 * 4 * 16 * 9 * 5)  # 2 of 5 images
 
 
 def _operands(rng, size, window, *instances):
@@ -65,7 +63,7 @@ def test_all_ways_match_xla(size, window, stride, padding, rng):
     ("way", "stride"), [("plain_gradients", 2), ("winograd", 1), ("patches", 2)]
 )
 def test_mapped_over_instances_matches_one_at_a_time(way, stride, rng):
-    x, kernels = _operands(rng, (6, 6), 3, 2)
+    x, kernels = _operands(rng, (5, 6), 3, 2)
     one = _value_and_gradients(way, stride, "SAME")
 
     def mapped(x, kernels):
