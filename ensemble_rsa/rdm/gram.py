@@ -23,7 +23,7 @@ from ensemble_rsa.rdm.frame import Frame
 STRIP_ROWS = 256  # a product of fewer rows runs slower per operation on CPU
 MOST_STRIPS = 16
 SAMPLED_ROWS = 64
-SMALL_STIMULI = 128
+SMALL_STIMULI = 100
 ONE_THREAD = 2**18  # multiplications of a product; OpenBLAS divides a larger one among threads
 EXACT_IN_FLOAT32 = (
     "bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"
@@ -181,7 +181,8 @@ def _product_on_one_thread(placed: np.ndarray) -> np.ndarray:
     """
     n_stimuli, n_units = placed.shape
     width = ONE_THREAD // n_stimuli**2
-    n_pieces = n_units // width
-    cut = n_pieces * width
-    pieces = placed[:, :cut].reshape(n_stimuli, n_pieces, width).swapaxes(0, 1)
-    return (pieces @ pieces.mT).sum(axis=0) + placed[:, cut:] @ placed[:, cut:].T
+    products = np.zeros((n_stimuli, n_stimuli))
+    for start in range(0, n_units, width):
+        piece = placed[:, start : start + width]
+        products += piece @ piece.T
+    return products
