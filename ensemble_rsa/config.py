@@ -164,7 +164,7 @@ class ExecutionConfig:
     """How training is computed; every choice gives the same networks, to rounding.
 
     Attributes:
-        convolution: xla, plain_gradients or patches; auto measures which is fastest.
+        convolution: winograd, plain_gradients, patches or xla; auto measures which is fastest.
         at_once: how many instances go through `vmap` together, the others in a loop, or all of
             them; auto measures what is fastest.
         devices: how many of this machine's devices to use; all when not given.

@@ -8,13 +8,7 @@ import pytest
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.all_cnn import Dropout, layer_names
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
-from ensemble_rsa.models.ensemble import (
-    Blueprint,
-    init_ensemble,
-    member,
-    over_instances,
-    replace_members,
-)
+from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member, over_instances
 
 CIFAR, DIGITS = (32, 32, 3), (8, 8, 1)
 
@@ -142,17 +136,6 @@ def test_dropout_zeroes_the_strided_layers_and_keeps_the_mean():
     np.testing.assert_allclose(
         np.asarray(kept)[alive & ~dropped], np.asarray(plain)[alive & ~dropped] / 0.75, rtol=1e-5
     )
-
-
-def test_replacing_members_leaves_the_others():
-    _, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1), [0, 1, 2])
-    _, fresh = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1), [7])
-    for old, new, other in zip(
-        *(jax.tree.leaves(t) for t in (stack, replace_members(stack, [1], fresh), fresh)),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(new[1], other[0])
-        np.testing.assert_array_equal(new[2], old[2])
 
 
 def test_checkpoints_come_back_bit_for_bit(tmp_path):

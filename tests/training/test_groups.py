@@ -8,7 +8,7 @@ from ensemble_rsa.backend import Execution
 from ensemble_rsa.config import Config, DataConfig, ExecutionConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.models.ensemble import Blueprint
 from ensemble_rsa.training import memory
-from ensemble_rsa.training.ensemble import train_ensemble
+from ensemble_rsa.training.ensemble import gather, train_ensemble
 
 BLUEPRINT = Blueprint("all_cnn_c", (32, 32, 3), 10)
 
@@ -56,3 +56,9 @@ def test_bytes_are_those_of_the_network():
     # 32 × 32 × (3 + 96 + 96), 16 × 16 × (96 + 192 + 192), 8 × 8 × 192, 6 × 6 × (192 + 192 + 10)
     maps = 1024 * 195 + 256 * 480 + 64 * 192 + 36 * 394
     assert memory.map_bytes(BLUEPRINT, 5) == 4 * 5 * maps
+
+
+def test_members_of_several_parts_are_gathered_in_order():
+    parts = [{"a": np.arange(6).reshape(3, 2)}, {"a": 10 + np.arange(2).reshape(1, 2)}]
+    stack = gather(parts, [(0, 2), (1, 0), (0, 0)])
+    assert stack["a"].tolist() == [[4, 5], [10, 11], [0, 1]]
