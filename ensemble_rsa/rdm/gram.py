@@ -181,8 +181,10 @@ def _product_on_one_thread(placed: np.ndarray) -> np.ndarray:
     """
     n_stimuli, n_units = placed.shape
     width = ONE_THREAD // n_stimuli**2
+    # A copy: NumPy multiplies a matrix by its own transpose with a routine quicker to use threads.
+    transposed = placed.T.copy()
     products = np.zeros((n_stimuli, n_stimuli))
     for start in range(0, n_units, width):
-        piece = placed[:, start : start + width]
-        products += piece @ piece.T
+        units = slice(start, start + width)
+        products += placed[:, units] @ transposed[units]
     return products
