@@ -80,14 +80,9 @@ def train(
     if folder:
         manifest = store.read_json(folder / store.MANIFEST)
         _check_images(dataset, manifest, folder)
-        execution = Execution(**manifest["execution"])
     else:
-        execution = choose_execution(config, dataset, store.cache_folder() / MEASUREMENTS)
-        folder = store.create_run_folder(config, out)
-        manifest = store.make_manifest(config, {"train": 0.0})
-        manifest["fingerprint"] = fingerprint(dataset)
-        manifest["execution"] = dataclasses.asdict(execution)
-        store.write_json(folder / store.MANIFEST, manifest)
+        folder, manifest = _new_run(config, out, dataset)
+    execution = Execution(**manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
     try:
         trained = train_ensemble(config, dataset, execution, report, folder / CHECKPOINTS)
@@ -105,6 +100,23 @@ def train(
             manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
             store.write_json(folder / store.MANIFEST, manifest)
             store.discard_run_folder(folder)  # which does nothing once states are in it
+
+
+def _new_run(
+    config: Config, out: str | Path | None, dataset: Dataset
+) -> tuple[Path, dict[str, Any]]:
+    """A run folder, with what training will be computed by and on."""
+    folder = store.create_run_folder(config, out)
+    try:
+        execution = choose_execution(config, dataset, store.cache_folder() / MEASUREMENTS)
+        manifest = store.make_manifest(config, {"train": 0.0})
+        manifest["fingerprint"] = fingerprint(dataset)
+        manifest["execution"] = dataclasses.asdict(execution)
+        store.write_json(folder / store.MANIFEST, manifest)
+    finally:
+        if not (folder / store.MANIFEST).is_file():
+            store.discard_run_folder(folder)
+    return folder, manifest
 
 
 def _folder_to_resume(config: Config, out: str | Path | None) -> Path:
@@ -131,7 +143,7 @@ def _check_images(dataset: Dataset, manifest: dict[str, Any], folder: Path) -> N
 def _with_absolute_folder(config: Config) -> Config:
     """A folder of images is found again from wherever the run is analysed."""
     kind, colon, path = config.data.dataset.partition(":")
-    if not colon:
+    if not colon or not path:
         return config
     data = dataclasses.replace(config.data, dataset=f"{kind}:{Path(path).resolve()}")
     return dataclasses.replace(config, data=data)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 MOST_INSTANCES = 4  # more tell nothing new about the time of each
 ROUNDS = 3
 SECONDS_PER_ROUND = 0.5
+FEWEST_STEPS = 200  # of a training that is worth compiling anything for
 WORTH = 20  # times what the first candidate took to compile and run
 
 
@@ -83,6 +84,8 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
     training = config.training
     n = min(training.instances, MOST_INSTANCES)
     steps = len(dataset.train_labels) // training.batch_size
+    if steps * training.epochs < FEWEST_STEPS:
+        return None
     trials = []
     for way in ways:
         began = time.perf_counter()

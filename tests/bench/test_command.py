@@ -98,7 +98,7 @@ def test_missing_tools_are_named_once(bench, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["bench"], "Expected one of {analysis}"),
+        (["bench"], "Expected one of {analysis, train}"),
         (["bench", "analyses"], "analyses"),
         (["bench", "analysis", "--quick", "--full"], "--quick and --full"),
         (["bench", "analysis", "--quik"], "did you mean --quick"),

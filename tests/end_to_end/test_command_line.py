@@ -184,7 +184,11 @@ MISTAKES = {
     "out in use": ("train --epochs 0 --out {run}", 2, "exists and is not an empty folder"),
     "no run": ("analyze {here}", 2, "is not a run folder (it holds no config.json)"),
     "nowhere": ("analyze {here}/gone", 2, "is not a run folder (no such folder)"),
-    "unfinished": ("analyze {unfinished}", 2, "has not finished (no training.json); train again"),
+    "unfinished": (
+        "analyze {unfinished}",
+        2,
+        "has not finished (no training.json); go on with",
+    ),
     "not analysed": ("report {run}", 2, "holds no results.nc; run `ensemble-rsa analyze"),
     "stimuli": ("analyze {run} --stimuli 7", 2, "stimuli: expected the same number of each of 10"),
     "distance": ("analyze {run} --distance manhattan", 2, "distance: unknown 'manhattan'; choose"),

@@ -14,7 +14,7 @@ from ensemble_rsa.runs import load_networks, load_run
 
 pytestmark = pytest.mark.slow
 RECIPE = (
-    "train --model all_cnn_7 --width 0.1 --preprocessing standardize --instances 3 --epochs 40 "
+    "train --model all_cnn_7 --width 0.1 --preprocessing standardize --instances 3 --epochs 12 "
     "--train-images 100 --test-images 50 --batch-size 10 --dropout 0.2 --save-at 0 3 --quiet"
 )
 # SIGKILL falls on a moment of its own in every run of this test, which is the point of it.
@@ -46,18 +46,18 @@ def test_training_survives_sigkill_at_any_moment(whole, tmp_path):
     folder, often = tmp_path / "run", ("--checkpoint-minutes", "0.0005")
     process = start(folder, *often)
     kills = 0
-    while kills < 4:
+    while kills < 3:
         while not list(folder.glob("checkpoints/part-000/states/[0-9]*")):
             assert process.poll() is None, process.communicate()
             time.sleep(0.05)
-        time.sleep(MOMENTS.uniform(0, 2))
+        time.sleep(MOMENTS.uniform(0, 1))
         if process.poll() is not None:
             break
         process.kill()
         process.communicate()
         kills += 1
         process = start(folder, *often, "--resume")
-        time.sleep(MOMENTS.uniform(0, 8))  # sometimes before it has begun, sometimes after
+        time.sleep(MOMENTS.uniform(0, 6))  # sometimes before it has begun, sometimes after
     finish(process)
     assert kills
     for epoch in (None, 0, 3):
@@ -80,9 +80,7 @@ def test_ctrl_c_stores_the_state_and_says_how_to_go_on(whole, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    ("instances", "devices"), [(3, 4), (3, 2), (2, 4)], ids=["spare", "padded", "batch split"]
-)
+@pytest.mark.parametrize(("instances", "devices"), [(3, 2), (2, 4)], ids=["padded", "batch split"])
 def test_several_devices_train_the_same_networks(instances, devices, whole, tmp_path):
     program = (
         "import jax, sys; jax.config.update('jax_num_cpu_devices', int(sys.argv[1]));"
@@ -91,7 +89,7 @@ def test_several_devices_train_the_same_networks(instances, devices, whole, tmp_
     words = [*RECIPE.split(), "--out", str(tmp_path / "run"), "--instances", str(instances)]
     answer = subprocess.run([sys.executable, "-c", program, str(devices), *words], timeout=300)
     assert answer.returncode == 0
-    # after 400 steps, what began as rounding has grown
+    # after many steps, what began as rounding has grown
     for one, other in zip(parameters(tmp_path / "run", 3), parameters(whole, 3), strict=True):
         np.testing.assert_allclose(one, other[:instances], rtol=1e-4, atol=1e-6)
 

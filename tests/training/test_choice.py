@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ensemble_rsa.backend import Execution, candidates
+from ensemble_rsa.backend import Execution
 from ensemble_rsa.config import Config, DataConfig, ExecutionConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.training import choice
@@ -23,9 +23,12 @@ def config(tiny_model):
     )
 
 
-def test_a_short_training_is_not_measured(config, small_digits, tmp_path):
+@pytest.mark.parametrize("fewest", [200, 0])
+def test_a_short_training_is_not_measured(fewest, config, small_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "FEWEST_STEPS", fewest)
+    monkeypatch.setattr(choice, "candidates", lambda: WAYS)
     file = tmp_path / "execution.json"
-    assert choice.choose_execution(config, small_digits, file) == candidates()[0]
+    assert choice.choose_execution(config, small_digits, file) == WAYS[0]
     assert not file.exists()
 
 
@@ -35,6 +38,7 @@ def test_the_fastest_way_is_taken_and_remembered(
 ):
     monkeypatch.setattr(choice, "candidates", lambda: WAYS)
     monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "FEWEST_STEPS", 0)
     monkeypatch.setattr(choice, "ROUNDS", 1)
     monkeypatch.setattr(choice, "SECONDS_PER_ROUND", 0.0)
     run = choice._Trial.run
