@@ -18,8 +18,8 @@ Labels = Int[np.ndarray, " stimulus"]
 
 __all__ = [
     "ArrayLike", "Labels",
-    "check_array", "check_confidence", "check_count", "check_finite", "check_labels", "check_rdms",
-    "check_varied", "stimuli_of_pairs",
+    "check_array", "check_confidence", "check_count", "check_finite", "check_instance_rdms",
+    "check_labels", "check_rdms", "check_varied", "stimuli_of_pairs",
 ]  # fmt: skip
 
 
@@ -132,6 +132,19 @@ def check_rdms(name: str, rdms: Any, min_ndim: int, axes: str) -> tuple[Any, int
     array = check_array(name, rdms, min_ndim, axes)
     n_stimuli = stimuli_of_pairs(name, array.shape[-1])
     check_finite(name, array)
+    return array, n_stimuli
+
+
+def check_instance_rdms(name: str, rdms: Any) -> tuple[Any, int]:
+    """The same for the RDMs of at least two instances, `(..., instance, stimulus_pair)`.
+
+    Raises:
+        InputError: as `check_rdms`, or a single instance.
+    """
+    axes = "(..., instance, stimulus_pair) with at least two instances"
+    array, n_stimuli = check_rdms(name, rdms, 2, axes)
+    if array.shape[-2] < 2:
+        raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
     return array, n_stimuli
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from jax.scipy.stats import rankdata
 from jaxtyping import Float
 
+from ensemble_rsa.arrays import check_varied
 from ensemble_rsa.errors import unknown_name
-from ensemble_rsa.numerics import correlation_matrix
+from ensemble_rsa.numerics import correlation_matrix, pair_indices
 
 
 class Comparison(NamedTuple):
@@ -66,6 +67,24 @@ def compare_rows(
     how = COMPARISONS[comparison]
     similarity = correlation_matrix(rows, others, how.centre, _ranks if how.ranks else None)
     return similarity**2 if how.square else similarity
+
+
+def compare_pairs(
+    name: str, rows: Any, comparison: str = "pearson_squared"
+) -> Float[np.ndarray, "... row_pair"]:
+    """Similarity of every two rows, `(..., row_pair)` in `itertools.combinations` order.
+
+    Args:
+        name: what the rows are called, for the message.
+        rows: as in `compare_rows`.
+        comparison: one of `COMPARISONS`.
+
+    Raises:
+        InputError: a constant row, or an unknown comparison.
+    """
+    similarity = compare_rows(rows, comparison=comparison)
+    check_varied(name, similarity)
+    return similarity[..., *pair_indices(rows.shape[-2])]
 
 
 def _ranks(rows: Any) -> Float[Any, "... column"]:

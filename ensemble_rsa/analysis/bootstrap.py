@@ -15,12 +15,10 @@ from ensemble_rsa.arrays import (
     ArrayLike,
     check_array,
     check_finite,
-    check_rdms,
-    check_varied,
+    check_instance_rdms,
     stimuli_of_pairs,
 )
-from ensemble_rsa.errors import InputError
-from ensemble_rsa.numerics import correlation_matrix, pair_indices
+from ensemble_rsa.comparisons import compare_pairs
 from ensemble_rsa.resampling.forms import (
     centred_squares,
     moment_pairs,
@@ -161,15 +159,10 @@ def bootstrap_consistency(
     >>> bool(result.low < result.mean < result.high), result.samples.shape, result.dropped
     (True, (99,), 1)
     """
-    axes = "(..., instance, stimulus_pair) with at least two instances"
-    array, n_stimuli = check_rdms("rdms", rdms, 2, axes)
+    array, n_stimuli = check_instance_rdms("rdms", rdms)
     n_instances = array.shape[-2]
-    if n_instances < 2:
-        raise InputError(f"rdms: expected shape {axes}, got {tuple(array.shape)}")
     settings = check_settings(over, OVER_PAIRS, n_resamples, confidence, seed, interval)
-    correlations = correlation_matrix(array)
-    check_varied("rdms", correlations)
-    observed = correlations[..., *pair_indices(n_instances)] ** 2
+    observed = compare_pairs("rdms", array)
     members = Members("instance_pair", n_instances, n_stimuli, max(observed.shape[-1], n_stimuli))
 
     def values_at(position: tuple[int, ...]) -> ValuesUnder:

@@ -5,16 +5,18 @@ drawn whatever their category, so a category's share varies from resample to res
 in another sample of stimuli.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
-
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from ensemble_rsa.arrays import ArrayLike, Labels, check_labels, check_rdms, check_varied
-from ensemble_rsa.errors import InputError, unknown_name
-from ensemble_rsa.numerics import correlation_matrix, pair_indices
+from ensemble_rsa.arrays import ArrayLike, check_instance_rdms, check_labels, check_rdms
+from ensemble_rsa.categories import (
+    clustering_index,
+    index_of_sums,
+    same_category,
+    same_category_groups,
+)
+from ensemble_rsa.comparisons import compare_pairs
+from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.resampling.forms import (
     centred_rows,
     moment_pairs,
@@ -33,13 +35,6 @@ from ensemble_rsa.resampling.members import (
     bootstrap_members,
     check_settings,
 )
-
-
-class _Group(NamedTuple):
-    """Same-category pairs that go into one correlation."""
-
-    name: str
-    pairs: Int[np.ndarray, " pair"]
 
 
 def bootstrap_within_category_consistency(
@@ -80,17 +75,12 @@ def bootstrap_within_category_consistency(
     >>> result.samples.shape, result.dropped
     ((50,), 0)
     """
-    axes = "(..., instance, stimulus_pair) with at least two instances"
-    array, n_stimuli = check_rdms("rdms", rdms, 2, axes)
+    array, n_stimuli = check_instance_rdms("rdms", rdms)
     n_instances = array.shape[-2]
-    if n_instances < 2:
-        raise InputError(f"rdms: expected shape {axes}, got {tuple(array.shape)}")
     codes, categories = check_labels("labels", labels, n_stimuli)
-    if aggregate not in _AGGREGATES:
-        raise unknown_name("aggregate", aggregate, _AGGREGATES)
+    groups = same_category_groups(codes, categories, aggregate)
     settings = check_settings(over, OVER_PAIRS, n_resamples, confidence, seed, interval)
-    groups = _AGGREGATES[aggregate](codes, categories)
-    observed = np.mean([_shared_variance_of(array, group) for group in groups], axis=0)
+    observed = np.mean([compare_pairs(g.name, array[..., g.pairs]) for g in groups], axis=0)
 
     def values_at(position: tuple[int, ...]) -> ValuesUnder:
         rows = [centred_rows(array[position][:, group.pairs]) for group in groups]
@@ -147,11 +137,10 @@ def bootstrap_category_clustering_index(
     """
     array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)")
     codes, categories = check_labels("labels", labels, n_stimuli)
-    if len(categories) < 2:
-        raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
     settings = check_settings(over, OVER_INSTANCES, n_resamples, confidence, seed, interval)
-    (same,) = _pooled(codes, categories)
-    stimuli = _stimuli_of(same.pairs, n_stimuli)
+    observed = clustering_index(array, codes, categories)
+    same = np.flatnonzero(same_category(codes))
+    stimuli = _stimuli_of(same, n_stimuli)
     n_instances = array.shape[-2]
     # Each RDM by the ones, which gives plain sums; same-category pairs are counted as well.
     by_ones = np.arange(n_instances), np.full(n_instances, n_instances)
@@ -162,74 +151,18 @@ def bootstrap_category_clustering_index(
         largest = np.abs(rows).max(-1, keepdims=True)  # the index says nothing of scale
         rows = np.asarray(rows / np.where(largest > 0, largest, 1), np.float32)
         squares = squares_and_ones(rows, n_stimuli)
-        same_rows = np.concatenate([rows[:, same.pairs], np.ones((1, same.pairs.size), np.float32)])
+        same_rows = np.concatenate([rows[:, same], np.ones((1, same.size), np.float32)])
 
         def values_under(counts):
             total = quadratic_forms(squares, counts, *by_ones)
             sums = pair_sums(same_rows, stimuli, counts, *by_ones_and_number)
-            return _index(total, sums[:-1], pair_count(counts), sums[-1]).T
+            return index_of_sums(total, sums[:-1], pair_count(counts), sums[-1]).T
 
         return values_under
 
-    distances = np.asarray(array)
-    total, within = (
-        chosen.sum(-1, dtype=np.float64) for chosen in (distances, distances[..., same.pairs])
-    )
-    observed = _index(total, within, distances.shape[-1], same.pairs.size)
-    empty = np.argwhere(~np.isfinite(observed))
-    if len(empty):
-        raise InputError(
-            f"rdms: expected mean distances above 0, got {len(empty)} RDM(s) without any, "
-            f"the first at {empty[0].tolist()}"
-        )
     members = Members("instance", n_instances, n_stimuli, max(n_instances, n_stimuli))
     lacking = "a pair within or a pair across categories, or distances above 0"
     return bootstrap_members("rdms", observed, members, values_at, settings, lacking)
-
-
-def _index(total: Any, total_within: Any, n_pairs: Any, n_within: Any) -> Any:
-    """(across − within) / (across + within) of mean distances; NaN where there are none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        within = total_within / n_within
-        across = (total - total_within) / (n_pairs - n_within)
-        return (across - within) / (across + within)
-
-
-def _pooled(codes: Labels, categories: np.ndarray) -> list[_Group]:
-    """All same-category pairs in one group."""
-    category_of_pair = _category_of_pair(codes)
-    pairs = np.flatnonzero(category_of_pair >= 0)
-    if not pairs.size:
-        raise InputError(
-            "labels: expected a category with two stimuli or more, got all different labels"
-        )
-    return [_Group("rdms (same-category pairs)", pairs)]
-
-
-def _per_category(codes: Labels, categories: np.ndarray) -> list[_Group]:
-    """The pairs of each category in a group of their own."""
-    category_of_pair = _category_of_pair(codes)
-    small = categories[np.bincount(codes) < 3]
-    if small.size:
-        raise InputError(
-            f"labels: aggregate='per_category' needs three stimuli or more in each category, "
-            f"'{small[0]}' has fewer; leave it out or use aggregate='pooled'"
-        )
-    return [
-        _Group(f"rdms (category '{category}')", np.flatnonzero(category_of_pair == code))
-        for code, category in enumerate(categories)
-    ]
-
-
-_AGGREGATES: Mapping[str, Any] = MappingProxyType(
-    {"pooled": _pooled, "per_category": _per_category}
-)
-
-
-def _category_of_pair(codes: Labels) -> Int[np.ndarray, " stimulus_pair"]:
-    """The category that both stimuli of a pair are in, or −1."""
-    rows, columns = pair_indices(codes.size)
-    return np.where(codes[rows] == codes[columns], codes[rows], -1)
 
 
 def _stimuli_of(
@@ -244,10 +177,3 @@ def _and_number(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The forms, and last that of ones by ones, which is the number of pairs."""
     return np.append(forms[0], ones), np.append(forms[1], ones)
-
-
-def _shared_variance_of(rdms: Any, group: _Group) -> Float[np.ndarray, "... instance_pair"]:
-    """r² of every instance pair over the pairs of a group."""
-    correlations = correlation_matrix(rdms[..., group.pairs])
-    check_varied(group.name, correlations)
-    return correlations[..., *pair_indices(rdms.shape[-2])] ** 2

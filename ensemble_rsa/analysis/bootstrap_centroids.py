@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ensemble_rsa.arrays import check_labels, check_varied
+from ensemble_rsa.arrays import check_labels
+from ensemble_rsa.comparisons import compare_pairs
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import correlation_matrix, pair_indices
 from ensemble_rsa.rdm.blocks import open_activations
@@ -86,9 +87,7 @@ def bootstrap_centroid_consistency(
     starts = np.searchsorted(codes[order], np.arange(len(categories)))
 
     rdms, _ = rdm_and_constant_patterns(centroids(array, labels), distance)
-    correlations = correlation_matrix(rdms)
-    check_varied("centroid RDMs", correlations)
-    observed = correlations[..., *pair_indices(n_instances)] ** 2
+    observed = compare_pairs("centroid RDMs", rdms)
 
     def values_at(position: tuple[int, ...]) -> ValuesUnder:
         products = [

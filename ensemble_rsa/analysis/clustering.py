@@ -4,8 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import ArrayLike, check_labels, check_rdms
-from ensemble_rsa.errors import InputError
-from ensemble_rsa.numerics import pair_indices
+from ensemble_rsa.categories import clustering_index
 
 
 def category_clustering_index(rdms: ArrayLike, labels) -> Float[np.ndarray, "..."]:
@@ -30,25 +29,4 @@ def category_clustering_index(rdms: ArrayLike, labels) -> Float[np.ndarray, "...
     """
     array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)")
     codes, categories = check_labels("labels", labels, n_stimuli)
-    if len(categories) < 2:
-        raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
-    rows, columns = pair_indices(n_stimuli)
-    same = codes[rows] == codes[columns]
-    if not same.any():
-        raise InputError(
-            "labels: expected a category with two stimuli or more, got all different labels"
-        )
-    distances = np.asarray(array)
-    total = distances.sum(-1, dtype=np.float64)
-    total_within = distances[..., same].sum(-1, dtype=np.float64)
-    within = total_within / same.sum()
-    # Subtracting spares a copy of the many across-category distances; float64 has the digits for
-    # it.
-    across = (total - total_within) / (~same).sum()
-    empty = np.argwhere(np.atleast_1d(across + within == 0))
-    if len(empty):
-        raise InputError(
-            f"rdms: expected mean distances above 0, got {len(empty)} RDM(s) without any, "
-            f"the first at {empty[0].tolist()}"
-        )
-    return np.asarray((across - within) / (across + within))
+    return clustering_index(array, codes, categories)

@@ -1,17 +1,20 @@
 """Representational consistency: how much variance the RDMs of two instances share."""
 
-from typing import Any
-
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from ensemble_rsa.arrays import ArrayLike, check_labels, check_rdms, check_varied
-from ensemble_rsa.comparisons import compare_rows
-from ensemble_rsa.errors import InputError, unknown_name
-from ensemble_rsa.numerics import pair_indices
+from ensemble_rsa.arrays import (
+    ArrayLike,
+    check_instance_rdms,
+    check_labels,
+    check_rdms,
+    check_varied,
+)
+from ensemble_rsa.categories import same_category_groups
+from ensemble_rsa.comparisons import compare_pairs, compare_rows
+from ensemble_rsa.errors import InputError
 
 _AXES = "(..., instance, stimulus_pair)"
-_TWO = f"{_AXES} with at least two instances"
 
 
 def consistency(
@@ -40,7 +43,7 @@ def consistency(
     >>> consistency(np.array([[1.0, 2.0, 3.0], [3.0, 5.0, 7.0], [1.0, 0.0, 1.0]])).round(6)
     array([1., 0., 0.])
     """
-    return _of_pairs("rdms", _checked(rdms)[0], comparison)
+    return compare_pairs("rdms", check_instance_rdms("rdms", rdms)[0], comparison)
 
 
 def consistency_between(
@@ -115,58 +118,8 @@ def within_category_consistency(
     >>> within_category_consistency(rdms, ["cat", "dog", "dog", "dog"]).round(6)
     array([1.])
     """
-    array, n_stimuli = _checked(rdms)
+    array, n_stimuli = check_instance_rdms("rdms", rdms)
     codes, categories = check_labels("labels", labels, n_stimuli)
-    if aggregate not in _AGGREGATES:
-        raise unknown_name("aggregate", aggregate, _AGGREGATES)
-    rows, columns = pair_indices(n_stimuli)
-    category_of_pair = np.where(codes[rows] == codes[columns], codes[rows], -1)
-    if not (category_of_pair >= 0).any():
-        raise InputError(
-            "labels: expected a category with two stimuli or more, got all different labels"
-        )
-    return _AGGREGATES[aggregate](array, category_of_pair, categories, comparison)
-
-
-def _checked(rdms: ArrayLike) -> tuple[Any, int]:
-    array, n_stimuli = check_rdms("rdms", rdms, 2, _TWO)
-    if array.shape[-2] < 2:
-        raise InputError(f"rdms: expected shape {_TWO}, got {tuple(array.shape)}")
-    return array, n_stimuli
-
-
-def _of_pairs(name: str, rdms: Any, comparison: str) -> Float[np.ndarray, "... instance_pair"]:
-    similarity = compare_rows(rdms, comparison=comparison)
-    check_varied(name, similarity)
-    return similarity[..., *pair_indices(rdms.shape[-2])]
-
-
-def _pooled(
-    rdms: Any,
-    category_of_pair: Int[np.ndarray, " stimulus_pair"],
-    categories: np.ndarray,
-    comparison: str,
-) -> Float[np.ndarray, "... instance_pair"]:
-    return _of_pairs("rdms (same-category pairs)", rdms[..., category_of_pair >= 0], comparison)
-
-
-def _per_category(
-    rdms: Any,
-    category_of_pair: Int[np.ndarray, " stimulus_pair"],
-    categories: np.ndarray,
-    comparison: str,
-) -> Float[np.ndarray, "... instance_pair"]:
-    similarities = []
-    for code, category in enumerate(categories):
-        pairs = category_of_pair == code
-        if pairs.sum() < 3:
-            raise InputError(
-                f"labels: aggregate='per_category' needs three stimuli or more in each category, "
-                f"'{category}' has fewer; leave it out or use aggregate='pooled'"
-            )
-        name = f"rdms (category '{category}')"
-        similarities.append(_of_pairs(name, rdms[..., pairs], comparison))
+    groups = same_category_groups(codes, categories, aggregate)
+    similarities = [compare_pairs(g.name, array[..., g.pairs], comparison) for g in groups]
     return np.mean(similarities, axis=0)
-
-
-_AGGREGATES = {"pooled": _pooled, "per_category": _per_category}

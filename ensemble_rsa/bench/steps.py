@@ -15,7 +15,7 @@ from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.devices import copy_to_all, distribute, layout
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble
 from ensemble_rsa.training import memory
-from ensemble_rsa.training.loop import make_job
+from ensemble_rsa.training.loop import make_job, place_images
 from ensemble_rsa.training.step import epoch_order, stacked_settings
 
 N_CATEGORIES = 10
@@ -120,7 +120,7 @@ def ready_to_train(setup: Setup, way: Execution) -> Callable[[], Any]:
     config = Config(
         DataConfig(preprocessing="standardize"), ModelConfig(setup.model, setup.width), training
     )
-    job = make_job(config, dataset, way)
+    job = make_job(config, dataset, way, place_images(config, dataset))
     placing = layout(setup.instances, setup.batch)
     programs = job.programs(placing.mesh)
     settings = distribute(placing, stacked_settings(training, range(setup.instances)))

@@ -23,7 +23,7 @@ from ensemble_rsa.models.devices import INSTANCE, layout
 from ensemble_rsa.models.ensemble import Network, Parameters
 from ensemble_rsa.training import hosts
 from ensemble_rsa.training.convergence import Verdict, unconverged_instances
-from ensemble_rsa.training.loop import Job, Part, TrainedPart, make_job, train_part
+from ensemble_rsa.training.loop import Job, Part, TrainedPart, make_job, place_images, train_part
 from ensemble_rsa.training.memory import largest_group, parameter_bytes
 from ensemble_rsa.training.progress import Report
 from ensemble_rsa.training.recovery import KEPT
@@ -104,7 +104,7 @@ def train_ensemble(
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     check_batch_size(config, dataset)
-    job = make_job(config, dataset, execution)
+    job = make_job(config, dataset, execution, place_images(config, dataset))
     if folder:
         store.check_room(folder.parent, bytes_stored(job))
     seeds = weight_seeds(config.training)

@@ -107,8 +107,8 @@ class TrainedPart:
     test_accuracy: Float[np.ndarray, " instance"]
 
 
-def make_job(config: Config, dataset: Dataset, execution: Execution) -> Job:
-    """Put the images on the device and set up the programs, compiled on first use."""
+def place_images(config: Config, dataset: Dataset) -> tuple[Images, Images]:
+    """Training and test images on the device, with the preprocessing that the former ask for."""
     preprocessing = fit_preprocessing(config.data.preprocessing, dataset.train_images)
     train_data, test_data = (
         Images(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
@@ -117,6 +117,13 @@ def make_job(config: Config, dataset: Dataset, execution: Execution) -> Job:
             (dataset.test_images, dataset.test_labels),
         )
     )
+    return train_data, test_data
+
+
+def make_job(
+    config: Config, dataset: Dataset, execution: Execution, images: tuple[Images, Images]
+) -> Job:
+    """Set up the programs, compiled on first use, for images from `place_images`."""
     blueprint = Blueprint(
         config.model.model,
         dataset.train_images.shape[1:],
@@ -129,9 +136,7 @@ def make_job(config: Config, dataset: Dataset, execution: Execution) -> Job:
     network, _ = ensemble_shapes(blueprint, 1)
     steps = len(dataset.train_labels) // config.training.batch_size
     programs = cache(partial(make_programs, network, config.training, steps, execution))
-    return Job(
-        config, dataset, train_data, test_data, blueprint, network, programs, steps, execution
-    )
+    return Job(config, dataset, *images, blueprint, network, programs, steps, execution)
 
 
 def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
