@@ -52,7 +52,7 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
         )
     above.set_ylim(0, 1.02)
     above.set_ylabel("Similarity of RDMs\n(shared variance, r²)")
-    above.legend(loc="lower left")
+    above.legend(loc="best")
     set_ticks(above)
     value, low, high, p = (
         comparison[f"within_minus_between{part}"].values
