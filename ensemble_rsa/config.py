@@ -16,6 +16,9 @@ from ensemble_rsa.errors import InputError, unknown_name
 LARGEST_SEED = 2**31  # leaves room for the seeds of the instances that follow
 Unconverged = Literal["keep", "replace"]
 Precision = Literal["float32", "tensorfloat32", "bfloat16"]
+Part = Literal["all", "first_half", "second_half"]
+WithinCategory = Literal["pooled", "per_category"]
+DropoutAfter = Literal["strided", "input_and_strided", "all"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
 STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
 # The paper's trajectory (paper.md §8), and the first weights as an extra of ours.
@@ -32,7 +35,12 @@ class DataConfig:
             place.
         train_images: how many training images, balanced over categories; all when not given.
         test_images: how many test images, balanced over categories; all when not given.
-        preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize or none.
+        part: all of these training images, or the first or second half of each category's.
+        categories: the categories to train and test on; all when not given.
+        category_map: a JSON file, category → folders, that makes one category of several folders of
+            images; folders that it does not name are left out.
+        preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize, symmetric (-1 to 1) or
+            none.
         image_size: side in pixels of images that come from a folder.
         resize: crop (short side to size, then the centre) or squash, for images from a folder.
         test_fraction: held out of a folder that has no train and test folders of its own.
@@ -42,6 +50,9 @@ class DataConfig:
     data_dir: str | None = None
     train_images: int | None = None
     test_images: int | None = None
+    part: Part = "all"
+    categories: tuple[str, ...] | None = None
+    category_map: str | None = None
     preprocessing: str = "gcn_zca"
     image_size: int = 32
     resize: str = "crop"
@@ -49,6 +60,10 @@ class DataConfig:
 
     def __post_init__(self):
         _at_least("image_size", self.image_size, 1)
+        if self.part not in get_args(Part):
+            raise unknown_name("part", self.part, get_args(Part))
+        if self.categories is not None and len({*self.categories}) < 2:
+            raise InputError(f"categories: expected two or more, got {self.categories}")
         if not 0 < self.test_fraction < 1:
             raise InputError(f"test_fraction: expected between 0 and 1, got {self.test_fraction}")
 
@@ -60,15 +75,23 @@ class ModelConfig:
     Attributes:
         model: all_cnn_c, or the surrogates all_cnn_7 and all_cnn_7b.
         width: factor on the number of channels; 1.0 is the paper's.
-        last_relu: a ReLU on the class maps, as in the paper.
+        last_relu: a ReLU on the class maps, as (probably) in the paper.
+        valid_padding: no padding in the last 3 × 3 layer, which makes 6 × 6 maps of 8 × 8, as
+            (probably) in the paper.
+        dropout_after: where dropout acts in an All-CNN, if there is any: after the strided layers
+            (our reading of the paper), on the input too, or after every layer but the last.
     """
 
     model: str = "all_cnn_c"
     width: float = 1.0
     last_relu: bool = True
+    valid_padding: bool = True
+    dropout_after: DropoutAfter = "strided"
 
     def __post_init__(self):
         _positive("width", self.width)
+        if self.dropout_after not in get_args(DropoutAfter):
+            raise unknown_name("dropout_after", self.dropout_after, get_args(DropoutAfter))
 
 
 @dataclass(frozen=True)
@@ -85,9 +108,10 @@ class TrainingConfig:
         momentum: of stochastic gradient descent.
         l2: times the sum of all squared weights and biases is added to the loss; one number, or
             one for each instance.
+        l2_biases: whether biases count in that sum.
         clip_norm: largest norm of an instance's gradient (over all its parameters: ours).
-        dropout: probability of a zero after each strided layer while training; the paper's baseline
-            has none; one number, or one for each instance.
+        dropout: probability of a zero while training, where the network has dropout; the paper's
+            baseline has none; one number, or one for each instance.
         seed: weight seed of the first instance.
         seeds: weight seed of each instance, where they are not `seed`, `seed` + 1, ….
         order_seed: seed of the order of the images, shared by all instances.
@@ -109,6 +133,7 @@ class TrainingConfig:
     drop_after: tuple[float, ...] = (200 / 350, 250 / 350, 300 / 350)
     momentum: float = 0.9
     l2: PerInstance = 1e-5
+    l2_biases: bool = True
     clip_norm: float = 500.0
     dropout: PerInstance = 0.0
     seed: int = 0
@@ -206,6 +231,16 @@ class AnalysisConfig:
             not given.
         draw_stimuli: draw them with `stimulus_seed` rather than take the first of each category.
         stimulus_seed: seed of that draw.
+        stimulus_map: a JSON file, category → folders of images, that the stimuli's categories are
+            made of; the run's own categories when not given.
+        epoch: of the networks, one that training kept; the last when not given.
+        cocktail_blank: subtract each unit's mean over the stimuli first.
+        dropout_sample: show the stimuli with dropout, at the rate of training, and which sample of
+            its masks to take; masks are the same for all instances. No dropout when not given.
+        one_mask: in such a sample, the same mask for all stimuli instead of one for each (which of
+            the two the paper did is not known).
+        within_category: pooled (all same-category pairs in one correlation) or per_category (the
+            mean of each category's); which of them the paper means is not known.
         n_resamples: bootstrap resamples (ours: the paper does not say).
         confidence: of the intervals.
         seed: of the bootstrap and of the starts of multidimensional scaling.
@@ -215,6 +250,12 @@ class AnalysisConfig:
     stimuli: int | None = None
     draw_stimuli: bool = False
     stimulus_seed: int = 0
+    stimulus_map: str | None = None
+    epoch: int | None = None
+    cocktail_blank: bool = False
+    dropout_sample: int | None = None
+    one_mask: bool = False
+    within_category: WithinCategory = "pooled"
     n_resamples: int = 10_000
     confidence: float = 0.95
     seed: int = 0
@@ -222,6 +263,11 @@ class AnalysisConfig:
     def __post_init__(self):
         if self.stimuli is not None:
             _at_least("stimuli", self.stimuli, 2)
+        for name in ("epoch", "dropout_sample"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 0)
+        if self.within_category not in get_args(WithinCategory):
+            raise unknown_name("within_category", self.within_category, get_args(WithinCategory))
         _at_least("n_resamples", self.n_resamples, 1)
         for name in ("seed", "stimulus_seed"):
             _check_seed(name, getattr(self, name))

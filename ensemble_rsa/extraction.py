@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.activations import compile_layers, layer_activations
+from ensemble_rsa.activations import Masks, compile_layers, layer_activations
 from ensemble_rsa.arrays import check_labels
 from ensemble_rsa.backend import default_execution
 from ensemble_rsa.config import AnalysisConfig
@@ -26,7 +26,8 @@ from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.all_cnn import architecture
 from ensemble_rsa.models.ensemble import member
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns
+from ensemble_rsa.rdm.build import centroids, cocktail_blank, rdm_and_constant_patterns
+from ensemble_rsa.rng import stream
 from ensemble_rsa.runs import Run, fingerprint, load_networks
 
 Progress = Callable[[int, int], None]
@@ -57,22 +58,30 @@ class Source:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
-def source_from_run(run: Run, dataset: Dataset, settings: AnalysisConfig) -> Source:
-    """Activations of a run's networks for balanced test images of its data set."""
+def source_from_run(run: Run, dataset: Dataset, shown: Dataset, settings: AnalysisConfig) -> Source:
+    """Activations of a run's networks for balanced test images.
+
+    Args:
+        run: the ensemble.
+        dataset: what it was trained on.
+        shown: what the stimuli are chosen from.
+        settings: stimuli, epoch and dropout.
+    """
     if fingerprint(dataset) != run.fingerprint:
         raise InputError(
             f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
             "its test images may have been trained on; restore the images or train again"
         )
     stimuli = choose_stimuli(
-        dataset,
+        shown,
         settings.stimuli,
         "draw" if settings.draw_stimuli else "first",
         settings.stimulus_seed,
     )
     execution = default_execution()
-    network, parameters = load_networks(run, execution.convolution)
-    runner = compile_layers(network, execution)
+    network, parameters = load_networks(run, execution.convolution, settings.epoch)
+    runner = compile_layers(network, execution, settings.one_mask)
+    masks = masks_while_tested(run, settings.dropout_sample)
     preprocessing = fit_preprocessing(run.config.data.preprocessing, dataset.train_images)
     images = jax.jit(apply_preprocessing)(preprocessing, jnp.asarray(stimuli.images))
     return Source(
@@ -80,10 +89,35 @@ def source_from_run(run: Run, dataset: Dataset, settings: AnalysisConfig) -> Sou
         seeds=run.seeds,
         stimuli=tuple(stimuli.ids),
         categories=tuple(stimuli.categories[label] for label in stimuli.labels),
-        instance=lambda number: layer_activations(runner, member(parameters, number), images),
+        instance=lambda number: layer_activations(
+            runner, member(parameters, number), images, masks(number)
+        ),
         variables={f"{name}_accuracy": values for name, values in run.accuracy.items()},
         attributes=_run_attributes(run, dataset),
     )
+
+
+def masks_while_tested(run: Run, sample: int | None) -> Callable[[int], Masks | None]:
+    """Dropout of each instance while it is tested: its own rate, masks shared with all others.
+
+    Args:
+        run: the ensemble, whose rates of training these are.
+        sample: the number of the masks; None for no dropout.
+
+    Raises:
+        InputError: no instance was trained with dropout.
+    """
+    if sample is None:
+        return lambda number: None
+    training = run.config.training
+    rates = np.broadcast_to(np.asarray(training.dropout, np.float32), training.instances)
+    if not rates.any():
+        raise InputError(
+            f"dropout_sample: {run.path} was trained without dropout, so its tests have none; "
+            "leave it out"
+        )
+    key = jax.random.fold_in(stream(training.dropout_seed, "test_dropout"), sample)
+    return lambda number: Masks(rates[number], key)
 
 
 def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
@@ -168,7 +202,11 @@ class _NotComparable(Exception):
 
 
 def collect_rdms(
-    source: Source, layers: Sequence[str], distance: str, report: Progress | None
+    source: Source,
+    layers: Sequence[str],
+    distance: str,
+    report: Progress | None,
+    cocktail_blanked: bool = False,
 ) -> xr.Dataset:
     """RDMs of the chosen layers of every instance that can be compared.
 
@@ -183,7 +221,8 @@ def collect_rdms(
         try:
             for name, activations in source.instance(number):
                 if name in layers:
-                    _append(stack, name, activations, source.categories, distance)
+                    patterns = cocktail_blank(activations) if cocktail_blanked else activations
+                    _append(stack, name, patterns, source.categories, distance)
                 if report:
                     report(number * len(layers) + len(stack.exemplar), total)
             stacks[number] = stack
@@ -195,7 +234,8 @@ def collect_rdms(
             f"two instances are needed to compare, {len(stacks)} can be "
             f"({reasons or 'only one was given'})"
         )
-    return _dataset(source, layers, distance, stacks, excluded)
+    dataset = _dataset(source, layers, distance, stacks, excluded)
+    return dataset.assign_attrs(cocktail_blank=int(cocktail_blanked))
 
 
 def _append(

@@ -189,7 +189,9 @@ def extract(
     if isinstance(source, str | Path):
         source = load_run(source)
     if isinstance(source, Run):
-        given = source_from_run(source, _load(source.config.data), settings)
+        data = source.config.data
+        dataset, shown = _load(data), _shown(data, settings)
+        given = source_from_run(source, dataset, _load(shown) if shown else dataset, settings)
     else:
         given = source_from_arrays(source, labels)
     if layers is not None and not len(layers):
@@ -197,7 +199,7 @@ def extract(
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
-    return collect_rdms(given, wanted, settings.distance, report)
+    return collect_rdms(given, wanted, settings.distance, report, settings.cocktail_blank)
 
 
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
@@ -225,12 +227,24 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
     return results_dataset(rdms, settings or AnalysisConfig())
 
 
+def _shown(data: DataConfig, settings: AnalysisConfig) -> DataConfig | None:
+    """Where the stimuli are from, if not from the test images of training: from all categories."""
+    if data.categories is None and settings.stimulus_map is None:
+        return None
+    category_map = settings.stimulus_map or data.category_map
+    # one training image, since none is shown
+    return dataclasses.replace(data, categories=None, train_images=1, category_map=category_map)
+
+
 def _load(data: DataConfig) -> Dataset:
     return load_dataset(
         data.dataset,
         data_dir=data.data_dir,
         train_images=data.train_images,
         test_images=data.test_images,
+        part=data.part,
+        categories=data.categories,
+        category_map=data.category_map,
         image_size=data.image_size,
         resize=data.resize,
         test_fraction=data.test_fraction,

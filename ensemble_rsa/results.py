@@ -55,7 +55,7 @@ def results_dataset(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
         n_resamples=settings.n_resamples,
         n_stimuli=rdms.sizes["stimulus"],
         n_categories=n_categories,
-        within_category="pooled",
+        within_category=settings.within_category,
     )
 
 
@@ -65,7 +65,9 @@ def _consistency(rdms: xr.Dataset, labels: np.ndarray, settings: AnalysisConfig)
     if rdms.sizes.get("category_pair", 0) >= 3:
         stacks["centroid"] = consistency(rdms.centroid.values)
     if len(np.unique(labels)) > 1 and _pairs_within(labels) >= 3:
-        stacks["within_category"] = within_category_consistency(rdms.exemplar.values, labels)
+        stacks["within_category"] = within_category_consistency(
+            rdms.exemplar.values, labels, settings.within_category
+        )
     values = np.stack(list(stacks.values()))
     intervals = [
         bootstrap_pairs(values, over, settings.n_resamples, settings.confidence, settings.seed)

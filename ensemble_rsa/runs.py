@@ -16,7 +16,7 @@ from ensemble_rsa.config import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
-from ensemble_rsa.models.ensemble import Blueprint, Network, Parameters, ensemble_shapes
+from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes, make_blueprint
 from ensemble_rsa.training.convergence import Verdict
 from ensemble_rsa.training.ensemble import History, TrainedEnsemble, gather, part_folder
 from ensemble_rsa.training.loop import epoch_folder
@@ -158,14 +158,7 @@ def load_networks(
     if epoch is not None and epoch not in kept_epochs(run):
         kept = ", ".join(map(str, kept_epochs(run))) or "none"
         raise InputError(f"epoch: expected one that {run.path} kept ({kept}), got {epoch}")
-    blueprint = Blueprint(
-        run.config.model.model,
-        run.image_shape,
-        len(run.categories),
-        width=run.config.model.width,
-        last_relu=run.config.model.last_relu,
-        convolution=convolution,
-    )
+    blueprint = make_blueprint(run.config.model, run.image_shape, len(run.categories), convolution)
     network, shapes = ensemble_shapes(blueprint, len(run.seeds))
     at = FINAL if epoch is None else epoch_folder(Path(CHECKPOINTS), epoch)
     return network, load_parameters(run.path / at, shapes)

@@ -49,7 +49,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
     {
         "quick": Scale(_DIGITS, (4,), (1, 4, 8), (0.125, 0.25), (32, 64), Turns(5, 1.5)),
         "default": Scale(
-            _CIFAR10, (4,), (1, 2, 4, 8), (0.25, 0.5, 1.0), (32, 64, 128), Turns(3, 12.0)
+            _CIFAR10, (4,), (1, 4, 10, 32), (0.25, 0.5, 1.0), (32, 64, 128), Turns(3, 12.0)
         ),
         "full": Scale(
             _CIFAR10,

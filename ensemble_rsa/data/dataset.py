@@ -1,14 +1,14 @@
 """A data set by its name: training images, test images, and the categories of both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int, Int64, UInt8
 
-from ensemble_rsa.data.balance import balanced_indices, check_count
+from ensemble_rsa.data.balance import balanced_indices, check_count, rank_in_category
 from ensemble_rsa.data.cifar10 import cifar10_source
 from ensemble_rsa.data.digits import digits_source
 from ensemble_rsa.data.folder import RESIZE, folder_source
@@ -20,6 +20,7 @@ DATASETS: dict[str, Callable[[SourceOptions], Source]] = {
     "cifar10": cifar10_source,
     "folder": folder_source,
 }
+PARTS = ("all", "first_half", "second_half")
 _CHOICES = ("digits", "cifar10", "folder:PATH")
 
 
@@ -52,6 +53,9 @@ def load_dataset(
     data_dir: str | PathLike[str] | None = None,
     train_images: int | None = None,
     test_images: int | None = None,
+    part: str = "all",
+    categories: Sequence[str] | None = None,
+    category_map: str | PathLike[str] | None = None,
     image_size: int = 32,
     resize: str = "crop",
     test_fraction: float = 0.2,
@@ -68,6 +72,11 @@ def load_dataset(
         train_images: how many training images, the first n/categories of each category with the
             remainder over the first categories; None for all.
         test_images: the same for the test images.
+        part: `all`, or the `first_half` or `second_half` of each category's training images, after
+            `train_images` are chosen; a middle image is in the second half.
+        categories: keep these alone, in training and test, after the images are chosen.
+        category_map: a JSON file, category → list of folders, that makes one category of several
+            folders; folders that it does not name are left out; `folder:PATH` only.
         image_size: height and width in pixels; `folder:PATH` only.
         resize: `crop` (short side to `image_size`, then the centre) or `squash`; `folder:PATH`
             only.
@@ -90,10 +99,13 @@ def load_dataset(
     for argument, n in (("train_images", train_images), ("test_images", test_images)):
         if n is not None:
             check_count(argument, n)
+    if category_map is not None and kind != "folder":
+        raise InputError(f"category_map: expected none, since {name} is no folder of images")
     source = DATASETS[kind](
         SourceOptions(
             path=path,
             data_dir=None if data_dir is None else Path(data_dir).expanduser(),
+            category_map=None if category_map is None else Path(category_map).expanduser(),
             image_size=check_count("image_size", image_size),
             resize=resize,
             test_fraction=test_fraction,
@@ -101,17 +113,41 @@ def load_dataset(
         )
     )
     n_categories = len(source.categories)
+    kept = _chosen_categories(source.categories, categories)
     train = balanced_indices("train_images", source.train.labels, n_categories, train_images)
     test = balanced_indices("test_images", source.test.labels, n_categories, test_images)
+    train = train[_in_part(source.train.labels[train], part)]
+    train, test = (
+        chosen[np.isin(labels[chosen], kept)]
+        for chosen, labels in ((train, source.train.labels), (test, source.test.labels))
+    )
     return Dataset(
         name=name,
         train_images=source.train.read(train),
-        train_labels=source.train.labels[train],
+        train_labels=np.searchsorted(kept, source.train.labels[train]),
         test_images=source.test.read(test),
-        test_labels=source.test.labels[test],
+        test_labels=np.searchsorted(kept, source.test.labels[test]),
         test_ids=tuple(source.test.ids[index] for index in test),
-        categories=source.categories,
+        categories=tuple(source.categories[index] for index in kept),
     )
+
+
+def _chosen_categories(
+    names: tuple[str, ...], chosen: Sequence[str] | None
+) -> Int[np.ndarray, " category"]:
+    """Numbers of the categories to keep, ascending."""
+    for name in chosen or ():
+        if name not in names:
+            raise unknown_name("categories", name, names)
+    return np.flatnonzero([chosen is None or name in chosen for name in names])
+
+
+def _in_part(labels: Int[np.ndarray, " image"], part: str) -> Bool[np.ndarray, " image"]:
+    """Which images belong to a part of their category."""
+    if part not in PARTS:
+        raise unknown_name("part", part, PARTS)
+    in_first = 2 * rank_in_category(labels) + 1 < np.bincount(labels)[labels]
+    return {"all": in_first | True, "first_half": in_first, "second_half": ~in_first}[part]
 
 
 def _parse_name(name: str) -> tuple[str, Path | None]:

@@ -7,6 +7,7 @@ Names that begin with a dot are left out, and so is what lies beside the categor
 `train` and `test`. Everything inside a category folder must be an image that Pillow opens.
 """
 
+import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +53,9 @@ def folder_source(options: SourceOptions) -> Source:
     if path is None or not path.is_dir():
         raise InputError(f"dataset: expected a folder with one subfolder per category, got {path}")
     if (path / "train").is_dir() and (path / "test").is_dir():
-        train, test = _categories(path / "train"), _categories(path / "test")
+        train, test = (
+            _grouped(_categories(path / split), options.category_map) for split in ("train", "test")
+        )
         if train.keys() != test.keys():
             odd = sorted(train.keys() ^ test.keys())
             raise InputError(
@@ -62,7 +65,7 @@ def folder_source(options: SourceOptions) -> Source:
         train_files, train_labels = _flatten(train)
         test_files, test_labels = _flatten(test)
     else:
-        categories = _categories(path)
+        categories = _grouped(_categories(path), options.category_map)
         files, labels = _flatten(categories)
         held_out = _held_out(labels, tuple(categories), options.test_fraction, options.seed)
         train_labels, test_labels = labels[~held_out], labels[held_out]
@@ -108,6 +111,47 @@ def _visible(path: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"dataset: {path} cannot be listed ({error.strerror})") from error
     return [path / name for name in names if not name.startswith(".")]
+
+
+def _grouped(folders: dict[str, list[Path]], map_file: Path | None) -> dict[str, list[Path]]:
+    """Categories as a mapping file makes them of folders; without one, each folder is one."""
+    if map_file is None:
+        return folders
+    names = read_category_map(map_file)
+    if missing := [name for parts in names.values() for name in parts if name not in folders]:
+        raise InputError(
+            f"category_map: {map_file} names the folder {missing[0]!r}, which is not among the "
+            f"images ({len(missing)} are not); mend the file or add the folder"
+        )
+    return {
+        category: [file for name in names[category] for file in folders[name]]
+        for category in sorted(names)
+    }
+
+
+def read_category_map(path: Path) -> dict[str, list[str]]:
+    """A mapping of categories to the folders they are made of.
+
+    Raises:
+        InputError: no such file, no such mapping in it, or a folder in two categories.
+    """
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"category_map: {path} cannot be read ({error})") from None
+    if not isinstance(names, dict) or not all(
+        isinstance(parts, list) and parts and all(isinstance(name, str) for name in parts)
+        for parts in names.values()
+    ):
+        raise InputError(
+            f'category_map: expected {{"category": ["folder", …], …}} in {path}, got something else'
+        )
+    every = [name for parts in names.values() for name in parts]
+    if len(names) < 2 or len({*every}) < len(every):
+        raise InputError(
+            f"category_map: expected two or more categories in {path}, and each folder in only one"
+        )
+    return names
 
 
 def _flatten(categories: dict[str, list[Path]]) -> tuple[list[Path], Int[np.ndarray, " image"]]:

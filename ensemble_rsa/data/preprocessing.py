@@ -40,11 +40,12 @@ class Recipe:
 
     Attributes:
         contrast: `global`, one mean and deviation over all training pixels; `per_image`, each image
-            less its mean and scaled to norm 55; `unit`, pixels from 0 to 1.
+            less its mean and scaled to norm 55; `unit`, pixels from 0 to 1; `symmetric`, from -1
+            to 1.
         zca_epsilon: added to the eigenvalues of the covariance; None for no whitening.
     """
 
-    contrast: Literal["global", "per_image", "unit"]
+    contrast: Literal["global", "per_image", "unit", "symmetric"]
     zca_epsilon: float | None = None
 
 
@@ -52,8 +53,10 @@ PREPROCESSING: dict[str, Recipe] = {
     "gcn_zca": Recipe("global", zca_epsilon=1e-5),
     "gcn_zca_per_image": Recipe("per_image", zca_epsilon=0.1),
     "standardize": Recipe("global"),
+    "symmetric": Recipe("symmetric"),
     "none": Recipe("unit"),
 }
+_FIXED_CONTRAST = {"unit": (0.0, 255.0), "symmetric": (127.5, 127.5), "per_image": (0.0, 255.0)}
 
 
 @partial(
@@ -103,7 +106,8 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
             f"got {images.dtype} of shape {images.shape}"
         )
     recipe = PREPROCESSING[name]
-    mean, deviation = _global_contrast(images) if recipe.contrast == "global" else (0.0, 255.0)
+    fixed = _FIXED_CONTRAST.get(recipe.contrast)
+    mean, deviation = fixed or _global_contrast(images)
     pixel_mean = whitening = None
     if recipe.zca_epsilon is not None:
         normalise = partial(

@@ -19,6 +19,7 @@ class SourceOptions:
     Attributes:
         path: the folder of images (`folder`).
         data_dir: where TFDS keeps its data sets, or None for TFDS's own choice (`cifar10`).
+        category_map: JSON, category → names of folders that make it up, or None (`folder`).
         image_size: height and width of the images that come out, in pixels (`folder`).
         resize: a name of `ensemble_rsa.data.folder.RESIZE` (`folder`).
         test_fraction: share of each category held out when the folder has no split (`folder`).
@@ -27,6 +28,7 @@ class SourceOptions:
 
     path: Path | None = None
     data_dir: Path | None = None
+    category_map: Path | None = None
     image_size: int = 32
     resize: str = "crop"
     test_fraction: float = 0.2

@@ -8,15 +8,16 @@ both networks offered under that name are ours, and are called surrogates wherev
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float
 
+from ensemble_rsa.config import DropoutAfter
 from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.models.dropout import Dropout, drop_out
 
 
 @dataclass(frozen=True)
@@ -67,22 +68,6 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
 )  # fmt: skip
 
 
-class Dropout(NamedTuple):
-    """Bernoulli dropout of one forward pass.
-
-    Attributes:
-        rate: probability of a zero.
-        key: of the masks.
-        part, parts: which of how many equal parts of a batch this is; masks are drawn for the
-            whole batch, so that they do not hang on how it is split over devices.
-    """
-
-    rate: Float[Array, ""] | float
-    key: Key[Array, ""]
-    part: Int[Array, ""] | int = 0
-    parts: int = 1
-
-
 class AllCNN(nnx.Module):
     """Convolutions with ReLU, then the mean of each class map over space.
 
@@ -95,6 +80,8 @@ class AllCNN(nnx.Module):
         n_categories: how many class maps.
         width: factor on the number of channels (1.0 is the paper's).
         last_relu: whether the class maps pass through a ReLU, as in the paper.
+        valid_padding: whether the layers for which the paper has none go without padding.
+        dropout_after: where dropout acts: a name of `ensemble_rsa.config.DropoutAfter`.
         convolution: the way convolutions are computed, one of `CONVOLUTIONS`.
         dtype: of the arithmetic; parameters are float32.
         rngs: the stream "params" gives every layer a key of its own.
@@ -107,6 +94,8 @@ class AllCNN(nnx.Module):
         n_categories: int,
         width: float,
         last_relu: bool,
+        valid_padding: bool,
+        dropout_after: DropoutAfter,
         convolution: Callable,
         dtype: DTypeLike,
         rngs: nnx.Rngs,
@@ -116,7 +105,8 @@ class AllCNN(nnx.Module):
         for spec in (*architecture.layers, Conv(n_categories, window=1)):
             is_last = len(convolutions) == len(architecture.layers)
             out = spec.channels if is_last else scaled_channels(spec.channels, width)
-            padding = spec.padding if min(height, wide) >= spec.window else "SAME"
+            fits = valid_padding and min(height, wide) >= spec.window
+            padding = spec.padding if fits else "SAME"
             convolutions.append(
                 nnx.Conv(
                     channels,
@@ -134,23 +124,21 @@ class AllCNN(nnx.Module):
             height, wide = (_map_size(n, spec, padding) for n in (height, wide))
         self.convolutions = nnx.List(convolutions)
         self.last_relu = last_relu
+        self.dropout_after = dropout_after
 
     def layer(
         self, index: int, x: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
     ) -> Array:
         """What layer `index` makes of the maps before it, after its ReLU: what is recorded."""
+        if dropout is not None and index == 0 and self.dropout_after == "input_and_strided":
+            x = drop_out(x, dropout, len(self.convolutions))
         convolution = self.convolutions[index]
         x = convolution(x)
-        if index < len(self.convolutions) - 1 or self.last_relu:
+        is_last = index == len(self.convolutions) - 1
+        if not is_last or self.last_relu:
             x = jax.nn.relu(x)
-        if dropout is not None and convolution.strides != 1:
-            kept = 1.0 - dropout.rate
-            n, *shape = x.shape
-            key = jax.random.fold_in(dropout.key, index)
-            whole = jax.random.bernoulli(key, kept, (dropout.parts * n, *shape))
-            mask = jax.lax.dynamic_slice_in_dim(whole, dropout.part * n, n)
-            x = jnp.where(mask, x / kept, 0.0).astype(x.dtype)
-        return x
+        drops = not is_last if self.dropout_after == "all" else convolution.strides != 1
+        return drop_out(x, dropout, index) if dropout is not None and drops else x
 
     def __call__(
         self, images: Float[Array, "stimulus h w c"], dropout: Dropout | None = None

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from ensemble_rsa.models.all_cnn import AllCNN, Dropout, architecture, layer_names
+from ensemble_rsa.config import DropoutAfter, ModelConfig
+from ensemble_rsa.models.all_cnn import AllCNN, architecture, layer_names
 from ensemble_rsa.models.convolution import CONVOLUTIONS
+from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.rng import stream
 
 Parameters = Any  # a tree of arrays: of one instance, or stacked on a leading instance axis
@@ -38,10 +40,14 @@ class Network:
         return self.merged(parameters)(images, dropout)
 
     def layer(
-        self, parameters: Parameters, index: int, maps: Float[Array, "stimulus h w c"]
+        self,
+        parameters: Parameters,
+        index: int,
+        maps: Float[Array, "stimulus h w c"],
+        dropout: Dropout | None = None,
     ) -> Array:
         """Activations of one layer, as maps, from the maps of the layer before."""
-        return self.merged(parameters).layer(index, maps)
+        return self.merged(parameters).layer(index, maps, dropout)
 
     def merged(self, parameters: Parameters) -> AllCNN:
         """The module with one instance's parameters in place."""
@@ -58,6 +64,8 @@ class Blueprint:
         n_categories: number of class maps.
         width: factor on the number of channels.
         last_relu: ReLU on the class maps, as in the paper.
+        valid_padding: no padding in the last 3 × 3 layer, as in the paper.
+        dropout_after: where dropout acts.
         convolution: one of `CONVOLUTIONS`.
         precision: of the arithmetic; bfloat16 computes in bfloat16 with float32 parameters.
     """
@@ -67,11 +75,34 @@ class Blueprint:
     n_categories: int
     width: float = 1.0
     last_relu: bool = True
+    valid_padding: bool = True
+    dropout_after: DropoutAfter = "strided"
     convolution: str = "xla"
     precision: str = "float32"
 
     def __post_init__(self):
         architecture(self.model)
+
+
+def make_blueprint(
+    model: ModelConfig,
+    image_shape: tuple[int, int, int],
+    n_categories: int,
+    convolution: str,
+    precision: str = "float32",
+) -> Blueprint:
+    """What the networks of a configuration are built from, for these images and categories."""
+    return Blueprint(
+        model.model,
+        image_shape,
+        n_categories,
+        width=model.width,
+        last_relu=model.last_relu,
+        valid_padding=model.valid_padding,
+        dropout_after=model.dropout_after,
+        convolution=convolution,
+        precision=precision,
+    )
 
 
 def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, Parameters]:
@@ -123,6 +154,8 @@ def _build(blueprint: Blueprint, key: Array) -> AllCNN:
         blueprint.n_categories,
         blueprint.width,
         blueprint.last_relu,
+        blueprint.valid_padding,
+        blueprint.dropout_after,
         CONVOLUTIONS[blueprint.convolution],
         jnp.bfloat16 if blueprint.precision == "bfloat16" else jnp.float32,
         nnx.Rngs(params=key),

@@ -29,6 +29,7 @@ from ensemble_rsa.models.ensemble import (
     Parameters,
     ensemble_shapes,
     init_ensemble,
+    make_blueprint,
 )
 from ensemble_rsa.training import hosts
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
@@ -124,14 +125,12 @@ def make_job(
     config: Config, dataset: Dataset, execution: Execution, images: tuple[Images, Images]
 ) -> Job:
     """Set up the programs, compiled on first use, for images from `place_images`."""
-    blueprint = Blueprint(
-        config.model.model,
+    blueprint = make_blueprint(
+        config.model,
         dataset.train_images.shape[1:],
         len(dataset.categories),
-        width=config.model.width,
-        last_relu=config.model.last_relu,
-        convolution=execution.convolution,
-        precision=config.training.precision,
+        execution.convolution,
+        config.training.precision,
     )
     network, _ = ensemble_shapes(blueprint, 1)
     steps = len(dataset.train_labels) // config.training.batch_size

@@ -20,8 +20,8 @@ from jaxtyping import Array, Float, Int, UInt8
 from ensemble_rsa.backend import Execution
 from ensemble_rsa.config import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
-from ensemble_rsa.models.all_cnn import Dropout
 from ensemble_rsa.models.devices import BATCH, INSTANCE
+from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import Network, Parameters, over_instances
 from ensemble_rsa.rng import stream
 
@@ -128,7 +128,7 @@ def make_programs(
             scores = network.scores(parameters, batch, dropout)
             losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
             correct = (scores.argmax(-1) == labels).sum()
-            squares = sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(parameters))
+            squares = sum(jnp.vdot(leaf, leaf) for leaf in _decayed(parameters, config))
             return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
 
         gradient, totals = jax.grad(objective, has_aux=True)(state.parameters)
@@ -196,6 +196,12 @@ def make_programs(
         compiled(train, (own, own, shared, batches, shared, shared, shared), donated=(0,)),
         compiled(predict, (own, shared)),
     )
+
+
+def _decayed(parameters: Parameters, config: TrainingConfig) -> list[Array]:
+    """The parameters of one instance whose squares are added to the loss."""
+    leaves = jax.tree.leaves(parameters)
+    return [leaf for leaf in leaves if config.l2_biases or leaf.ndim > 1]
 
 
 def _compiled(
