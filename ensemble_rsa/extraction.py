@@ -23,7 +23,7 @@ from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError, RunError
-from ensemble_rsa.models.all_cnn import architecture
+from ensemble_rsa.models.catalogue import model_entry
 from ensemble_rsa.models.ensemble import member
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.build import centroids, cocktail_blank, rdm_and_constant_patterns
@@ -130,7 +130,7 @@ def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
     return {
         "model": run.config.model.model,
         "dataset": run.config.data.dataset,
-        "surrogate": int(architecture(run.config.model.model).surrogate),
+        "surrogate": int(model_entry(run.config.model.model).surrogate),
         "scale": scale,
         "flagged_instances": json.dumps([dataclasses.asdict(verdict) for verdict in run.flagged]),
         "replaced_instances": json.dumps(
@@ -186,6 +186,24 @@ def source_from_arrays(
         instance=lambda number: (
             (name, np.asarray(array[number])) for name, array in activations.items()
         ),
+    )
+
+
+def layer_stack(source: Source, layer: str) -> xr.DataArray:
+    """Activations of one layer of all instances, `(instance, stimulus, unit)`."""
+    patterns = [
+        np.asarray(next(found for name, found in source.instance(number) if name == layer))
+        for number in range(len(source.seeds))
+    ]
+    return xr.DataArray(
+        np.stack(patterns),
+        dims=("instance", "stimulus", "unit"),
+        coords={
+            "seed": ("instance", list(source.seeds)),
+            "stimulus": list(source.stimuli),
+            "category": ("stimulus", list(source.categories)),
+        },
+        name=layer,
     )
 
 

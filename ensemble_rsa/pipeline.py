@@ -20,8 +20,15 @@ from ensemble_rsa.config_values import config_differences
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING
 from ensemble_rsa.errors import InputError, unknown_name
-from ensemble_rsa.extraction import Progress, collect_rdms, source_from_arrays, source_from_run
-from ensemble_rsa.models.all_cnn import architecture
+from ensemble_rsa.extraction import (
+    Progress,
+    Source,
+    collect_rdms,
+    layer_stack,
+    source_from_arrays,
+    source_from_run,
+)
+from ensemble_rsa.models.catalogue import model_entry
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.results import results_dataset
 from ensemble_rsa.runs import CHECKPOINTS, Run, fingerprint, load_run, save_run
@@ -63,7 +70,7 @@ def train(
     """
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
-    architecture(config.model.model)
+    model_entry(config.model.model)
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
     config = _with_absolute_folder(config)
@@ -189,9 +196,7 @@ def extract(
     if isinstance(source, str | Path):
         source = load_run(source)
     if isinstance(source, Run):
-        data = source.config.data
-        dataset, shown = _load(data), _shown(data, settings)
-        given = source_from_run(source, dataset, _load(shown) if shown else dataset, settings)
+        given = _source_of(source, settings)
     else:
         given = source_from_arrays(source, labels)
     if layers is not None and not len(layers):
@@ -200,6 +205,36 @@ def extract(
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
     return collect_rdms(given, wanted, settings.distance, report, settings.cocktail_blank)
+
+
+def activations(
+    run: Run | str | Path, layer: str, settings: AnalysisConfig | None = None
+) -> xr.DataArray:
+    """What one layer of every instance makes of the stimuli.
+
+    Args:
+        run: a run or its folder.
+        layer: its name.
+        settings: stimuli, epoch and dropout.
+
+    Returns:
+        `(instance, stimulus, unit)` after the ReLU, flattened, float32, with the coordinates
+        `seed` and `category`.
+
+    Raises:
+        InputError: no run folder, an unknown layer, or impossible settings.
+    """
+    if not isinstance(run, Run):
+        run = load_run(run)
+    source = _source_of(run, settings or AnalysisConfig())
+    if layer not in source.layers:
+        raise unknown_name("layer", layer, source.layers)
+    return layer_stack(source, layer)
+
+
+def dataset_of(run: Run) -> Dataset:
+    """The images that a run was trained and tested on."""
+    return _load(run.config.data)
 
 
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
@@ -225,6 +260,12 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
     if "exemplar" not in getattr(rdms, "variables", ()):
         raise InputError("rdms: expected what `extract` returns, with RDMs named 'exemplar'")
     return results_dataset(rdms, settings or AnalysisConfig())
+
+
+def _source_of(run: Run, settings: AnalysisConfig) -> Source:
+    data = run.config.data
+    dataset, shown = _load(data), _shown(data, settings)
+    return source_from_run(run, dataset, _load(shown) if shown else dataset, settings)
 
 
 def _shown(data: DataConfig, settings: AnalysisConfig) -> DataConfig | None:

@@ -1,0 +1,28 @@
+"""All experiments, in the order of the paper."""
+
+from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.reproduce.experiment import Experiment
+
+EXPERIMENTS: tuple[Experiment, ...] = ()
+
+
+def figure_names() -> tuple[str, ...]:
+    """Every figure that can be asked for, in the order of the experiments."""
+    return tuple(name for experiment in EXPERIMENTS for name in experiment.pictures)
+
+
+def experiments_of(figures: tuple[str, ...]) -> tuple[Experiment, ...]:
+    """The experiments that these figures show, in the order of the paper.
+
+    Args:
+        figures: names such as `fig4`, or `all`.
+
+    Raises:
+        InputError: an unknown figure.
+    """
+    known = figure_names()
+    for name in figures:
+        if name not in (*known, "all"):
+            raise unknown_name("figure", name, [*known, "all"])
+    wanted = set(known if "all" in figures else figures)
+    return tuple(one for one in EXPERIMENTS if wanted & set(one.pictures))

@@ -1,0 +1,1 @@
+"""One file for each experiment: what it measures and what it finds."""

@@ -1,0 +1,202 @@
+"""How large the experiments are: the ensembles that each scale trains, and what is shown to them.
+
+Nothing else differs between scales. `paper` is the published setting, as far as it is known;
+`small` and `smoke` are ours.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from ensemble_rsa.config import (
+    AnalysisConfig,
+    Config,
+    DataConfig,
+    ModelConfig,
+    TrainingConfig,
+    sweep,
+)
+from ensemble_rsa.errors import unknown_name
+
+DROPOUT_RATES = tuple(round(0.1 * step, 1) for step in range(9))  # paper.md §7
+TESTED_LAYER = "conv9"  # where the paper looks at dropout and training
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size of all experiments.
+
+    Attributes:
+        name: smoke, small or paper.
+        ensembles: name → what it is trained from.
+        analysis: stimuli and bootstrap for the networks of CIFAR-10's kind.
+        large_images: the same for AlexNet.
+        rates: of dropout, ascending from 0; those above 0 are the ensemble `dropout`.
+        samples: how many masks are drawn at test time.
+        draws: random assignments to categories.
+        learns: whether networks are trained enough for the paper's effects to be looked for.
+        comparable: whether the paper's numbers can be expected.
+    """
+
+    name: str
+    ensembles: Mapping[str, Config]
+    analysis: AnalysisConfig
+    large_images: AnalysisConfig
+    rates: tuple[float, ...]
+    samples: int
+    draws: int
+    learns: bool
+    comparable: bool
+
+
+@dataclass(frozen=True)
+class Images:
+    """Where images lie on this machine.
+
+    Attributes:
+        data_dir: of TFDS, for CIFAR-10.
+        folder: of large images, for AlexNet; None for what the scale has of its own.
+        category_map: which of its folders make the stimuli's ten categories.
+    """
+
+    data_dir: str | None = None
+    folder: Path | None = None
+    category_map: str | None = None
+
+
+def make_scale(name: str, images: Images | None = None) -> Scale:
+    """The experiments at one size.
+
+    Args:
+        name: smoke, small or paper.
+        images: where images lie.
+
+    Raises:
+        InputError: an unknown name.
+
+    >>> make_scale("paper").ensembles["all_cnn_c"].training.epochs
+    350
+    """
+    if name not in SCALES:
+        raise unknown_name("scale", name, SCALES)
+    return SCALES[name](images or Images())
+
+
+def _smoke(images: Images) -> Scale:
+    """Digits, three instances, hardly any training: shows that every path runs."""
+    base = Config(
+        DataConfig(dataset="digits", preprocessing="standardize", train_images=600),
+        ModelConfig(width=0.1),
+        TrainingConfig(instances=3, epochs=3, batch_size=30),
+    )
+    large = DataConfig(preprocessing="symmetric", image_size=96, test_fraction=0.5)
+    recipe = replace(ALEXNET_TRAINING, instances=3, epochs=2, batch_size=10)
+    alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.05), recipe)
+    shown = AnalysisConfig(stimuli=100, n_resamples=1000)
+    halves = (tuple("01234"), tuple("56789"))
+    return Scale(
+        "smoke",
+        _ensembles(base, alexnet, halves, (0.0, 0.3, 0.6)),
+        shown,
+        replace(shown, stimuli=None),
+        rates=(0.0, 0.3, 0.6),
+        samples=3,
+        draws=100,
+        learns=False,
+        comparable=False,
+    )
+
+
+def _small(images: Images) -> Scale:
+    """CIFAR-10, ten instances, a quarter of the channels: shows whether the effects appear."""
+    base = Config(
+        DataConfig("cifar10", images.data_dir, train_images=10_000, preprocessing="standardize"),
+        ModelConfig(width=0.25),
+        TrainingConfig(epochs=10, batch_size=32),
+    )
+    category_map = images.category_map or "broad"
+    large = DataConfig(
+        preprocessing="symmetric", image_size=224, test_fraction=0.4, category_map=category_map
+    )
+    recipe = replace(ALEXNET_TRAINING, epochs=20, batch_size=16)
+    alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.25), recipe)
+    return Scale(
+        "small",
+        _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES),
+        AnalysisConfig(stimuli=1000),
+        AnalysisConfig(),
+        rates=DROPOUT_RATES,
+        samples=10,
+        draws=1000,
+        learns=True,
+        comparable=False,
+    )
+
+
+def _paper(images: Images) -> Scale:
+    """The published setting; what is not known of it is ours, as the settings' own texts say."""
+    base = Config(
+        DataConfig("cifar10", images.data_dir), ModelConfig(), TrainingConfig(unconverged="replace")
+    )
+    large = DataConfig("imagenet2012", images.data_dir, preprocessing="symmetric", image_size=224)
+    alexnet = _alexnet(images, large, ModelConfig("alexnet"), ALEXNET_TRAINING) or Config(
+        large, ModelConfig("alexnet"), ALEXNET_TRAINING
+    )
+    return Scale(
+        "paper",
+        _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES),
+        AnalysisConfig(stimuli=1000),
+        AnalysisConfig(stimuli=1000, stimulus_map=images.category_map or "cifar10"),
+        rates=DROPOUT_RATES,
+        samples=10,
+        draws=1000,
+        learns=True,
+        comparable=True,
+    )
+
+
+# Ours, where paper.md §3 has no more than common practice; 90 epochs are the paper's.
+ALEXNET_TRAINING = TrainingConfig(
+    epochs=90, drop_after=(1 / 3, 2 / 3), dropout=0.5, l2=5e-4, l2_biases=False
+)
+CIFAR10_HALVES = (
+    ("airplane", "automobile", "bird", "cat", "deer"),
+    ("dog", "frog", "horse", "ship", "truck"),
+)
+SCALES: Mapping[str, Callable[[Images], Scale]] = MappingProxyType(
+    {"smoke": _smoke, "small": _small, "paper": _paper}
+)
+
+
+def _alexnet(
+    images: Images, data: DataConfig, model: ModelConfig, training: TrainingConfig
+) -> Config | None:
+    """AlexNet on a folder of images, if there is one."""
+    if images.folder is None:
+        return None
+    return Config(replace(data, dataset=f"folder:{images.folder}"), model, training)
+
+
+def _ensembles(
+    base: Config,
+    alexnet: Config | None,
+    halves: tuple[tuple[str, ...], tuple[str, ...]],
+    rates: tuple[float, ...],
+) -> dict[str, Config]:
+    """Every ensemble that the figures need, from the recipes of All-CNN-C and of AlexNet."""
+    other = replace(base.training, unconverged="keep")  # the rule was made for the baseline
+
+    def with_data(**changes) -> Config:
+        return replace(base, data=replace(base.data, **changes), training=other)
+
+    ensembles = {
+        "all_cnn_c": replace(base, training=replace(base.training, save_at="trajectory")),
+        "all_cnn_7": replace(base, model=replace(base.model, model="all_cnn_7")),
+        "first_half": with_data(part="first_half"),
+        "second_half": with_data(part="second_half"),
+        "first_categories": with_data(categories=halves[0]),
+        "second_categories": with_data(categories=halves[1]),
+        "dropout": sweep(replace(base, training=other), dropout=rates[1:]),
+    }
+    return ensembles if alexnet is None else {**ensembles, "alexnet": alexnet}

@@ -1,0 +1,137 @@
+"""What experiments share in one folder: networks, RDMs and results, each under what made it.
+
+    networks/HASH/       a run folder for each ensemble
+    rdms/HASH.nc         a stack of RDMs
+    results/NAME-HASH.nc what an experiment measured
+
+Whatever is there is not made again, so that two figures of the same ensemble train it once, an
+interrupted reproduction goes on where it was, and a figure is drawn again without training.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from ensemble_rsa import store
+from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config_values import config_hash, config_to_dict
+from ensemble_rsa.pipeline import activations, extract, train
+from ensemble_rsa.reproduce.scales import Scale
+from ensemble_rsa.runs import Run, write_dataset
+from ensemble_rsa.training.progress import Report
+
+# Of an analysis, what RDMs do not hang on.
+_AFTER_RDMS = ("n_resamples", "confidence", "seed", "within_category")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder and the scale whose experiments it holds.
+
+    Attributes:
+        root: the folder.
+        scale: ensembles and stimuli.
+        say: told in a line what is done next.
+        report: called about once a second while networks are trained.
+    """
+
+    root: Path
+    scale: Scale
+    say: Callable[[str], None] = lambda line: None
+    report: Report | None = None
+
+
+def networks(work: Workspace, name: str) -> Run:
+    """The trained ensemble of that name; trained now, or further, if it is not there.
+
+    Args:
+        work: the workspace.
+        name: one of the scale's ensembles.
+
+    Raises:
+        TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
+    """
+    config = work.scale.ensembles[name]
+    folder = work.root / "networks" / config_hash(config)
+    begun = (folder / store.CONFIG).is_file()
+    if not (folder / store.TRAINING).is_file():
+        training = config.training
+        what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
+        work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
+    return train(config, folder, work.report, resume=begun)
+
+
+def rdms(
+    work: Workspace,
+    name: str,
+    settings: AnalysisConfig | None = None,
+    layers: Sequence[str] | None = None,
+    **changes: Any,
+) -> xr.Dataset:
+    """RDMs of an ensemble, as `ensemble_rsa.extract` makes them; from the folder if they are there.
+
+    Args:
+        work: the workspace.
+        name: one of the scale's ensembles.
+        settings: stimuli and distance; the scale's when not given.
+        layers: which layers; all when not given.
+        changes: settings that differ from those, such as `distance="cosine"`.
+    """
+    chosen = replace(settings or work.scale.analysis, **changes)
+    run = networks(work, name)
+    made_from = {
+        "networks": config_hash(run.config),
+        "images": run.fingerprint,
+        "analysis": {k: v for k, v in config_to_dict(chosen).items() if k not in _AFTER_RDMS},
+        "layers": None if layers is None else list(layers),
+    }
+    path = work.root / "rdms" / f"{hash_of(made_from)}.nc"
+    if not path.is_file():
+        differs = ", ".join(f"{k} {v}" for k, v in changes.items())
+        work.say(f"RDMs of {name}{f' ({differs})' if differs else ''}")
+        write_dataset(path, extract(run, settings=chosen, layers=layers))
+    return _read(path)
+
+
+def layer_patterns(
+    work: Workspace, name: str, layer: str, settings: AnalysisConfig | None = None
+) -> xr.DataArray:
+    """Activations of one layer, `(instance, stimulus, unit)`, with each stimulus's category.
+
+    Args:
+        work: the workspace.
+        name: one of the scale's ensembles.
+        layer: its name.
+        settings: stimuli; the scale's when not given.
+    """
+    return activations(networks(work, name), layer, settings or work.scale.analysis)
+
+
+def result(work: Workspace, name: str, made_from: Any, measure: Callable[[], xr.Dataset]) -> Any:
+    """What an experiment measured; measured now if it is not there.
+
+    Args:
+        work: the workspace.
+        name: of the experiment.
+        made_from: plain values that the result hangs on.
+        measure: makes it.
+    """
+    path = work.root / "results" / f"{name}-{hash_of(made_from)}.nc"
+    if not path.is_file():
+        write_dataset(path, measure())
+    return _read(path)
+
+
+def hash_of(values: Any) -> str:
+    """Twelve hexadecimal digits that name plain values."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _read(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="h5netcdf") as stored:
+        return stored.load()
