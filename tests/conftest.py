@@ -47,11 +47,12 @@ def small_digits():
 @pytest.fixture(scope="module")
 def tiny_model():
     """The name of a network of three layers, which compiles in a moment."""
-    from ensemble_rsa.models import all_cnn
+    from ensemble_rsa.models import catalogue
+    from ensemble_rsa.models.all_cnn import Architecture, Conv
 
-    tiny = all_cnn.Architecture((all_cnn.Conv(40, stride=2), all_cnn.Conv(60, stride=2)))
+    tiny = catalogue.all_cnn(Architecture((Conv(40, stride=2), Conv(60, stride=2))))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(all_cnn, "ARCHITECTURES", {**all_cnn.ARCHITECTURES, "tiny": tiny})
+        patch.setattr(catalogue, "MODELS", {**catalogue.MODELS, "tiny": tiny})
         yield "tiny"
 
 

@@ -163,7 +163,7 @@ def in_words(check: Check) -> list[str]:
         total = total_hours(rows)
         lines.append(f"hours of the whole paper in {precision}: {_number(total)}, of which")
         for row in rows:
-            apart = "" if row.included else "; not in the sum, estimated by multiplications"
+            apart = ", estimated by multiplications" if row.estimated else ""
             lines.append(
                 f"  {_number(row.hours)} for {row.number} {row.what}, {row.epochs} epochs of "
                 f"{row.images:,} images{apart}"

@@ -1,14 +1,18 @@
 """How long the networks of the whole paper take to train, from images per second."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ensemble_rsa.models.all_cnn import Conv, architecture
-from ensemble_rsa.models.ensemble import Blueprint, map_shapes
+import jax
+
+from ensemble_rsa.models.catalogue import Blueprint
+from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 
 EPOCHS = 350
-CIFAR10 = (32, 32, 3)
-_CATEGORIES = 10
+ALEXNET_EPOCHS = 90
+CIFAR10 = Blueprint("all_cnn_c", (32, 32, 3), 10)
+IMAGENET = Blueprint("alexnet", (224, 224, 3), 1000)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Networks:
     model: str
     number: int
     images: int
+    epochs: int = EPOCHS
 
 
 PAPER = (
@@ -27,18 +32,7 @@ PAPER = (
     Networks("All-CNN-C with nine rates of dropout", "all_cnn_c", 90, 50_000),
     Networks("All-CNN-C on different images (two halves)", "all_cnn_c", 20, 25_000),
     Networks("All-CNN-C on different categories (two fives)", "all_cnn_c", 20, 25_000),
-)
-ALEXNET, ALEXNET_NUMBER, ALEXNET_EPOCHS, IMAGENET_IMAGES = "AlexNet", 10, 90, 1_281_167
-# Side of the maps, window, channels before and after: the variant without local normalisation.
-ALEXNET_LAYERS = (
-    (54, 11, 3, 64),
-    (26, 5, 64, 192),
-    (12, 3, 192, 384),
-    (12, 3, 384, 384),
-    (12, 3, 384, 256),
-    (1, 5, 256, 4096),
-    (1, 1, 4096, 4096),
-    (1, 1, 4096, 1000),
+    Networks("AlexNet", "alexnet", 10, 1_281_167, ALEXNET_EPOCHS),
 )
 
 
@@ -51,8 +45,9 @@ class Hours:
         number: how many.
         epochs: of each.
         images: in an epoch.
-        hours: without tests, which add some seven parts in a hundred if made after each epoch.
-        included: whether this package trains them, so that they count in the total.
+        hours: without tests, which add some seven parts in a hundred if made after each epoch, and
+            without waiting for images.
+        estimated: whether the rate is that of another network, scaled by multiplications.
     """
 
     what: str
@@ -60,14 +55,14 @@ class Hours:
     epochs: int
     images: int
     hours: float | None
-    included: bool = True
+    estimated: bool = False
 
 
 def paper_hours(rates: Mapping[str, float]) -> list[Hours]:
-    """Hours for each set of networks, and in the last row for AlexNet, which is not included.
+    """Hours for each set of networks.
 
-    AlexNet's are those of as many multiplications at the speed of All-CNN-C; reading its images
-    does not count.
+    Where AlexNet's rate was not measured, it is that of as many multiplications at the speed of
+    All-CNN-C.
 
     Args:
         rates: model → training images per second, over all instances that train at once.
@@ -75,39 +70,27 @@ def paper_hours(rates: Mapping[str, float]) -> list[Hours]:
     >>> round(paper_hours({"all_cnn_c": 1000.0})[0].hours, 1)
     48.6
     """
+    estimates = dict(rates)
+    if "all_cnn_c" in rates:
+        estimates.setdefault("alexnet", rates["all_cnn_c"] * products(CIFAR10) / products(IMAGENET))
     rows = []
     for one in PAPER:
-        rate = rates.get(one.model)
-        hours = one.number * EPOCHS * one.images / rate / 3600 if rate else None
-        rows.append(Hours(one.what, one.number, EPOCHS, one.images, hours))
-    rate = rates.get("all_cnn_c")
-    heavier = alexnet_products() / products("all_cnn_c", CIFAR10)
-    seen = ALEXNET_NUMBER * ALEXNET_EPOCHS * IMAGENET_IMAGES
-    hours = seen * heavier / rate / 3600 if rate else None
-    return [
-        *rows, Hours(ALEXNET, ALEXNET_NUMBER, ALEXNET_EPOCHS, IMAGENET_IMAGES, hours, False)
-    ]  # fmt: skip
+        rate = estimates.get(one.model)
+        hours = one.number * one.epochs * one.images / rate / 3600 if rate else None
+        estimated = rate is not None and one.model not in rates
+        rows.append(Hours(one.what, one.number, one.epochs, one.images, hours, estimated))
+    return rows
 
 
 def total_hours(rows: list[Hours]) -> float | None:
-    """Of all that is included; None where one of them is not known."""
-    hours = [row.hours for row in rows if row.included]
-    known = [value for value in hours if value is not None]
-    return sum(known) if len(known) == len(hours) else None
+    """Of all networks; None where one of them is not known."""
+    known = [row.hours for row in rows if row.hours is not None]
+    return sum(known) if len(known) == len(rows) else None
 
 
-def products(model: str, image: tuple[int, int, int]) -> int:
-    """Multiplications of a forward pass for one image."""
-    shapes = [shape.shape for shape in map_shapes(Blueprint(model, image, _CATEGORIES), 1)]
-    windows = [spec.window for spec in (*architecture(model).layers, Conv(_CATEGORIES, window=1))]
-    return sum(
-        height * width * after * window**2 * before[-1]
-        for window, before, (_, height, width, after) in zip(
-            windows, shapes[:-1], shapes[1:], strict=True
-        )
-    )
-
-
-def alexnet_products() -> int:
-    """The same for AlexNet."""
-    return sum(side**2 * window**2 * i * o for side, window, i, o in ALEXNET_LAYERS)
+def products(blueprint: Blueprint) -> int:
+    """Multiplications of a forward pass for one image: each kernel at each place of its map."""
+    leaves = jax.tree.leaves(ensemble_shapes(blueprint, 1)[1])
+    kernels = [math.prod(leaf.shape) for leaf in leaves if len(leaf.shape) == 5]
+    places = [math.prod(maps.shape[1:3]) for maps in map_shapes(blueprint, 1)[1:]]
+    return sum(kernel * n for kernel, n in zip(kernels, places, strict=True))

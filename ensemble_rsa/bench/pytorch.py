@@ -18,7 +18,7 @@ import numpy as np
 
 from ensemble_rsa.bench.steps import N_CATEGORIES, Setup, random_images, recipe
 from ensemble_rsa.config import TrainingConfig
-from ensemble_rsa.models.all_cnn import Conv, architecture, scaled_channels
+from ensemble_rsa.models.all_cnn import ARCHITECTURES, Conv, scaled_channels
 
 PACKAGE = "torch"
 ONE_BY_ONE = "PyTorch, one by one"
@@ -55,8 +55,8 @@ def make_network(torch: Any, setup: Setup) -> Any:
     nn = torch.nn
     height, _, channels = setup.image
     layers: list[Any] = []
-    for spec in (*architecture(setup.model).layers, Conv(N_CATEGORIES, window=1)):
-        is_last = len(layers) == 2 * len(architecture(setup.model).layers)
+    for spec in (*ARCHITECTURES[setup.model].layers, Conv(N_CATEGORIES, window=1)):
+        is_last = len(layers) == 2 * len(ARCHITECTURES[setup.model].layers)
         out = N_CATEGORIES if is_last else scaled_channels(spec.channels, setup.width)
         valid = spec.padding == "VALID" and height >= spec.window
         pads = 0 if valid else spec.window // 2

@@ -16,7 +16,6 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from ensemble_rsa.config import DropoutAfter
-from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.models.dropout import Dropout, drop_out
 
 
@@ -156,26 +155,6 @@ def scaled_channels(channels: int, width: float) -> int:
     24
     """
     return max(1, round(channels * width))
-
-
-def architecture(model: str) -> Architecture:
-    """The architecture of that name.
-
-    Raises:
-        InputError: no such model.
-    """
-    if model not in ARCHITECTURES:
-        raise unknown_name("model", model, ARCHITECTURES)
-    return ARCHITECTURES[model]
-
-
-def layer_names(model: str) -> tuple[str, ...]:
-    """Names of the recorded layers, from the image to the class maps.
-
-    >>> layer_names("all_cnn_7")[-1]
-    'conv7'
-    """
-    return tuple(f"conv{i + 1}" for i in range(len(architecture(model).layers) + 1))
 
 
 def _map_size(size: int, spec: Conv, padding: str) -> int:

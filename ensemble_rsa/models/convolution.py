@@ -172,6 +172,11 @@ def _pointwise(x: Image, kernel: Kernel) -> Image:
     return x @ kernel[0, 0]
 
 
+def _whole(x: Image, kernel: Kernel) -> Image:
+    """A window as large as the map has one place: a matrix product over all there is."""
+    return (x.reshape(len(x), -1) @ kernel.reshape(-1, kernel.shape[3]))[:, None, None]
+
+
 def _as_flax_convolution(way: Callable[..., Any]) -> Callable[..., Image]:
     """Give `way(x, kernel, stride, pads)` the signature of `lax.conv_general_dilated`."""
 
@@ -183,6 +188,8 @@ def _as_flax_convolution(way: Callable[..., Any]) -> Callable[..., Image]:
         pads = spatial_pads(padding, lhs.shape[1:3], rhs.shape[:2], stride)
         if rhs.shape[:2] == (1, 1) and stride == 1 and pads == ((0, 0), (0, 0)):
             return _pointwise(lhs, rhs)
+        if rhs.shape[:2] == lhs.shape[1:3] and pads == ((0, 0), (0, 0)):
+            return _whole(lhs, rhs)
         return way(lhs, rhs, stride, pads)
 
     return convolution

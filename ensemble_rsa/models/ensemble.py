@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from ensemble_rsa.config import DropoutAfter, ModelConfig
-from ensemble_rsa.models.all_cnn import AllCNN, architecture, layer_names
-from ensemble_rsa.models.convolution import CONVOLUTIONS
+from ensemble_rsa.config import ModelConfig
+from ensemble_rsa.models.alexnet import AlexNet
+from ensemble_rsa.models.all_cnn import AllCNN
+from ensemble_rsa.models.catalogue import Blueprint, build, layer_names
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.rng import stream
 
@@ -49,39 +50,9 @@ class Network:
         """Activations of one layer, as maps, from the maps of the layer before."""
         return self.merged(parameters).layer(index, maps, dropout)
 
-    def merged(self, parameters: Parameters) -> AllCNN:
+    def merged(self, parameters: Parameters) -> AllCNN | AlexNet:
         """The module with one instance's parameters in place."""
         return nnx.merge(self.graph, nnx.State(parameters))
-
-
-@dataclass(frozen=True)
-class Blueprint:
-    """What a network is built from.
-
-    Attributes:
-        model: one of `ARCHITECTURES`.
-        image_shape: (height, width, channel).
-        n_categories: number of class maps.
-        width: factor on the number of channels.
-        last_relu: ReLU on the class maps, as in the paper.
-        valid_padding: no padding in the last 3 × 3 layer, as in the paper.
-        dropout_after: where dropout acts.
-        convolution: one of `CONVOLUTIONS`.
-        precision: of the arithmetic; bfloat16 computes in bfloat16 with float32 parameters.
-    """
-
-    model: str
-    image_shape: tuple[int, int, int]
-    n_categories: int
-    width: float = 1.0
-    last_relu: bool = True
-    valid_padding: bool = True
-    dropout_after: DropoutAfter = "strided"
-    convolution: str = "xla"
-    precision: str = "float32"
-
-    def __post_init__(self):
-        architecture(self.model)
 
 
 def make_blueprint(
@@ -147,27 +118,12 @@ def map_shapes(blueprint: Blueprint, n_images: int) -> list[jax.ShapeDtypeStruct
     return maps
 
 
-def _build(blueprint: Blueprint, key: Array) -> AllCNN:
-    return AllCNN(
-        architecture(blueprint.model),
-        blueprint.image_shape,
-        blueprint.n_categories,
-        blueprint.width,
-        blueprint.last_relu,
-        blueprint.valid_padding,
-        blueprint.dropout_after,
-        CONVOLUTIONS[blueprint.convolution],
-        jnp.bfloat16 if blueprint.precision == "bfloat16" else jnp.float32,
-        nnx.Rngs(params=key),
-    )
-
-
 def _initial(blueprint: Blueprint, seed: Array) -> Parameters:
-    return nnx.to_pure_dict(nnx.state(_build(blueprint, stream(seed, "init")), nnx.Param))
+    return nnx.to_pure_dict(nnx.state(build(blueprint, stream(seed, "init")), nnx.Param))
 
 
 def _network(blueprint: Blueprint) -> Network:
-    graph, _ = nnx.split(nnx.eval_shape(lambda: _build(blueprint, jax.random.key(0))), nnx.Param)
+    graph, _ = nnx.split(nnx.eval_shape(lambda: build(blueprint, jax.random.key(0))), nnx.Param)
     return Network(graph, layer_names(blueprint.model))
 
 

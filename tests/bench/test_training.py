@@ -9,15 +9,7 @@ from rich.console import Console
 from ensemble_rsa.backend import Execution
 from ensemble_rsa.bench import gpu_check, pytorch, rates, steps, training
 from ensemble_rsa.bench.measure import Turn
-from ensemble_rsa.bench.paper import (
-    ALEXNET,
-    ALEXNET_LAYERS,
-    CIFAR10,
-    PAPER,
-    paper_hours,
-    products,
-    total_hours,
-)
+from ensemble_rsa.bench.paper import CIFAR10, IMAGENET, paper_hours, products, total_hours
 from ensemble_rsa.bench.rates import RIVALS, Rate, Turns, measure_rates
 from ensemble_rsa.bench.run import NOT_INSTALLED
 from ensemble_rsa.bench.steps import Setup, ready_to_train, way_name
@@ -158,15 +150,24 @@ def test_products_and_hours_of_the_paper():
     by_hand = 1024 * 9 * 3 * 96 + 1024 * 9 * 96 * 96 + 256 * 9 * 96 * 96 + 256 * 9 * 96 * 192
     by_hand += 256 * 9 * 192 * 192 + 64 * 9 * 192 * 192 + 36 * 9 * 192 * 192
     by_hand += 36 * 192 * 192 + 36 * 192 * 10
-    assert products("all_cnn_c", CIFAR10) == by_hand
-    weights = sum(window**2 * i * o + o for _, window, i, o in ALEXNET_LAYERS)
-    assert weights == 50_303_912  # as published
+    assert products(CIFAR10) == by_hand
+    by_hand = 54**2 * 11**2 * 3 * 64 + 26**2 * 5**2 * 64 * 192 + 12**2 * 3**2 * 192 * 384
+    by_hand += 12**2 * 3**2 * 384 * 384 + 12**2 * 3**2 * 384 * 256
+    by_hand += 5**2 * 256 * 4096 + 4096 * 4096 + 4096 * 1000
+    assert products(IMAGENET) == by_hand
     rows = paper_hours({"all_cnn_c": 1000.0, "all_cnn_7": 2000.0})
     assert [row.number for row in rows] == [10, 10, 90, 20, 20, 10]
     assert rows[1].hours == pytest.approx(10 * 350 * 50_000 / 2000 / 3600)
-    assert (rows[-1].what, rows[-1].included) == (ALEXNET, False)
-    assert total_hours(rows) == pytest.approx(sum(row.hours for row in rows[: len(PAPER)]))
+    rate = 1000 * products(CIFAR10) / by_hand
+    assert rows[-1].hours == pytest.approx(10 * 90 * 1_281_167 / rate / 3600)
+    assert [row.estimated for row in rows] == [False] * 5 + [True]
+    assert total_hours(rows) == pytest.approx(sum(row.hours for row in rows))
     assert total_hours(paper_hours({"all_cnn_c": 1000.0})) is None
+    measured = paper_hours({"all_cnn_c": 1000.0, "alexnet": 500.0})[-1]
+    assert (measured.hours, measured.estimated) == (
+        pytest.approx(10 * 90 * 1_281_167 / 500 / 3600),
+        False,
+    )
 
 
 def test_check_without_an_accelerator():
@@ -191,7 +192,7 @@ def test_check_at_toy_size(monkeypatch):
     words = "\n".join(gpu_check.in_words(check))
     assert "90 All-CNN-C with nine rates of dropout" in words
     assert "10 AlexNet" in words
-    assert "not in the sum" in words
+    assert "estimated by multiplications" in words
     assert "mean nothing" in words
 
 

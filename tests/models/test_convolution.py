@@ -15,6 +15,9 @@ CASES = [
     ((8, 8), 5, 2, "SAME"),
     ((5, 6), 1, 2, "SAME"),
     ((1, 1), 3, 2, "SAME"),
+    ((25, 24), 11, 4, "VALID"),
+    ((6, 7), 5, 1, "SAME"),
+    ((5, 4), (5, 4), 1, "VALID"),
 ]
 QUICKLY = {"xla_backend_optimization_level": 0}  # compiling takes nearly all of the time
 WAYS = [name for name in CONVOLUTIONS if name != "xla"]
@@ -30,7 +33,8 @@ def tiles_at_any_width(monkeypatch):
 
 def _operands(rng, size, window, *instances):
     x = rng.normal(size=(5, *size, 3)).astype(np.float32)
-    kernel = rng.normal(size=(*instances, window, window, 3, 5)).astype(np.float32)
+    window = window if isinstance(window, tuple) else (window, window)
+    kernel = rng.normal(size=(*instances, *window, 3, 5)).astype(np.float32)
     return x, kernel
 
 

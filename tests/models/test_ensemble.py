@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.all_cnn import layer_names
+from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member, over_instances

@@ -1,0 +1,116 @@
+"""AlexNet as TF-slim has it: shapes, first weights, where pooling and dropout act."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from ensemble_rsa.models.alexnet import pooled
+from ensemble_rsa.models.catalogue import Blueprint, layer_names, model_entry
+from ensemble_rsa.models.convolution import NHWC
+from ensemble_rsa.models.dropout import Dropout
+from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble, map_shapes, member
+
+IMAGENET = Blueprint("alexnet", (224, 224, 3), 1000)
+SMALL = Blueprint("alexnet", (64, 64, 3), 10, width=0.05)
+
+
+@pytest.fixture(scope="module")
+def small():
+    network, stack = init_ensemble(SMALL, [0, 1])
+    return network, member(stack, 1)
+
+
+def test_parameters_at_full_size_are_those_published():
+    shapes = ensemble_shapes(IMAGENET, 1)[1]
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 50_303_912
+
+
+def test_maps_at_224_pixels_are_slims():
+    maps = [shape.shape[1:] for shape in map_shapes(IMAGENET, 2)[1:]]
+    assert layer_names("alexnet") == ("conv1", "conv2", "conv3", "conv4", "conv5") + (
+        "fc6", "fc7", "fc8",
+    )  # fmt: skip
+    assert maps == [
+        (54, 54, 64), (26, 26, 192), (12, 12, 384), (12, 12, 384), (12, 12, 256),
+        (1, 1, 4096), (1, 1, 4096), (1, 1, 1000),
+    ]  # fmt: skip
+    assert not model_entry("alexnet").surrogate
+
+
+def test_the_smallest_image_whose_windows_all_fit_is_195_pixels():
+    # With "SAME" fc6 keeps the size of its input; 5 × 5 without padding leaves one place.
+    def fc6(size):
+        return map_shapes(Blueprint("alexnet", (size, size, 3), 10, width=0.05), 1)[6].shape[1:3]
+
+    assert fc6(195) == (1, 1)
+    assert fc6(194) == (4, 4)
+    assert fc6(256) == (2, 2)  # more places than one: their mean makes the scores
+
+
+def test_windows_that_do_not_fit_are_padded_and_keep_their_parameters():
+    digits = Blueprint("alexnet", (8, 8, 3), 1000)
+    shapes = ensemble_shapes(digits, 1)[1]
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 50_303_912
+    assert map_shapes(digits, 2)[-1].shape == (2, 1, 1, 1000)
+
+
+def test_first_weights_and_biases():
+    _, stack = init_ensemble(Blueprint("alexnet", (64, 64, 3), 10, width=0.25), [0])
+    layers = [jax.tree.map(np.asarray, one) for one in stack["convolutions"].values()]
+    for one in layers[:7]:
+        np.testing.assert_array_equal(one["bias"], np.float32(0.1))
+    assert not layers[7]["bias"].any()
+    for one in layers[:5]:
+        _, height, width, before, after = one["kernel"].shape
+        bound = np.sqrt(6 / (height * width * (before + after)))
+        assert np.abs(one["kernel"]).max() == pytest.approx(bound, rel=0.01)
+        assert one["kernel"].std() == pytest.approx(bound / np.sqrt(3), rel=0.03)
+    for one in layers[5:7]:
+        assert np.abs(one["kernel"]).max() == pytest.approx(0.01, rel=0.01)
+        # a normal distribution cut at two standard deviations has 0.8796 of them left
+        assert one["kernel"].std() == pytest.approx(0.8796 * 0.005, rel=0.01)
+
+
+def test_recorded_maps_come_before_pooling_and_the_last_is_linear(small, rng):
+    network, one = small
+    x = jnp.asarray(rng.normal(size=(3, 64, 64, 3)), jnp.float32)
+    maps = []
+    for index in range(8):
+        maps.append(network.layer(one, index, maps[-1] if maps else x))
+    kernels = [one["convolutions"][i] for i in range(8)]
+
+    def convolved(x, index, padding):
+        layer = kernels[index]
+        return lax.conv_general_dilated(
+            x, layer["kernel"], (1, 1), padding, dimension_numbers=NHWC
+        ) + layer["bias"].reshape(1, 1, 1, -1)
+
+    windows = lax.reduce_window(maps[0], -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "VALID")
+    for found, expected in (
+        (maps[1], jax.nn.relu(convolved(windows, 1, "SAME"))),
+        (maps[3], jax.nn.relu(convolved(maps[2], 3, "SAME"))),
+        (maps[7], convolved(maps[6], 7, "SAME")),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert maps[0].shape[1:3] == (14, 14)  # before it is pooled
+    np.testing.assert_allclose(
+        network.scores(one, x), np.asarray(maps[7]).mean((1, 2)), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_dropout_is_on_the_way_to_fc7_and_fc8_alone(small, rng):
+    network, one = small
+    dropout = Dropout(0.5, jax.random.key(0))
+    maps = jnp.asarray(rng.uniform(size=(3, 64, 64, 3)), jnp.float32)
+    for index in range(8):
+        plain, masked = (network.layer(one, index, maps, how) for how in (None, dropout))
+        same = bool((plain == masked).all())
+        assert same == (index < 6)
+        maps = plain
+
+
+def test_pooling_where_three_pixels_do_not_fit():
+    x = jnp.arange(8.0).reshape(1, 2, 2, 2)
+    assert pooled(x).ravel().tolist() == [6.0, 7.0]
