@@ -1,4 +1,4 @@
-"""The command line, `ensemble-rsa {demo, train, analyze, compare, report, bench}`; it prints.
+"""The command line, `ensemble-rsa {demo, train, analyze, compare, report, reproduce, bench}`.
 
 Exit status 0 when all went well, 1 when a run failed, 2 when it was asked for something impossible.
 """
@@ -168,6 +168,41 @@ def compare(
     result, path = compare_runs(run, other, out, paired, settings)
     show_comparison(result, Console())
     print(path)
+
+
+@_command
+def reproduce(
+    figures: tyro.conf.Positional[tuple[str, ...]],
+    scale: str = "smoke",
+    out: Path | None = None,
+    data_dir: Path | None = None,
+    image_folder: Path | None = None,
+    category_map: str | None = None,
+    variants: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Run experiments of the paper, from training to figure, and set the numbers beside its own.
+
+    Args:
+        figures: fig2 to fig9, s1 to s8, or all.
+        scale: smoke (every path, some minutes), small (CIFAR-10, about an hour a figure on two
+            cores) or paper (the published setting, for a GPU).
+        out: networks, results and figures; runs/reproduce-SCALE when not given. What is there is
+            not made again.
+        data_dir: where TFDS keeps CIFAR-10; TFDS's own choice when not given.
+        image_folder: large images for AlexNet, one folder per category.
+        category_map: cifar10, broad, or a JSON file: which of these folders make the ten categories
+            of stimuli.
+        variants: train what the paper leaves open instead, and tabulate accuracy and consistency.
+        quiet: no progress.
+    """
+    from ensemble_rsa.cli_reproduce import reproduce_figures
+
+    _keep_compiled_programs()
+    place = None if data_dir is None else str(data_dir)
+    print(
+        reproduce_figures(figures, scale, out, place, image_folder, category_map, variants, quiet)
+    )
 
 
 @_command

@@ -1,17 +1,14 @@
 """One self-contained HTML file with the result, figures, numbers and where they come from."""
 
-import base64
-import json
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ensemble_rsa.figures.captions import caption, setting
 from ensemble_rsa.figures.choices import our_choices
+from ensemble_rsa.figures.page import as_json, embedded_figure, write_page
 from ensemble_rsa.figures.sentence import result_sentence
 from ensemble_rsa.figures.tables import (
     accuracy_ranges,
@@ -27,9 +24,6 @@ from ensemble_rsa.figures.wording import (
     is_surrogate,
     percent,
 )
-from ensemble_rsa.store import atomic_path
-
-_WIDE = 1500  # pixels: at 300 dpi, more than one column of a journal
 
 
 def write_report(
@@ -59,15 +53,10 @@ def write_report(
     Returns:
         `path`.
     """
-    environment = Environment(
-        loader=PackageLoader("ensemble_rsa.figures"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sources = {"Settings": config, "Versions and times": manifest, "Numbers": summary}
-    page = environment.get_template("report.html.j2").render(
+    return write_page(
+        path,
+        "report.html.j2",
         title=f"Representational consistency of {instances_phrase(results)}",
         surrogate=is_surrogate(results),
         with_seeds=has_seeds(results),
@@ -85,28 +74,10 @@ def write_report(
         set_aside={"Excluded": excluded, "Kept, but flagged": flagged},
         constant=constant_pattern_lines(results),
         choices=our_choices(results, config),
-        details={name: _as_json(values) for name, values in sources.items() if values},
+        details={name: as_json(values) for name, values in sources.items() if values},
     )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as partial:
-        partial.write_text(page, encoding="utf-8")
-    return path
 
 
 def _figure(file: Path, results: xr.Dataset, history: xr.Dataset | None) -> dict[str, Any]:
-    content = file.read_bytes()
-    width, height = struct.unpack(">II", content[16:24])  # the header that every PNG begins with
     title, text = caption(file.stem, results, history)
-    return {
-        "title": title,
-        "caption": text,
-        "width": width,
-        "height": height,
-        "wide": width > _WIDE,
-        "data": base64.b64encode(content).decode("ascii"),
-    }
-
-
-def _as_json(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, indent=2, default=str, ensure_ascii=False)
+    return embedded_figure(file, title, text)

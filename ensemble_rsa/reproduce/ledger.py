@@ -1,17 +1,18 @@
 """Ours beside the paper's: a row for each number it prints and each effect it reports."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ensemble_rsa import store
 from ensemble_rsa.reproduce.experiment import Finding
-from ensemble_rsa.reproduce.paper import NUMBERS, TOLERANCE
+from ensemble_rsa.reproduce.paper import NUMBERS, TOLERANCE, Printed
 from ensemble_rsa.reproduce.scales import Scale
 
 Verdict = Literal["met", "not met", "not comparable at this scale"]
+Kind = Literal["number", "effect", "measure"]
 MET, NOT_MET, NOT_COMPARABLE = "met", "not met", "not comparable at this scale"
 COMPARISON = "comparison.json"
 
@@ -28,6 +29,7 @@ class Row:
         ours: ours; for an effect the number that should be above zero.
         ours_low, ours_high: its 95 % interval.
         scale: of our networks.
+        kind: `number` that the paper prints, `effect` that it reports, or `measure` of ours alone.
         verdict: whether the paper's number or effect was met.
         note: what a reader should know.
     """
@@ -41,6 +43,7 @@ class Row:
     ours_low: float | None
     ours_high: float | None
     scale: str
+    kind: Kind
     verdict: Verdict
     note: str
 
@@ -60,48 +63,36 @@ def compare(finding: Finding, scale: Scale) -> Row:
     low = finding.value if finding.low is None else finding.low
     high = finding.value if finding.high is None else finding.high
     notes = [finding.note, printed.note if printed else ""]
-    if finding.effect:
-        verdict = _effect_verdict(low, scale)
-        if verdict == NOT_MET:
+    verdict: Verdict = NOT_COMPARABLE
+    kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
+    if finding.effect and scale.learns:
+        verdict = MET if low > 0 else NOT_MET
+        if low <= 0:
             notes.append("reversed" if high < 0 else "its interval holds zero")
-        return _row(finding, None, None, None, scale, verdict, notes)
-    if printed is None:
-        return _row(finding, None, None, None, scale, NOT_COMPARABLE, notes)
-    wanted = _printed_range(printed.value, printed.low, printed.high)
-    met = MET if low <= wanted[1] and high >= wanted[0] else NOT_MET
-    verdict = met if scale.comparable else NOT_COMPARABLE
-    return _row(finding, printed.value, printed.low, printed.high, scale, verdict, notes)
-
-
-def _effect_verdict(low: float, scale: Scale) -> Verdict:
-    if not scale.learns:
-        return NOT_COMPARABLE
-    return MET if low > 0 else NOT_MET
-
-
-def _printed_range(
-    value: float | None, low: float | None, high: float | None
-) -> tuple[float, float]:
-    if low is not None and high is not None:
-        return low, high
-    assert value is not None  # NUMBERS holds a value or a range
-    return value - TOLERANCE, value + TOLERANCE
-
-
-def _row(
-    finding: Finding,
-    paper: float | None,
-    low: float | None,
-    high: float | None,
-    scale: Scale,
-    verdict: Verdict,
-    notes: Iterable[str],
-) -> Row:
+    elif printed and scale.comparable:
+        from_, to = _printed_range(printed)
+        verdict = MET if low <= to and high >= from_ else NOT_MET
     return Row(
-        finding.figure, finding.quantity, paper, low, high,
-        finding.value, finding.low, finding.high,
-        scale.name, verdict, "; ".join(note for note in notes if note),
-    )  # fmt: skip
+        figure=finding.figure,
+        quantity=finding.quantity,
+        paper=printed.value if printed else None,
+        low=printed.low if printed else None,
+        high=printed.high if printed else None,
+        ours=finding.value,
+        ours_low=finding.low,
+        ours_high=finding.high,
+        scale=scale.name,
+        kind=kind,
+        verdict=verdict,
+        note="; ".join(note for note in notes if note),
+    )
+
+
+def _printed_range(printed: Printed) -> tuple[float, float]:
+    if printed.low is not None and printed.high is not None:
+        return printed.low, printed.high
+    assert printed.value is not None  # NUMBERS holds a value or a range
+    return printed.value - TOLERANCE, printed.value + TOLERANCE
 
 
 def write_comparison(path: Path, scale: Scale, rows: Sequence[Row]) -> None:

@@ -11,6 +11,7 @@ interrupted reproduction goes on where it was, and a figure is drawn again witho
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,13 @@ class Workspace:
         root: the folder.
         scale: ensembles and stimuli.
         say: told in a line what is done next.
-        report: called about once a second while networks are trained.
+        show: number of epochs → what is told about training while it goes on, or None.
     """
 
     root: Path
     scale: Scale
     say: Callable[[str], None] = lambda line: None
-    report: Report | None = None
+    show: Callable[[int], AbstractContextManager[Report | None]] = lambda epochs: nullcontext()
 
 
 def networks(work: Workspace, name: str) -> Run:
@@ -63,7 +64,8 @@ def networks(work: Workspace, name: str) -> Run:
         training = config.training
         what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
         work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
-    return train(config, folder, work.report, resume=begun)
+    with work.show(config.training.epochs) as report:
+        return train(config, folder, report, resume=begun)
 
 
 def rdms(

@@ -1,0 +1,42 @@
+"""The command that reproduces figures: images, progress, estimate."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from ensemble_rsa.display import training_display
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.reproduce.run import reproduce
+from ensemble_rsa.reproduce.scales import Images
+
+
+def reproduce_figures(
+    figures: tuple[str, ...],
+    scale: str,
+    out: Path | None,
+    data_dir: str | None,
+    image_folder: Path | None,
+    category_map: str | None,
+    variants: bool,
+    quiet: bool,
+) -> Path:
+    """Reproduce figures while the terminal shows what is under way; arguments as the command's.
+
+    Raises:
+        InputError: no figures, or an image folder that does not exist.
+    """
+    if not figures:
+        raise InputError("figures: expected fig2 … fig9, s1 … s8 or all, got none")
+    if image_folder is not None and not image_folder.is_dir():
+        raise InputError(f"image_folder: no such folder {image_folder}")
+    folder = None if image_folder is None else image_folder.resolve()
+    images = Images(data_dir, folder, category_map)
+    console = Console(stderr=True, quiet=quiet)
+    return reproduce(
+        figures,
+        scale,
+        out,
+        images,
+        say=console.print,
+        show=lambda epochs: training_display(epochs, console),
+    )
