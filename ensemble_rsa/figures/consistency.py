@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ensemble_rsa.figures.courses import draw_course, draw_thin, interval_handles, mean_handle
 from ensemble_rsa.figures.style import (
     DOUBLE_COLUMN,
     GREY,
@@ -19,17 +20,11 @@ from ensemble_rsa.figures.style import (
     set_layer_axis,
     set_ticks,
 )
-from ensemble_rsa.figures.wording import KIND_NAMES, percent, surrogate_title
+from ensemble_rsa.figures.wording import KIND_NAMES, surrogate_title
 
 CONSISTENCY_LABEL = "Representational consistency\n(shared variance, r²)"
 _HEIGHT = 2.9
 _MOST_LAYERS_IN_A_COLUMN = 16
-_BROAD, _THIN = (
-    5.0,
-    0.7,
-)  # bars of the two intervals, points; the broad one is pale, so that the mean shows on it
-_PALE = 0.35
-_CAP = 5.0  # width of the cap of a thin bar, points
 
 
 @paper_style()
@@ -56,10 +51,10 @@ def draw_consistency(results: xr.Dataset) -> Figure:
     spread = np.linspace(-0.28, 0.28, n_pairs) if n_pairs > 1 else np.zeros(1)
     across = np.arange(n_layers)[:, None] + spread
     axes.scatter(across, pairs, s=3, color=GREY, alpha=0.45, linewidths=0, zorder=1, label="pairs")
-    _draw_course(axes, chosen, np.arange(n_layers), INK, "o", "exemplar")
+    draw_course(axes, chosen, np.arange(n_layers), INK, "o", "exemplar")
     _finish(axes, results)
     dot = _dot(f"one of {n_pairs} instance pairs" if n_pairs > 1 else "the one pair of instances")
-    _explain(figure, results, [dot, _mean(INK, "o", "mean over pairs")])
+    _explain(figure, results, [dot, mean_handle(INK, "o", "mean over pairs")])
     return figure
 
 
@@ -81,8 +76,8 @@ def draw_category_consistency(results: xr.Dataset) -> Figure:
     for kind, shift in zip(kinds, shifts, strict=True):
         places = np.arange(results.sizes["layer"]) + shift
         colour, marker = KIND_COLOURS[kind], KIND_MARKERS[kind]
-        _draw_course(axes, results.sel(kind=kind), places, colour, marker, kind)
-        handles.append(_mean(colour, marker, KIND_NAMES[kind]))
+        draw_course(axes, results.sel(kind=kind), places, colour, marker, kind)
+        handles.append(mean_handle(colour, marker, KIND_NAMES[kind]))
     _finish(axes, results)
     _explain(figure, results, handles)
     return figure
@@ -117,17 +112,17 @@ def draw_clustering(results: xr.Dataset) -> Figure:
         results[f"category_clustering_index_{part}"].values for part in ("mean", "low", "high")
     )
     known = np.isfinite(low) & np.isfinite(high)
-    _draw_thin(axes, places[known], low[known], high[known], INK)
+    draw_thin(axes, places[known], low[known], high[known], INK)
     axes.plot(
         places, mean, color=INK, linewidth=0.7, marker="o", markersize=2.4, zorder=4, label="mean"
     )
     axes.axhline(0.0, color=GREY, linewidth=0.5, zorder=0)
     set_layer_axis(axes, layer_names(results), _width(results) - 0.6)
     axes.set_ylabel("Category clustering\nindex (CCI)")
-    bar = _bar(_THIN, 1.0, f"{percent(results)} % CI, instances")
+    bar = interval_handles(results)[1]
     handles = [
         Line2D([], [], color=GREY, linewidth=0.5, label="one instance"),
-        _mean(INK, "o", "mean"),
+        mean_handle(INK, "o", "mean"),
         bar,
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
@@ -138,65 +133,6 @@ def _width(results: xr.Dataset) -> float:
     return SINGLE_COLUMN if results.sizes["layer"] <= _MOST_LAYERS_IN_A_COLUMN else DOUBLE_COLUMN
 
 
-def _draw_course(
-    axes: Axes, chosen: xr.Dataset, places: np.ndarray, colour: str, marker: str, label: str
-) -> None:
-    if chosen.sizes["instance_pair"] > 1:
-        for bootstrap, draw in (("pairs", _draw_broad), ("instances", _draw_thin)):
-            low, high = (
-                chosen[f"consistency_{side}"].sel(bootstrap=bootstrap).values
-                for side in ("low", "high")
-            )
-            # `errorbar` wants distances from the mean, but a bootstrap need not enclose the mean.
-            known = np.isfinite(low) & np.isfinite(high)
-            draw(axes, places[known], low[known], high[known], colour)
-    means = chosen.consistency_mean.values
-    axes.plot(
-        places,
-        means,
-        color=colour,
-        linewidth=0.7,
-        marker=marker,
-        markersize=2.4,
-        zorder=4,
-        label=label,
-    )
-
-
-def _draw_broad(
-    axes: Axes, places: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str
-) -> None:
-    axes.vlines(
-        places,
-        low,
-        high,
-        colors=colour,
-        linewidths=_BROAD,
-        alpha=_PALE,
-        zorder=2,
-        label="pairs interval",
-    )
-
-
-def _draw_thin(
-    axes: Axes, places: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str
-) -> None:
-    axes.vlines(
-        places, low, high, colors=colour, linewidths=_THIN, zorder=3, label="instances interval"
-    )
-    for ends in (low, high):
-        axes.plot(
-            places,
-            ends,
-            linestyle="",
-            marker="_",
-            markersize=_CAP,
-            markeredgewidth=_THIN,
-            color=colour,
-            zorder=3,
-        )
-
-
 def _finish(axes: Axes, results: xr.Dataset) -> None:
     set_layer_axis(axes, layer_names(results), _width(results) - 0.6)
     set_ticks(axes)
@@ -204,35 +140,13 @@ def _finish(axes: Axes, results: xr.Dataset) -> None:
     axes.set_ylabel(CONSISTENCY_LABEL)
 
 
-def _mean(colour: str, marker: str, label: str) -> Line2D:
-    return Line2D([], [], color=colour, marker=marker, markersize=3, linewidth=0.7, label=label)
-
-
 def _dot(label: str) -> Line2D:
     return Line2D([], [], color=GREY, marker="o", markersize=2, linestyle="", label=label)
 
 
-def _bar(thickness: float, alpha: float, label: str) -> Line2D:
-    return Line2D(
-        [],
-        [],
-        color=INK,
-        alpha=alpha,
-        marker="|",
-        markersize=7,
-        markeredgewidth=thickness,
-        linestyle="",
-        label=label,
-    )
-
-
 def _explain(figure: Figure, results: xr.Dataset, handles: list[Line2D]) -> None:
     """The legend: kinds in its first row, intervals below (matplotlib fills it by columns)."""
-    level = percent(results)
-    bars = [
-        _bar(_BROAD, _PALE, f"{level} % CI, pairs"),
-        _bar(_THIN, 1.0, f"{level} % CI, instances"),
-    ]
+    bars = interval_handles(results)
     n_columns = max(2, len(handles))
     if results.sizes["instance_pair"] > 1:
         handles = [handles[0], bars[0], *handles[1:2], bars[1], *handles[2:]]
