@@ -39,4 +39,5 @@ def reproduce_figures(
         images,
         say=console.print,
         show=lambda epochs: training_display(epochs, console),
+        variants=variants,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from ensemble_rsa.figures.page import as_json, embedded_figure, write_page
 from ensemble_rsa.reproduce.ledger import Row
 from ensemble_rsa.reproduce.scales import Scale
+from ensemble_rsa.reproduce.variants import Tried
 
 _WARNINGS = {
     "smoke": "Scale smoke: networks are hardly trained. It shows that every path runs; no number "
@@ -42,6 +43,7 @@ def write_reproduction(
     path: Path,
     scale: Scale,
     rows: Sequence[Row],
+    variants: Sequence[Tried],
     plates: Sequence[Plate],
     origin: Mapping[str, Any],
     created: str,
@@ -52,6 +54,7 @@ def write_reproduction(
         path: where to.
         scale: of all experiments.
         rows: the ledger.
+        variants: what came of the switches that the paper leaves open, if they were tried.
         plates: the figures.
         origin: versions, commit, and what each ensemble was trained from.
         created: the date.
@@ -68,6 +71,7 @@ def write_reproduction(
         created=created,
         warnings=[_WARNINGS[scale.name]],
         tables=tables,
+        variants=[_variant(tried) for tried in variants],
         figures=[
             embedded_figure(plate.file, f"{_label(plate.name)}. {plate.title}", plate.caption)
             for plate in plates
@@ -100,6 +104,22 @@ def _shown(row: Row) -> dict[str, str]:
         "interval": interval,
         "verdict": row.verdict if row.kind != "measure" else "–",
         "note": row.note,
+    }
+
+
+def _variant(tried: Tried) -> dict[str, str]:
+    return {
+        "name": tried.variant,
+        "what": tried.what,
+        "flagged": str(tried.flagged),
+        **{
+            name: f"{_number(mean)} ({_number(low)} to {_number(high)})"
+            for name, (mean, low, high) in (
+                ("accuracy", tried.accuracy),
+                ("correlation", tried.correlation),
+                ("euclidean", tried.euclidean),
+            )
+        },
     }
 
 

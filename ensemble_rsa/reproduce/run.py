@@ -23,6 +23,7 @@ from ensemble_rsa.reproduce.ledger import (
 )
 from ensemble_rsa.reproduce.page import Plate, write_reproduction
 from ensemble_rsa.reproduce.scales import Images, Scale, make_scale
+from ensemble_rsa.reproduce.variants import read_variants, try_variants
 from ensemble_rsa.reproduce.workspace import Workspace, result
 from ensemble_rsa.training.progress import Report
 
@@ -36,6 +37,7 @@ def reproduce(
     images: Images | None = None,
     say: Callable[[str], None] = lambda line: None,
     show: Callable[[int], AbstractContextManager[Report | None]] = lambda epochs: nullcontext(),
+    variants: bool = False,
 ) -> Path:
     """Run the experiments behind some figures of the paper; what is there already is not run again.
 
@@ -46,6 +48,7 @@ def reproduce(
         images: where images lie.
         say: told in a line what is done next.
         show: number of epochs → what is told about training while it goes on, or None.
+        variants: instead, train what the paper leaves open and tabulate it; `fig4` alone.
 
     Returns:
         The report; `comparison.json` and `figures/` lie beside it.
@@ -57,12 +60,17 @@ def reproduce(
         TrainingInterrupted: on Ctrl-C; the same call goes on.
     """
     experiments = experiments_of(tuple(figures))
+    if variants and tuple(figures) != ("fig4",):
+        raise InputError(f"variants: expected them for fig4 alone, got {' '.join(figures)}")
     root = Path(out) if out is not None else Path("runs") / f"reproduce-{scale}"
     chosen = make_scale(scale, images)  # an unknown name is told before there is a folder
     _claim(root, chosen)
     if scale == "smoke" and "alexnet" not in chosen.ensembles:
         chosen = make_scale(scale, Images(folder=write_images(root / "images")))
     work = Workspace(root, chosen, say, show)
+    if variants:
+        try_variants(work)
+        return _write_report(work)
     for experiment in experiments:
         if missing := [name for name in experiment.ensembles if name not in chosen.ensembles]:
             if "all" not in figures:
@@ -171,6 +179,7 @@ def _write_report(work: Workspace) -> Path:
         work.root / store.REPORT,
         work.scale,
         rows,
+        read_variants(work.root),
         plates,
         store.make_manifest(None, {}) | {"ensembles": _ensembles(work.scale)},
         datetime.datetime.now(datetime.UTC).date().isoformat(),
