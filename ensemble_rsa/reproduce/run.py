@@ -8,10 +8,12 @@ from pathlib import Path
 import xarray as xr
 
 from ensemble_rsa import store
+from ensemble_rsa.config import Config
 from ensemble_rsa.config_values import config_hash, config_to_dict
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
+from ensemble_rsa.reproduce.estimate import estimate_in_words
 from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.generated import write_images
 from ensemble_rsa.reproduce.ledger import (
@@ -23,8 +25,8 @@ from ensemble_rsa.reproduce.ledger import (
 )
 from ensemble_rsa.reproduce.page import Plate, write_reproduction
 from ensemble_rsa.reproduce.scales import Images, Scale, make_scale
-from ensemble_rsa.reproduce.variants import read_variants, try_variants
-from ensemble_rsa.reproduce.workspace import Workspace, result
+from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants
+from ensemble_rsa.reproduce.workspace import Workspace, is_trained, result
 from ensemble_rsa.training.progress import Report
 
 SCALE, PLATES = "scale.json", "captions.json"
@@ -68,6 +70,9 @@ def reproduce(
     if scale == "smoke" and "alexnet" not in chosen.ensembles:
         chosen = make_scale(scale, Images(folder=write_images(root / "images")))
     work = Workspace(root, chosen, say, show)
+    if scale == "paper":
+        for line in estimate_in_words(_untrained(work, experiments), chosen.ensembles[BASE]):
+            say(line)
     if variants:
         try_variants(work)
         return _write_report(work)
@@ -100,6 +105,16 @@ def _left_out(experiment: Experiment, ensemble: str) -> str:
         f"{names}: no images to train {ensemble} on; give a folder with one subfolder for each "
         "category as --image-folder"
     )
+
+
+def _untrained(work: Workspace, experiments: Sequence[Experiment]) -> dict[str, Config]:
+    """The ensembles that these experiments have yet to train."""
+    needed = {name for experiment in experiments for name in experiment.ensembles}
+    return {
+        name: config
+        for name, config in work.scale.ensembles.items()
+        if name in needed and not is_trained(work, name)
+    }
 
 
 def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> None:

@@ -57,15 +57,24 @@ def networks(work: Workspace, name: str) -> Run:
     Raises:
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
-    config = work.scale.ensembles[name]
-    folder = work.root / "networks" / config_hash(config)
+    config, folder = work.scale.ensembles[name], network_folder(work, name)
     begun = (folder / store.CONFIG).is_file()
-    if not (folder / store.TRAINING).is_file():
+    if not is_trained(work, name):
         training = config.training
         what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
         work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
     with work.show(config.training.epochs) as report:
         return train(config, folder, report, resume=begun)
+
+
+def network_folder(work: Workspace, name: str) -> Path:
+    """The run folder of an ensemble."""
+    return work.root / "networks" / config_hash(work.scale.ensembles[name])
+
+
+def is_trained(work: Workspace, name: str) -> bool:
+    """Whether an ensemble is there, whole."""
+    return (network_folder(work, name) / store.TRAINING).is_file()
 
 
 def rdms(
