@@ -1,0 +1,80 @@
+"""Verdicts: intervals that touch, effects above zero, and scales that cannot be compared."""
+
+from dataclasses import replace
+
+import pytest
+
+from ensemble_rsa.reproduce.experiment import Finding
+from ensemble_rsa.reproduce.ledger import (
+    MET,
+    NOT_COMPARABLE,
+    NOT_MET,
+    compare,
+    read_comparison,
+    write_comparison,
+)
+from ensemble_rsa.reproduce.paper import NUMBERS
+from ensemble_rsa.reproduce.scales import make_scale
+
+LAST = ("fig4", "last-layer consistency, All-CNN-C")  # 0.4429 [0.4291, 0.4551]
+SURROGATE = ("fig4", "last-layer consistency, All-CNN-7")  # 0.71, no interval
+ACCURACY = ("fig4", "test accuracy, All-CNN-C")  # no number, 0.844 to 0.859
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "low", "high", "verdict"),
+    [
+        (LAST, 0.42, 0.40, 0.43, MET),  # the intervals overlap, though 0.42 lies outside
+        (LAST, 0.42, 0.40, 0.4290, NOT_MET),
+        (LAST, 0.47, 0.456, 0.48, NOT_MET),
+        (SURROGATE, 0.70, 0.70, 0.70, MET),  # within 0.02
+        (SURROGATE, 0.68, 0.675, 0.685, NOT_MET),
+        (ACCURACY, 0.85, 0.80, 0.90, MET),
+        (ACCURACY, 0.80, 0.78, 0.84, NOT_MET),
+    ],
+)
+def test_a_number_is_met_where_the_intervals_touch(key, value, low, high, verdict):
+    row = compare(Finding(*key, value, low, high), make_scale("paper"))
+    assert row.verdict == verdict
+    assert (row.paper, row.low, row.high) == (
+        NUMBERS[key].value,
+        NUMBERS[key].low,
+        NUMBERS[key].high,
+    )
+
+
+@pytest.mark.parametrize("scale", ["smoke", "small"])
+def test_numbers_of_smaller_networks_are_not_judged(scale):
+    row = compare(Finding(*LAST, 0.4429, 0.44, 0.45), make_scale(scale))
+    assert row.verdict == NOT_COMPARABLE
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "why"),
+    [
+        (0.01, 0.2, MET, ""),
+        (-0.01, 0.2, NOT_MET, "holds zero"),
+        (-0.2, -0.1, NOT_MET, "reversed"),
+    ],
+)
+def test_an_effect_is_met_where_its_whole_interval_is_above_zero(low, high, verdict, why):
+    finding = Finding("fig4", "first minus last", (low + high) / 2, low, high, effect=True)
+    row = compare(finding, make_scale("small"))
+    assert row.verdict == verdict
+    assert why in row.note
+    untrained = compare(finding, make_scale("smoke"))
+    assert untrained.verdict == NOT_COMPARABLE
+
+
+def test_the_ledger_comes_back_as_it_was_written(tmp_path):
+    scale = make_scale("small")
+    rows = [compare(Finding(*LAST, 0.4, note="ours"), scale)]
+    write_comparison(tmp_path / "comparison.json", scale, rows)
+    assert read_comparison(tmp_path / "comparison.json") == rows
+    asked = {"figure", "quantity", "paper", "low", "high", "ours", "ours_low", "ours_high"}
+    assert asked | {"scale", "note"} <= set(vars(rows[0]))
+
+
+def test_a_scale_decides_not_the_name():
+    finding = Finding(*LAST, 0.4429)
+    assert compare(finding, replace(make_scale("small"), comparable=True)).verdict == MET

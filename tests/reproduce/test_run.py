@@ -1,0 +1,95 @@
+"""The command's loop: measured once, resumed, redrawn, and put into one ledger and one report."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.figures.style import SINGLE_COLUMN, new_figure, paper_style
+from ensemble_rsa.reproduce import catalogue, run
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Two experiments that need no networks; the list holds how often each was measured."""
+    calls = []
+
+    def experiment(name, figure, value):
+        def measure(work):
+            calls.append(name)
+            return xr.Dataset({"value": value}, attrs={"n_stimuli": 12})
+
+        @paper_style()
+        def draw(result):
+            made = new_figure(SINGLE_COLUMN, 1.0)
+            made.subplots().plot([0, float(result.value)])
+            return made
+
+        def findings(result):
+            return [Finding(figure, "the value", float(result.value), effect=True)]
+
+        picture = Picture(f"Title of {figure}", draw, lambda result: f"Caption of {figure}.")
+        return Experiment(name, (), measure, findings, {figure: picture})
+
+    made = (experiment("first", "fig4", 0.5), experiment("second", "s5", np.nan))
+    made = (made[0], replace(made[1], findings=lambda result: []))
+    monkeypatch.setattr(catalogue, "EXPERIMENTS", made)
+    monkeypatch.setattr(run, "EXPERIMENTS", made)
+    return calls
+
+
+def test_one_figure_then_all_share_what_was_measured(measured, tmp_path):
+    report = run.reproduce(["fig4"], "smoke", tmp_path / "out")
+    assert (tmp_path / "out" / "figures" / "fig4.pdf").is_file()
+    assert "Fig. S5" not in report.read_text(encoding="utf-8")
+    run.reproduce(["all"], "smoke", tmp_path / "out")
+    assert measured == ["first", "second"]
+    page = report.read_text(encoding="utf-8")
+    assert page.index("Fig. 4. Title of fig4") < page.index("Fig. S5. Title of s5")
+    assert "the same at every scale" in page
+
+
+def test_the_ledger_keeps_other_figures_and_replaces_its_own(measured, tmp_path):
+    for _ in range(2):
+        run.reproduce(["fig4"], "smoke", tmp_path / "out")
+    ledger = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
+    assert ledger["scale"] == "smoke"
+    assert [(row["figure"], row["ours"]) for row in ledger["rows"]] == [("fig4", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("figures", "options", "message"),
+    [
+        (["fig99"], {}, r"figure.*fig99.*fig4"),
+        (["fig4"], {"scale": "huge"}, r"scale.*huge.*smoke"),
+        (["s5"], {"variants": True}, r"variants.*fig4"),
+    ],
+)
+def test_wrong_words_are_told_before_there_is_a_folder(
+    measured, tmp_path, figures, options, message
+):
+    with pytest.raises(InputError, match=message):
+        run.reproduce(figures, out=tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_holds_one_scale(measured, tmp_path):
+    run.reproduce(["fig4"], "smoke", tmp_path / "out")
+    with pytest.raises(InputError, match=r"holds the scale smoke, not small"):
+        run.reproduce(["fig4"], "small", tmp_path / "out")
+
+
+def test_without_large_images_alexnet_is_left_out_and_said(measured, tmp_path, monkeypatch):
+    needs = replace(catalogue.EXPERIMENTS[0], ensembles=("alexnet",))
+    for module in (catalogue, run):
+        monkeypatch.setattr(module, "EXPERIMENTS", (needs, catalogue.EXPERIMENTS[1]))
+    said = []
+    run.reproduce(["all"], "small", tmp_path / "out", say=said.append)
+    assert measured == ["second"]
+    assert any("--image-folder" in line for line in said)
+    with pytest.raises(InputError, match="--image-folder"):
+        run.reproduce(["fig4"], "small", tmp_path / "out")

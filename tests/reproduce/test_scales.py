@@ -1,0 +1,72 @@
+"""What each scale trains: the same experiments, the paper's sizes at its own scale."""
+
+from dataclasses import fields
+
+import pytest
+
+from ensemble_rsa.config import saved_epochs
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.reproduce.estimate import hours, training_images
+from ensemble_rsa.reproduce.scales import DROPOUT_RATES, Images, make_scale
+from ensemble_rsa.reproduce.variants import VARIANTS
+
+
+@pytest.mark.parametrize("name", ["smoke", "small", "paper"])
+def test_every_scale_trains_the_same_ensembles(name, tmp_path):
+    assert set(make_scale(name, Images(folder=tmp_path)).ensembles) == {
+        "all_cnn_c", "all_cnn_7", "first_half", "second_half",
+        "first_categories", "second_categories", "dropout", "alexnet",
+    }  # fmt: skip
+
+
+def test_the_paper_scale_is_the_published_setting():
+    paper = make_scale("paper").ensembles
+    training = paper["all_cnn_c"].training
+    assert (training.instances, training.epochs, training.batch_size) == (10, 350, 128)
+    assert saved_epochs(training) == (*range(11), 50, 100, 150, 200, 250, 300, 350)
+    assert DROPOUT_RATES == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+    swept = paper["dropout"].training
+    assert swept.instances == 80  # and those without dropout are all_cnn_c's
+    assert sorted({*swept.dropout}) == list(DROPOUT_RATES[1:])
+    assert swept.seeds == tuple(range(10)) * 8
+    alexnet = paper["alexnet"]
+    assert (alexnet.training.epochs, alexnet.data.image_size) == (90, 224)
+    assert not alexnet.training.l2_biases
+
+
+def test_halves_and_categories_are_disjoint_and_differ_in_nothing_else():
+    ensembles = make_scale("small").ensembles
+    first, second = (ensembles[f"{which}_categories"].data for which in ("first", "second"))
+    assert len({*first.categories, *second.categories}) == 10
+    halves = [ensembles[f"{which}_half"] for which in ("first", "second")]
+    assert halves[0].training == halves[1].training
+    assert [training_images(one) for one in halves] == [2000, 2000]
+    assert training_images(ensembles["first_categories"]) == 2000
+
+
+def test_hours_grow_with_what_is_computed():
+    paper = make_scale("paper").ensembles
+    found = hours(paper, paper["all_cnn_c"], 1000.0)
+    assert found["dropout"] == pytest.approx(8 * found["all_cnn_c"])
+    assert found["first_categories"] == pytest.approx(found["all_cnn_c"] / 2)
+    assert found["all_cnn_7"] < found["all_cnn_c"]
+    assert found["alexnet"] > found["all_cnn_c"]
+
+
+def test_each_variant_turns_one_switch():
+    base = make_scale("paper").ensembles["all_cnn_c"]
+    for name, variant in VARIANTS.items():
+        changed = variant.training(base)
+        differing = [
+            (section, field.name)
+            for section in ("data", "model", "training")
+            for field in fields(getattr(base, section))
+            if getattr(getattr(base, section), field.name)
+            != getattr(getattr(changed, section), field.name)
+        ]
+        assert len(differing) == (name not in ("default", "global_gcn_zca", "other_stimuli")), name
+
+
+def test_an_unknown_scale_is_named_with_the_choices():
+    with pytest.raises(InputError, match=r"scale.*tiny.*smoke.*small.*paper"):
+        make_scale("tiny")
