@@ -21,6 +21,7 @@ from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, over_instances
+from ensemble_rsa.reproduce.matched import as_finding, bootstrap_matched
 from ensemble_rsa.reproduce.measures import (
     attributes,
     same_instances,
@@ -59,7 +60,7 @@ def trajectory(
     Returns:
         `similarity (kind, epoch, instance, epoch_b, instance_b)`; `consistency (kind, epoch,
         instance_pair)` and `test_accuracy (epoch, instance)` with means and intervals;
-        `correlation (kind, method)` of their means over the epochs after the first weights.
+        `correlation (kind, estimator)` of their means over the epochs after the first weights.
 
     Raises:
         RunError: fewer than two instances are left.
@@ -84,7 +85,7 @@ def trajectory(
     found = found.assign_coords(
         epoch_b=epochs, seed=("instance", seeds), instance=range(len(seeds))
     ).assign_attrs(attributes(shared[-1], settings), layer=str(shared[-1].layer.values[0]))
-    return found.merge(_correlations(found), combine_attrs="override")
+    return found.merge(_correlations(found), combine_attrs="no_conflicts")
 
 
 def similarities(
@@ -107,23 +108,6 @@ def pairs_by_epoch(
     """Consistency of every two instances at the same epoch, no instance with itself."""
     same_epoch = np.einsum("keiej->keij", similarity)
     return same_epoch[..., *pair_indices(similarity.shape[2])]
-
-
-def own_minus_others(
-    similarity: Float[np.ndarray, "instance instance_b"],
-) -> Float[np.ndarray, " instance_pair"]:
-    """How much more consistent two instances are with themselves at another epoch than crosswise.
-
-    Args:
-        similarity: of instances at one epoch (rows) and at another (columns).
-
-    >>> own_minus_others(np.array([[0.9, 0.2], [0.4, 0.7]])).round(6)
-    array([0.5])
-    """
-    own = np.diagonal(similarity)
-    first, second = pair_indices(len(own))
-    crosswise = (similarity[first, second] + similarity[second, first]) / 2
-    return (own[first] + own[second]) / 2 - crosswise
 
 
 def _accuracies(
@@ -170,12 +154,12 @@ def _correlations(found: xr.Dataset) -> xr.Dataset:
             counts[i, j] = one.n
             outliers[i, j, np.flatnonzero(used)[one.outliers]] = True
     return xr.Dataset(
-        {f"correlation{name}": (("kind", "method"), array) for name, array in values.items()}
+        {f"correlation{name}": (("kind", "estimator"), array) for name, array in values.items()}
         | {
-            "correlation_n": (("kind", "method"), counts),
-            "outlier": (("kind", "method", "epoch"), outliers.astype(np.int8)),
+            "correlation_n": (("kind", "estimator"), counts),
+            "outlier": (("kind", "estimator", "epoch"), outliers.astype(np.int8)),
         },
-        coords={"method": list(METHODS)},
+        coords={"estimator": list(METHODS)},
         attrs={"correlation_missing": missing},
     )
 
@@ -195,10 +179,11 @@ def findings(result: xr.Dataset) -> list[Finding]:
         _correlation(result, "fig9", "exemplar", effect=False),
         effect("fig9", f"{fall} consistency", _difference(exemplar, first, last)),
         _correlation(result, "fig9", "exemplar", effect=True),
-        effect(
+        as_finding(
             "fig9",
             f"epochs {before} and {last}: consistency with oneself minus with other instances",
-            own_minus_others(between),
+            bootstrap_matched(np.diagonal(between), between, settings).difference,
+            effect=True,
         ),
         effect(
             "s8",
@@ -223,11 +208,11 @@ def _difference(pairs: xr.DataArray, epoch: int, other: int) -> np.ndarray:
 def _correlation(result: xr.Dataset, figure: str, kind: str, effect: bool) -> Finding:
     """The skipped correlation; as an effect with its sign turned, since the paper's is negative."""
     chosen = result.sel(kind=kind)
-    skipped = chosen.sel(method="skipped")
+    skipped = chosen.sel(estimator="skipped")
     ends = [float(skipped[f"correlation{end}"]) for end in ("", "_low", "_high")]
     value, low, high = (-ends[0], -ends[2], -ends[1]) if effect else ends
     others = ", ".join(
-        f"{name.replace('_', ' ')} {float(chosen.correlation.sel(method=name)):.2f}"
+        f"{name.replace('_', ' ')} {float(chosen.correlation.sel(estimator=name)):.2f}"
         for name in METHODS
         if name != "skipped"
     )
