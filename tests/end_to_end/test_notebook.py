@@ -1,10 +1,14 @@
-"""The notebook runs from top to bottom, small, and its cells end without an error."""
+"""The notebooks run from top to bottom, small, and their cells end without an error."""
 
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from ensemble_rsa.reproduce.catalogue import figure_names
+from ensemble_rsa.reproduce.ledger import NOT_COMPARABLE, read_comparison
+from ensemble_rsa.reproduce.paper import NUMBERS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,12 +21,30 @@ def test_quickstart_runs(monkeypatch):
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
     NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
-    pictures = [
-        output
+    assert n_pictures(notebook) == 3
+    assert notebook.cells[-1].outputs[0].data["text/plain"].startswith("layer")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_the_paper_is_reproduced_from_training_to_ledger(monkeypatch, tmp_path):
+    """`reproduce all --scale smoke`, by way of the notebook that shows it."""
+    monkeypatch.setenv("ENSEMBLE_RSA_SCALE", "smoke")
+    monkeypatch.setenv("ENSEMBLE_RSA_FOLDER", str(tmp_path / "paper"))
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    notebook = nbformat.read(ROOT / "notebooks" / "paper.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=900, kernel_name="python3").execute()
+    assert n_pictures(notebook) == len(figure_names()) == 15
+    ledger = read_comparison(tmp_path / "paper" / "comparison.json")
+    assert {(row.figure, row.quantity) for row in ledger} >= set(NUMBERS)
+    assert {row.verdict for row in ledger} == {NOT_COMPARABLE}  # nothing was learnt
+
+
+def n_pictures(notebook) -> int:
+    """How many pictures the cells show."""
+    return sum(
+        "image/png" in output.get("data", {})
         for cell in notebook.cells
         if cell.cell_type == "code"
         for output in cell.outputs
-        if "image/png" in output.get("data", {})
-    ]
-    assert len(pictures) == 3
-    assert notebook.cells[-1].outputs[0].data["text/plain"].startswith("layer")
+    )
