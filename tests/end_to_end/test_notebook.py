@@ -34,7 +34,7 @@ def test_the_paper_is_reproduced_from_training_to_ledger(monkeypatch, tmp_path):
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     notebook = nbformat.read(ROOT / "notebooks" / "paper.ipynb", as_version=4)
     NotebookClient(notebook, timeout=900, kernel_name="python3").execute()
-    assert n_pictures(notebook) == len(figure_names()) == 15
+    assert n_pictures(notebook) == len(figure_names()) == 16
     ledger = read_comparison(tmp_path / "paper" / "comparison.json")
     assert {(row.figure, row.quantity) for row in ledger} >= set(NUMBERS)
     assert {row.verdict for row in ledger} == {NOT_COMPARABLE}  # nothing was learnt
