@@ -2,8 +2,13 @@
 
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.experiment import Experiment
+from ensemble_rsa.reproduce.experiments import alexnet, depth, distances
 
-EXPERIMENTS: tuple[Experiment, ...] = ()
+EXPERIMENTS: tuple[Experiment, ...] = (
+    depth.EXPERIMENT,
+    distances.EXPERIMENT,
+    alexnet.EXPERIMENT,
+)
 
 
 def figure_names() -> tuple[str, ...]:

@@ -77,12 +77,17 @@ def bootstrap_matched(
         "percentile",
         "two distinct instances",
     )
-    return Matched(
-        *(
-            Bootstrap(*(np.asarray(each) for each in numbers), whole.dropped)
-            for numbers in zip(whole.mean, whole.low, whole.high, whole.samples, strict=True)
+    same_part, different_part, difference = (
+        Bootstrap(
+            np.asarray(whole.mean[part]),
+            np.asarray(whole.low[part]),
+            np.asarray(whole.high[part]),
+            whole.samples[part],
+            whole.dropped,
         )
+        for part in range(len(observed))
     )
+    return Matched(same_part, different_part, difference)
 
 
 def as_finding(
