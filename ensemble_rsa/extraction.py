@@ -92,8 +92,11 @@ def source_from_run(run: Run, dataset: Dataset, shown: Dataset, settings: Analys
         instance=lambda number: layer_activations(
             runner, member(parameters, number), images, masks(number)
         ),
-        variables={f"{name}_accuracy": values for name, values in run.accuracy.items()},
-        attributes=_run_attributes(run, dataset),
+        # accuracies are those of the last epoch's networks, without dropout
+        variables={f"{name}_accuracy": values for name, values in run.accuracy.items()}
+        if settings.epoch is None and settings.dropout_sample is None
+        else {},
+        attributes=_run_attributes(run, dataset, settings),
     )
 
 
@@ -120,12 +123,18 @@ def masks_while_tested(run: Run, sample: int | None) -> Callable[[int], Masks | 
     return lambda number: Masks(rates[number], key)
 
 
-def _run_attributes(run: Run, dataset: Dataset) -> dict[str, Any]:
+def _run_attributes(run: Run, dataset: Dataset, settings: AnalysisConfig) -> dict[str, Any]:
     training = run.config.training
+    shown = {
+        f", the networks of epoch {settings.epoch}": settings.epoch is not None,
+        f", shown with dropout (masks {settings.dropout_sample})": settings.dropout_sample
+        is not None,
+    }
     scale = (
         f"width {run.config.model.width:g}, "
         f"{training.epochs} epochs of {len(dataset.train_labels)} images, "
         f"{run.config.data.preprocessing} preprocessing"
+        + "".join(words for words, applies in shown.items() if applies)
     )
     return {
         "model": run.config.model.model,

@@ -23,10 +23,16 @@ _ALWAYS = {
         "minimise it by SMACOF from several starts and keep the best."
     ),
 }
-_WITHIN_CATEGORY = (
-    "The distances of all categories are pooled in one correlation; the mean of one correlation "
-    "per category is the other reading."
-)
+_WITHIN_CATEGORY = {
+    "pooled": (
+        "The distances of all categories are pooled in one correlation; the mean of one "
+        "correlation per category is the other reading."
+    ),
+    "per_category": (
+        "One correlation per category, and the mean of them; all categories pooled in one is the "
+        "other reading, and the default."
+    ),
+}
 _OWN_NETWORKS = {
     "Stimuli": (
         "Which test images the paper used is not known. Unless the settings ask for a seeded draw, "
@@ -57,13 +63,19 @@ def our_choices(results: xr.Dataset, config: Mapping[str, Any]) -> dict[str, str
         )
     choices |= _ALWAYS
     if "within_category" in results.kind.values:
-        choices["Within-category consistency"] = _WITHIN_CATEGORY
+        reading = str(results.attrs.get("within_category", "pooled"))
+        choices["Within-category consistency"] = _WITHIN_CATEGORY[reading]
     if results.attrs.get("model"):
         choices |= _OWN_NETWORKS
     if scale := results.attrs.get("scale"):
         choices["Scale"] = (
             f"This run: {scale}. The paper trained All-CNN-C at full width for 350 epochs on "
             "50,000 images."
+        )
+    if switched := _switched(config):
+        choices["Switches"] = (
+            f"Where the paper leaves it open, this run departs from the proposed default: "
+            f"{'; '.join(switched)}."
         )
     preprocessing = (config.get("data") or {}).get("preprocessing", "gcn_zca")
     if preprocessing != "gcn_zca":
@@ -72,3 +84,18 @@ def our_choices(results: xr.Dataset, config: Mapping[str, Any]) -> dict[str, str
             "contrast normalisation and ZCA whitening."
         )
     return choices
+
+
+def _switched(config: Mapping[str, Any]) -> list[str]:
+    """What the paper leaves open and this run has otherwise than proposed."""
+    model, training = config.get("model") or {}, config.get("training") or {}
+    analysis = config.get("analysis") or {}
+    dropout = model.get("dropout_after", "strided")
+    found = {
+        "the class maps have no ReLU": not model.get("last_relu", True),
+        "the last 3 × 3 layer is padded": not model.get("valid_padding", True),
+        f"dropout acts after: {dropout.replace('_', ' ')} layers": dropout != "strided",
+        "biases are left out of the L2 penalty": not training.get("l2_biases", True),
+        "stimuli share one dropout mask": analysis.get("one_mask", False),
+    }
+    return [words for words, applies in found.items() if applies]

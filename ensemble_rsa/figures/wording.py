@@ -76,7 +76,8 @@ def distance_name(results: xr.Dataset) -> str:
     'cosine distance'
     """
     distance = str(results.attrs.get("distance", "unknown distance"))
-    return DISTANCE_NAMES.get(distance, distance)
+    blank = " after cocktail-blank normalisation" if results.attrs.get("cocktail_blank") else ""
+    return DISTANCE_NAMES.get(distance, distance) + blank
 
 
 def as_ranges(numbers: Sequence[int] | np.ndarray) -> str:
