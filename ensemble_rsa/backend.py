@@ -10,8 +10,10 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import jax
+import psutil
 
 # Switches off the library to which jaxlib 0.10 sends convolutions, whose gradients are slow.
 OLD_CPU_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
@@ -71,6 +73,28 @@ def _known(option: str, value: str) -> bool:
 
 def _accepted(options: dict[str, str]) -> dict[str, str]:
     return {option: value for option, value in options.items() if _known(option, value)}
+
+
+def free_bytes() -> float:
+    """Memory that can still be had, on the accelerator if there is one."""
+    statistics = jax.local_devices()[0].memory_stats()
+    if statistics and "bytes_limit" in statistics:
+        return float(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
+    return free_host_bytes()
+
+
+def free_host_bytes() -> float:
+    """Memory of this machine that this process can still have."""
+    return float(min(psutil.virtual_memory().available, _left_to_this_job()))
+
+
+def _left_to_this_job() -> float:
+    """What a scheduler or a container allows, where Linux says so."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return float("inf")
+    return float("inf") if limit == "max" else int(limit) - psutil.Process().memory_info().rss
 
 
 def device_name() -> str:

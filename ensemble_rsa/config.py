@@ -15,6 +15,7 @@ from ensemble_rsa.errors import InputError, unknown_name
 
 LARGEST_SEED = 2**31  # leaves room for the seeds of the instances that follow
 Unconverged = Literal["keep", "replace"]
+Feed = Literal["auto", "memory", "disk"]
 Precision = Literal["float32", "tensorfloat32", "bfloat16"]
 Part = Literal["all", "first_half", "second_half"]
 WithinCategory = Literal["pooled", "per_category"]
@@ -30,7 +31,7 @@ class DataConfig:
     """Which images, how many, and what is done to them.
 
     Attributes:
-        dataset: digits, cifar10, or folder:PATH (one folder of images per category).
+        dataset: digits, cifar10, imagenet2012, or folder:PATH (one folder of images per category).
         data_dir: where TFDS data lie; else the environment variable TFDS_DATA_DIR, else TFDS's own
             place.
         train_images: how many training images, balanced over categories; all when not given.
@@ -38,7 +39,7 @@ class DataConfig:
         part: all of these training images, or the first or second half of each category's.
         categories: the categories to train and test on; all when not given.
         category_map: a JSON file, category → folders, that makes one category of several folders of
-            images; folders that it does not name are left out.
+            images (others are left out); or broad or cifar10, which ship with the package.
         preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize, symmetric (-1 to 1) or
             none.
         image_size: side in pixels of images that come from a folder.
@@ -73,7 +74,7 @@ class ModelConfig:
     """Which network.
 
     Attributes:
-        model: all_cnn_c, or the surrogates all_cnn_7 and all_cnn_7b.
+        model: all_cnn_c, alexnet, or the surrogates all_cnn_7 and all_cnn_7b.
         width: factor on the number of channels; 1.0 is the paper's.
         last_relu: a ReLU on the class maps, as (probably) in the paper.
         valid_padding: no padding in the last 3 × 3 layer, which makes 6 × 6 maps of 8 × 8, as
@@ -197,6 +198,8 @@ class ExecutionConfig:
         processes: how many processes, on any number of machines, train this ensemble in one folder
             that all of them see.
         process_id: which of them this is, from 0.
+        feed: images in memory, or from disk batch by batch; auto: disk where they would fill more
+            than a quarter of the free memory.
     """
 
     convolution: str = "auto"
@@ -205,8 +208,11 @@ class ExecutionConfig:
     group: int | None = None
     processes: int = 1
     process_id: int = 0
+    feed: Feed = "auto"
 
     def __post_init__(self):
+        if self.feed not in get_args(Feed):
+            raise unknown_name("feed", self.feed, get_args(Feed))
         _at_least("processes", self.processes, 1)
         if not 0 <= self.process_id < self.processes:
             raise InputError(

@@ -82,7 +82,7 @@ def train(
     folder = _folder_to_resume(config, out) if resume or not first else None
     if folder and (folder / store.TRAINING).is_file():
         return load_run(folder)
-    dataset = _load(config.data)
+    dataset = _load(config.data, config.execution.feed)
     check_batch_size(config, dataset)  # before there is a folder that would be in the way
     if folder:
         manifest = store.read_json(folder / store.MANIFEST)
@@ -234,7 +234,7 @@ def activations(
 
 def dataset_of(run: Run) -> Dataset:
     """The images that a run was trained and tested on."""
-    return _load(run.config.data)
+    return _load(run.config.data, run.config.execution.feed)
 
 
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
@@ -263,21 +263,16 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
 
 
 def _source_of(run: Run, settings: AnalysisConfig) -> Source:
-    data = run.config.data
-    dataset, shown = _load(data), _shown(data, settings)
-    return source_from_run(run, dataset, _load(shown) if shown else dataset, settings)
+    dataset = shown = dataset_of(run)
+    data, stimulus_map = run.config.data, settings.stimulus_map
+    if data.categories is not None or stimulus_map is not None:
+        # stimuli of all categories; one training image, since none is shown
+        everything = dataclasses.replace(data, categories=None, train_images=1)
+        shown = _load(everything, run.config.execution.feed, stimulus_map)
+    return source_from_run(run, dataset, shown, settings)
 
 
-def _shown(data: DataConfig, settings: AnalysisConfig) -> DataConfig | None:
-    """Where the stimuli are from, if not from the test images of training: from all categories."""
-    if data.categories is None and settings.stimulus_map is None:
-        return None
-    category_map = settings.stimulus_map or data.category_map
-    # one training image, since none is shown
-    return dataclasses.replace(data, categories=None, train_images=1, category_map=category_map)
-
-
-def _load(data: DataConfig) -> Dataset:
+def _load(data: DataConfig, feed: str, stimulus_map: str | None = None) -> Dataset:
     return load_dataset(
         data.dataset,
         data_dir=data.data_dir,
@@ -286,7 +281,9 @@ def _load(data: DataConfig) -> Dataset:
         part=data.part,
         categories=data.categories,
         category_map=data.category_map,
+        stimulus_map=stimulus_map,
         image_size=data.image_size,
         resize=data.resize,
         test_fraction=data.test_fraction,
+        feed=feed,
     )

@@ -64,7 +64,7 @@ def test_every_setting_counts_in_the_hash():
     ("values", "message"),
     [
         ({"network": {}}, "config: unknown section 'network'; expected data, model, training"),
-        ({"model": {"depth": 9}}, "config: unknown model setting 'depth'; expected last_relu, mod"),
+        ({"model": {"depth": 9}}, "config: unknown model setting 'depth'; expected dropout_after"),
     ],
 )
 def test_unknown_fields_are_named(values, message):

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ensemble_rsa.data.tfds_records import first_line
 from ensemble_rsa.errors import RunError
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"  # the one TFDS has a checksum for
@@ -61,15 +62,6 @@ def download_cifar10(builder: Any) -> Any:
             f"try again, or {REMEDY}"
         ) from error
     return ours
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong, without the rest of the story.
-
-    >>> first_line(OSError(28, "No space left on device"))
-    '[Errno 28] No space left on device'
-    """
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _check_reachable(wanted: Any) -> None:

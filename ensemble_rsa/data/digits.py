@@ -37,13 +37,14 @@ def digits_source(options: SourceOptions) -> Source:
         return Split(
             labels=labels[members],
             ids=tuple(f"digits_{number:04d}" for number in members),
-            read=lambda indices: images[members[indices]],
+            read=lambda number: images[members[number]],
         )
 
     return Source(
         categories=tuple(str(name) for name in bunch.target_names),
         train=split(np.flatnonzero(~held_out)),
         test=split(np.flatnonzero(held_out)),
+        image_shape=images.shape[1:],
     )
 
 

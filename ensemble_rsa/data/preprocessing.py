@@ -15,6 +15,7 @@ always black, or fewer images than pixels) are set to zero. They say nothing abo
 images, and a test image that does vary there would come out multiplied by 1 / √ε.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -27,9 +28,11 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float, Float64, UInt8
 
+from ensemble_rsa.data.source import Pixels, StoredImages
 from ensemble_rsa.errors import InputError, unknown_name
 
-_BLOCK = 2048  # images in float64 at once: 50 MB of CIFAR-10
+_BLOCK, _BLOCK_VALUES = 2048, 2048 * 3072  # in float64 at once: 50 MB
+_WIDEST_ZCA = 16_384  # values of an image; its matrices take 2 GB each
 _PER_IMAGE_NORM = 55.0
 _LEAST_NORM = 1e-8  # a blank image stays blank
 
@@ -88,10 +91,12 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
 
     Args:
         name: a name of `PREPROCESSING`.
-        train_images: uint8 `(image, height, width, channel)`.
+        train_images: uint8 `(image, height, width, channel)`, or `StoredImages`; all of them are
+            read, block by block, unless the name needs none (`none`, `symmetric`).
 
     Raises:
-        InputError: an unknown name, images of another form, or images whose pixels are all equal.
+        InputError: an unknown name, images of another form, images too large to be whitened, or
+            images whose pixels are all equal.
 
     >>> fitted = fit_preprocessing("standardize", np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1))
     >>> float(fitted.mean), round(float(fitted.deviation), 4)
@@ -99,13 +104,20 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
     """
     if name not in PREPROCESSING:
         raise unknown_name("preprocessing", name, PREPROCESSING)
-    images = np.asarray(train_images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.size == 0:
+    images = train_images if isinstance(train_images, StoredImages) else np.asarray(train_images)
+    if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
         raise InputError(
             "train_images: expected uint8 of shape (image, height, width, channel), "
             f"got {images.dtype} of shape {images.shape}"
         )
     recipe = PREPROCESSING[name]
+    n_values = math.prod(images.shape[1:])
+    if recipe.zca_epsilon is not None and n_values > _WIDEST_ZCA:
+        raise InputError(
+            f"preprocessing: {name} whitens, which takes a matrix of {n_values} × {n_values} for "
+            f"images of {n_values:,} values; expected {_WIDEST_ZCA:,} at most: take symmetric, "
+            "standardize or a smaller image_size"
+        )
     fixed = _FIXED_CONTRAST.get(recipe.contrast)
     mean, deviation = fixed or _global_contrast(images)
     pixel_mean = whitening = None
@@ -161,20 +173,20 @@ def _normalise(flat: Any, contrast: str, mean: Any, deviation: Any, xp: ModuleTy
     return centred / xp.where(scale < _LEAST_NORM, 1.0, scale)
 
 
-def _blocks(
-    images: UInt8[np.ndarray, "image height width channel"],
-) -> Iterator[Float64[np.ndarray, "block pixel"]]:
-    for start in range(0, len(images), _BLOCK):
-        block = images[start : start + _BLOCK]
+def _blocks(images: Pixels) -> Iterator[UInt8[np.ndarray, "block height width channel"]]:
+    size = max(1, min(_BLOCK, _BLOCK_VALUES // math.prod(images.shape[1:])))
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+def _flat_blocks(images: Pixels) -> Iterator[Float64[np.ndarray, "block pixel"]]:
+    for block in _blocks(images):
         yield block.reshape(len(block), -1).astype(np.float64)
 
 
-def _global_contrast(
-    images: UInt8[np.ndarray, "image height width channel"],
-) -> tuple[float, float]:
+def _global_contrast(images: Pixels) -> tuple[float, float]:
     """Mean and deviation over all pixels of all images, exact because there are but 256 values."""
-    blocks = (images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK))
-    counts = sum(np.bincount(block.ravel(), minlength=256) for block in blocks)
+    counts = sum(np.bincount(block.ravel(), minlength=256) for block in _blocks(images))
     values = np.arange(256)
     mean = float(np.average(values, weights=counts))
     deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
@@ -184,16 +196,16 @@ def _global_contrast(
 
 
 def _moments(
-    images: UInt8[np.ndarray, "image height width channel"], normalise: Any
+    images: Pixels, normalise: Any
 ) -> tuple[Float64[np.ndarray, " pixel"], Float64[np.ndarray, "pixel pixel"]]:
     """Mean and covariance of the normalised pixels."""
-    n_pixels = images[0].size
+    n_pixels = math.prod(images.shape[1:])
     total = np.zeros(n_pixels)
-    for block in _blocks(images):
+    for block in _flat_blocks(images):
         total += normalise(block).sum(axis=0)
     mean = total / len(images)
     scatter = np.zeros((n_pixels, n_pixels))
-    for block in _blocks(images):
+    for block in _flat_blocks(images):
         centred = normalise(block) - mean
         scatter += centred.T @ centred
     return mean, scatter / len(images)

@@ -2,13 +2,12 @@
 
 import logging
 from math import ceil
-from pathlib import Path
 
 import jax
-import psutil
 
-from ensemble_rsa.backend import Execution
-from ensemble_rsa.models.ensemble import Blueprint, ensemble_shapes, map_shapes
+from ensemble_rsa.backend import Execution, free_bytes
+from ensemble_rsa.models.catalogue import Blueprint
+from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 
 log = logging.getLogger(__name__)
 SHARE = 0.8  # of the free memory; the rest is for images, programs and what others do meanwhile
@@ -65,20 +64,3 @@ def parameter_bytes(blueprint: Blueprint) -> int:
 def map_bytes(blueprint: Blueprint, batch_size: int) -> int:
     """Bytes of all layers' maps for one batch of one instance."""
     return sum(shape.size * 4 for shape in map_shapes(blueprint, batch_size))
-
-
-def free_bytes() -> float:
-    """Memory that can still be had, on the accelerator if there is one."""
-    statistics = jax.local_devices()[0].memory_stats()
-    if statistics and "bytes_limit" in statistics:
-        return float(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
-    return float(min(psutil.virtual_memory().available, _left_to_this_job()))
-
-
-def _left_to_this_job() -> float:
-    """What a scheduler or a container allows, where Linux says so."""
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return float("inf")
-    return float("inf") if limit == "max" else int(limit) - psutil.Process().memory_info().rss

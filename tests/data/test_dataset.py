@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from ensemble_rsa.data import dataset
 from ensemble_rsa.data.dataset import DATASETS, load_dataset
+from ensemble_rsa.data.source import Source, Split, StoredImages
 from ensemble_rsa.errors import InputError
 
 
@@ -49,7 +51,10 @@ def test_a_part_is_the_first_of_each_category_in_the_order_of_the_whole(digits):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mnist"}, "unknown 'mnist'; choose from digits, cifar10, folder:PATH"),
+        (
+            {"name": "mnist"},
+            "unknown 'mnist'; choose from digits, cifar10, imagenet2012, folder:PATH",
+        ),
         ({"name": "digits:here"}, "unknown 'digits:here'"),
         ({"name": "folder"}, "expected folder:PATH"),
         ({"name": "folder:"}, "expected folder:PATH"),
@@ -58,6 +63,7 @@ def test_a_part_is_the_first_of_each_category_in_the_order_of_the_whole(digits):
         ({"train_images": 1443}, "train_images: expected at most 1442, .* got 1443"),
         ({"image_size": 0}, "image_size: expected a positive whole number"),
         ({"resize": "stretch"}, "resize: unknown 'stretch'; choose from crop, squash"),
+        ({"feed": "tape"}, "feed: unknown 'tape'; choose from auto, memory, disk"),
         ({"test_fraction": 1.0}, "test_fraction: expected a share between 0 and 1, got 1.0"),
     ],
 )
@@ -67,4 +73,77 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_the_registry_names_every_source():
-    assert list(DATASETS) == ["digits", "cifar10", "folder"]
+    assert list(DATASETS) == ["digits", "cifar10", "imagenet2012", "folder"]
+
+
+@pytest.fixture
+def three_groups(monkeypatch):
+    """Twelve training and six test images of a, b and c; a pixel is its image's place."""
+    train, test = np.array([0, 0, 1, 2, 0, 1, 2, 2, 1, 0, 2, 2]), np.array([0, 1, 2, 2, 1, 0])
+
+    def split(labels, first):
+        ids = tuple(f"image_{first + n}" for n in range(len(labels)))
+        return Split(labels, ids, lambda number: np.full((1, 1, 1), first + number, np.uint8))
+
+    source = Source(("a", "b", "c"), split(train, 0), split(test, 100), (1, 1, 1))
+    monkeypatch.setitem(dataset.DATASETS, "made", lambda options: source)
+    return "made"
+
+
+def places(images):
+    return images.ravel().tolist()
+
+
+def test_halves_of_each_category(three_groups):
+    # a is images 0, 1, 4, 9; b is 2, 5, 8; c is 3, 6, 7, 10, 11
+    first = load_dataset(three_groups, part="first_half")
+    second = load_dataset(three_groups, part="second_half")
+    assert places(first.train_images) == [0, 1, 2, 3, 6]
+    assert places(second.train_images) == [4, 5, 7, 8, 9, 10, 11]  # the middle ones, 5 and 7, too
+    assert first.train_labels.tolist() == [0, 0, 1, 2, 2]
+    assert places(first.test_images) == places(second.test_images) == [*range(100, 106)]
+
+
+def test_halves_are_taken_after_the_images_are_chosen(three_groups):
+    halves = [
+        load_dataset(three_groups, train_images=6, part=part).train_images
+        for part in ("first_half", "second_half")
+    ]
+    assert list(map(places, halves)) == [[0, 2, 3], [1, 5, 6]]
+
+
+def test_some_categories_of_training_and_test(three_groups):
+    data = load_dataset(three_groups, categories=("c", "a"))
+    assert data.categories == ("a", "c")
+    assert places(data.train_images) == [0, 1, 3, 4, 6, 7, 9, 10, 11]
+    assert data.train_labels.tolist() == [0, 0, 1, 0, 1, 1, 0, 1, 1]
+    assert places(data.test_images) == [100, 102, 103, 105]
+    assert data.test_labels.tolist() == [0, 1, 1, 0]
+    # numbers of images are shared out over all categories before some of these are left out
+    few = load_dataset(three_groups, categories=("a", "c"), train_images=6, test_images=3)
+    assert places(few.train_images) == [0, 1, 3, 6]
+    assert places(few.test_images) == [100, 102]
+
+
+def test_unknown_parts_and_categories(three_groups):
+    with pytest.raises(InputError, match="part: unknown 'third'; choose from all, first_half"):
+        load_dataset(three_groups, part="third")
+    with pytest.raises(InputError, match="categories: unknown 'd'; choose from a, b, c"):
+        load_dataset(three_groups, categories=("a", "d"))
+
+
+def test_images_on_disk_are_read_when_they_are_indexed(three_groups):
+    stored = load_dataset(three_groups, feed="disk", categories=("a", "c")).train_images
+    assert stored.shape == (9, 1, 1, 1)
+    assert places(stored[2:5]) == [3, 4, 6]
+    assert places(stored[np.array([8, 0])]) == [11, 0]
+
+
+def test_images_that_would_fill_the_memory_stay_on_disk(three_groups, monkeypatch, caplog):
+    for free, on_disk in ((73, False), (71, True)):  # 18 images of a byte, a quarter of 72
+        monkeypatch.setattr(dataset, "free_host_bytes", lambda free=free: float(free))
+        caplog.clear()
+        with caplog.at_level("INFO", "ensemble_rsa"):
+            images = load_dataset(three_groups, feed="auto").train_images
+        assert isinstance(images, StoredImages) == on_disk
+        assert ("18 images would take" in caplog.text) == on_disk

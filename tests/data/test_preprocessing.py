@@ -2,12 +2,14 @@ import jax
 import numpy as np
 import pytest
 
+from ensemble_rsa.data import preprocessing
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.data.preprocessing import (
     PREPROCESSING,
     apply_preprocessing,
     fit_preprocessing,
 )
+from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.errors import InputError
 
 
@@ -34,6 +36,12 @@ def test_none_scales_to_one():
     result = apply_preprocessing(fit_preprocessing("none", images), images)
     np.testing.assert_allclose(result.ravel(), [0, 0.2, 0.4, 1], rtol=1e-6)
     assert result.dtype == np.float32
+
+
+def test_symmetric_goes_from_minus_one_to_one():
+    images = np.array([0, 51, 204, 255], np.uint8).reshape(1, 2, 2, 1)
+    result = apply_preprocessing(fit_preprocessing("symmetric", images), images)
+    np.testing.assert_allclose(result.ravel(), [-1, -0.6, 0.6, 1], rtol=1e-6)
 
 
 def test_standardize_by_hand():
@@ -140,6 +148,24 @@ def test_the_images_are_left_as_they_were(images):
     before = images.copy()
     apply_preprocessing(fit_preprocessing("gcn_zca", images), images)
     np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_images_on_disk_give_the_same_and_are_read_only_where_they_must(name, images, monkeypatch):
+    monkeypatch.setattr(preprocessing, "_BLOCK", 64)
+    read = []
+    stored = StoredImages(
+        lambda number: read.append(number) or images[number], np.arange(300), (4, 5, 3), False
+    )
+    fitted, expected = fit_preprocessing(name, stored), fit_preprocessing(name, images)
+    for one, other in zip(*map(jax.tree.leaves, (fitted, expected)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert bool(read) == (name not in ("none", "symmetric"))
+
+
+def test_photographs_are_too_large_to_be_whitened():
+    with pytest.raises(InputError, match=r"whitens, .* 150,528 values; expected 16,384 at most"):
+        fit_preprocessing("gcn_zca", np.zeros((1, 224, 224, 3), np.uint8))
 
 
 def test_wrong_input(images):

@@ -1,0 +1,85 @@
+"""Categories made of several of a data set's own: broad ones, or those of another data set.
+
+A mapping is a JSON file, {"dog": ["n02085620", …], …}. Two for ImageNet ship with the package; what
+they hold and leave out is said in `mappings/README.md`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from ensemble_rsa.errors import InputError
+
+SHIPPED = ("broad", "cifar10")
+_FOLDER = Path(__file__).parent / "mappings"
+
+
+def read_category_map(name: str | PathLike[str]) -> dict[str, list[str]]:
+    """A mapping of categories to the folders they are made of.
+
+    Args:
+        name: one of `SHIPPED`, or the path of a file.
+
+    Raises:
+        InputError: no such file, no such mapping in it, or a folder in two categories.
+
+    >>> read_category_map("cifar10")["horse"]
+    ['n02389026', 'n02391049']
+    """
+    path = _FOLDER / f"{name}.json" if name in SHIPPED else Path(name).expanduser()
+    try:
+        groups = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"category_map: {path} cannot be read ({error}); expected a JSON file, or one of "
+            f"{', '.join(SHIPPED)}"
+        ) from None
+    if not isinstance(groups, dict) or not all(
+        isinstance(parts, list) and parts and all(isinstance(name, str) for name in parts)
+        for parts in groups.values()
+    ):
+        raise InputError(
+            f'category_map: expected {{"category": ["folder", …], …}} in {path}, got something else'
+        )
+    every = [name for parts in groups.values() for name in parts]
+    if len(groups) < 2 or len({*every}) < len(every):
+        raise InputError(
+            f"category_map: expected two or more categories in {path}, and each folder in only one"
+        )
+    return groups
+
+
+def grouped_categories(
+    folders: Sequence[str], groups: Mapping[str, Sequence[str]] | None
+) -> tuple[tuple[str, ...], Int64[np.ndarray, " folder"]]:
+    """Names of the categories, sorted, and the number of the one each folder belongs to.
+
+    Args:
+        folders: names, in the order of their labels.
+        groups: from `read_category_map`; None for each folder as a category of its own.
+
+    Returns:
+        Names, and for each folder the index of its category, or -1 where it has none.
+
+    Raises:
+        InputError: a folder that is not there.
+
+    >>> groups = {"pet": ["cat"], "farm": ["cow"]}
+    >>> names, numbers = grouped_categories(["cat", "cow", "elm"], groups)
+    >>> names, numbers.tolist()
+    (('farm', 'pet'), [1, 0, -1])
+    """
+    if groups is None:
+        return tuple(folders), np.arange(len(folders))
+    names = tuple(sorted(groups))
+    number = {folder: names.index(name) for name in names for folder in groups[name]}
+    if missing := [folder for folder in number if folder not in {*folders}]:
+        raise InputError(
+            f"category_map: it names {missing[0]!r}, which is not among the images' folders "
+            f"({len(missing)} of {len(number)} are not); mend the mapping or add the images"
+        )
+    return names, np.array([number.get(folder, -1) for folder in folders], np.int64)

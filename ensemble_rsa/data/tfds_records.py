@@ -1,0 +1,213 @@
+"""Data sets as TFDS keeps them in `array_record` files, read without TensorFlow.
+
+TFDS stores the images in a shuffled order. Ours is that of their ids.
+
+Reading is in two steps, because decoding an image costs far more than parsing its record: labels
+and ids of everything first, then the pixels of the images asked for.
+"""
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from ensemble_rsa import store
+from ensemble_rsa.data.source import Source, SourceOptions, Split
+from ensemble_rsa.errors import InputError, RunError
+
+_BLOCK = 1024  # records in memory at once
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A data set of TFDS.
+
+    Attributes:
+        name: TFDS's.
+        title: ours, in messages.
+        test_split: what TFDS calls the images to test on.
+        id_feature: what names an image.
+        kept_encoded: whether its files are small enough for memory; else each image is read when it
+            is asked for, and a list of what the files hold is remembered, since making it takes
+            reading all of them.
+        prepared: TFDS's handle on files that are not there → one on files that are, or a `RunError`
+            that says what to do.
+        remedy: what to do about files that cannot be read.
+    """
+
+    name: str
+    title: str
+    test_split: str
+    id_feature: str
+    kept_encoded: bool
+    prepared: Callable[[Any], Any]
+    remedy: str
+
+
+Decode = Callable[[bytes], UInt8[np.ndarray, "height width channel"]]
+
+
+def tfds_source(
+    collection: Collection,
+    options: SourceOptions,
+    image_shape: tuple[int, int, int],
+    decode: Decode,
+    threads: bool,
+) -> Source:
+    """Training and test images of a collection.
+
+    Looks in `options.data_dir`, or where TFDS looks by itself (the environment variable
+    `TFDS_DATA_DIR`, which TFDS reads when it is imported, else its folder in the home directory).
+
+    Args:
+        collection: which.
+        options: where.
+        image_shape: of what `decode` returns.
+        decode: an encoded image → its pixels.
+        threads: whether decoding takes so long that threads pay.
+
+    Raises:
+        InputError: `options.data_dir` is a file.
+        RunError: not there and not to be had, or there but unreadable.
+    """
+    if options.data_dir is not None and options.data_dir.is_file():
+        raise InputError(f"data_dir: expected a folder of TFDS, got the file {options.data_dir}")
+    with _quiet():
+        import tensorflow_datasets as tfds  # most of a second to import, so only when it is wanted
+
+        builder: Any = tfds.builder(collection.name, data_dir=options.data_dir)
+        if not builder.is_prepared():
+            builder = collection.prepared(builder)
+        with _readable(collection, builder):
+            return Source(
+                categories=tuple(builder.info.features["label"].names),
+                train=_split(collection, builder, "train", decode),
+                test=_split(collection, builder, collection.test_split, decode),
+                image_shape=image_shape,
+                threads=threads,
+            )
+
+
+class _Contents(NamedTuple):
+    """What a split holds, in the order of its records."""
+
+    labels: Int64[np.ndarray, " record"]
+    ids: np.ndarray
+    file_bytes: Int64[np.ndarray, " record"]
+
+
+def _split(collection: Collection, builder: Any, name: str, decode: Decode) -> Split:
+    import tensorflow_datasets as tfds
+
+    records = builder.as_data_source(
+        split=name, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
+    kept: list[bytes] | None = [] if collection.kept_encoded else None
+    memory = None if collection.kept_encoded else _memory(builder, name)
+    if memory is not None and memory.is_file():
+        with np.load(memory) as stored:
+            contents = _Contents(*(stored[field] for field in _Contents._fields))
+    else:
+        contents = _scan(records, collection.id_feature, kept)
+        if memory is not None:
+            _remember(memory, contents)
+    order = np.argsort(contents.ids)
+
+    def read(number: int) -> UInt8[np.ndarray, "height width channel"]:
+        record = int(order[number])
+        if kept is not None:
+            return decode(kept[record])
+        with _readable(collection, builder):
+            return decode(_features(records[record])["image"].bytes_list.value[0])
+
+    sizes = contents.file_bytes[order]
+    return Split(
+        labels=contents.labels[order],
+        ids=tuple(contents.ids[order].tolist()),
+        read=read,
+        file_bytes=None if collection.kept_encoded else lambda number: int(sizes[number]),
+    )
+
+
+def _scan(records: Any, id_feature: str, kept: list[bytes] | None) -> _Contents:
+    """Parse every record; encoded images go to `kept`, where there is one."""
+    ids, labels, sizes = [], [], []
+    for start in range(0, len(records), _BLOCK):
+        for record in records.__getitems__(range(start, min(start + _BLOCK, len(records)))):
+            feature = _features(record)
+            image = feature["image"].bytes_list.value[0]
+            ids.append(feature[id_feature].bytes_list.value[0].decode())
+            labels.append(feature["label"].int64_list.value[0])
+            sizes.append(len(image))
+            if kept is not None:
+                kept.append(image)
+    return _Contents(np.array(labels, np.int64), np.array(ids), np.array(sizes, np.int64))
+
+
+def _features(record: bytes) -> Any:
+    """TFDS's own parser makes NumPy arrays of every field, at several times the price."""
+    from tensorflow_datasets.proto import tf_example_pb2
+
+    return tf_example_pb2.Example.FromString(record).features.feature  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _memory(builder: Any, name: str) -> Path:
+    """Where the contents of these very files are remembered."""
+    files = sorted(Path(str(builder.data_path)).glob(f"*-{name}.*"))
+    described = "\n".join(f"{file} {file.stat().st_size}" for file in files)
+    digest = hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
+    return store.cache_folder() / f"{builder.name}-{name}-{digest}.npz"
+
+
+def _remember(path: Path, contents: _Contents) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with store.atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **contents._asdict())
+
+
+@contextlib.contextmanager
+def _readable(collection: Collection, builder: Any) -> Iterator[None]:
+    """One clear line where files cannot be read."""
+    try:
+        yield
+    except RunError:
+        raise
+    except NotImplementedError as error:
+        raise RunError(
+            f"{collection.title} in {builder.data_path} is in a format that only TensorFlow can "
+            f"read ({builder.info.file_format}); {collection.remedy}"
+        ) from error
+    except Exception as error:
+        raise RunError(
+            f"{collection.title} in {builder.data_path} cannot be read ({first_line(error)}); "
+            f"{collection.remedy}"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, without the rest of the story.
+
+    >>> first_line(OSError(28, "No space left on device"))
+    '[Errno 28] No space left on device'
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """TFDS and its downloader may report errors, not warnings (a folder it skips, a retry)."""
+    loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

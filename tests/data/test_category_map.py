@@ -1,0 +1,124 @@
+"""Categories made of folders: what is read, what is refused, and the two maps that ship."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensemble_rsa.data.category_map import SHIPPED, grouped_categories, read_category_map
+from ensemble_rsa.data.dataset import load_dataset
+from ensemble_rsa.errors import InputError
+
+FOLDERS = ("cat", "cow", "dog", "elm", "oak")
+PETS_AND_TREES = {"tree": ["oak", "elm"], "pet": ["dog", "cat"]}
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Ten images of each folder, of one grey: 10 × folder + place."""
+    for number, folder in enumerate(FOLDERS):
+        (tmp_path / "images" / folder).mkdir(parents=True)
+        for place in range(10):
+            pixels = np.full((4, 4, 3), 10 * number + place, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / folder / f"{place}.png")
+    return tmp_path / "images"
+
+
+def written(path, groups):
+    path.write_text(json.dumps(groups))
+    return path
+
+
+def greys(images):
+    return images[:, 0, 0, 0].tolist()
+
+
+def load(path, **options):
+    return load_dataset(f"folder:{path}", image_size=4, **options)
+
+
+def test_what_is_read_is_what_was_written(tmp_path):
+    assert read_category_map(written(tmp_path / "m.json", PETS_AND_TREES)) == PETS_AND_TREES
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "m.json cannot be read .*or one of broad, cifar10"),
+        ("{", "m.json cannot be read"),
+        ('["a"]', "got something else"),
+        ('{"a": "b", "c": ["d"]}', "got something else"),
+        ('{"a": [], "c": ["d"]}', "got something else"),
+        ('{"a": [1], "c": ["d"]}', "got something else"),
+        ('{"a": ["b"]}', "two or more categories"),
+        ('{"a": ["b"], "c": ["d", "b"]}', "each folder in only one"),
+    ],
+)
+def test_what_is_no_mapping_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "m.json").write_text(content)
+    with pytest.raises(InputError, match=f"category_map: .*{message}"):
+        read_category_map(tmp_path / "m.json")
+
+
+def test_folders_get_the_numbers_of_sorted_categories():
+    names, numbers = grouped_categories(FOLDERS, PETS_AND_TREES)
+    assert names == ("pet", "tree")
+    assert numbers.tolist() == [0, -1, 0, 1, 1]
+
+
+def test_a_folder_that_is_not_there_is_named():
+    with pytest.raises(InputError, match=r"names 'ash', .* \(1 of 3 are not\)"):
+        grouped_categories(FOLDERS, {"tree": ["oak", "ash"], "pet": ["cat"]})
+
+
+def test_categories_of_several_folders(photographs, tmp_path):
+    groups = written(tmp_path / "m.json", PETS_AND_TREES)
+    data = load(photographs, category_map=groups)
+    assert data.categories == ("pet", "tree")
+    assert np.bincount(data.train_labels).tolist() == [16, 16]
+    train, test = greys(data.train_images), greys(data.test_images)
+    assert sorted(train + test) == [*range(10), *range(20, 50)]  # no cow
+    assert [value >= 30 for value in train] == (data.train_labels == 1).tolist()
+    assert [value >= 30 for value in test] == (data.test_labels == 1).tolist()
+    few = load(photographs, category_map=groups, train_images=6)
+    assert greys(few.train_images) == train[:3] + train[16:19]
+
+
+def test_stimuli_of_other_categories_were_never_trained_on(photographs, tmp_path):
+    training = written(tmp_path / "t.json", PETS_AND_TREES)
+    shown = written(tmp_path / "s.json", {"animal": ["cat", "cow", "dog"], "oak": ["oak"]})
+    trained_on = {*greys(load(photographs, category_map=training).train_images)}
+    data = load(photographs, category_map=training, stimulus_map=shown)
+    assert data.categories == ("animal", "oak")
+    stimuli = greys(data.test_images)
+    assert not {*stimuli} & trained_on
+    assert {*range(10, 20)} < {*stimuli}  # all cows: the training left them out
+    assert [value >= 40 for value in stimuli] == (data.test_labels == 1).tolist()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_maps_hold_ten_categories_of_imagenet_classes(name):
+    import tensorflow_datasets.datasets.imagenet2012 as imagenet2012
+
+    labels = imagenet2012.__path__[0] + "/labels.txt"
+    with open(labels, encoding="utf-8") as file:
+        classes = {*file.read().split()}
+    groups = read_category_map(name)
+    assert len(groups) == 10
+    assert {folder for parts in groups.values() for folder in parts} <= classes
+    assert min(map(len, groups.values())) >= (10 if name == "broad" else 2)
+
+
+def test_known_classes_are_in_their_shipped_categories():
+    # ids from the published list of the ILSVRC 2012 classes
+    broad, cifar10 = read_category_map("broad"), read_category_map("cifar10")
+    assert "n02085620" in broad["dog"]  # Chihuahua
+    assert "n02085620" in cifar10["dog"]
+    assert "n01440764" in broad["fish"]  # tench
+    assert "n02123045" in cifar10["cat"]  # tabby
+    assert "n02690373" in cifar10["airplane"]  # airliner
+    assert "n03417042" in cifar10["truck"]  # garbage truck
+    assert "n01641577" in cifar10["frog"]  # bullfrog
+    assert cifar10["horse"] == ["n02389026", "n02391049"]  # sorrel, zebra
