@@ -24,11 +24,8 @@ from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES
 # Okabe and Ito's blue and vermilion; for a second distance in a panel their sky blue and orange.
 _LOOKS = {"all_cnn_c": ("#0072b2", "o"), "all_cnn_7": ("#d55e00", "s"), "alexnet": (INK, "D")}
 _SECOND_LOOKS = {"all_cnn_c": ("#56b4e9", "^"), "all_cnn_7": ("#e69f00", "v")}
-_PANELS = (
-    ("cosine",),
-    ("euclidean", "unit_euclidean"),
-    ("norm_difference",),
-)  # the paper's a, b, c
+_PANELS = (("cosine",), ("euclidean", "unit_euclidean"), ("norm_difference",))  # as in the paper
+_STEP = 0.2  # between the points of one layer, in layers
 
 
 @paper_style()
@@ -81,7 +78,7 @@ def _draw_panel(
     """One line for each network and distance; returns the legend's entries for them."""
     networks = [str(name) for name in result.network.values]
     n_lines = len(networks) * len(distances)
-    shifts = iter(np.linspace(-0.06, 0.06, n_lines) * (n_lines - 1))
+    shifts = iter(_STEP * (np.arange(n_lines) - (n_lines - 1) / 2))
     handles = []
     for distance, looks in zip(distances, (_LOOKS, _SECOND_LOOKS), strict=False):
         for network in networks:

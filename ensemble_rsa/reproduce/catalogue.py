@@ -2,12 +2,17 @@
 
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.experiment import Experiment
-from ensemble_rsa.reproduce.experiments import alexnet, depth, distances
+from ensemble_rsa.reproduce.experiments import alexnet, depth, distances, dropout, trajectory
 
 EXPERIMENTS: tuple[Experiment, ...] = (
+    geometry.EXPERIMENT,
+    second_level.EXPERIMENT,
     depth.EXPERIMENT,
+    images.EXPERIMENT,
     distances.EXPERIMENT,
     alexnet.EXPERIMENT,
+    dropout.EXPERIMENT,
+    trajectory.EXPERIMENT,
 )
 
 

@@ -1,0 +1,82 @@
+"""S1 of the paper: how truly each stimulus is placed in the pictures of its geometry."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ensemble_rsa.figures.geometry import MOST_CATEGORIES_NAMED
+from ensemble_rsa.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    category_style,
+    layer_names,
+    new_figure,
+    paper_style,
+    set_layer_axis,
+    shorten,
+)
+
+_SLOT = 0.84  # width of a layer's dots, in layers
+
+
+@paper_style()
+def draw_pointwise_stress(result: xr.Dataset) -> Figure:
+    """Stress of every stimulus in every layer, one row of panels for each instance shown.
+
+    Args:
+        result: needs `embedding_pointwise_stress (layer, shown, stimulus)`, `embedding_stress
+            (layer, shown)`, coordinates `category (stimulus)` and `seed (instance)`.
+
+    Returns:
+        A figure as wide as a page; colours are those of Fig. 2.
+    """
+    n_shown = result.sizes["shown"]
+    figure = new_figure(DOUBLE_COLUMN, 1.5 * n_shown + 0.7)
+    rows = np.atleast_1d(figure.subplots(n_shown, 1, sharex=True, sharey=True))
+    for row, axes in enumerate(rows):
+        _draw_row(axes, result.isel(shown=row))
+        number = int(result.shown.values[row])
+        seed = int(result.seed.sel(instance=number))
+        axes.set_title(f"Instance {number} (seed {seed})", loc="left")
+        axes.set_ylabel("Stress of a stimulus")
+    set_layer_axis(rows[-1], layer_names(result), DOUBLE_COLUMN - 0.6)
+    for axes in rows[:-1]:
+        axes.tick_params(labelbottom=False)
+    highest = float(result.embedding_pointwise_stress.max())
+    rows[0].set_ylim(0.0, 1.05 * highest)
+    _explain(figure, result)
+    return figure
+
+
+def _draw_row(axes: Axes, result: xr.Dataset) -> None:
+    categories = result.category.values.astype(str)
+    order = np.argsort(categories, kind="stable")
+    across = np.empty(len(order))
+    across[order] = np.linspace(-_SLOT / 2, _SLOT / 2, len(order))
+    stress = result.embedding_pointwise_stress.transpose("layer", "stimulus").values
+    size = float(np.clip(1500 / len(order), 1.5, 9))
+    for index, category in enumerate(np.unique(categories)):
+        chosen = categories == category
+        places = np.arange(len(stress))[:, None] + across[chosen]
+        axes.scatter(
+            places, stress[:, chosen], s=size, linewidths=0, alpha=0.8, **category_style(index)
+        )
+    whole = result.embedding_stress.values
+    places = np.arange(len(whole))
+    axes.hlines(
+        whole, places - _SLOT / 2, places + _SLOT / 2, colors=INK, linewidths=1.0, label="panel"
+    )
+
+
+def _explain(figure: Figure, result: xr.Dataset) -> None:
+    names = np.unique(result.category.values.astype(str))
+    handles = [Line2D([], [], color=INK, linewidth=1.0, label="whole panel")]
+    if len(names) <= MOST_CATEGORIES_NAMED:
+        handles += [
+            Line2D([], [], linestyle="", markersize=3.5, markeredgewidth=0,
+                   label=shorten(str(name)), **category_style(index))
+            for index, name in enumerate(names)
+        ]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))

@@ -1,0 +1,67 @@
+"""Fig. 2 and S1."""
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PathCollection
+from scipy.spatial.distance import pdist
+
+from ensemble_rsa.analysis.clustering import category_clustering_index
+from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.figures.geometry import draw_geometry
+from ensemble_rsa.figures.pointwise_stress import draw_pointwise_stress
+from ensemble_rsa.reproduce.experiments import geometry
+
+LAYERS = ("conv1", "conv2", "conv3")
+
+
+@pytest.fixture
+def stack(make_stack):
+    return make_stack(LAYERS, [4, 7, 9], n_stimuli=9)  # as many as RDMs in the test of Fig. 3
+
+
+@pytest.fixture
+def result(stack, monkeypatch, make_work):
+    monkeypatch.setattr(geometry, "rdms", lambda work, name: stack)
+    return geometry.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
+
+
+def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rng):
+    shape = rng.normal(size=(5, 2))
+    quarter = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    mirror = np.diag([1.0, -1.0])
+    pictures = np.array([[shape, shape @ quarter], [shape @ mirror + 3, shape @ quarter @ mirror]])
+    np.testing.assert_allclose(geometry.turned(pictures), np.broadcast_to(shape, (2, 2, 5, 2)))
+
+
+def test_turning_keeps_each_pictures_stress(result, stack):
+    for layer in range(3):
+        for shown in range(2):
+            wanted = stack.exemplar.values[layer, shown].astype(np.float64)
+            drawn = pdist(result.embedding.values[layer, shown])
+            stress = np.sqrt(((wanted - drawn) ** 2).sum() / (wanted**2).sum())
+            np.testing.assert_allclose(result.embedding_stress[layer, shown], stress)
+
+
+def test_clustering_rises_over_all_instances_not_the_two_shown(result, stack):
+    rise = next(finding for finding in geometry.findings(result) if finding.effect)
+    labels = stack.category.values
+    index = np.asarray(category_clustering_index(stack.exemplar.values, labels))
+    assert rise.quantity == "conv3 minus conv1 category clustering index"
+    assert rise.value == pytest.approx((index[2] - index[0]).mean())
+
+
+def test_figures_show_two_instances_in_every_layer(result):
+    assert sum("stress" in axes.get_title() for axes in draw_geometry(result).axes) == 6
+    figure = draw_pointwise_stress(result)
+    for shown, axes in enumerate(figure.axes):
+        dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+        drawn = np.sort(np.concatenate([c.get_offsets()[:, 1] for c in dots]))
+        expected = result.embedding_pointwise_stress.isel(shown=shown).values
+        np.testing.assert_allclose(drawn, np.sort(expected.ravel()))
+        (bars,) = (c for c in axes.collections if isinstance(c, LineCollection))
+        heights = [segment[0, 1] for segment in bars.get_segments()]
+        np.testing.assert_allclose(heights, result.embedding_stress.isel(shown=shown))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "Instance 0 (seed 4)",
+        "Instance 1 (seed 7)",
+    ]

@@ -1,0 +1,92 @@
+"""S3."""
+
+import numpy as np
+import pytest
+
+from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.figures.training_sets import draw_training_sets
+from ensemble_rsa.reproduce.experiments import images
+
+LAYERS = ("conv1", "conv2", "conv3")
+SETTINGS = AnalysisConfig(n_resamples=100)
+
+
+@pytest.fixture
+def stacks(make_stack):
+    """The second half lacks seed 1, so its second network is of seed 2."""
+    return {
+        "first_half": make_stack(LAYERS, [0, 1, 2, 3], seed=0),
+        "second_half": make_stack(LAYERS, [0, 2, 3], seed=1),
+        "first_categories": make_stack(LAYERS, [0, 1, 2], seed=2),
+        "second_categories": make_stack(LAYERS, [0, 1, 2], seed=3),
+    }
+
+
+@pytest.fixture
+def result(stacks, monkeypatch, make_work):
+    monkeypatch.setattr(images, "rdms", lambda work, name: stacks[name])
+    return images.measure(make_work(analysis=SETTINGS))
+
+
+def shared_variance(a, b):
+    return np.corrcoef(a.astype(np.float64), b.astype(np.float64))[0, 1] ** 2
+
+
+PAIRS = [(i, j) for i in range(3) for j in range(3) if i != j]
+
+
+def test_conditions_match_networks_by_seed(result, stacks):
+    first = stacks["first_half"].exemplar.values[:, [0, 2, 3]]
+    second = stacks["second_half"].exemplar.values
+    for layer in range(3):
+        a, b = first[layer], second[layer]
+        expected = [
+            np.mean([shared_variance(x[i], x[j]) for x in (a, b) for i, j in PAIRS]),
+            np.mean([shared_variance(a[i], b[i]) for i in range(3)]),
+            np.mean([shared_variance(a[i], b[j]) for i, j in PAIRS]),
+        ]
+        np.testing.assert_allclose(result.images_mean[:, layer], expected, rtol=1e-5)
+    assert result.attrs["images_seeds"].tolist() == [0, 2, 3]
+
+
+def test_other_categories_leave_out_the_layer_of_the_head(result, stacks):
+    a, b = (stacks[name].exemplar.values for name in images.CONTRASTS["categories"])
+    assert result.categories_mean.shape == (3, 2)
+    both = np.mean([shared_variance(a[1, i], b[1, j]) for i, j in PAIRS])
+    np.testing.assert_allclose(result.categories_mean[2, 1], both, rtol=1e-5)
+
+
+def test_findings_are_drops_and_two_differences_that_are_no_effects(result):
+    found = {finding.quantity: finding for finding in images.findings(result)}
+    means = {name: result[f"{name}_mean"].values for name in ("images", "categories")}
+    drops = {
+        "other seed, same images: conv1 minus conv3 consistency": means["images"][0],
+        "same seed, other images: conv1 minus conv3 consistency": means["images"][1],
+        "other seed, other images: conv1 minus conv3 consistency": means["images"][2],
+        "other seed, other categories: conv1 minus conv2 consistency": means["categories"][2],
+    }
+    assert {name for name, finding in found.items() if finding.effect} == set(drops)
+    for name, course in drops.items():
+        assert found[name].value == pytest.approx(course[0] - course[-1])
+    seed, data, both = means["images"][:, -1]
+    differences = [finding.value for finding in found.values() if not finding.effect]
+    np.testing.assert_allclose(differences, [seed - data, seed - both])
+
+
+def test_intervals_resample_a_seed_in_both_training_sets():
+    """Seed 0's networks resemble all others most: its draws raise every mean together."""
+    within = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.1], [0.9, 0.1, 1.0]])
+    found = images.conditions(within, within - 0.2, SETTINGS)
+    apart = found["seed_minus_both"]
+    np.testing.assert_allclose([apart.mean, apart.low, apart.high], 0.2)
+    assert found["other_seed"].high - found["other_seed"].low > 0.3
+
+
+def test_figure_has_a_line_for_each_condition(result):
+    figure = draw_training_sets(result)
+    for axes, contrast in zip(figure.axes, ("images", "categories"), strict=True):
+        drawn = [line.get_ydata() for line in axes.lines if line.get_linestyle() == "-"]
+        np.testing.assert_array_equal(drawn, result[f"{contrast}_mean"].values)
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == list(LAYERS)
+    assert "ours" in images.caption(result)
+    assert "3 seeds for images" in images.caption(result)

@@ -1,0 +1,85 @@
+"""Fig. 3 and S2."""
+
+import numpy as np
+import pytest
+
+from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.figures.layer_similarity import draw_layer_similarity
+from ensemble_rsa.figures.second_level import draw_second_level
+from ensemble_rsa.reproduce.experiments import second_level
+
+LAYERS = ("conv1", "conv2", "conv3")
+
+
+@pytest.fixture
+def stack(make_stack):
+    return make_stack(LAYERS, [4, 7, 9])
+
+
+@pytest.fixture
+def result(stack, monkeypatch, make_work):
+    monkeypatch.setattr(second_level, "rdms", lambda work, name: stack)
+    return second_level.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
+
+
+@pytest.fixture
+def squared(stack):
+    """(layer, instance) → (layer, instance) → r², pair by pair."""
+    rows = stack.exemplar.values.astype(np.float64).reshape(9, -1)
+    return (np.corrcoef(rows) ** 2).reshape(3, 3, 3, 3)
+
+
+PAIRS = [(i, j) for i in range(3) for j in range(3) if i != j]
+
+
+def test_within_is_one_instance_and_between_is_two(result, squared):
+    for apart in (1, 2):
+        layers = [(k, k + apart) for k in range(3 - apart)]
+        within = np.mean([squared[k, i, m, i] for k, m in layers for i in range(3)])
+        between = np.mean([squared[k, i, m, j] for k, m in layers for i, j in PAIRS])
+        found = result.similarity_by_distance_mean.values[:, apart - 1]
+        np.testing.assert_allclose(found, [within, between], rtol=1e-5)
+
+
+def test_neighbours_of_one_instance_meet_both_layers_of_two(result, squared):
+    found = {finding.quantity: finding for finding in second_level.findings(result)}
+    within = np.mean([squared[1, i, 2, i] for i in range(3)])
+    apart = np.mean([squared[1, i, 2, j] for i, j in PAIRS])
+    same_layer = np.mean([squared[k, i, k, j] for k in (1, 2) for i, j in PAIRS])
+    np.testing.assert_allclose(
+        result.similarity_of_neighbours_mean.values[:, -1], [within, apart, same_layer], rtol=1e-5
+    )
+    first = found["conv2 and conv3: similarity within minus between instances"]
+    second = found["conv2 and conv3 of one instance minus the same layer of two"]
+    assert first.effect
+    assert second.effect
+    assert first.value == pytest.approx(within - apart, rel=1e-4)
+    assert second.value == pytest.approx(within - same_layer, rel=1e-4)
+    assert first.low <= first.value <= first.high
+
+
+def test_instances_move_apart_by_distances_that_are_not_squared(result, squared, stack):
+    effect = next(f for f in second_level.findings(result) if f.figure == "fig3")
+    rows = stack.exemplar.values.astype(np.float64)
+    apart = [
+        np.mean([1 - np.corrcoef(rows[k, i], rows[k, j])[0, 1] for i, j in PAIRS]) for k in (0, 2)
+    ]
+    assert effect.effect
+    assert effect.value == pytest.approx(apart[1] - apart[0], rel=1e-5)
+
+
+def test_figures(result):
+    assert "9 RDMs" in second_level.caption_matrix(result)
+    assert len(draw_second_level(result).axes[1].lines) == 3
+    figure = draw_layer_similarity(result)
+    panels = [
+        {line.get_label(): line for line in axes.lines if line.get_linestyle() == "-"}
+        for axes in figure.axes
+    ]
+    assert [len(lines) for lines in panels] == [2, 3]
+    np.testing.assert_array_equal(
+        panels[1]["one layer, different instances"].get_ydata(),
+        result.similarity_of_neighbours_mean[2],
+    )
+    labels = [tick.get_text() for tick in figure.axes[1].get_xticklabels()]
+    assert labels == ["conv1–conv2", "conv2–conv3"]
