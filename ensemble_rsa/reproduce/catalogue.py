@@ -2,7 +2,16 @@
 
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.experiment import Experiment
-from ensemble_rsa.reproduce.experiments import alexnet, depth, distances, dropout, trajectory
+from ensemble_rsa.reproduce.experiments import (
+    alexnet,
+    depth,
+    distances,
+    dropout,
+    geometry,
+    images,
+    second_level,
+    trajectory,
+)
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     geometry.EXPERIMENT,
