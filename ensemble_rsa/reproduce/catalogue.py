@@ -4,11 +4,15 @@ from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.experiments import (
     alexnet,
+    blank,
+    categories,
+    clustering,
     depth,
     distances,
     dropout,
     geometry,
     images,
+    rotations,
     second_level,
     trajectory,
 )
@@ -20,6 +24,10 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     images.EXPERIMENT,
     distances.EXPERIMENT,
     alexnet.EXPERIMENT,
+    categories.EXPERIMENT,
+    clustering.EXPERIMENT,
+    rotations.EXPERIMENT,
+    blank.EXPERIMENT,
     dropout.EXPERIMENT,
     trajectory.EXPERIMENT,
 )

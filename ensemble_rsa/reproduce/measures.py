@@ -27,7 +27,7 @@ def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
     seeds = [stack.seed.values.tolist() for stack in stacks]
     shared = [seed for seed in seeds[0] if all(seed in others for others in seeds)]
     return [
-        stack.isel(instance=[own.index(seed) for seed in shared])
+        stack if own == shared else stack.isel(instance=[own.index(seed) for seed in shared])
         for stack, own in zip(stacks, seeds, strict=True)
     ]
 

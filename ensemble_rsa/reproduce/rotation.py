@@ -20,7 +20,7 @@ cosine distances too.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 WEDGE = np.pi / 12  # α: patterns that are turned about the origin lie within 15° of the diagonal
 LARGEST_ABOUT_ORIGIN = np.pi / 4 - WEDGE
@@ -49,11 +49,6 @@ def rotate(patterns: Patterns, angle: float, centre: Float[np.ndarray, "..."] | 
     turned[..., ::2] = np.cos(angle) * first - np.sin(angle) * second
     turned[..., 1::2] = np.sin(angle) * first + np.cos(angle) * second
     return turned + middle
-
-
-def shuffle_units(patterns: Patterns, order: Int[np.ndarray, " unit"]) -> Patterns:
-    """The same patterns with their units in another order."""
-    return patterns[..., order]
 
 
 def patterns_in_discs(

@@ -150,9 +150,9 @@ def caption(result: xr.Dataset) -> str:
         "capped bars: over instances. (b) Control in the last layer "
         f"({last}): centroid-based consistency when stimuli are put into random categories of the "
         f"same sizes, {result.attrs['n_draws']:,} draws shared by all instances. Grey: one value "
-        "for each draw and pair of instances; dark outline: one for each draw, the mean over "
-        "pairs; bands: from the 2.5th to the 97.5th percentile of each. Lines: means of centroid- "
-        "and exemplar-based consistency with the true categories."
+        "for each draw and pair of instances; outline: the mean over pairs of each draw; light and "
+        "dark band: from the 2.5th to the 97.5th percentile of the one and the other. Lines: means "
+        "of exemplar- and centroid-based consistency with the true categories."
     )
 
 
@@ -163,7 +163,9 @@ EXPERIMENT = Experiment(
     findings,
     {
         "fig7": Picture(
-            "Category centroids are consistent, their members are not", draw_categories, caption
+            "Category centroids, members of categories, and random categories",
+            draw_categories,
+            caption,
         )
     },
 )

@@ -1,0 +1,147 @@
+"""Figs S5 and S6 of the paper: rotations in the positive orthant, distances before and after."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+from ensemble_rsa.figures.style import (
+    DOUBLE_COLUMN,
+    GREY,
+    INK,
+    new_figure,
+    paper_style,
+    set_ticks,
+)
+
+# Okabe and Ito's; Euclidean distance in ink, since it is the one that no rotation touches.
+_COLOURS = {
+    "correlation": "#0072b2",
+    "cosine": "#d55e00",
+    "euclidean": INK,
+    "unit_euclidean": "#cc79a7",
+    "norm_difference": "#009e73",
+}
+# Lines that lie on each other are told apart by width and dashes.
+_LINES = {
+    "correlation": (2.2, "-"),
+    "cosine": (2.2, "-"),
+    "euclidean": (0.9, "-"),
+    "unit_euclidean": (1.4, (0, (3, 2))),
+    "norm_difference": (1.4, (0, (1, 1.5))),
+}
+_NAMES = {
+    "correlation": "correlation",
+    "cosine": "cosine",
+    "euclidean": "Euclidean",
+    "unit_euclidean": "unit-length Euclidean",
+    "norm_difference": "norm difference",
+}
+_HEIGHT = 2.75
+
+
+@paper_style()
+def draw_about_centre(result: xr.Dataset) -> Figure:
+    """Rotations about the patterns' centre: two units (a), consistency (b), distances (c).
+
+    Args:
+        result: needs `angle (about, step)`, `consistency (about, distance, step, set)`, `example
+            (about, state, stimulus, unit)`, `example_centre (about, unit)` and `distance_before,
+            distance_after (about, shown, stimulus_pair)`.
+
+    Returns:
+        A figure as wide as a page.
+    """
+    figure, example = _draw(result.sel(about="centre"))
+    centre = result.example_centre.sel(about="centre").values
+    example.add_patch(
+        Circle(tuple(centre), min(centre), fill=False, color=GREY, linewidth=0.6, linestyle="--")
+    )
+    example.plot(*centre, marker="+", color=INK, markersize=6, linestyle="", label="centre")
+    return figure
+
+
+@paper_style()
+def draw_about_origin(result: xr.Dataset) -> Figure:
+    """Rotations about the origin, drawn as by `draw_about_centre`.
+
+    Args:
+        result: as there.
+
+    Returns:
+        A figure as wide as a page.
+    """
+    figure, example = _draw(result.sel(about="origin"))
+    example.axline((0, 0), slope=1, color=GREY, linewidth=0.8, linestyle="--", label="diagonal")
+    return figure
+
+
+def _draw(chosen: xr.Dataset) -> tuple[Figure, Axes]:
+    """All three panels; the first is returned for what is drawn besides."""
+    figure = new_figure(DOUBLE_COLUMN, _HEIGHT, gap=0.04)
+    example, course, change = figure.subplots(1, 3)
+    _draw_example(example, chosen)
+    _draw_course(course, chosen)
+    _draw_change(change, chosen)
+    for axes, letter in ((example, "a"), (course, "b"), (change, "c")):
+        set_ticks(axes)
+        axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+    figure.legend(handles=course.get_lines(), loc="outside lower center", ncols=5, handlelength=2.4)
+    return figure, example
+
+
+def _draw_example(axes: Axes, chosen: xr.Dataset) -> None:
+    before = chosen.example.sel(state="before").values
+    directions = np.arctan2(before[:, 1], before[:, 0])
+    pair = [int(directions.argmin()), int(directions.argmax())]  # the widest angle
+    for state, fill in (("before", "white"), ("after", INK)):
+        points = chosen.example.sel(state=state).values
+        axes.scatter(
+            *points.T, s=12, facecolors=fill, edgecolors=INK, linewidths=0.7, zorder=3, label=state
+        )
+        for point in points[pair]:
+            dashes = "-" if state == "after" else (0, (2, 2))
+            axes.plot([0, point[0]], [0, point[1]], color=GREY, linewidth=0.7, linestyle=dashes)
+    axes.set_aspect("equal", adjustable="box")
+    limit = 1.08 * float(chosen.example.max())
+    axes.set(xlim=(0, limit), ylim=(0, limit))
+    axes.set_xlabel("Activation of unit 1")
+    axes.set_ylabel("Activation of unit 2")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, columnspacing=0.8)
+
+
+def _draw_course(axes: Axes, chosen: xr.Dataset) -> None:
+    """Consistency by angle: the mean of all sets, and their range."""
+    angles = chosen.angle.values
+    for distance in chosen.distance.values.tolist():
+        values = chosen.consistency.sel(distance=distance).transpose("step", "set").values
+        colour, (width, dashes) = _COLOURS[distance], _LINES[distance]
+        axes.fill_between(
+            angles, values.min(1), values.max(1), color=colour, alpha=0.15, linewidth=0
+        )
+        axes.plot(
+            angles, values.mean(1), color=colour, linewidth=width, linestyle=dashes,
+            label=_NAMES[distance],
+        )  # fmt: skip
+    axes.set_xlim(0, angles[-1])
+    axes.set_ylim(0, 1.02)
+    axes.set_xticks(np.linspace(0, angles[-1], 5 if angles[-1] > 90 else 4))
+    axes.set_xlabel("Angle of rotation (degrees)")
+    axes.set_ylabel("Consistency of RDMs\nbefore and after (r²)")
+
+
+def _draw_change(axes: Axes, chosen: xr.Dataset) -> None:
+    for distance in chosen.shown.values.tolist():
+        before = chosen.distance_before.sel(shown=distance).values
+        after = chosen.distance_after.sel(shown=distance).values
+        axes.scatter(
+            before, after, s=2, color=_COLOURS[distance], alpha=0.35, linewidths=0,
+            rasterized=True, label=distance,
+        )  # fmt: skip
+    limit = 1.05 * max(float(chosen.distance_before.max()), float(chosen.distance_after.max()))
+    axes.axline((0, 0), slope=1, color=GREY, linewidth=0.6, zorder=0)
+    axes.set(xlim=(0, limit), ylim=(0, limit))
+    axes.set_aspect("equal", adjustable="box")
+    axes.set_xlabel("Distance before")
+    axes.set_ylabel("Distance after")
