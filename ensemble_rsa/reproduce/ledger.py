@@ -48,16 +48,18 @@ class Row:
     note: str
 
 
-def compare(finding: Finding, scale: Scale) -> Row:
+def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
     """Set a finding beside what the paper prints.
 
     A number is met if the two intervals touch, or, where the paper prints none, if ours comes
     within 0.02 of it; it is judged at the paper's scale only. An effect is met if the whole
-    interval lies above zero; it is judged at every scale whose networks learn something.
+    interval lies above zero; it is judged at every scale whose networks learn something, and
+    wherever it is simulated without networks.
 
     Args:
         finding: ours.
         scale: at which it was found.
+        simulated: whether no network has a part in it.
     """
     printed = NUMBERS.get((finding.figure, finding.quantity))
     low = finding.value if finding.low is None else finding.low
@@ -65,7 +67,7 @@ def compare(finding: Finding, scale: Scale) -> Row:
     notes = [finding.note, printed.note if printed else ""]
     verdict: Verdict = NOT_COMPARABLE
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
-    if finding.effect and scale.learns:
+    if finding.effect and (scale.learns or simulated):
         verdict = MET if low > 0 else NOT_MET
         if low <= 0:
             notes.append("reversed" if high < 0 else "its interval holds zero")

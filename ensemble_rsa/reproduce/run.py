@@ -130,7 +130,8 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
             caption = f"{picture.caption(measured)} {_made_with(work, experiment, measured)}"
             plates[name] = {"title": picture.title, "caption": caption}
     store.write_json(work.root / PLATES, plates)
-    ours = [compare(finding, work.scale) for finding in experiment.findings(measured)]
+    simulated = not experiment.ensembles
+    ours = [compare(finding, work.scale, simulated) for finding in experiment.findings(measured)]
     _enter(work, experiment, ours)
 
 

@@ -64,6 +64,7 @@ def test_an_effect_is_met_where_its_whole_interval_is_above_zero(low, high, verd
     assert why in row.note
     untrained = compare(finding, make_scale("smoke"))
     assert untrained.verdict == NOT_COMPARABLE
+    assert compare(finding, make_scale("smoke"), simulated=True).verdict == verdict
 
 
 def test_the_ledger_comes_back_as_it_was_written(tmp_path):
