@@ -89,10 +89,10 @@ def findings(result: xr.Dataset) -> list[Finding]:
         found("consistency at dropout 0.6, no dropout at test", at(plain, BEST), BEST),
         found("consistency at dropout 0.6, all samples", at(every, BEST), BEST),
         found("centroid consistency at dropout 0.8", at(centroid, HIGHEST), HIGHEST),
-        found("centroid consistency at dropout 0", at(centroid, 0)),
+        found("centroid consistency at dropout 0", at(centroid, 0.0)),
         effect(
             "dropout 0.6 minus 0: consistency, no dropout at test",
-            at(plain, BEST) - at(plain, 0), BEST,
+            at(plain, BEST) - at(plain, 0.0), BEST,
         ),
         effect(
             "dropout 0.6 minus 0.8: consistency, no dropout at test",
@@ -109,21 +109,21 @@ def findings(result: xr.Dataset) -> list[Finding]:
         *(
             effect(
                 f"dropout 0.8 minus 0: clustering index of {layer}",
-                at(index, HIGHEST) - at(index, 0), HIGHEST,
+                at(index, HIGHEST) - at(index, 0.0), HIGHEST,
             )
             for layer, index in zip(result.layer.values, result.clustering_index, strict=True)
         ),
         effect(
             "dropout 0 minus 0.8: centroid consistency",
-            at(centroid, 0) - at(centroid, HIGHEST), HIGHEST,
+            at(centroid, 0.0) - at(centroid, HIGHEST), HIGHEST,
         ),
         effect(
             "dropout 0 minus 0.6: training accuracy",
-            at(result.train_accuracy, 0) - at(result.train_accuracy, BEST), BEST,
+            at(result.train_accuracy, 0.0) - at(result.train_accuracy, BEST), BEST,
         ),
         effect(
             "moderate dropout (0.4, our choice) minus 0: test accuracy",
-            at(result.test_accuracy, MODERATE) - at(result.test_accuracy, 0), MODERATE,
+            at(result.test_accuracy, MODERATE) - at(result.test_accuracy, 0.0), MODERATE,
         ),
     ]  # fmt: skip
 

@@ -1,0 +1,218 @@
+"""Epochs and instances are matched as named, and the first weights stay out of what is found."""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.errors import RunError
+from ensemble_rsa.figures.trajectory import draw_trajectory
+from ensemble_rsa.reproduce.experiments import trajectory as experiment
+from ensemble_rsa.reproduce.experiments.trajectory import (
+    caption,
+    findings,
+    measure,
+    pairs_by_epoch,
+    similarities,
+    trajectory,
+)
+from ensemble_rsa.reproduce.paper import NUMBERS
+
+SETTINGS = AnalysisConfig(n_resamples=50)
+SEEDS = (4, 5, 6)
+
+
+def made_up(epochs, seeds=SEEDS) -> dict[int, xr.Dataset]:
+    """RDMs of every epoch that drift apart: the more, the later."""
+    rng = np.random.default_rng(1)
+    shared, own = rng.random(15), rng.random((len(seeds), 15))
+    return {
+        epoch: xr.Dataset(
+            {
+                "exemplar": (
+                    ("layer", "instance", "stimulus_pair"),
+                    (shared + 0.2 * np.log2(2 + epoch) * own + 0.05 * rng.random(own.shape))[None],
+                ),
+                "centroid": (
+                    ("layer", "instance", "category_pair"), rng.random((1, len(seeds), 3)),
+                ),
+            },
+            coords={
+                "layer": ["conv9"],
+                "seed": ("instance", list(seeds)),
+                "stimulus": list("abcdef"),
+                "category": ("stimulus", list("xxyyzz")),
+            },
+            attrs={"model": "all_cnn_c"},
+        )
+        for epoch in epochs
+    }  # fmt: skip
+
+
+def accuracy(last: int, seeds=SEEDS) -> xr.DataArray:
+    """Of seed s after epoch e: e + s / 100, in per mille."""
+    epochs = np.arange(1, last + 1)
+    values = (epochs[:, None] + np.array(seeds) / 100) / 1000
+    coords = {"epoch": epochs, "seed": ("instance", list(seeds))}
+    return xr.DataArray(values, dims=("epoch", "instance"), coords=coords)
+
+
+@pytest.fixture(scope="module")
+def result() -> xr.Dataset:
+    return trajectory(made_up(range(7)), accuracy(6), SETTINGS)
+
+
+def test_any_epoch_s_rdms_meet_any_other_s():
+    rng = np.random.default_rng(0)
+    stacks = [rng.random((2, 10)) for _ in range(3)]
+    found = similarities(stacks)
+    for e, i, f, j in itertools.product(range(3), range(2), range(3), range(2)):
+        r = np.corrcoef(stacks[e][i], stacks[f][j])[0, 1]
+        assert found[e, i, f, j] == pytest.approx(r**2, abs=1e-6)
+
+
+def test_pairs_are_of_one_epoch_and_of_two_instances():
+    """Entry (e, i, f, j) holds the digits eifj."""
+    digits = np.indices((2, 3, 2, 3)).astype(float)
+    matrix = digits[0] * 1000 + digits[1] * 100 + digits[2] * 10 + digits[3]
+    expected = [[[1, 2, 102], [1011, 1012, 1112]]]
+    np.testing.assert_array_equal(pairs_by_epoch(matrix[None]), expected)
+
+
+def test_instances_are_matched_by_seed_at_every_epoch():
+    stacks = made_up(range(1, 5))
+    whole = trajectory(stacks, accuracy(4), SETTINGS)
+    stacks[3] = stacks[3].isel(instance=[2, 0])  # another order, and seed 5 cannot be compared
+    part = trajectory(stacks, accuracy(4, seeds=(6, 5, 4)), SETTINGS)
+    assert part.seed.values.tolist() == [4, 6]
+    np.testing.assert_allclose(
+        part.similarity, whole.similarity.isel(instance=[0, 2], instance_b=[0, 2])
+    )
+    np.testing.assert_allclose(part.consistency[..., 0], whole.consistency[..., 1])  # 4 with 6
+    np.testing.assert_allclose(part.test_accuracy, whole.test_accuracy.isel(instance=[0, 2]))
+
+
+def test_an_epoch_has_the_accuracy_after_it(result):
+    assert np.isnan(result.test_accuracy.sel(epoch=0)).all()
+    assert result.test_accuracy.sel(epoch=3).values == pytest.approx([0.00304, 0.00305, 0.00306])
+    assert float(result.test_accuracy_mean.sel(epoch=5)) == pytest.approx(0.00505)
+
+
+def test_one_instance_alone_is_refused():
+    stacks = made_up((1, 2))
+    stacks[2] = stacks[2].isel(instance=[0])
+    with pytest.raises(RunError, match="fewer than two instances can be compared at every epoch"):
+        trajectory(stacks, accuracy(2), SETTINGS)
+
+
+def test_the_correlation_is_over_epochs_without_the_first_weights(result):
+    for kind in ("exemplar", "centroid"):
+        means = result.consistency.sel(kind=kind).mean("instance_pair").values
+        expected = np.corrcoef(np.arange(1, 7), means[1:])[0, 1]
+        found = result.correlation.sel(kind=kind)
+        assert float(found.sel(estimator="pearson")) == pytest.approx(expected)
+        assert expected != pytest.approx(np.corrcoef(np.arange(7), means)[0, 1], abs=1e-3)
+    assert not result.outlier.sel(epoch=0).any()
+
+
+def test_findings_are_the_papers_with_the_signs_it_reports(result):
+    found = {(one.figure, one.quantity, one.effect): one for one in findings(result)}
+    number = found["fig9", "correlation of accuracy and consistency", False]
+    assert ("fig9", number.quantity) in NUMBERS
+    skipped = result.sel(kind="exemplar", estimator="skipped")
+    assert (number.value, number.low) == (skipped.correlation, skipped.correlation_low)
+    turned = found["fig9", "minus the correlation of accuracy and consistency", True]
+    assert (turned.value, turned.low, turned.high) == (-number.value, -number.high, -number.low)
+    exemplar, centroid = (result.consistency_mean.sel(kind=kind) for kind in experiment.KINDS)
+    fall = found["fig9", "epoch 1 minus epoch 6 consistency", True]
+    assert fall.value == pytest.approx(float(exemplar[1] - exemplar[6]))
+    assert fall.low > 0  # since the made-up RDMs drift apart
+    above = found["s8", "centroid minus exemplar consistency at epoch 1", True]
+    assert above.value == pytest.approx(float(centroid[1] - exemplar[1]))
+    own = found["fig9", "epochs 5 and 6: consistency with oneself minus with other instances", True]
+    between = result.similarity.sel(kind="exemplar", epoch=5, epoch_b=6).values
+    others = between[~np.eye(3, dtype=bool)].mean()
+    assert own.value == pytest.approx(np.diagonal(between).mean() - others)
+
+
+def test_too_few_epochs_have_no_correlation():
+    short = trajectory(made_up(range(4)), accuracy(3), SETTINGS)
+    number = findings(short)[0]
+    assert np.isnan(number.value)
+    assert "expected at least 4 points, got 3" in number.note
+
+
+def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_work):
+    stacks, asked = made_up((0, 1, 2, 3)), []
+
+    def rdms(work, name, layers, **chosen):
+        asked.append((name, tuple(layers), chosen))
+        return stacks[chosen.get("epoch", 3)]
+
+    training = SimpleNamespace(epochs=3)
+    run = SimpleNamespace(config=SimpleNamespace(
+        training=training, model=SimpleNamespace(model="all_cnn_c")
+    ))  # fmt: skip
+    history = SimpleNamespace(test_accuracy=accuracy(3))
+    for name, stand_in in (
+        ("networks", lambda work, name: run),
+        ("kept_epochs", lambda run: (0, 1, 2)),
+        ("rdms", rdms),
+        ("load_history", lambda run: history),
+    ):
+        monkeypatch.setattr(experiment, name, stand_in)
+    found = measure(make_work(analysis=SETTINGS))
+    kept = [{"epoch": 0}, {"epoch": 1}, {"epoch": 2}, {}]
+    assert asked == [("all_cnn_c", ("conv9",), chosen) for chosen in kept]
+    assert found.epoch.values.tolist() == [0, 1, 2, 3]
+    at_two = [np.corrcoef(stacks[2].exemplar[0])[0, 1] ** 2, found.consistency[0, 2, 0]]
+    assert at_two[0] == pytest.approx(float(at_two[1]), abs=1e-6)
+
+
+def test_the_matrix_goes_epoch_by_epoch_without_the_first_weights(result):
+    figure = draw_trajectory(result, "exemplar")
+    matrices = [axes for axes in figure.axes if axes.images]
+    assert len(matrices) == 1
+    drawn = np.asarray(matrices[0].images[0].get_array())
+    assert drawn.shape == (18, 18)
+    similarity = result.similarity.sel(kind="exemplar").values
+    for row, column in itertools.product(range(18), repeat=2):
+        expected = similarity[1 + row // 3, row % 3, 1 + column // 3, column % 3]
+        assert drawn[row, column] == expected
+
+
+def test_panels_show_the_numbers(result):
+    drawn = draw_trajectory(result, "centroid").axes
+    axes = {one.get_ylabel(): one for one in drawn}
+    course, first = (
+        next(one for one in axes["Centroid consistency (r²)"].lines if one.get_label() == label)
+        for label in ("trained", "first weights")
+    )
+    centroid = result.consistency_mean.sel(kind="centroid").values
+    np.testing.assert_array_equal(course.get_xydata(), np.stack([range(1, 7), centroid[1:]], 1))
+    np.testing.assert_array_equal(first.get_xydata(), [[0, centroid[0]]])
+    tested = axes["Test accuracy"].lines[-1].get_xydata()
+    np.testing.assert_array_equal(tested[:, 1], result.test_accuracy_mean[1:])
+    dots = next(one for one in drawn if one.get_xlabel() == "Test accuracy")
+    out = result.outlier.sel(kind="centroid", estimator="skipped").values[1:].astype(bool)
+    points = np.stack([result.test_accuracy_mean, result.consistency_mean.sel(kind="centroid")], 1)
+    shown = {one.get_label(): np.asarray(one.get_offsets()) for one in dots.collections[2:]}
+    np.testing.assert_array_equal(shown["epochs"], points[1:][~out])
+    np.testing.assert_array_equal(shown["outliers"], points[1:][out])
+    assert {text.get_text() for text in dots.texts} == {"epoch 1", "epoch 6"}
+    assert "3 instances" in caption(result, "centroid")
+
+
+def test_late_epochs_have_a_matrix_of_their_own():
+    late = trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), SETTINGS)
+    figure = draw_trajectory(late, "exemplar")
+    labels = [
+        [tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes if axes.images
+    ]
+    assert labels == [["1", "2"], ["1", "50", "100"]]
+    by_epoch = next(one for one in figure.axes if one.get_ylabel().startswith("Exemplar"))
+    assert by_epoch.get_xscale() == "log"
+    assert [tick.get_text() for tick in by_epoch.get_xticklabels()][:2] == ["0", "1"]
