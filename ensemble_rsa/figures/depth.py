@@ -103,5 +103,5 @@ def _name(result: xr.Dataset, network: str) -> str:
 
 def _explain(figure: Figure, result: xr.Dataset, handles: list[Line2D]) -> None:
     bars = interval_handles(result) if result.sizes["instance_pair"] > 1 else []
-    n_columns = 2 if len(handles) <= 2 else 3
+    n_columns = 2 if len(handles) == 2 else 3
     figure.legend(handles=[*handles, *bars], loc="outside lower center", ncols=n_columns)

@@ -42,23 +42,22 @@ def _profile(
     work: Workspace, name: str, distances: Sequence[str], settings: AnalysisConfig
 ) -> xr.Dataset:
     """Consistency of one ensemble; of instances that can be compared by every distance."""
-    found, seeds, kept = {}, {}, {}
-    for distance in distances:
+    values, seeds, layers, known = [], [], [], {}
+    for distance in distances:  # one stack in memory at a time: at 1000 stimuli it is large
         stack = rdms(work, name, settings, distance=distance)
-        found[distance] = consistency(stack.exemplar.values)
-        seeds[distance] = stack.seed.values
-        kept = {"layer": stack.layer.values, **attributes(stack, settings)}
-    shared = set.intersection(*(set(values.tolist()) for values in seeds.values()))
-    values = np.stack([pairs_among(found[d], seeds[d], shared) for d in distances])
-    layers = kept.pop("layer")
-    dims = ("distance", "layer", "instance_pair")
-    profile = with_intervals(
-        xr.DataArray(values, dims=dims, coords={"distance": list(distances), "layer": layers}),
-        settings,
+        values.append(consistency(stack.exemplar.values))
+        seeds.append(stack.seed.values)
+        layers, known = stack.layer.values.tolist(), attributes(stack, settings)
+    shared = set.intersection(*(set(each.tolist()) for each in seeds))
+    pairs = xr.DataArray(
+        np.stack([pairs_among(each, own, shared) for each, own in zip(values, seeds, strict=True)]),
+        dims=("distance", "layer", "instance_pair"),
+        coords={"distance": list(distances), "layer": layers},
     )
-    kept["distance"], kept["seeds"] = ", ".join(distances), sorted(shared)
-    return profile.assign(surrogate=kept.get("surrogate", 0), n_compared=len(shared)).assign_attrs(
-        kept
+    return (
+        with_intervals(pairs, settings)
+        .assign(surrogate=known["surrogate"], n_compared=len(shared))
+        .assign_attrs(known | {"distance": ", ".join(distances), "seeds": sorted(shared)})
     )
 
 
@@ -181,5 +180,5 @@ def caption_of_courses(result: xr.Dataset) -> str:
         f"{percent(result)} % bootstrap intervals over pairs; thin capped bars: over instances."
     )
     if result.surrogate.any():
-        words += " All-CNN-7 is our surrogate; the paper does not print its layers."
+        words += f" {SURROGATE[:1].upper()}{SURROGATE[1:]}."
     return words

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.spatial.distance import pdist, squareform
 
 
 def build_stack(
@@ -51,3 +52,28 @@ def make_work() -> Callable:
     from ensemble_rsa.reproduce.workspace import Workspace
 
     return lambda **settings: Workspace(Path(), replace(make_scale("smoke"), **settings))
+
+
+@pytest.fixture
+def quick_mds() -> Callable:
+    """In place of `mds`, which takes seconds to compile: classical scaling, one RDM at a time."""
+    from ensemble_rsa.analysis.mds import Mds
+
+    def place(rdm: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+        square = squareform(np.asarray(rdm, np.float64))
+        centring = np.eye(len(square)) - 1 / len(square)
+        sizes, axes = np.linalg.eigh(-centring @ square**2 @ centring / 2)
+        points = axes[:, -2:] * np.sqrt(np.maximum(sizes[-2:], 0))
+        error = (square - squareform(pdist(points))) ** 2
+        size = square**2
+        return points, np.sqrt(error.sum() / size.sum()), np.sqrt(error.sum(0) / size.sum(0))
+
+    def mds(rdm: np.ndarray, seed: int) -> Mds:
+        leading = rdm.shape[:-1]
+        solved = [place(each) for each in rdm.reshape(-1, rdm.shape[-1])]
+        embedding, stress, pointwise = (
+            np.reshape(part, (*leading, *np.shape(part[0]))) for part in zip(*solved, strict=True)
+        )
+        return Mds(embedding, stress, pointwise, np.ones(leading, int))
+
+    return mds

@@ -16,11 +16,12 @@ LAYERS = ("conv1", "conv2", "conv3")
 
 @pytest.fixture
 def stack(make_stack):
-    return make_stack(LAYERS, [4, 7, 9], n_stimuli=9)  # as many as RDMs in the test of Fig. 3
+    return make_stack(LAYERS, [4, 7, 9], n_stimuli=8)
 
 
 @pytest.fixture
-def result(stack, monkeypatch, make_work):
+def result(stack, quick_mds, monkeypatch, make_work):
+    monkeypatch.setattr(geometry, "mds", quick_mds)
     monkeypatch.setattr(geometry, "rdms", lambda work, name: stack)
     return geometry.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
 

@@ -17,7 +17,8 @@ def stack(make_stack):
 
 
 @pytest.fixture
-def result(stack, monkeypatch, make_work):
+def result(stack, quick_mds, monkeypatch, make_work):
+    monkeypatch.setattr(second_level, "mds", quick_mds)
     monkeypatch.setattr(second_level, "rdms", lambda work, name: stack)
     return second_level.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
 
