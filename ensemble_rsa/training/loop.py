@@ -6,6 +6,7 @@ that did not converge, is decided in `training.ensemble`.
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -21,8 +22,9 @@ from ensemble_rsa.backend import Execution
 from ensemble_rsa.config import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
+from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.models.checkpoints import save_parameters
-from ensemble_rsa.models.devices import Layout, collect, copy_to_all, distribute, layout
+from ensemble_rsa.models.devices import Layout, collect, distribute, layout
 from ensemble_rsa.models.ensemble import (
     Blueprint,
     Network,
@@ -32,6 +34,7 @@ from ensemble_rsa.models.ensemble import (
     make_blueprint,
 )
 from ensemble_rsa.training import hosts
+from ensemble_rsa.training.feed import Feed, Stored, answers, make_feed, on_all
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
 from ensemble_rsa.training.progress import Report, Reporter
 from ensemble_rsa.training.recovery import Progress, load_newest, save_state
@@ -40,7 +43,6 @@ from ensemble_rsa.training.step import (
     Programs,
     Settings,
     TrainingState,
-    epoch_order,
     make_programs,
     stacked_settings,
 )
@@ -55,7 +57,7 @@ class Job:
     Attributes:
         config: data, network and recipe.
         dataset: images and labels.
-        train_data, test_data: the same, on the device.
+        train_data, test_data: the same, on the device or on disk.
         blueprint: what the network is built from.
         network: its static half.
         programs: its compiled functions, on a mesh of devices or on a single one.
@@ -65,8 +67,8 @@ class Job:
 
     config: Config
     dataset: Dataset
-    train_data: Images
-    test_data: Images
+    train_data: Images | Stored
+    test_data: Images | Stored
     blueprint: Blueprint
     network: Network
     programs: Callable[[Mesh | None], Programs]
@@ -108,21 +110,29 @@ class TrainedPart:
     test_accuracy: Float[np.ndarray, " instance"]
 
 
-def place_images(config: Config, dataset: Dataset) -> tuple[Images, Images]:
-    """Training and test images on the device, with the preprocessing that the former ask for."""
+def place_images(config: Config, dataset: Dataset) -> tuple[Images | Stored, Images | Stored]:
+    """Training and test images on the device, with the preprocessing that the former ask for.
+
+    Those that the data set leaves on disk stay there.
+    """
     preprocessing = fit_preprocessing(config.data.preprocessing, dataset.train_images)
-    train_data, test_data = (
-        Images(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
-        for images, labels in (
-            (dataset.train_images, dataset.train_labels),
-            (dataset.test_images, dataset.test_labels),
-        )
+
+    def place(images: Any, labels: np.ndarray) -> Images | Stored:
+        if isinstance(images, StoredImages):
+            return Stored(images, labels, preprocessing)
+        return Images(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
+
+    return (
+        place(dataset.train_images, dataset.train_labels),
+        place(dataset.test_images, dataset.test_labels),
     )
-    return train_data, test_data
 
 
 def make_job(
-    config: Config, dataset: Dataset, execution: Execution, images: tuple[Images, Images]
+    config: Config,
+    dataset: Dataset,
+    execution: Execution,
+    images: tuple[Images | Stored, Images | Stored],
 ) -> Job:
     """Set up the programs, compiled on first use, for images from `place_images`."""
     blueprint = make_blueprint(
@@ -156,7 +166,7 @@ def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
     rows = [list(row) for row in progress.rows]
     reporter = Reporter(report, job.steps, training.epochs, part.seeds, progress)
     states = _States(part.folder, training.checkpoint_minutes, on.placing)
-    with held_back() as asked_to_stop:
+    with closing(on.feed), held_back() as asked_to_stop:
         while progress.epoch <= training.epochs:
             state, progress = _some_steps(job, on, state, progress, reporter)
             if progress.step == job.steps:
@@ -168,11 +178,11 @@ def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
     states.store_if(training.epochs > 0, state, progress)
     if part.folder is not None:
         hosts.mark_done(part.folder)
-    answers = _answers(on, state, on.train_data)
+    given = _answers(on, state, on.train_data)
     history = np.array(rows, float).reshape(training.epochs, 3, len(part.seeds))
     # the last epoch is tested
     tested = history[-1, 2] if rows else _test_accuracy(job, on, state)
-    return TrainedPart(part, collect(on.placing, state.parameters), history, answers, tested)
+    return TrainedPart(part, collect(on.placing, state.parameters), history, given, tested)
 
 
 @dataclass(frozen=True)
@@ -182,19 +192,22 @@ class _Placed:
     placing: Layout
     programs: Programs
     settings: Settings
-    train_data: Images
-    test_data: Images
+    feed: Feed
+    train_data: Images | Stored
+    test_data: Images | Stored
 
 
 def _placed(job: Job, part: Part) -> _Placed:
     training = job.config.training
     placing = layout(len(part.seeds), training.batch_size, job.config.execution.devices)
+    train_data = on_all(placing, job.train_data)
     return _Placed(
         placing,
         job.programs(placing.mesh),
         distribute(placing, stacked_settings(training, part.places)),
-        copy_to_all(placing, job.train_data),
-        copy_to_all(placing, job.test_data),
+        make_feed(train_data, placing, training),
+        train_data,
+        on_all(placing, job.test_data),
     )
 
 
@@ -221,13 +234,13 @@ def _some_steps(
 ) -> tuple[TrainingState, Progress]:
     """As many steps of the epoch under way as take about as long as reports are apart."""
     training = job.config.training
-    n_images = len(job.dataset.train_labels)
-    order = epoch_order(training.order_seed, progress.epoch, n_images, training.batch_size)
-    stop = min(job.steps, progress.step + reporter.steps_per_call)
-    before = (progress.epoch - 1) * job.steps
     began = time.perf_counter()
+    chunk = on.feed.chunk(progress.epoch, progress.step)
+    stop = min(chunk.stop, progress.step + reporter.steps_per_call)
+    first, last = progress.step - chunk.first, stop - chunk.first
+    before = (progress.epoch - 1) * job.steps + chunk.first
     state, totals = on.programs.train(
-        state, on.settings, on.train_data, order, progress.step, stop, before
+        state, on.settings, chunk.data, chunk.order, first, last, before
     )
     added = collect(on.placing, totals)
     loss, correct = (
@@ -263,8 +276,10 @@ def _end_of_epoch(
     ]
 
 
-def _answers(on: _Placed, state: TrainingState, data: Images) -> Int[np.ndarray, "instance image"]:
-    return np.asarray(collect(on.placing, on.programs.predict(state.parameters, data)))
+def _answers(
+    on: _Placed, state: TrainingState, data: Images | Stored
+) -> Int[np.ndarray, "instance image"]:
+    return answers(on.programs.predict, state.parameters, data, on.placing)
 
 
 def _test_accuracy(job: Job, on: _Placed, state: TrainingState) -> Float[np.ndarray, " instance"]:
