@@ -20,7 +20,6 @@ from ensemble_rsa.config import (
 from ensemble_rsa.errors import unknown_name
 
 DROPOUT_RATES = tuple(round(0.1 * step, 1) for step in range(9))  # paper.md §7
-TESTED_LAYER = "conv9"  # where the paper looks at dropout and training
 
 
 @dataclass(frozen=True)
