@@ -21,6 +21,7 @@ from ensemble_rsa.figures.style import (
     paper_style,
     set_ticks,
 )
+from ensemble_rsa.figures.wording import number
 
 _HEIGHT = 3.3
 
@@ -58,7 +59,8 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     axes.margins(x=0.1)
     axes.set_xlabel("Category clustering index (CCI)")
     axes.set_ylabel(CONSISTENCY_LABEL)
-    axes.set_title(f"skipped r = {float(result.r.sel(estimator='skipped')):.2f}", loc="right")
+    skipped = number(float(result.r.sel(estimator="skipped")), 2)
+    axes.set_title(f"skipped r = {skipped.replace('-', '−')}", loc="right")
     _name_layers(figure, axes, layer_names(result), shades)
     _explain(figure, result, bool(outlying.any()))
     return figure

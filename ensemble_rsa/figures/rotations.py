@@ -100,9 +100,9 @@ def _draw_example(axes: Axes, chosen: xr.Dataset) -> None:
         axes.scatter(
             *points.T, s=12, facecolors=fill, edgecolors=INK, linewidths=0.7, zorder=3, label=state
         )
+        colour, dashes = (INK, "-") if state == "after" else (GREY, (0, (2, 2)))
         for point in points[pair]:
-            dashes = "-" if state == "after" else (0, (2, 2))
-            axes.plot([0, point[0]], [0, point[1]], color=GREY, linewidth=0.7, linestyle=dashes)
+            axes.plot([0, point[0]], [0, point[1]], color=colour, linewidth=0.7, linestyle=dashes)
     axes.set_aspect("equal", adjustable="box")
     limit = 1.08 * float(chosen.example.max())
     axes.set(xlim=(0, limit), ylim=(0, limit))

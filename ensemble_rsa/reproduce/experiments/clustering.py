@@ -20,6 +20,7 @@ _QUANTITIES = {
     "percentage_bend": "percentage-bend correlation of clustering index and consistency",
     "pearson": "Pearson correlation of clustering index and consistency",
 }
+_NAMES = {"skipped": "skipped", "percentage_bend": "percentage bend", "pearson": "Pearson"}
 
 
 def measure(work: Workspace) -> xr.Dataset:
@@ -120,9 +121,9 @@ def _correlation(result: xr.Dataset, method: str) -> Finding:
 def caption(result: xr.Dataset) -> str:
     """What Fig. S4 shows."""
     rs = "; ".join(
-        f"{str(method).replace('_', ' ')} {number(float(result.r.sel(estimator=method)), 2)}"
+        f"{_NAMES[str(method)]} {number(float(result.r.sel(estimator=method)), 2)}"
         for method in result.estimator.values
-    )
+    ).replace("-", "−")
     outlying = result.outlier.sel(estimator="skipped").values.astype(bool)
     ringed = (
         " A ring marks what the skipped correlation leaves out." if outlying.any() else
