@@ -118,7 +118,7 @@ def _small(images: Images) -> Scale:
             preprocessing="standardize",
         ),
         ModelConfig(width=0.25),
-        TrainingConfig(epochs=8, batch_size=16),
+        TrainingConfig(epochs=8, batch_size=8),  # networks idle for the first several hundred steps
     )
     category_map = images.category_map or "broad"
     large = DataConfig(
