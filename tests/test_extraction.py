@@ -9,14 +9,16 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.backend import default_execution
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config import AnalysisConfig, Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.extraction import Source, collect_rdms
 from ensemble_rsa.models.ensemble import member
-from ensemble_rsa.pipeline import extract
+from ensemble_rsa.pipeline import activations as activations_of
+from ensemble_rsa.pipeline import dataset_of, extract, train
+from ensemble_rsa.rdm.build import cocktail_blank
 from ensemble_rsa.runs import load_networks, load_run
 
 LABELS = list("bacbacbac")  # three stimuli each, not sorted
@@ -220,3 +222,90 @@ def test_an_instance_with_part_of_an_rdm_constant_is_named(what, rng):
     (excluded,) = json.loads(rdms.attrs["excluded_instances"])
     assert excluded["instance"] == 1
     assert f"all {what} of V1 are equal" in excluded["reason"]
+
+
+@pytest.fixture(scope="module")
+def dropped(tiny_model, tmp_path_factory):
+    """Two networks trained with dropout for two epochs, and one without; all epochs are kept."""
+    return train(
+        Config(
+            DataConfig("digits", train_images=50, test_images=30, preprocessing="standardize"),
+            ModelConfig(tiny_model, width=0.2),
+            TrainingConfig(
+                instances=3, epochs=2, batch_size=10, dropout=(0.0, 0.5, 0.5), seeds=(0, 1, 2),
+                learning_rate=0.1, save_at=(0, 1, 2),
+            ),
+        ),
+        tmp_path_factory.mktemp("dropped") / "run",
+    )  # fmt: skip
+
+
+def first_layer(run, **settings) -> np.ndarray:
+    return activations_of(run, "conv1", AnalysisConfig(**settings)).values
+
+
+def test_the_masks_of_a_sample_are_shared_by_instances_and_no_other_sample_has_them(dropped):
+    plain = first_layer(dropped)
+    samples = [first_layer(dropped, dropout_sample=sample) for sample in (0, 1)]
+    alive = (plain[1] > 0) & (plain[2] > 0)
+    masks = [(sample > 0)[:, alive] for sample in samples]
+    for sample, mask in zip(samples, masks, strict=True):
+        np.testing.assert_allclose(sample[0], plain[0], rtol=1e-6)  # of the rate 0
+        np.testing.assert_array_equal(mask[1], mask[2])
+        left = sample[1] > 0
+        np.testing.assert_allclose(sample[1][left], plain[1][left] / 0.5, rtol=1e-5)
+        assert mask[1].mean() == pytest.approx(0.5, abs=0.1)
+    assert (masks[0][1] != masks[1][1]).any()
+    by_stimulus = (samples[0][1] > 0) | (plain[1] == 0)
+    assert (by_stimulus[0] != by_stimulus[1]).any()
+
+
+def test_one_mask_for_all_stimuli_is_a_setting(dropped):
+    plain = first_layer(dropped)[1]
+    left = first_layer(dropped, dropout_sample=0, one_mask=True)[1] > 0
+    ever, lost = left.any(0), ((plain > 0) & ~left).any(0)
+    assert ever.any()
+    assert lost.any()
+    assert not (ever & lost).any()  # a unit is dropped for all stimuli or for none
+
+
+def test_the_chosen_epoch_s_networks_are_shown_the_stimuli(dropped):
+    convolution = default_execution().convolution
+    dataset = dataset_of(dropped)
+    stimuli = choose_stimuli(dataset, 20)
+    images = apply_preprocessing(fit_preprocessing("standardize", dataset.train_images),
+                                 stimuli.images)  # fmt: skip
+    by_epoch = []
+    for epoch in (0, 1, 2):
+        network, parameters = load_networks(dropped, convolution, epoch)
+        expected = np.asarray(network.layer(member(parameters, 1), 0, images)).reshape(20, -1)
+        found = first_layer(dropped, stimuli=20, epoch=epoch)[1]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        by_epoch.append(found)
+    assert all((one != by_epoch[0]).any() for one in by_epoch[1:])
+    np.testing.assert_array_equal(by_epoch[2], first_layer(dropped, stimuli=20)[1])
+    with pytest.raises(InputError, match=r"epoch: expected one that .* kept \(0, 1, 2\), got 7"):
+        first_layer(dropped, epoch=7)
+
+
+def test_activations_have_names(dropped):
+    found = activations_of(dropped.path, "conv3", AnalysisConfig(stimuli=20))
+    assert found.dims == ("instance", "stimulus", "unit")
+    assert found.shape == (3, 20, 2 * 2 * 10)
+    assert found.seed.values.tolist() == [0, 1, 2]
+    assert sorted(set(found.category.values)) == list("0123456789")
+    with pytest.raises(InputError, match="layer: unknown 'conv4'; choose from conv1, conv2, conv3"):
+        activations_of(dropped.path, "conv4")
+
+
+def test_blank_normalised_rdms_are_those_of_patterns_without_their_mean(activations):
+    rdms = extract(activations, LABELS, AnalysisConfig(cocktail_blank=True))
+    plain = extract(activations, LABELS)
+    assert (rdms.attrs["cocktail_blank"], plain.attrs["cocktail_blank"]) == (1, 0)
+    for name, values in activations.items():
+        for i in range(3):
+            blanked = values[i] - values[i].mean(0)
+            np.testing.assert_allclose(cocktail_blank(values[i]), blanked, atol=1e-6)
+            found = rdms.exemplar.sel(layer=name, instance=i)
+            np.testing.assert_allclose(found, by_hand(blanked), atol=1e-5)
+            assert np.abs(found - plain.exemplar.sel(layer=name, instance=i)).max() > 0.01

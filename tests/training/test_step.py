@@ -161,6 +161,24 @@ def test_steps_are_those_of_each_network_alone(special, build):
             assert min(norms) > config.clip_norm  # each step of each instance was clipped
 
 
+def test_l2_draws_on_biases_only_where_they_count(build):
+    """One step apart: a bias of 1 moves by rate · 2 · l2 · 1, on top of its gradient."""
+    pixels, labels = images(40)
+    after = []
+    for l2_biases in (True, False):
+        config = TrainingConfig(
+            instances=1, epochs=100, learning_rate=0.5, l2=0.01, l2_biases=l2_biases
+        )
+        programs, start = build([0], config)
+        ones = jax.tree.map(lambda leaf: np.ones_like(leaf) if leaf.ndim == 2 else leaf, start)
+        settings, data = stacked_settings(config, [0]), on_device(pixels, labels)
+        state, _ = programs.train(programs.start(ones), settings, data, jnp.asarray(ORDER), 0, 1, 0)
+        after.append(jax.tree.leaves(state.parameters))
+    for counted, left_out in zip(*after, strict=True):
+        moved = 0.5 * 2 * 0.01 if counted.ndim == 2 else 0.0
+        np.testing.assert_allclose(left_out - counted, moved, rtol=1e-4, atol=1e-6)
+
+
 def test_a_broken_instance_leaves_the_others_alone(build):
     config = TrainingConfig(instances=2, epochs=100)
     settings, order = stacked_settings(config, [0, 1]), jnp.asarray(ORDER)
