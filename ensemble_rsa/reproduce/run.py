@@ -1,6 +1,7 @@
 """One command from training to figure, ledger and report."""
 
 import datetime
+import importlib.metadata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -139,6 +140,7 @@ def _made_from(work: Workspace, experiment: Experiment) -> dict:
     """Everything that a result hangs on."""
     scale = work.scale
     return {
+        "version": importlib.metadata.version("ensemble_rsa"),
         "networks": {name: config_hash(scale.ensembles[name]) for name in experiment.ensembles},
         "analysis": config_to_dict(scale.analysis),
         "large_images": config_to_dict(scale.large_images),
