@@ -5,6 +5,7 @@ parameters for 1000 categories. What a layer is recorded as is its ReLU's output
 pooling and dropout belong to the way to the next layer, so that neither is in what is recorded.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -74,7 +75,7 @@ class AlexNet(nnx.Module):
         rngs: nnx.Rngs,
     ):
         height, wide, channels = image_shape
-        convolutions = []
+        convolutions, narrow = [], _narrow(width)
         for name, spec in LAYERS.items():
             if spec.pooled:
                 height, wide = (_pooled_size(n, min(height, wide)) for n in (height, wide))
@@ -88,7 +89,7 @@ class AlexNet(nnx.Module):
                     (spec.window, spec.window),
                     strides=spec.stride,
                     padding=padding,
-                    kernel_init=_FLAT if spec.classifies else nnx.initializers.xavier_uniform(),
+                    kernel_init=narrow if spec.classifies else nnx.initializers.xavier_uniform(),
                     bias_init=nnx.initializers.constant(0.0 if is_last else 0.1),
                     conv_general_dilated=convolution,
                     dtype=dtype,
@@ -121,7 +122,12 @@ class AlexNet(nnx.Module):
         return images.astype(jnp.float32).mean(axis=(1, 2))
 
 
-_FLAT = nnx.initializers.truncated_normal(0.005)  # cut at two of these, as TensorFlow's
+def _narrow(width: float) -> nnx.initializers.Initializer:
+    """Cut at two standard deviations, as TensorFlow's.
+
+    A narrower layer adds up fewer inputs, and would hand on less and less: ours for widths but 1.
+    """
+    return nnx.initializers.truncated_normal(0.005 / math.sqrt(width))
 
 
 def pooled(x: Float[Array, "stimulus h w c"]) -> Float[Array, "stimulus _h _w c"]:
