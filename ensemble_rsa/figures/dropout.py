@@ -20,7 +20,7 @@ from ensemble_rsa.figures.wording import number
 # The paper's blue, orange and red, in Okabe and Ito's shades.
 _BLUE, _ORANGE, _RED = "#0072b2", "#e69f00", "#d55e00"
 _GAP = 0.3  # of a cell, before the column without dropout at test
-_PANELS = [["a", "a", "b", "b", "b", "b"], ["c", "c", "d", "d", "e", "e"]]
+_PANELS = "aabbbb;ccddee"
 
 
 @paper_style()
@@ -78,7 +78,7 @@ def _draw_samples(figure: Figure, axes: Axes, result: xr.Dataset) -> None:
     picture = axes.pcolormesh(edges, np.arange(n_rates + 1), shown, cmap="viridis")
     middle = np.mean(picture.get_clim())
     for row, column in np.ndindex(values.shape):
-        value = values[row, column]
+        value = float(values[row, column])
         axes.text(
             left[column] + 0.5, row + 0.5, number(value, 2), ha="center", va="center",
             fontsize=5.5, color="white" if value < middle else INK,

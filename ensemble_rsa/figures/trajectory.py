@@ -24,11 +24,8 @@ from ensemble_rsa.figures.style import (
 EARLY = 10  # epochs up to this are the paper's early ones
 _AXIS = (1, 3, 10, 30, 100, 350)  # epochs named where the axis is logarithmic
 _LONG = 20  # epochs from which the axis is logarithmic
-_ONE_MATRIX = [["a", "a", "b", "c"], ["a", "a", "d", "legend"]]
-_TWO_MATRICES = [
-    ["a", "a", "a", "throughout", "throughout", "throughout"],
-    ["b", "b", "c", "c", "d", "d"],
-]
+_ONE_MATRIX = "aabc;aadl"  # l: the legend
+_TWO_MATRICES = "aaattt;bbccdd"  # t: throughout training
 
 
 @paper_style()
@@ -55,8 +52,8 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     picture = _draw_matrix(panels["a"], chosen, early)
     matrices = [panels["a"]]
     if later:
-        _draw_matrix(panels["throughout"], chosen, [epochs[0], *later])
-        matrices.append(panels["throughout"])
+        _draw_matrix(panels["t"], chosen, [epochs[0], *later])
+        matrices.append(panels["t"])
     bar = figure.colorbar(picture, ax=matrices, fraction=0.04, pad=0.02, aspect=30)
     bar.set_label("Consistency (r²)")
     bar.outline.set_visible(False)
@@ -74,8 +71,8 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     if later:
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
     else:
-        panels["legend"].axis("off")
-        panels["legend"].legend(handles=handles, loc="center left", borderaxespad=0)
+        panels["l"].axis("off")
+        panels["l"].legend(handles=handles, loc="center left", borderaxespad=0)
     return figure
 
 
@@ -143,8 +140,9 @@ def _draw_relation(axes: Axes, chosen: xr.Dataset) -> None:
     out = shown.outlier.sel(estimator="skipped").values.astype(bool)
     for where, faces in ((~out, colours), (out, np.ones_like(colours))):
         axes.scatter(
-            accuracy[where], consistency[where], s=14, c=faces[where], edgecolors=colours[where],
-            linewidths=0.8, zorder=3, label="outliers" if where is out else "epochs",
+            accuracy[where], consistency[where], s=14, c=faces[where],
+            edgecolors=[*map(tuple, colours[where])], linewidths=0.8, zorder=3,
+            label="outliers" if where is out else "epochs",
         )  # fmt: skip
     for place, (side, shift) in {0: ("left", 5), -1: ("right", -5)}.items():
         axes.annotate(

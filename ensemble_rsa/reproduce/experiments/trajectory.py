@@ -79,8 +79,10 @@ def trajectory(
         coords={"kind": list(KINDS), "epoch": epochs},
     )
     found = with_intervals(pairs, settings).assign(
-        similarity=(("kind", "epoch", "instance", "epoch_b", "instance_b"), similarity),
-        **_accuracies(test_accuracy, epochs, seeds, settings),
+        {
+            "similarity": (("kind", "epoch", "instance", "epoch_b", "instance_b"), similarity),
+            **_accuracies(test_accuracy, epochs, seeds, settings),
+        }
     )
     found = found.assign_coords(
         epoch_b=epochs, seed=("instance", seeds), instance=range(len(seeds))
