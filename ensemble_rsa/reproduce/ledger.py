@@ -1,6 +1,7 @@
 """Ours beside the paper's: a row for each number it prints and each effect it reports."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ class Row:
         quantity: what is compared.
         paper: the printed number; None for an effect, or where only a range is printed.
         low, high: the printed interval or range.
-        ours: ours; for an effect the number that should be above zero.
+        ours: ours; for an effect the number that should be above zero; None where not defined.
         ours_low, ours_high: its 95 % interval.
         scale: of our networks.
         kind: `number` that the paper prints, `effect` that it reports, or `measure` of ours alone.
@@ -39,7 +40,7 @@ class Row:
     paper: float | None
     low: float | None
     high: float | None
-    ours: float
+    ours: float | None
     ours_low: float | None
     ours_high: float | None
     scale: str
@@ -69,7 +70,7 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
     if finding.effect and (scale.learns or simulated):
         verdict = MET if low > 0 else NOT_MET
-        if low <= 0:
+        if not low > 0:
             notes.append("reversed" if high < 0 else "its interval holds zero")
     elif printed and scale.comparable:
         from_, to = _printed_range(printed)
@@ -80,14 +81,19 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
         paper=printed.value if printed else None,
         low=printed.low if printed else None,
         high=printed.high if printed else None,
-        ours=finding.value,
-        ours_low=finding.low,
-        ours_high=finding.high,
+        ours=_defined(finding.value),
+        ours_low=_defined(finding.low),
+        ours_high=_defined(finding.high),
         scale=scale.name,
         kind=kind,
         verdict=verdict,
         note="; ".join(note for note in notes if note),
     )
+
+
+def _defined(value: float | None) -> float | None:
+    """JSON has no word for what is not a number."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _printed_range(printed: Printed) -> tuple[float, float]:

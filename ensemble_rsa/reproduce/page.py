@@ -100,7 +100,7 @@ def _shown(row: Row) -> dict[str, str]:
         "figure": _label(row.figure),
         "quantity": row.quantity,
         "paper": printed or ("above 0" if row.kind == "effect" else "–"),
-        "ours": _number(row.ours),
+        "ours": "not defined" if row.ours is None else _number(row.ours),
         "interval": interval,
         "verdict": row.verdict if row.kind != "measure" else "–",
         "note": row.note,

@@ -76,6 +76,14 @@ def test_the_ledger_comes_back_as_it_was_written(tmp_path):
     assert asked | {"scale", "note"} <= set(vars(rows[0]))
 
 
+def test_what_is_not_defined_is_null_and_not_met(tmp_path):
+    nan = float("nan")
+    row = compare(Finding("fig9", "an effect", nan, nan, nan, effect=True), make_scale("small"))
+    assert (row.ours, row.ours_low, row.verdict) == (None, None, NOT_MET)
+    write_comparison(tmp_path / "comparison.json", make_scale("small"), [row])
+    assert "NaN" not in (tmp_path / "comparison.json").read_text(encoding="utf-8")
+
+
 def test_a_scale_decides_not_the_name():
     finding = Finding(*LAST, 0.4429)
     assert compare(finding, replace(make_scale("small"), comparable=True)).verdict == MET
