@@ -19,7 +19,7 @@ CIFAR10 = Collection(
     title="CIFAR-10",
     test_split="test",
     id_feature="id",
-    kept_encoded=True,
+    decoded_once=True,
     prepared=download_cifar10,
     remedy=f"delete that folder to have it downloaded again, or {REMEDY}",
 )

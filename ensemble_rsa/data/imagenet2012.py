@@ -29,7 +29,7 @@ IMAGENET = Collection(
     title="ImageNet",
     test_split="validation",
     id_feature="file_name",
-    kept_encoded=False,
+    decoded_once=False,
     prepared=_absent,
     remedy=REMEDY,
 )

@@ -2,8 +2,8 @@
 
 TFDS stores the images in a shuffled order. Ours is that of their ids.
 
-Reading is in two steps, because decoding an image costs far more than parsing its record: labels
-and ids of everything first, then the pixels of the images asked for.
+What the files hold (labels, ids) is read once and remembered in the user's cache folder, and so are
+the pixels of a small collection; images of a large one are decoded when they are asked for.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -21,6 +21,7 @@ from ensemble_rsa import store
 from ensemble_rsa.data.source import Source, SourceOptions, Split
 from ensemble_rsa.errors import InputError, RunError
 
+log = logging.getLogger(__name__)
 _BLOCK = 1024  # records in memory at once
 
 
@@ -33,9 +34,8 @@ class Collection:
         title: ours, in messages.
         test_split: what TFDS calls the images to test on.
         id_feature: what names an image.
-        kept_encoded: whether its files are small enough for memory; else each image is read when it
-            is asked for, and a list of what the files hold is remembered, since making it takes
-            reading all of them.
+        decoded_once: whether all its images are decoded when it is first read, and remembered;
+            else each is decoded when it is asked for.
         prepared: TFDS's handle on files that are not there → one on files that are, or a `RunError`
             that says what to do.
         remedy: what to do about files that cannot be read.
@@ -45,7 +45,7 @@ class Collection:
     title: str
     test_split: str
     id_feature: str
-    kept_encoded: bool
+    decoded_once: bool
     prepared: Callable[[Any], Any]
     remedy: str
 
@@ -108,46 +108,67 @@ def _split(collection: Collection, builder: Any, name: str, decode: Decode) -> S
     records = builder.as_data_source(
         split=name, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
-    kept: list[bytes] | None = [] if collection.kept_encoded else None
-    memory = None if collection.kept_encoded else _memory(builder, name)
-    if memory is not None and memory.is_file():
-        with np.load(memory) as stored:
-            contents = _Contents(*(stored[field] for field in _Contents._fields))
-    else:
-        contents = _scan(records, collection.id_feature, kept)
-        if memory is not None:
-            _remember(memory, contents)
+    memory = _memory(builder, name)
+    contents = _contents(memory, records, collection.id_feature)
     order = np.argsort(contents.ids)
+    pixels = _pixels(memory, records, decode) if collection.decoded_once else None
 
     def read(number: int) -> UInt8[np.ndarray, "height width channel"]:
         record = int(order[number])
-        if kept is not None:
-            return decode(kept[record])
+        if pixels is not None:
+            return pixels[record]
         with _readable(collection, builder):
-            return decode(_features(records[record])["image"].bytes_list.value[0])
+            return decode(_image(_features(records[record])))
 
     sizes = contents.file_bytes[order]
     return Split(
         labels=contents.labels[order],
         ids=tuple(contents.ids[order].tolist()),
         read=read,
-        file_bytes=None if collection.kept_encoded else lambda number: int(sizes[number]),
+        file_bytes=None if collection.decoded_once else lambda number: int(sizes[number]),
     )
 
 
-def _scan(records: Any, id_feature: str, kept: list[bytes] | None) -> _Contents:
-    """Parse every record; encoded images go to `kept`, where there is one."""
+def _contents(memory: Path, records: Any, id_feature: str) -> _Contents:
+    """Labels and ids of all records, remembered."""
+    if memory.is_file():
+        with np.load(memory) as stored:
+            return _Contents(*(stored[field] for field in _Contents._fields))
+    contents = _scan(records, id_feature)
+    _remember(memory, lambda file: np.savez(file, **contents._asdict()))
+    return contents
+
+
+def _pixels(
+    memory: Path, records: Any, decode: Decode
+) -> UInt8[np.ndarray, "record height width channel"]:
+    """Pixels of all records, remembered."""
+    path = memory.with_suffix(".npy")
+    if not path.is_file():
+        pixels = np.stack([decode(_image(feature)) for feature in _all_features(records)])
+        if not _remember(path, lambda file: np.save(file, pixels)):
+            return pixels
+    return np.load(path, mmap_mode="r")
+
+
+def _scan(records: Any, id_feature: str) -> _Contents:
+    """Parse every record."""
     ids, labels, sizes = [], [], []
+    for feature in _all_features(records):
+        ids.append(feature[id_feature].bytes_list.value[0].decode())
+        labels.append(feature["label"].int64_list.value[0])
+        sizes.append(len(_image(feature)))
+    return _Contents(np.array(labels, np.int64), np.array(ids), np.array(sizes, np.int64))
+
+
+def _all_features(records: Any) -> Iterator[Any]:
     for start in range(0, len(records), _BLOCK):
         for record in records.__getitems__(range(start, min(start + _BLOCK, len(records)))):
-            feature = _features(record)
-            image = feature["image"].bytes_list.value[0]
-            ids.append(feature[id_feature].bytes_list.value[0].decode())
-            labels.append(feature["label"].int64_list.value[0])
-            sizes.append(len(image))
-            if kept is not None:
-                kept.append(image)
-    return _Contents(np.array(labels, np.int64), np.array(ids), np.array(sizes, np.int64))
+            yield _features(record)
+
+
+def _image(feature: Any) -> bytes:
+    return feature["image"].bytes_list.value[0]
 
 
 def _features(record: bytes) -> Any:
@@ -160,15 +181,20 @@ def _features(record: bytes) -> Any:
 def _memory(builder: Any, name: str) -> Path:
     """Where the contents of these very files are remembered."""
     files = sorted(Path(str(builder.data_path)).glob(f"*-{name}.*"))
-    described = "\n".join(f"{file} {file.stat().st_size}" for file in files)
-    digest = hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
+    states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    digest = hashlib.blake2b(repr(states).encode(), digest_size=8).hexdigest()
     return store.cache_folder() / f"{builder.name}-{name}-{digest}.npz"
 
 
-def _remember(path: Path, contents: _Contents) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with store.atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **contents._asdict())
+def _remember(path: Path, write: Callable[[IO[bytes]], None]) -> bool:
+    """Write a file of the cache folder; whether it could be."""
+    try:
+        with store.atomic_path(path) as temporary, temporary.open("wb") as file:
+            write(file)
+    except OSError as error:
+        log.warning("%s cannot be written (%s): images are read anew each time", path, error)
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -87,7 +87,7 @@ def _smoke(images: Images) -> Scale:
     base = Config(
         DataConfig(dataset="digits", preprocessing="standardize", train_images=600),
         ModelConfig(width=0.1),
-        TrainingConfig(instances=3, epochs=3, batch_size=30),
+        TrainingConfig(instances=3, epochs=5, batch_size=30),
     )
     large = DataConfig(preprocessing="symmetric", image_size=96, test_fraction=0.5)
     recipe = replace(ALEXNET_TRAINING, instances=3, epochs=2, batch_size=10)
@@ -118,7 +118,7 @@ def _small(images: Images) -> Scale:
             preprocessing="standardize",
         ),
         ModelConfig(width=0.25),
-        TrainingConfig(epochs=8, batch_size=8),  # networks idle for the first several hundred steps
+        TrainingConfig(epochs=8, batch_size=8),  # networks idle for several hundred steps
     )
     category_map = images.category_map or "broad"
     large = DataConfig(
@@ -128,7 +128,8 @@ def _small(images: Images) -> Scale:
     alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.25), recipe)
     return Scale(
         "small",
-        _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES),
+        # half the images for twice the epochs: after eight some networks have not begun to learn
+        _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES, half_epochs=16),
         AnalysisConfig(stimuli=1000),
         AnalysisConfig(),
         rates=DROPOUT_RATES,
@@ -188,13 +189,24 @@ def _ensembles(
     alexnet: Config | None,
     halves: tuple[tuple[str, ...], tuple[str, ...]],
     rates: tuple[float, ...],
+    half_epochs: int | None = None,
 ) -> dict[str, Config]:
-    """Every ensemble that the figures need, from the recipes of All-CNN-C and of AlexNet."""
+    """Every ensemble that the figures need, from the recipes of All-CNN-C and of AlexNet.
+
+    Args:
+        base: All-CNN-C.
+        alexnet: None where it has no images.
+        halves: two disjoint sets of categories.
+        rates: of dropout, from 0.
+        half_epochs: of those that see half of the images; as many as the others when not given.
+    """
     # the rule of convergence was made for the baseline, and only its trajectory is looked at
     other = replace(base.training, unconverged="keep", eval_every=max(1, base.training.epochs))
 
+    half = replace(other, epochs=half_epochs or other.epochs)
+
     def with_data(**changes) -> Config:
-        return replace(base, data=replace(base.data, **changes), training=other)
+        return replace(base, data=replace(base.data, **changes), training=half)
 
     ensembles = {
         "all_cnn_c": replace(base, training=replace(base.training, save_at="trajectory")),

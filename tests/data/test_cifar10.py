@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from ensemble_rsa import store
 from ensemble_rsa.data import cifar10
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import InputError, RunError
@@ -75,13 +76,34 @@ def test_images_come_in_the_order_of_their_ids(prepared):
     assert data.train_images[:, 5, 9].tolist() == [[i, i % 10, 7] for i in range(30)]
 
 
-def test_only_the_images_asked_for_are_decoded(prepared, monkeypatch):
+def test_images_are_decoded_once(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    first = load_dataset("cifar10", data_dir=copy, train_images=20, test_images=5)
+    assert first.train_images[:, 0, 0, 0].tolist() == [*range(20)]
+    monkeypatch.setattr(cifar10, "_decode", None)  # would fail if it were called
+    again = load_dataset("cifar10", data_dir=copy)
+    assert again.train_images[:, 0, 0, 0].tolist() == [*range(30)]
+    assert again.test_images[:, 0, 0, 0].tolist() == [*range(6)]
+
+
+def test_files_that_changed_are_decoded_again(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    load_dataset("cifar10", data_dir=copy)
+    for file in copy.glob("cifar10/3.0.2/*-test.*"):
+        os.utime(file, (0, 0))
     decoded = []
     decode = cifar10._decode
     monkeypatch.setattr(cifar10, "_decode", lambda data: decoded.append(1) or decode(data))
-    data = load_dataset("cifar10", data_dir=prepared, train_images=20, test_images=5)
-    assert data.train_images[:, 0, 0, 0].tolist() == [*range(20)]
-    assert len(decoded) == 25
+    load_dataset("cifar10", data_dir=copy)
+    assert len(decoded) == 6  # the test images alone
+
+
+def test_a_cache_that_cannot_be_written_is_said(copy, tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "file" / "cache")
+    data = load_dataset("cifar10", data_dir=copy)
+    assert data.train_images[:, 0, 0, 0].tolist() == [*range(30)]
+    assert "read anew each time" in caplog.text
 
 
 def test_reading_is_silent(prepared, capfd, caplog):
