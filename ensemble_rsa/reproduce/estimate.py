@@ -32,9 +32,15 @@ def measured_rate(config: Config) -> float:
     shape = KNOWN[config.data.dataset][0]
     n = min(MEASURED_INSTANCES, training.instances)
     setup = on_this_device(
-        Setup(n, config.model.width, shape, training.batch_size, config.model.model,
-              training.precision)
-    )  # fmt: skip
+        Setup(
+            n,
+            config.model.width,
+            shape,
+            training.batch_size,
+            model=config.model.model,
+            precision=training.precision,
+        )
+    )
     call = ready_to_train(setup, candidates()[0])
     jax.block_until_ready(call())  # compiles
     began = time.perf_counter()

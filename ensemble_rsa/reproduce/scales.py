@@ -202,7 +202,6 @@ def _ensembles(
     """
     # the rule of convergence was made for the baseline, and only its trajectory is looked at
     other = replace(base.training, unconverged="keep", eval_every=max(1, base.training.epochs))
-
     half = replace(other, epochs=half_epochs or other.epochs)
 
     def with_data(**changes) -> Config:

@@ -112,10 +112,9 @@ def read_variants(root: Path) -> list[Tried]:
     path = root / VARIANTS_FILE
     if not path.is_file():
         return []
-    return [
-        Tried(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-        for row in store.read_json(path)["rows"]
-    ]
+    rows: list[dict[str, Any]] = store.read_json(path)["rows"]
+    intervals = ("accuracy", "correlation", "euclidean")
+    return [Tried(**row | {name: tuple(row[name]) for name in intervals}) for row in rows]
 
 
 def _try(work: Workspace, name: str, variant: Variant) -> Tried:
