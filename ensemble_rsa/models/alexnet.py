@@ -8,11 +8,13 @@ pooling and dropout belong to the way to the next layer, so that neither is in w
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
@@ -122,7 +124,7 @@ class AlexNet(nnx.Module):
         return images.astype(jnp.float32).mean(axis=(1, 2))
 
 
-def _narrow(width: float) -> nnx.initializers.Initializer:
+def _narrow(width: float) -> jax.nn.initializers.Initializer:
     """Cut at two standard deviations, as TensorFlow's.
 
     A narrower layer adds up fewer inputs, and would hand on less and less: ours for widths but 1.
@@ -133,11 +135,23 @@ def _narrow(width: float) -> nnx.initializers.Initializer:
 def pooled(x: Float[Array, "stimulus h w c"]) -> Float[Array, "stimulus _h _w c"]:
     """The largest value of each 3 × 3 window, two apart; without padding where one fits.
 
+    As nine shifted slices: on a CPU their gradient takes a fifth to a third of the time of that of
+    a reduced window.
+
     >>> pooled(jnp.arange(25.0).reshape(1, 5, 5, 1)).ravel().tolist()
     [12.0, 14.0, 22.0, 24.0]
     """
-    padding = "VALID" if min(x.shape[1:3]) >= _POOL else "SAME"
-    return nnx.max_pool(x, (_POOL, _POOL), (_POOL_STRIDE, _POOL_STRIDE), padding)
+    size = x.shape[1:3]
+    padding = "VALID" if min(size) >= _POOL else "SAME"
+    pads = lax.padtype_to_pads(size, (_POOL, _POOL), (_POOL_STRIDE, _POOL_STRIDE), padding)
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-jnp.inf)
+    rows, columns = (1 + (n - _POOL) // _POOL_STRIDE * _POOL_STRIDE for n in x.shape[1:3])
+    shifted = [
+        x[:, i : i + rows : _POOL_STRIDE, j : j + columns : _POOL_STRIDE]
+        for i in range(_POOL)
+        for j in range(_POOL)
+    ]
+    return reduce(jnp.maximum, shifted)
 
 
 def _pooled_size(size: int, shorter: int) -> int:
