@@ -113,8 +113,9 @@ def read_variants(root: Path) -> list[Tried]:
     if not path.is_file():
         return []
     rows: list[dict[str, Any]] = store.read_json(path)["rows"]
-    intervals = ("accuracy", "correlation", "euclidean")
-    return [Tried(**row | {name: tuple(row[name]) for name in intervals}) for row in rows]
+    for row in rows:
+        row |= {name: tuple(row[name]) for name in ("accuracy", "correlation", "euclidean")}
+    return [Tried(**row) for row in rows]
 
 
 def _try(work: Workspace, name: str, variant: Variant) -> Tried:
