@@ -30,6 +30,8 @@ def reproduce_figures(
     if image_folder is not None and not image_folder.is_dir():
         raise InputError(f"image_folder: no such folder {image_folder}")
     folder = None if image_folder is None else image_folder.resolve()
+    if category_map is not None and Path(category_map).is_file():  # else the name of ours
+        category_map = str(Path(category_map).resolve())
     images = Images(data_dir, folder, category_map)
     console = Console(stderr=True, quiet=quiet)
     return reproduce(

@@ -73,7 +73,7 @@ def train(
     model_entry(config.model.model)
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
-    config = _with_absolute_folder(config)
+    config = _with_absolute_paths(config)
     if out is None and config.execution.processes > 1:
         raise InputError("out: several processes need one folder that all of them see; give --out")
     first = config.execution.process_id == 0
@@ -147,12 +147,14 @@ def _check_images(dataset: Dataset, manifest: dict[str, Any], folder: Path) -> N
         )
 
 
-def _with_absolute_folder(config: Config) -> Config:
+def _with_absolute_paths(config: Config) -> Config:
     """A folder of images is found again from wherever the run is analysed."""
-    kind, colon, path = config.data.dataset.partition(":")
-    if not colon or not path:
-        return config
-    data = dataclasses.replace(config.data, dataset=f"{kind}:{Path(path).resolve()}")
+    data = config.data
+    kind, colon, path = data.dataset.partition(":")
+    if colon and path:
+        data = dataclasses.replace(data, dataset=f"{kind}:{Path(path).resolve()}")
+    if data.category_map is not None and Path(data.category_map).is_file():  # else a name of ours
+        data = dataclasses.replace(data, category_map=str(Path(data.category_map).resolve()))
     return dataclasses.replace(config, data=data)
 
 

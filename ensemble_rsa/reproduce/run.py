@@ -142,8 +142,9 @@ def _made_from(work: Workspace, experiment: Experiment) -> dict:
     return {
         "version": importlib.metadata.version("ensemble_rsa"),
         "networks": {name: config_hash(scale.ensembles[name]) for name in experiment.ensembles},
-        "analysis": config_to_dict(scale.analysis),
-        "large_images": config_to_dict(scale.large_images),
+        "analysis": config_to_dict(
+            scale.large_images if "alexnet" in experiment.ensembles else scale.analysis
+        ),
         "rates": list(scale.rates),
         "samples": scale.samples,
         "draws": scale.draws,
