@@ -343,6 +343,10 @@ def _one_line(framed: str) -> str:
     rule = is_rule.index(True) if True in is_rule else len(rows)
     text = re.sub(r"\s+", " ", " ".join(rows[:rule]))
     text = re.sub(r"^Error parsing (\S*__tyro\S*: )?", "", text).rstrip(".")
+    if found := re.match(r"Unrecognized or misplaced options: (.*) Arguments are applied", text):
+        # so tyro says where another command knows the option
+        words = re.sub(r" \(applied to [^)]*\)", ",", found[1]).rstrip(",")
+        text = f"Unrecognized options: {words}"
     text = text.replace("invalid literal for int() with base 10:", "expected a whole number, got")
     text = text.replace("could not convert string to float:", "expected a number, got")
     meant = re.search(r"Perhaps you meant:\W*(--[\w-]+)", " ".join(rows[rule:]))

@@ -7,6 +7,7 @@ import pytest
 from ensemble_rsa.bench import pytorch
 from ensemble_rsa.bench.steps import Setup, random_images, recipe
 from ensemble_rsa.data.preprocessing import fit_preprocessing
+from ensemble_rsa.models.all_cnn import ARCHITECTURES, Architecture, Conv
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.training.step import Images, make_programs, stacked_settings
 
@@ -18,7 +19,9 @@ def as_torch(kernel: np.ndarray) -> np.ndarray:
     return np.asarray(kernel)[::-1, ::-1].transpose(3, 2, 0, 1).copy()
 
 
-def test_steps_are_ours(tiny_model, quick_execution):
+def test_steps_are_ours(tiny_model, quick_execution, monkeypatch):
+    tiny = Architecture((Conv(40, stride=2), Conv(60, stride=2)))
+    monkeypatch.setattr(pytorch, "ARCHITECTURES", {**ARCHITECTURES, tiny_model: tiny})
     setup = Setup(2, 0.2, (8, 8, 3), 10, steps=3, model=tiny_model)
     training = recipe(setup)
     blueprint = Blueprint(
