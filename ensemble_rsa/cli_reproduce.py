@@ -32,6 +32,8 @@ def reproduce_figures(
     folder = None if image_folder is None else image_folder.resolve()
     if category_map is not None and Path(category_map).is_file():  # else the name of ours
         category_map = str(Path(category_map).resolve())
+    if data_dir is not None:  # networks are found again by it, from wherever the command is run
+        data_dir = str(Path(data_dir).expanduser().resolve())
     images = Images(data_dir, folder, category_map)
     console = Console(stderr=True, quiet=quiet)
     return reproduce(

@@ -126,7 +126,8 @@ def _new_run(
     return folder, manifest
 
 
-def _folder_to_resume(config: Config, out: str | Path | None) -> Path:
+def _folder_to_resume(config: Config, out: str | Path | None) -> Path | None:
+    """The folder of a run to go on with; None, and no folder, if it was killed before a step."""
     if out is None:
         raise InputError("resume: which run? give its folder as `out`")
     folder = Path(out)
@@ -136,6 +137,9 @@ def _folder_to_resume(config: Config, out: str | Path | None) -> Path:
             f"resume: {folder} was begun with another configuration: {'; '.join(differences)}; "
             "leave these settings out, or train anew in another folder"
         )
+    if not (folder / store.MANIFEST).is_file():
+        store.discard_run_folder(folder)
+        return None
     return folder
 
 

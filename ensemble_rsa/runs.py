@@ -139,7 +139,9 @@ def load_run(path: str | Path) -> Run:
 
 def kept_epochs(run: Run) -> tuple[int, ...]:
     """Epochs whose networks can be loaded, besides the last ones."""
-    return tuple(sorted(int(path.name[6:]) for path in run.path.glob(f"{CHECKPOINTS}/epoch-*")))
+    found = run.path.glob(f"{CHECKPOINTS}/epoch-*")
+    numbers = (path.name.removeprefix("epoch-") for path in found)
+    return tuple(sorted(int(number) for number in numbers if number.isdigit()))  # whole ones
 
 
 def load_networks(

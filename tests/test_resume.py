@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from ensemble_rsa import pipeline
+from ensemble_rsa import pipeline, store
 from ensemble_rsa.config import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.runs import kept_epochs, load_networks
@@ -68,6 +68,21 @@ def test_a_resumed_run_has_the_networks_of_an_uninterrupted_one(epoch, config, b
         "epoch-00000", "epoch-00001", "final"
     ]  # fmt: skip
     assert json.loads((begun / "manifest.json").read_text())["seconds"]["train"] > 0
+
+
+def test_a_run_killed_before_its_first_step_begins_anew(config, whole, tmp_path):
+    folder = tmp_path / "run"
+    store.create_run_folder(config, folder)
+    run = pipeline.train(config, folder, resume=True)
+    for ours, theirs in zip(parameters_of(run), parameters_of(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_unfinished_file_of_an_epoch_is_not_an_epoch(whole):
+    partial = whole.path / "checkpoints" / "epoch-00001.orbax-checkpoint-tmp"
+    partial.mkdir()
+    assert kept_epochs(whole) == (0, 1)
+    partial.rmdir()
 
 
 def test_a_finished_run_is_left_as_it_is(config, whole):

@@ -4,15 +4,18 @@ import datetime
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from ensemble_rsa import store
 from ensemble_rsa.config import Config
 from ensemble_rsa.config_values import config_hash, config_to_dict
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.save import save_figure
+from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
 from ensemble_rsa.reproduce.estimate import estimate_in_words
 from ensemble_rsa.reproduce.experiment import Experiment
@@ -26,8 +29,8 @@ from ensemble_rsa.reproduce.ledger import (
 )
 from ensemble_rsa.reproduce.page import Plate, write_reproduction
 from ensemble_rsa.reproduce.scales import Images, Scale, make_scale
-from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants
-from ensemble_rsa.reproduce.workspace import Workspace, is_trained, result
+from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants, variant_ensembles
+from ensemble_rsa.reproduce.workspace import Workspace, is_trained, own_maps, result
 from ensemble_rsa.training.progress import Report
 
 SCALE, PLATES = "scale.json", "captions.json"
@@ -59,7 +62,8 @@ def reproduce(
     Raises:
         InputError: an unknown figure or scale, a folder of another scale, or images that are
             needed and not given.
-        RunError: an ensemble whose networks cannot be compared.
+        RunError: images that are not there, or an ensemble whose networks cannot be compared;
+            with `all`, once the other figures are done.
         TrainingInterrupted: on Ctrl-C; the same call goes on.
     """
     experiments = experiments_of(tuple(figures))
@@ -72,19 +76,17 @@ def reproduce(
         chosen = make_scale(scale, Images(folder=write_images(root / "images")))
     work = Workspace(root, chosen, say, show)
     if scale == "paper":
-        for line in estimate_in_words(_untrained(work, experiments), chosen.ensembles[BASE]):
+        untrained = _untrained(work, experiments, variants)
+        for line in estimate_in_words(untrained, chosen.ensembles[BASE]):
             say(line)
     if variants:
         try_variants(work)
         return _write_report(work)
-    for experiment in experiments:
-        if missing := [name for name in experiment.ensembles if name not in chosen.ensembles]:
-            if "all" not in figures:
-                raise InputError(_left_out(experiment, missing[0]))
-            say(_left_out(experiment, missing[0]))
-            continue
-        _run(work, experiment, figures)
-    return _write_report(work)
+    failed = _run_each(work, experiments, figures)
+    report = _write_report(work)
+    if failed:
+        raise RunError(f"{'; '.join(failed)}; the other figures are in {report}")
+    return report
 
 
 def _claim(root: Path, scale: Scale) -> None:
@@ -108,14 +110,41 @@ def _left_out(experiment: Experiment, ensemble: str) -> str:
     )
 
 
-def _untrained(work: Workspace, experiments: Sequence[Experiment]) -> dict[str, Config]:
-    """The ensembles that these experiments have yet to train."""
-    needed = {name for experiment in experiments for name in experiment.ensembles}
-    return {
-        name: config
-        for name, config in work.scale.ensembles.items()
-        if name in needed and not is_trained(work, name)
-    }
+def _untrained(
+    work: Workspace, experiments: Sequence[Experiment], variants: bool
+) -> dict[str, Config]:
+    """The ensembles that these experiments, or the variants, have yet to train."""
+    every = work.scale.ensembles
+    if variants:
+        ensembles = variant_ensembles(every[BASE])
+    else:
+        needed = {name for experiment in experiments for name in experiment.ensembles}
+        ensembles = {name: config for name, config in every.items() if name in needed}
+    once = {config_hash(config): (name, config) for name, config in reversed(ensembles.items())}
+    apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
+    return {name: config for name, config in reversed(once.values()) if not is_trained(apart, name)}
+
+
+def _run_each(
+    work: Workspace, experiments: Sequence[Experiment], figures: Sequence[str]
+) -> list[str]:
+    """Run experiments one after the other; of all figures, those that cannot be had and why."""
+    failed = []
+    for experiment in experiments:
+        missing = [name for name in experiment.ensembles if name not in work.scale.ensembles]
+        if missing and "all" not in figures:
+            raise InputError(_left_out(experiment, missing[0]))
+        if missing:
+            work.say(_left_out(experiment, missing[0]))
+            continue
+        try:
+            _run(work, experiment, figures)
+        except RunError as reason:
+            if "all" not in figures:
+                raise
+            failed.append(f"{', '.join(experiment.pictures)}: {reason}")
+            work.say(failed[-1])
+    return failed
 
 
 def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> None:
@@ -139,12 +168,14 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
 def _made_from(work: Workspace, experiment: Experiment) -> dict:
     """Everything that a result hangs on."""
     scale = work.scale
+    configs = {name: scale.ensembles[name] for name in experiment.ensembles}
+    analysis = scale.large_images if "alexnet" in experiment.ensembles else scale.analysis
     return {
         "version": importlib.metadata.version("ensemble_rsa"),
-        "networks": {name: config_hash(scale.ensembles[name]) for name in experiment.ensembles},
-        "analysis": config_to_dict(
-            scale.large_images if "alexnet" in experiment.ensembles else scale.analysis
-        ),
+        "networks": {name: config_hash(config) for name, config in configs.items()},
+        "analysis": config_to_dict(analysis),
+        **own_maps(*(config.data.category_map for config in configs.values())),
+        **own_maps(analysis.stimulus_map, key="stimulus_map"),
         "rates": list(scale.rates),
         "samples": scale.samples,
         "draws": scale.draws,
@@ -157,10 +188,10 @@ def _made_with(work: Workspace, experiment: Experiment, measured: xr.Dataset) ->
         return "Simulated points, no networks; the same at every scale."
     first = work.scale.ensembles[experiment.ensembles[0]]
     training = first.training
+    compared = as_ranges(np.atleast_1d(measured.attrs["seeds"]))
     words = [
-        f"Scale {work.scale.name}: {training.instances} instances "
-        f"(seeds {training.seed}–{training.seed + training.instances - 1}) of width "
-        f"{first.model.width:g}, {training.epochs} epochs"
+        f"Scale {work.scale.name}: {training.instances} instances (seeds compared: {compared}) "
+        f"of width {first.model.width:g}, {training.epochs} epochs"
     ]
     if first.data.train_images:
         words.append(f"{first.data.train_images:,} training images")

@@ -91,15 +91,31 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
 )
 
 
+def variant_ensembles(base: Config) -> dict[str, Config]:
+    """What each variant is trained from; where it changes nothing, the base itself.
+
+    Args:
+        base: the recipe. Its early epochs are kept for the base alone.
+
+    >>> variant_ensembles(Config())["other_stimuli"] == Config()
+    True
+    """
+    changed = {name: variant.training(base) for name, variant in VARIANTS.items()}
+    return {
+        name: config
+        if config == base
+        else replace(config, training=replace(config.training, save_at=()))
+        for name, config in changed.items()
+    }
+
+
 def try_variants(work: Workspace) -> list[Tried]:
     """Train, compare and store every variant; what is there is not trained again.
 
     Args:
         work: the workspace; the variants' networks lie beside its others.
     """
-    base = work.scale.ensembles[BASE]
-    base = replace(base, training=replace(base.training, save_at=()))
-    ensembles = {name: variant.training(base) for name, variant in VARIANTS.items()}
+    ensembles = variant_ensembles(work.scale.ensembles[BASE])
     apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
     tried = [_try(apart, name, variant) for name, variant in VARIANTS.items()]
     record = {"scale": work.scale.name, "rows": [dataclasses.asdict(row) for row in tried]}

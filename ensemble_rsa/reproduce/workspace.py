@@ -21,6 +21,7 @@ import xarray as xr
 from ensemble_rsa import store
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.config_values import config_hash, config_to_dict
+from ensemble_rsa.data.category_map import SHIPPED, read_category_map
 from ensemble_rsa.pipeline import activations, extract, train
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.runs import Run, write_dataset
@@ -100,6 +101,8 @@ def rdms(
         "images": run.fingerprint,
         "analysis": {k: v for k, v in config_to_dict(chosen).items() if k not in _AFTER_RDMS},
         "layers": None if layers is None else list(layers),
+        **own_maps(run.config.data.category_map),
+        **own_maps(chosen.stimulus_map, key="stimulus_map"),
     }
     path = work.root / "rdms" / f"{hash_of(made_from)}.nc"
     if not path.is_file():
@@ -136,6 +139,16 @@ def result(work: Workspace, name: str, made_from: Any, measure: Callable[[], xr.
     if not path.is_file():
         write_dataset(path, measure())
     return _read(path)
+
+
+def own_maps(*names: str | None, key: str = "category_map") -> dict[str, Any]:
+    """What mappings of categories hold that are files, which may be edited; nothing for ours.
+
+    >>> own_maps("cifar10", None)
+    {}
+    """
+    files = [name for name in names if name is not None and name not in SHIPPED]
+    return {key: [read_category_map(name) for name in files]} if files else {}
 
 
 def hash_of(values: Any) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.style import SINGLE_COLUMN, new_figure, paper_style
 from ensemble_rsa.reproduce import catalogue, run
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture
@@ -95,3 +95,20 @@ def test_without_large_images_alexnet_is_left_out_and_said(measured, tmp_path, m
     assert any("--image-folder" in line for line in said)
     with pytest.raises(InputError, match="--image-folder"):
         run.reproduce(["fig4"], "small", tmp_path / "out")
+
+
+def test_of_all_figures_one_that_cannot_be_had_does_not_stop_the_others(
+    measured, tmp_path, monkeypatch
+):
+    def absent(work):
+        raise RunError("ImageNet was not found")
+
+    failing = replace(catalogue.EXPERIMENTS[0], measure=absent)
+    for module in (catalogue, run):
+        monkeypatch.setattr(module, "EXPERIMENTS", (failing, catalogue.EXPERIMENTS[1]))
+    with pytest.raises(RunError, match=r"fig4: ImageNet was not found; the other figures are in"):
+        run.reproduce(["all"], "smoke", tmp_path / "out")
+    assert measured == ["second"]
+    assert (tmp_path / "out" / "report.html").is_file()
+    with pytest.raises(RunError, match="^ImageNet was not found$"):
+        run.reproduce(["fig4"], "smoke", tmp_path / "out")

@@ -108,10 +108,12 @@ def findings(result: xr.Dataset) -> list[Finding]:
         ),
         *(
             effect(
-                f"dropout 0.8 minus 0: clustering index of {layer}",
-                at(index, HIGHEST) - at(index, 0.0), HIGHEST,
+                f"dropout {more:g} minus {less:g}: clustering index of {layer}",
+                at(index, more) - at(index, less), *rates,
             )
             for layer, index in zip(result.layer.values, result.clustering_index, strict=True)
+            # it goes on rising where consistency falls again
+            for more, less, rates in ((HIGHEST, 0.0, (HIGHEST,)), (HIGHEST, BEST, (BEST, HIGHEST)))
         ),
         effect(
             "dropout 0 minus 0.8: centroid consistency",
