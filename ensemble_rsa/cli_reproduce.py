@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ensemble_rsa.data.category_map import SHIPPED, read_category_map
 from ensemble_rsa.display import training_display
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce.run import reproduce
@@ -23,15 +24,17 @@ def reproduce_figures(
     """Reproduce figures while the terminal shows what is under way; arguments as the command's.
 
     Raises:
-        InputError: no figures, or an image folder that does not exist.
+        InputError: no figures, an image folder that does not exist, or no mapping.
     """
     if not figures:
         raise InputError("figures: expected fig2 … fig9, s1 … s8 or all, got none")
     if image_folder is not None and not image_folder.is_dir():
         raise InputError(f"image_folder: no such folder {image_folder}")
     folder = None if image_folder is None else image_folder.resolve()
-    if category_map is not None and Path(category_map).is_file():  # else the name of ours
-        category_map = str(Path(category_map).resolve())
+    if category_map is not None:
+        read_category_map(category_map)  # what is wrong with it is told before hours of training
+        if category_map not in SHIPPED:
+            category_map = str(Path(category_map).expanduser().resolve())
     if data_dir is not None:  # networks are found again by it, from wherever the command is run
         data_dir = str(Path(data_dir).expanduser().resolve())
     images = Images(data_dir, folder, category_map)

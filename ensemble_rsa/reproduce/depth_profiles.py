@@ -11,6 +11,7 @@ import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES, percent
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.reproduce.experiment import Finding, over_instances
@@ -49,6 +50,8 @@ def _profile(
         seeds.append(stack.seed.values)
         layers, known = stack.layer.values.tolist(), attributes(stack, settings)
     shared = set.intersection(*(set(each.tolist()) for each in seeds))
+    if len(shared) < 2:
+        raise RunError(f"fewer than two instances of {name} can be compared by every distance")
     pairs = xr.DataArray(
         np.stack([pairs_among(each, own, shared) for each, own in zip(values, seeds, strict=True)]),
         dims=("distance", "layer", "instance_pair"),

@@ -70,7 +70,7 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
     if finding.effect and (scale.learns or simulated):
         verdict = MET if low > 0 else NOT_MET
-        if not low > 0:
+        if low <= 0:  # neither where it is not defined
             notes.append("reversed" if high < 0 else "its interval holds zero")
     elif printed and scale.comparable:
         from_, to = _printed_range(printed)

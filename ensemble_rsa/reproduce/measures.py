@@ -7,6 +7,7 @@ import xarray as xr
 
 from ensemble_rsa.analysis.bootstrap import bootstrap_pairs
 from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.results import BOOTSTRAPS
 
 
@@ -19,6 +20,9 @@ def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
     Args:
         stacks: with dimension `instance` and its coordinate `seed`, which is different for all.
 
+    Raises:
+        RunError: fewer than two are left.
+
     >>> first = xr.Dataset(coords={"seed": ("instance", [4, 5, 6])})
     >>> second = xr.Dataset(coords={"seed": ("instance", [6, 4])})
     >>> [stack.seed.values.tolist() for stack in same_instances([first, second])]
@@ -26,6 +30,8 @@ def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
     """
     seeds = [stack.seed.values.tolist() for stack in stacks]
     shared = [seed for seed in seeds[0] if all(seed in others for others in seeds)]
+    if len(shared) < 2:
+        raise RunError("fewer than two instances can be compared in all that is set side by side")
     return [
         stack if own == shared else stack.isel(instance=[own.index(seed) for seed in shared])
         for stack, own in zip(stacks, seeds, strict=True)

@@ -104,7 +104,7 @@ def test_an_epoch_has_the_accuracy_after_it(result):
 def test_one_instance_alone_is_refused():
     stacks = made_up((1, 2))
     stacks[2] = stacks[2].isel(instance=[0])
-    with pytest.raises(RunError, match="fewer than two instances can be compared at every epoch"):
+    with pytest.raises(RunError, match="fewer than two instances can be compared"):
         trajectory(stacks, accuracy(2), SETTINGS)
 
 

@@ -4,6 +4,8 @@ Networks without dropout are the baseline ensemble; all others are one ensemble 
 instance.
 """
 
+import json
+
 import numpy as np
 import xarray as xr
 
@@ -134,6 +136,7 @@ def caption(result: xr.Dataset) -> str:
     """What Fig. 8 shows."""
     penultimate, last = (str(layer) for layer in result.layer.values)
     left_out = result.attrs["left_out"]
+    replaced = json.loads(result.attrs.get("replaced_instances", "[]"))
     return (
         "(a) Accuracy of the final networks by the rate of dropout they were trained with, on "
         "training and on test images, and on test images with dropout at that rate (one sample of "
@@ -145,6 +148,7 @@ def caption(result: xr.Dataset) -> str:
         "intervals. (e) Centroid-based consistency of the last layer. (c) and (e) without dropout "
         f"at test. Means and {percent(result)} % bootstrap intervals over instances."
         + (f" Left out, since they cannot be compared: {left_out}." if left_out else "")
+        + (" Those that did not converge were replaced at rate 0 alone." if replaced else "")
     )
 
 

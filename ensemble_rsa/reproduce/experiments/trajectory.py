@@ -15,7 +15,7 @@ from ensemble_rsa.analysis.bootstrap import bootstrap_mean
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
 from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.trajectory import draw_trajectory
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.models.catalogue import layer_names
@@ -68,8 +68,6 @@ def trajectory(
     epochs = sorted(stacks)
     shared = same_instances([stacks[epoch] for epoch in epochs])
     seeds = shared[0].seed.values.tolist()
-    if len(seeds) < 2:
-        raise RunError("fewer than two instances can be compared at every epoch that was kept")
     similarity = np.stack(
         [similarities([stack[kind].values[0] for stack in shared]) for kind in KINDS]
     )
@@ -219,7 +217,8 @@ def _correlation(result: xr.Dataset, figure: str, kind: str, effect: bool) -> Fi
         if name != "skipped"
     )
     note = (
-        f"skipped correlation, {int(skipped.correlation_n)} epochs after "
+        f"skipped correlation, p = {float(skipped.correlation_p):.2g}, "
+        f"{int(skipped.correlation_n)} epochs after "
         f"{int(skipped.outlier.sum())} outliers; Fisher's interval, as if epochs were independent; "
         f"{others}"
     )
