@@ -69,9 +69,14 @@ def config_from_dict(values: dict[str, Any]) -> Config:
 def config_hash(config: Config) -> str:
     """Twelve hexadecimal digits that name what made a run: data, network and recipe.
 
+    Where the data lie does not count.
+
     >>> config_hash(Config()) == config_hash(Config(execution=ExecutionConfig(group=2)))
+    True
+    >>> config_hash(Config()) == config_hash(Config(DataConfig(data_dir="elsewhere")))
     True
     """
     values = config_to_dict(config)
+    del values["data"]["data_dir"]
     text = json.dumps({name: values[name] for name in RESULT_SECTIONS}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

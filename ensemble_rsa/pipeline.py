@@ -19,6 +19,7 @@ from ensemble_rsa.config import AnalysisConfig, Config, DataConfig
 from ensemble_rsa.config_values import config_differences
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING
+from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.extraction import (
     Progress,
@@ -243,6 +244,22 @@ def dataset_of(run: Run) -> Dataset:
     return _load(run.config.data, run.config.execution.feed)
 
 
+def check_stimuli(config: Config, settings: AnalysisConfig) -> None:
+    """Raise, before anything is trained, if its networks could not be shown these stimuli.
+
+    Args:
+        config: data, network and recipe.
+        settings: the stimuli.
+
+    Raises:
+        InputError: too few test images, or folders that a mapping names and that are not there.
+        RunError: the data cannot be had.
+    """
+    how = "draw" if settings.draw_stimuli else "first"
+    shown = _shown(config, settings, _load(config.data, config.execution.feed))
+    choose_stimuli(shown, settings.stimuli, how, settings.stimulus_seed)
+
+
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
     """Consistency, clustering, second-level distances and pictures' coordinates of a stack of RDMs.
 
@@ -269,13 +286,17 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
 
 
 def _source_of(run: Run, settings: AnalysisConfig) -> Source:
-    dataset = shown = dataset_of(run)
-    data, stimulus_map = run.config.data, settings.stimulus_map
-    if data.categories is not None or stimulus_map is not None:
-        # stimuli of all categories; one training image, since none is shown
-        everything = dataclasses.replace(data, categories=None, train_images=1)
-        shown = _load(everything, run.config.execution.feed, stimulus_map)
-    return source_from_run(run, dataset, shown, settings)
+    dataset = dataset_of(run)
+    return source_from_run(run, dataset, _shown(run.config, settings, dataset), settings)
+
+
+def _shown(config: Config, settings: AnalysisConfig, dataset: Dataset) -> Dataset:
+    """What stimuli are chosen from: the test images of training, or of all categories."""
+    if config.data.categories is None and settings.stimulus_map is None:
+        return dataset
+    # one training image, since none is shown
+    everything = dataclasses.replace(config.data, categories=None, train_images=1)
+    return _load(everything, config.execution.feed, settings.stimulus_map)
 
 
 def _load(data: DataConfig, feed: str, stimulus_map: str | None = None) -> Dataset:

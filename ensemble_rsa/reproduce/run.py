@@ -71,8 +71,13 @@ def reproduce(
         raise InputError(f"variants: expected them for fig4 alone, got {' '.join(figures)}")
     root = Path(out) if out is not None else Path("runs") / f"reproduce-{scale}"
     chosen = make_scale(scale, images)  # an unknown name is told before there is a folder
+    generated = scale == "smoke" and "alexnet" not in chosen.ensembles
+    if "all" not in figures and not generated:
+        for experiment in experiments:
+            if missing := _missing(experiment, chosen):
+                raise InputError(_left_out(experiment, missing))
     _claim(root, chosen)
-    if scale == "smoke" and "alexnet" not in chosen.ensembles:
+    if generated:
         chosen = make_scale(scale, Images(folder=write_images(root / "images")))
     work = Workspace(root, chosen, say, show)
     if scale == "paper":
@@ -100,6 +105,11 @@ def _claim(root: Path, scale: Scale) -> None:
     if root.exists() and not root.is_dir():
         raise InputError(f"out: {root} is not a folder; give another --out")
     store.write_json(path, {"scale": scale.name})
+
+
+def _missing(experiment: Experiment, scale: Scale) -> str | None:
+    """An ensemble that the experiment needs and the scale has no images for."""
+    return next((name for name in experiment.ensembles if name not in scale.ensembles), None)
 
 
 def _left_out(experiment: Experiment, ensemble: str) -> str:
@@ -131,11 +141,8 @@ def _run_each(
     """Run experiments one after the other; of all figures, those that cannot be had and why."""
     failed = []
     for experiment in experiments:
-        missing = [name for name in experiment.ensembles if name not in work.scale.ensembles]
-        if missing and "all" not in figures:
-            raise InputError(_left_out(experiment, missing[0]))
-        if missing:
-            work.say(_left_out(experiment, missing[0]))
+        if missing := _missing(experiment, work.scale):
+            work.say(_left_out(experiment, missing))
             continue
         try:
             _run(work, experiment, figures)

@@ -9,6 +9,7 @@ interrupted reproduction goes on where it was, and a figure is drawn again witho
 """
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,7 @@ from ensemble_rsa import store
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.config_values import config_hash, config_to_dict
 from ensemble_rsa.data.category_map import SHIPPED, read_category_map
-from ensemble_rsa.pipeline import activations, extract, train
+from ensemble_rsa.pipeline import activations, check_stimuli, extract, train
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.runs import Run, write_dataset
 from ensemble_rsa.training.progress import Report
@@ -56,6 +57,7 @@ def networks(work: Workspace, name: str) -> Run:
         name: one of the scale's ensembles.
 
     Raises:
+        InputError: too few images to choose the stimuli from.
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     config, folder = work.scale.ensembles[name], network_folder(work, name)
@@ -64,6 +66,9 @@ def networks(work: Workspace, name: str) -> Run:
         training = config.training
         what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
         work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
+    if not begun:
+        scale = work.scale
+        check_stimuli(config, scale.large_images if name == "alexnet" else scale.analysis)
     with work.show(config.training.epochs) as report:
         return train(config, folder, report, resume=begun)
 
@@ -97,6 +102,7 @@ def rdms(
     chosen = replace(settings or work.scale.analysis, **changes)
     run = networks(work, name)
     made_from = {
+        "version": importlib.metadata.version("ensemble_rsa"),
         "networks": config_hash(run.config),
         "images": run.fingerprint,
         "analysis": {k: v for k, v in config_to_dict(chosen).items() if k not in _AFTER_RDMS},

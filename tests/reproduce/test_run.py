@@ -94,7 +94,8 @@ def test_without_large_images_alexnet_is_left_out_and_said(measured, tmp_path, m
     assert measured == ["second"]
     assert any("--image-folder" in line for line in said)
     with pytest.raises(InputError, match="--image-folder"):
-        run.reproduce(["fig4"], "small", tmp_path / "out")
+        run.reproduce(["fig4"], "small", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_of_all_figures_one_that_cannot_be_had_does_not_stop_the_others(

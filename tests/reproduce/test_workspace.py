@@ -1,0 +1,41 @@
+"""Networks are trained once; stimuli that cannot be had are told before they are."""
+
+from dataclasses import replace
+
+import pytest
+
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.reproduce import workspace
+from ensemble_rsa.reproduce.scales import make_scale
+from ensemble_rsa.reproduce.workspace import Workspace, network_folder, networks
+from ensemble_rsa.runs import Run
+
+
+@pytest.fixture
+def work(tmp_path):
+    return Workspace(tmp_path, make_scale("smoke"))
+
+
+def test_too_many_stimuli_are_told_before_training(work, monkeypatch):
+    monkeypatch.setattr(workspace, "train", None)  # would fail if it were called
+    settings = replace(work.scale.analysis, stimuli=5000)
+    greedy = replace(work, scale=replace(work.scale, analysis=settings))
+    with pytest.raises(InputError, match="stimuli: expected at most"):
+        networks(greedy, "all_cnn_c")
+
+
+def test_an_interrupted_training_goes_on_in_the_folder_of_its_configuration(work, monkeypatch):
+    asked = []
+
+    def train(config, folder, report, resume):
+        asked.append((folder, resume))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").touch()
+        return Run(folder, config, (0, 1), {}, (), (), (8, 8, 1), ("0", "1"), "")
+
+    monkeypatch.setattr(workspace, "train", train)
+    for _ in range(2):
+        networks(work, "all_cnn_c")
+    folder = network_folder(work, "all_cnn_c")
+    assert asked == [(folder, False), (folder, True)]
+    assert folder != network_folder(work, "all_cnn_7")
