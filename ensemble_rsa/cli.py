@@ -243,6 +243,8 @@ def _keep_compiled_programs() -> None:
 
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
+        # JAX keeps what took a second; ours has many programs that take less, layer by layer
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def _tell(quiet: bool) -> None:

@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom, small, and their cells end without an error."""
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,14 @@ from ensemble_rsa.reproduce.ledger import MET, NOT_COMPARABLE, read_comparison
 from ensemble_rsa.reproduce.paper import NUMBERS
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def shared_programs(monkeypatch):
+    """The notebook's process finds what the tests have compiled, and what itself did before."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", os.environ["ENSEMBLE_RSA_TEST_CACHE"])
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 # The kernel's own machinery warns about event loops and files it leaves open.
