@@ -35,7 +35,7 @@ def reproduce_figures(
         read_category_map(category_map)  # what is wrong with it is told before hours of training
         if category_map not in SHIPPED:
             category_map = str(Path(category_map).expanduser().resolve())
-    if data_dir is not None:  # networks are found again by it, from wherever the command is run
+    if data_dir is not None:  # images are found again from wherever the command is run
         data_dir = str(Path(data_dir).expanduser().resolve())
     images = Images(data_dir, folder, category_map)
     console = Console(stderr=True, quiet=quiet)

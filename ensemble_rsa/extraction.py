@@ -21,7 +21,7 @@ from ensemble_rsa.backend import default_execution
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
-from ensemble_rsa.data.stimuli import choose_stimuli
+from ensemble_rsa.data.stimuli import Stimuli, choose_stimuli
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.catalogue import model_entry
 from ensemble_rsa.models.ensemble import member
@@ -72,12 +72,7 @@ def source_from_run(run: Run, dataset: Dataset, shown: Dataset, settings: Analys
             f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
             "its test images may have been trained on; restore the images or train again"
         )
-    stimuli = choose_stimuli(
-        shown,
-        settings.stimuli,
-        "draw" if settings.draw_stimuli else "first",
-        settings.stimulus_seed,
-    )
+    stimuli = stimuli_of(shown, settings)
     execution = default_execution()
     network, parameters = load_networks(run, execution.convolution, settings.epoch)
     runner = compile_layers(network, execution, settings.one_mask)
@@ -98,6 +93,12 @@ def source_from_run(run: Run, dataset: Dataset, shown: Dataset, settings: Analys
         else {},
         attributes=_run_attributes(run, dataset, settings),
     )
+
+
+def stimuli_of(shown: Dataset, settings: AnalysisConfig) -> Stimuli:
+    """The stimuli that the settings ask for, from these test images."""
+    how = "draw" if settings.draw_stimuli else "first"
+    return choose_stimuli(shown, settings.stimuli, how, settings.stimulus_seed)
 
 
 def masks_while_tested(run: Run, sample: int | None) -> Callable[[int], Masks | None]:

@@ -19,7 +19,6 @@ from ensemble_rsa.config import AnalysisConfig, Config, DataConfig
 from ensemble_rsa.config_values import config_differences
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING
-from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.extraction import (
     Progress,
@@ -28,6 +27,7 @@ from ensemble_rsa.extraction import (
     layer_stack,
     source_from_arrays,
     source_from_run,
+    stimuli_of,
 )
 from ensemble_rsa.models.catalogue import model_entry
 from ensemble_rsa.rdm.distances import DISTANCES
@@ -255,9 +255,7 @@ def check_stimuli(config: Config, settings: AnalysisConfig) -> None:
         InputError: too few test images, or folders that a mapping names and that are not there.
         RunError: the data cannot be had.
     """
-    how = "draw" if settings.draw_stimuli else "first"
-    shown = _shown(config, settings, _load(config.data, config.execution.feed))
-    choose_stimuli(shown, settings.stimuli, how, settings.stimulus_seed)
+    stimuli_of(_shown(config, settings, _load(config.data, config.execution.feed)), settings)
 
 
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:

@@ -18,7 +18,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ensemble_rsa.models.all_cnn import scaled_channels
+from ensemble_rsa.models.all_cnn import Conv, map_size, scaled_channels
 from ensemble_rsa.models.dropout import Dropout, drop_out
 
 SMALLEST_EXACT = 195  # pixels: on smaller images some windows do not fit
@@ -26,13 +26,9 @@ _POOL, _POOL_STRIDE = 3, 2
 
 
 @dataclass(frozen=True)
-class Layer:
-    """`window × window` kernels, and what is done to the maps on their way here."""
+class Layer(Conv):
+    """A convolution, and what is done to the maps on their way here."""
 
-    channels: int
-    window: int = 3
-    stride: int = 1
-    padding: str = "SAME"
     pooled: bool = False
     dropped: bool = False
     classifies: bool = False
@@ -99,8 +95,7 @@ class AlexNet(nnx.Module):
                 )
             )
             channels = out
-            lost = spec.window - 1 if padding == "VALID" else 0
-            height, wide = (-(-(n - lost) // spec.stride) for n in (height, wide))
+            height, wide = (map_size(n, spec, padding) for n in (height, wide))
         self.convolutions = nnx.List(convolutions)
 
     def layer(

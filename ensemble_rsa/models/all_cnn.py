@@ -120,7 +120,7 @@ class AllCNN(nnx.Module):
                 )
             )
             channels = out
-            height, wide = (_map_size(n, spec, padding) for n in (height, wide))
+            height, wide = (map_size(n, spec, padding) for n in (height, wide))
         self.convolutions = nnx.List(convolutions)
         self.last_relu = last_relu
         self.dropout_after = dropout_after
@@ -157,6 +157,7 @@ def scaled_channels(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def _map_size(size: int, spec: Conv, padding: str) -> int:
+def map_size(size: int, spec: Conv, padding: str) -> int:
+    """Side of the maps that a layer makes of maps of this side."""
     lost = spec.window - 1 if padding == "VALID" else 0
     return -(-(size - lost) // spec.stride)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ensemble_rsa.analysis.bootstrap import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.reproduce.workspace import Workspace
+from ensemble_rsa.resampling.intervals import Bootstrap
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,15 @@ class Experiment:
     pictures: Mapping[str, Picture]
 
 
+def as_finding(
+    figure: str, quantity: str, found: Bootstrap, effect: bool = False, note: str = ""
+) -> Finding:
+    """A bootstrapped mean as a line of the ledger."""
+    return Finding(
+        figure, quantity, float(found.mean), float(found.low), float(found.high), effect, note
+    )
+
+
 def over_instances(
     figure: str,
     quantity: str,
@@ -80,9 +90,7 @@ def over_instances(
     boot = bootstrap_pairs(
         pairs, "instances", settings.n_resamples, settings.confidence, settings.seed
     )
-    return Finding(
-        figure, quantity, float(boot.mean), float(boot.low), float(boot.high), effect, note
-    )
+    return as_finding(figure, quantity, boot, effect, note)
 
 
 def mean_of_instances(
@@ -95,6 +103,4 @@ def mean_of_instances(
 ) -> Finding:
     """The mean of `(instance,)` values, with an interval from resampled instances."""
     boot = bootstrap_mean(values, settings.n_resamples, settings.confidence, settings.seed)
-    return Finding(
-        figure, quantity, float(boot.mean), float(boot.low), float(boot.high), effect, note
-    )
+    return as_finding(figure, quantity, boot, effect, note)

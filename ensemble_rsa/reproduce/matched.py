@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.reproduce.experiment import Finding
 from ensemble_rsa.resampling.draws import draw_counts, weighted_means
 from ensemble_rsa.resampling.intervals import Bootstrap, Resampled, bootstrap_result
 from ensemble_rsa.rng import host_stream
@@ -88,12 +87,3 @@ def bootstrap_matched(
         for part in range(len(observed))
     )
     return Matched(same_part, different_part, difference)
-
-
-def as_finding(
-    figure: str, quantity: str, found: Bootstrap, effect: bool = False, note: str = ""
-) -> Finding:
-    """A bootstrapped mean as a line of the ledger."""
-    return Finding(
-        figure, quantity, float(found.mean), float(found.low), float(found.high), effect, note
-    )

@@ -25,7 +25,7 @@ from ensemble_rsa.config_values import config_hash, config_to_dict
 from ensemble_rsa.data.category_map import SHIPPED, read_category_map
 from ensemble_rsa.pipeline import activations, check_stimuli, extract, train
 from ensemble_rsa.reproduce.scales import Scale
-from ensemble_rsa.runs import Run, write_dataset
+from ensemble_rsa.runs import Run, load_run, write_dataset
 from ensemble_rsa.training.progress import Report
 
 # Of an analysis, what RDMs do not hang on.
@@ -61,15 +61,18 @@ def networks(work: Workspace, name: str) -> Run:
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     config, folder = work.scale.ensembles[name], network_folder(work, name)
+    if is_trained(work, name):
+        run = load_run(folder)
+        data = replace(run.config.data, data_dir=config.data.data_dir)  # it may have moved
+        return replace(run, config=replace(run.config, data=data))
     begun = (folder / store.CONFIG).is_file()
-    if not is_trained(work, name):
-        training = config.training
-        what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
-        work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
+    training = config.training
+    what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
+    work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
     if not begun:
         scale = work.scale
         check_stimuli(config, scale.large_images if name == "alexnet" else scale.analysis)
-    with work.show(config.training.epochs) as report:
+    with work.show(training.epochs) as report:
         return train(config, folder, report, resume=begun)
 
 

@@ -39,3 +39,15 @@ def test_an_interrupted_training_goes_on_in_the_folder_of_its_configuration(work
     folder = network_folder(work, "all_cnn_c")
     assert asked == [(folder, False), (folder, True)]
     assert folder != network_folder(work, "all_cnn_7")
+
+
+def test_a_trained_ensemble_is_loaded_with_its_images_where_they_lie_now(work, monkeypatch):
+    config = work.scale.ensembles["all_cnn_c"]
+    stored = replace(config, data=replace(config.data, data_dir="/before"))
+    folder = network_folder(work, "all_cnn_c")
+    folder.mkdir(parents=True)
+    (folder / "training.json").touch()
+    run = Run(folder, stored, (0, 1), {}, (), (), (8, 8, 1), ("0", "1"), "")
+    monkeypatch.setattr(workspace, "load_run", lambda path: run)
+    monkeypatch.setattr(workspace, "train", None)  # would fail if it were called
+    assert networks(work, "all_cnn_c").config == config

@@ -18,8 +18,13 @@ from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.figures.training_sets import draw_training_sets
 from ensemble_rsa.figures.wording import percent
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture
-from ensemble_rsa.reproduce.matched import as_finding, bootstrap_matched
+from ensemble_rsa.reproduce.experiment import (
+    Experiment,
+    Finding,
+    Picture,
+    as_finding,
+)
+from ensemble_rsa.reproduce.matched import bootstrap_matched
 from ensemble_rsa.reproduce.measures import attributes, same_instances, settings_of
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 from ensemble_rsa.resampling.intervals import Bootstrap

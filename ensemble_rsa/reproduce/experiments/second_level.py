@@ -16,8 +16,14 @@ from ensemble_rsa.figures.layer_similarity import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, over_instances
-from ensemble_rsa.reproduce.matched import Matched, as_finding, bootstrap_matched
+from ensemble_rsa.reproduce.experiment import (
+    Experiment,
+    Finding,
+    Picture,
+    as_finding,
+    over_instances,
+)
+from ensemble_rsa.reproduce.matched import Matched, bootstrap_matched
 from ensemble_rsa.reproduce.measures import attributes, settings_of
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 from ensemble_rsa.resampling.intervals import Bootstrap

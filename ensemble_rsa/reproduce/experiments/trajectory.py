@@ -20,8 +20,14 @@ from ensemble_rsa.figures.trajectory import draw_trajectory
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, over_instances
-from ensemble_rsa.reproduce.matched import as_finding, bootstrap_matched
+from ensemble_rsa.reproduce.experiment import (
+    Experiment,
+    Finding,
+    Picture,
+    as_finding,
+    over_instances,
+)
+from ensemble_rsa.reproduce.matched import bootstrap_matched
 from ensemble_rsa.reproduce.measures import (
     attributes,
     same_instances,
