@@ -35,15 +35,15 @@ class Networks(NamedTuple):
     seeds: tuple[int, ...]
 
 
-def all_networks(baseline: Run, swept: Run, rates: Sequence[float]) -> Networks:
-    """The networks of the baseline, whose rate is 0, and those of the swept ensemble."""
+def all_networks(control: Run, swept: Run, rates: Sequence[float]) -> Networks:
+    """The networks of the control, whose rate is 0, and those of the swept ensemble."""
     training = swept.config.training
     swept_rates = np.broadcast_to(training.dropout, training.instances).tolist()
     return Networks(
-        (*(0.0,) * len(baseline.seeds), *swept_rates),
-        (*baseline.seeds, *swept.seeds),
+        (*(0.0,) * len(control.seeds), *swept_rates),
+        (*control.seeds, *swept.seeds),
         tuple(rates),
-        tuple(sorted({*baseline.seeds, *swept.seeds})),
+        tuple(sorted({*control.seeds, *swept.seeds})),
     )
 
 
@@ -72,7 +72,7 @@ def by_dropout(
         chosen: rates and seeds of the networks.
         untested: rate → RDMs without dropout at test of the last two layers.
         samples: for each sample of masks, rate → RDMs of the last layer.
-        accuracies: of each network, baseline first.
+        accuracies: of each network, control first.
         settings: of the bootstraps.
 
     Returns:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from ensemble_rsa.config import (
     AnalysisConfig,
@@ -28,7 +29,9 @@ class Scale:
 
     Attributes:
         name: smoke, small or paper.
-        ensembles: name → what it is trained from.
+        ensembles: name → what it is trained from. `control` is All-CNN-C as the networks with
+            dropout, those of other data and the variants are trained; where all are trained
+            alike, it is `all_cnn_c` itself.
         analysis: stimuli and bootstrap for the networks of CIFAR-10's kind.
         large_images: the same for AlexNet.
         rates: of dropout, ascending from 0; those above 0 are the ensemble `dropout`.
@@ -108,17 +111,24 @@ def _smoke(images: Images) -> Scale:
 
 
 def _small(images: Images) -> Scale:
-    """CIFAR-10, ten instances, a quarter of the channels: shows whether the effects appear."""
-    base = Config(
-        DataConfig(
-            "cifar10",
-            images.data_dir,
-            train_images=4000,
-            test_images=2000,
-            preprocessing="standardize",
-        ),
-        ModelConfig(width=0.25),
-        TrainingConfig(epochs=8, batch_size=8),  # networks idle for several hundred steps
+    """CIFAR-10, ten instances, few channels and images: shows whether the effects appear.
+
+    In batches of 16, networks idle for some 600 steps before they begin to learn. The baseline gets
+    7,500 steps; the 90 networks of the dropout experiment and the 40 of other data get 2,000, with
+    half as many channels, at which they begin sooner.
+    """
+    data = DataConfig(
+        "cifar10",
+        images.data_dir,
+        train_images=5000,
+        test_images=2000,
+        preprocessing="standardize",
+    )
+    base = Config(data, ModelConfig(width=0.25), TrainingConfig(epochs=24, batch_size=16))
+    brief = Config(
+        replace(data, train_images=4000),
+        ModelConfig(width=0.125),
+        replace(base.training, epochs=8),
     )
     category_map = images.category_map or "broad"
     large = DataConfig(
@@ -129,8 +139,10 @@ def _small(images: Images) -> Scale:
     alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.25), recipe)
     return Scale(
         "small",
-        # half the images for twice the epochs: after eight some networks have not begun to learn
-        _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES, half_epochs=16),
+        _ensembles(
+            base, alexnet, CIFAR10_HALVES, DROPOUT_RATES, brief,
+            trajectory=(*range(11), *range(12, 25, 2)),  # as many as the paper's, spread likewise
+        ),
         AnalysisConfig(stimuli=1000),
         AnalysisConfig(draw_stimuli=True),
         rates=DROPOUT_RATES,
@@ -138,7 +150,7 @@ def _small(images: Images) -> Scale:
         draws=1000,
         learns=True,
         comparable=False,
-    )
+    )  # fmt: skip
 
 
 def _paper(images: Images) -> Scale:
@@ -194,7 +206,8 @@ def _ensembles(
     alexnet: Config | None,
     halves: tuple[tuple[str, ...], tuple[str, ...]],
     rates: tuple[float, ...],
-    half_epochs: int | None = None,
+    brief: Config | None = None,
+    trajectory: Literal["trajectory"] | tuple[int, ...] = "trajectory",
 ) -> dict[str, Config]:
     """Every ensemble that the figures need, from the recipes of All-CNN-C and of AlexNet.
 
@@ -203,22 +216,27 @@ def _ensembles(
         alexnet: None where it has no images.
         halves: two disjoint sets of categories.
         rates: of dropout, from 0.
-        half_epochs: of those that see half of the images; as many as the others when not given.
+        brief: All-CNN-C for those figures that need many ensembles; the base when not given.
+            Networks that see half of its images go through them twice as often.
+        trajectory: the epochs at which the networks of All-CNN-C are kept.
     """
+    all_cnn_c = replace(base, training=replace(base.training, save_at=trajectory))
+    many = brief or base
     # the rule of convergence was made for the baseline, and only its trajectory is looked at
-    other = replace(base.training, unconverged="keep", eval_every=max(1, base.training.epochs))
-    half = replace(other, epochs=half_epochs or other.epochs)
+    other = replace(many.training, unconverged="keep", eval_every=max(1, many.training.epochs))
+    half = replace(other, epochs=other.epochs * 2) if brief else other
 
     def with_data(**changes) -> Config:
-        return replace(base, data=replace(base.data, **changes), training=half)
+        return replace(many, data=replace(many.data, **changes), training=half)
 
     ensembles = {
-        "all_cnn_c": replace(base, training=replace(base.training, save_at="trajectory")),
+        "all_cnn_c": all_cnn_c,
         "all_cnn_7": replace(base, model=replace(base.model, model="all_cnn_7")),
+        "control": all_cnn_c if brief is None else replace(many, training=other),
         "first_half": with_data(part="first_half"),
         "second_half": with_data(part="second_half"),
         "first_categories": with_data(categories=halves[0]),
         "second_categories": with_data(categories=halves[1]),
-        "dropout": sweep(replace(base, training=other), dropout=rates[1:]),
+        "dropout": sweep(replace(many, training=other), dropout=rates[1:]),
     }
     return ensembles if alexnet is None else {**ensembles, "alexnet": alexnet}

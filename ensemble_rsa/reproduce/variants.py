@@ -17,7 +17,7 @@ from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
 VARIANTS_FILE = "variants.json"
 DISTANCES = ("correlation", "euclidean")  # the pair that paper.md §11 judges by
-BASE = "all_cnn_c"
+BASE = "control"
 
 
 @dataclass(frozen=True)

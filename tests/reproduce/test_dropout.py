@@ -220,13 +220,13 @@ def test_measure_asks_for_each_sample_of_the_last_layer(monkeypatch, make_work):
 
     def rdms(work, name, layers=None, **chosen):
         asked.append((name, layers, chosen))
-        n = 3 if name == "all_cnn_c" else 6
+        n = 3 if name == "control" else 6
         found = stack([f"conv{i}" for i in range(1, 10)], (SEEDS * 2)[:n], len(asked), "instance")
         return found.sel(layer=layers) if layers else found
 
     swept = sweep(config, dropout=[0.6, 0.8])
     runs = {
-        "all_cnn_c": run_of(config, SEEDS),
+        "control": run_of(config, SEEDS),
         "dropout": run_of(swept, swept.training.seeds),
     }
     for name, stand_in in (
@@ -238,7 +238,7 @@ def test_measure_asks_for_each_sample_of_the_last_layer(monkeypatch, make_work):
         monkeypatch.setattr(experiment, name, stand_in)
     found = measure(make_work(analysis=SETTINGS, rates=RATES, samples=2))
     assert asked == [
-        ("all_cnn_c", None, {}),
+        ("control", None, {}),
         ("dropout", ["conv8", "conv9"], {}),
         ("dropout", ["conv9"], {"dropout_sample": 0}),
         ("dropout", ["conv9"], {"dropout_sample": 1}),

@@ -1,6 +1,6 @@
 """What each scale trains: the same experiments, the paper's sizes at its own scale."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -14,7 +14,7 @@ from ensemble_rsa.reproduce.variants import VARIANTS
 @pytest.mark.parametrize("name", ["smoke", "small", "paper"])
 def test_every_scale_trains_the_same_ensembles(name, tmp_path):
     assert set(make_scale(name, Images(folder=tmp_path)).ensembles) == {
-        "all_cnn_c", "all_cnn_7", "first_half", "second_half",
+        "all_cnn_c", "all_cnn_7", "control", "first_half", "second_half",
         "first_categories", "second_categories", "dropout", "alexnet",
     }  # fmt: skip
 
@@ -26,7 +26,8 @@ def test_the_paper_scale_is_the_published_setting():
     assert saved_epochs(training) == (*range(11), 50, 100, 150, 200, 250, 300, 350)
     assert DROPOUT_RATES == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     swept = paper["dropout"].training
-    assert swept.instances == 80  # and those without dropout are all_cnn_c's
+    assert swept.instances == 80
+    assert paper["control"] == paper["all_cnn_c"]  # those without dropout are trained once
     assert sorted({*swept.dropout}) == list(DROPOUT_RATES[1:])
     assert swept.seeds == tuple(range(10)) * 8
     alexnet = paper["alexnet"]
@@ -42,6 +43,21 @@ def test_halves_and_categories_are_disjoint_and_differ_in_nothing_else():
     assert halves[0].training == halves[1].training
     assert [training_images(one) for one in halves] == [2000, 2000]
     assert training_images(ensembles["first_categories"]) == 2000
+
+
+def test_at_scale_small_what_is_compared_is_trained_alike():
+    """Dropout with none, halves with each other; those that see half go through it twice."""
+    ensembles = make_scale("small").ensembles
+    control, swept = ensembles["control"], ensembles["dropout"]
+    assert replace(
+        swept.training, dropout=0.0, seeds=None, instances=control.training.instances
+    ) == replace(control.training, dropout=0.0)
+    assert (swept.data, swept.model) == (control.data, control.model)
+    half = ensembles["first_half"]
+    assert half.training.epochs == 2 * control.training.epochs
+    kept = saved_epochs(ensembles["all_cnn_c"].training)
+    assert len(kept) == len(saved_epochs(make_scale("paper").ensembles["all_cnn_c"].training))
+    assert kept[-1] == ensembles["all_cnn_c"].training.epochs
 
 
 def test_hours_grow_with_what_is_computed():

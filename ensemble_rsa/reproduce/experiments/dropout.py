@@ -27,17 +27,17 @@ from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
 BEST, HIGHEST = 0.6, 0.8  # the rates that the paper singles out
 MODERATE = 0.4  # ours, in the middle of the paper's range: it says no more than "moderate"
-_BASELINE, _SWEPT = "all_cnn_c", "dropout"
+_CONTROL, _SWEPT = "control", "dropout"
 
 
 def measure(work: Workspace) -> xr.Dataset:
     """Accuracies, consistency with and without dropout at test, clustering: at every rate."""
-    baseline, swept = networks(work, _BASELINE), networks(work, _SWEPT)
-    layers = list(layer_names(baseline.config.model.model)[-2:])
-    chosen = all_networks(baseline, swept, work.scale.rates)
-    n = len(baseline.seeds)
+    control, swept = networks(work, _CONTROL), networks(work, _SWEPT)
+    layers = list(layer_names(control.config.model.model)[-2:])
+    chosen = all_networks(control, swept, work.scale.rates)
+    n = len(control.seeds)
     untested = {
-        **by_rate(rdms(work, _BASELINE).sel(layer=layers), chosen.rate_of[:n]),
+        **by_rate(rdms(work, _CONTROL).sel(layer=layers), chosen.rate_of[:n]),
         **by_rate(rdms(work, _SWEPT, layers=layers), chosen.rate_of[n:]),
     }
     samples = (
@@ -47,11 +47,11 @@ def measure(work: Workspace) -> xr.Dataset:
         for sample in range(work.scale.samples)
     )  # fmt: skip
     accuracies = {
-        f"{part}_accuracy": np.concatenate([baseline.accuracy[part], swept.accuracy[part]])
+        f"{part}_accuracy": np.concatenate([control.accuracy[part], swept.accuracy[part]])
         for part in ("train", "test")
     } | {
         "dropout_accuracy": np.concatenate(
-            [baseline.accuracy["test"], accuracy_with_dropout(swept, dataset_of(swept))]
+            [control.accuracy["test"], accuracy_with_dropout(swept, dataset_of(swept))]
         )
     }
     return by_dropout(chosen, untested, samples, accuracies, work.scale.analysis)
@@ -154,7 +154,7 @@ def caption(result: xr.Dataset) -> str:
 
 EXPERIMENT = Experiment(
     "dropout",
-    (_BASELINE, _SWEPT),
+    (_CONTROL, _SWEPT),
     measure,
     findings,
     {"fig8": Picture("Dropout, accuracy and consistency", draw_dropout, caption)},
