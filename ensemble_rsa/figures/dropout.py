@@ -18,7 +18,7 @@ from ensemble_rsa.figures.style import (
 from ensemble_rsa.figures.wording import number
 
 # The paper's blue, orange and red, in Okabe and Ito's shades.
-_BLUE, _ORANGE, _RED = "#0072b2", "#e69f00", "#d55e00"
+_BLUE, _ORANGE, _RED, _GREEN = "#0072b2", "#e69f00", "#d55e00", "#009e73"
 _GAP = 0.3  # of a cell, before the column without dropout at test
 _PANELS = "aabbbb;ccddee"
 
@@ -29,9 +29,9 @@ def draw_dropout(result: xr.Dataset) -> Figure:
 
     Args:
         result: needs, each with its mean and interval, `train_accuracy, test_accuracy,
-            dropout_accuracy (dropout, instance)`, `consistency, centroid_consistency (dropout,
-            instance_pair)`, `sampled_consistency (dropout, sample, instance_pair)` and
-            `clustering_index (layer, dropout, instance)`.
+            dropout_accuracy (dropout, instance)`, `consistency, unshared_consistency,
+            centroid_consistency (dropout, instance_pair)`, `sampled_consistency (dropout, sample,
+            instance_pair)` and `clustering_index (layer, dropout, instance)`.
 
     Returns:
         A figure as wide as a page. (a), (b) and (c) are the paper's panels of these names.
@@ -113,6 +113,9 @@ def _draw_consistencies(axes: Axes, result: xr.Dataset) -> None:
         _draw_course(axes, first, "sampled_consistency", _ORANGE, "s", "1 sample"),
         _draw_course(
             axes, every, "sampled_consistency", _RED, "^", f"{result.sizes['sample']} samples"
+        ),
+        _draw_course(
+            axes, result, "unshared_consistency", _GREEN, "v", "1 sample, masks not shared"
         ),
         _draw_course(axes, result, "consistency", _BLUE, "o", "no dropout at test"),
     ]

@@ -4,6 +4,7 @@ Everything stands on a grid of rates and seeds, so that instances of one seed ar
 rates; NaN stands where an instance cannot be compared.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,7 +21,9 @@ from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.reproduce.measures import attributes
 from ensemble_rsa.runs import Run
 
-_PAIRED = ("consistency", "sampled_consistency", "centroid_consistency")
+_PAIRED = (
+    "consistency", "sampled_consistency", "unshared_consistency", "centroid_consistency",
+)  # fmt: skip
 _ONE_EACH = ("train_accuracy", "test_accuracy", "dropout_accuracy", "clustering_index")
 
 ByRate = Mapping[float, xr.Dataset]
@@ -78,16 +81,22 @@ def by_dropout(
     Returns:
         `consistency, centroid_consistency (dropout, instance_pair)` of the last layer without
         dropout at test; `sampled_consistency (dropout, sample, instance_pair)` of the mean RDMs of
-        the first samples; `clustering_index (layer, dropout, instance)`; `train_accuracy,
+        the first samples; `unshared_consistency (dropout, instance_pair)` of one sample each, not
+        the same; `clustering_index (layer, dropout, instance)`; `train_accuracy,
         test_accuracy, dropout_accuracy (dropout, instance)`. Each with its mean and interval.
     """
     rates, seeds = chosen.rates, chosen.seeds
     last = {rate: untested[rate].isel(layer=-1) for rate in rates}
     consistency = np.stack([pairs_among(last[rate].exemplar, seeds) for rate in rates])
     centroids = np.stack([pairs_among(last[rate].centroid, seeds) for rate in rates])
-    sampled = np.stack(list(consistency_of_means(samples, rates, seeds)), axis=1)
+    samples = iter(samples)
+    two = list(itertools.islice(samples, 2))
+    unshared = consistency_of_other_samples(two, rates, seeds)
+    every = consistency_of_means(itertools.chain(two, samples), rates, seeds)
+    sampled = np.stack(list(every), axis=1)
     without = [place for place, rate in enumerate(rates) if rate == 0]
     sampled[without] = consistency[without][:, None]  # no masks, so every sample is the same
+    unshared[without] = consistency[without]
     clustering = np.stack([_clustering(untested[rate], seeds) for rate in rates], axis=1)
     kept = _in_pairs(np.isfinite(consistency) & np.isfinite(sampled).all(1), len(seeds))
     first, second = pair_indices(len(seeds))
@@ -98,6 +107,7 @@ def by_dropout(
         "sampled_consistency": (
             ("dropout", "sample", "instance_pair"), np.where(both[:, None], sampled, np.nan),
         ),
+        "unshared_consistency": (("dropout", "instance_pair"), np.where(both, unshared, np.nan)),
         "clustering_index": (("layer", "dropout", "instance"), np.where(kept, clustering, np.nan)),
         **{
             name: (("dropout", "instance"), np.where(kept, on_grid(each, chosen), np.nan))
@@ -115,18 +125,47 @@ def by_dropout(
     return found.assign(_means(found, settings)).assign_attrs(left_out=_left_out(kept, chosen))
 
 
-def pairs_among(stack: xr.DataArray, seeds: Sequence[int]) -> Float[np.ndarray, " instance_pair"]:
+def pairs_among(
+    stack: xr.DataArray, seeds: Sequence[int], other: xr.DataArray | None = None
+) -> Float[np.ndarray, " instance_pair"]:
     """Consistency of all pairs of these seeds; NaN where one of them is not in the stack.
 
     Args:
         stack: RDMs `(seed, pair)`.
         seeds: of the instances, in order.
+        other: the RDMs of a pair's second instance, in which either may be the second: the mean
+            of both. The stack itself when not given.
     """
     whole = np.full((len(seeds), len(seeds)), np.nan)
-    places = [seeds.index(seed) for seed in stack.seed.values.tolist()]
+    other = stack if other is None else other
+    present = stack.seed.values.tolist()
+    places = [seeds.index(seed) for seed in present]
     if len(places) > 1:
-        whole[np.ix_(places, places)] = consistency_between(stack.values, stack.values)
+        between = consistency_between(stack.values, other.sel(seed=present).values)
+        whole[np.ix_(places, places)] = (between + between.T) / 2
     return whole[pair_indices(len(seeds))]
+
+
+def consistency_of_other_samples(
+    two: Sequence[ByRate], rates: Sequence[float], seeds: Sequence[int]
+) -> Float[np.ndarray, "dropout instance_pair"]:
+    """Consistency of one instance's RDM in one sample with another instance's in another sample.
+
+    Each has masks of its own then, where `consistency_of_means` has all share theirs.
+
+    Args:
+        two: rate → RDMs, of two samples; with fewer there is nothing to compare.
+        rates: in order.
+        seeds: of the instances, in order.
+    """
+    found = np.full((len(rates), len(seeds) * (len(seeds) - 1) // 2), np.nan)
+    if len(two) == 2:
+        for rate in two[0].keys() & two[1].keys():
+            one, other = xr.align(
+                *(sample[rate].exemplar.isel(layer=0, drop=True) for sample in two)
+            )
+            found[rates.index(rate)] = pairs_among(one, seeds, other)
+    return found
 
 
 def consistency_of_means(

@@ -15,6 +15,7 @@ from ensemble_rsa.reproduce.dropout_rates import (
     by_dropout,
     by_rate,
     consistency_of_means,
+    consistency_of_other_samples,
     on_grid,
     pairs_among,
 )
@@ -27,6 +28,7 @@ SETTINGS = AnalysisConfig(n_resamples=50)
 RATES, SEEDS = (0.0, 0.6, 0.8), (4, 5, 6)
 NETWORKS = Networks((0.0,) * 3 + (0.6,) * 3 + (0.8,) * 3, SEEDS * 3, RATES, SEEDS)
 LABELS = list("xxyyzz")
+SHARED = "dropout 0.6, one sample: masks shared minus not shared: consistency"
 
 
 def stack(layers, seeds, shift: int, axis: str = "seed") -> xr.Dataset:
@@ -128,6 +130,21 @@ def test_rdms_are_averaged_over_the_first_samples_before_they_are_compared():
         assert k == 1 or expected[0] != pytest.approx(consistencies, abs=1e-3)
 
 
+def test_masks_are_not_shared_between_two_samples():
+    samples = samples_of(lambda sample, rate: (6, 4) if (sample, rate) == (1, 0.8) else SEEDS)
+    found = consistency_of_other_samples(samples[:2], RATES, SEEDS)
+    assert np.isnan(found[0]).all()
+    assert np.isnan(found[2, [0, 2]]).all()
+    at_best, at_highest = (
+        [one[rate].exemplar.values[0] for one in samples[:2]] for rate in RATES[1:]
+    )
+    first, second = at_best
+    assert found[1, 0] == pytest.approx((r2(first[0], second[1]) + r2(first[1], second[0])) / 2)
+    first, second = at_highest  # of the second, seeds 6 and 4 in this order
+    assert found[2, 1] == pytest.approx((r2(first[0], second[0]) + r2(first[2], second[1])) / 2)
+    assert np.isnan(consistency_of_other_samples(samples[:1], RATES, SEEDS)).all()
+
+
 def test_seeds_in_another_order_are_averaged_with_their_own():
     samples = samples_of()
     expected = list(consistency_of_means(samples, RATES, SEEDS))[-1]
@@ -186,7 +203,7 @@ def test_last_layer_for_consistency_both_for_clustering(result):
 def test_findings_are_the_papers_with_the_signs_it_reports(result):
     found = {(one.quantity, one.effect): one for one in findings(result)}
     printed = {quantity for figure, quantity in NUMBERS if figure == "fig8"}
-    assert {quantity for quantity, effect in found if not effect} == printed
+    assert {quantity for quantity, effect in found if not effect} == printed | {SHARED}
     mean = lambda name, **at: float(result[f"{name}_mean"].sel(**at))
     at_best = {"dropout": 0.6}
     for quantity, expected in {
@@ -210,6 +227,9 @@ def test_findings_are_the_papers_with_the_signs_it_reports(result):
         "dropout 0 minus 0.6: training accuracy": -0.3,
     }.items():
         assert found[quantity, True].value == pytest.approx(expected)
+    assert found[SHARED, False].value == pytest.approx(
+        mean("sampled_consistency", sample=1, **at_best) - mean("unshared_consistency", **at_best)
+    )
     moderate = found["moderate dropout (0.4, our choice) minus 0: test accuracy", True]
     assert moderate.note == "0.6 stands for 0.4"
 
@@ -276,6 +296,9 @@ def test_courses_are_the_means_by_rate(result):
         ("Category clustering index", "conv9"): result.clustering_index_mean[1],
         ("Exemplar consistency (r²)", "1 sample"): result.sampled_consistency_mean[:, 0],
         ("Exemplar consistency (r²)", "3 samples"): result.sampled_consistency_mean[:, -1],
+        ("Exemplar consistency (r²)", "1 sample, masks not shared"): (
+            result.unshared_consistency_mean
+        ),
         ("Exemplar consistency (r²)", "no dropout at test"): result.consistency_mean,
         ("Centroid consistency (r²)", "mean"): result.centroid_consistency_mean,
     }

@@ -1,7 +1,7 @@
 """Fig. 8: what dropout in training and at test does to consistency (paper.md §7).
 
-Networks without dropout are the baseline ensemble; all others are one ensemble with a rate for each
-instance.
+Networks without dropout are the ensemble `control`; all others are one ensemble with a rate for
+each instance.
 """
 
 import json
@@ -104,6 +104,10 @@ def findings(result: xr.Dataset) -> list[Finding]:
             "dropout 0.6, all samples minus one sample: consistency",
             at(every, BEST) - at(one, BEST), BEST,
         ),
+        found(
+            "dropout 0.6, one sample: masks shared minus not shared: consistency",
+            at(one, BEST) - at(result.unshared_consistency, BEST), BEST,
+        ),
         effect(
             "dropout 0.6, all samples minus no dropout at test: consistency",
             at(every, BEST) - at(plain, BEST), BEST,
@@ -145,8 +149,9 @@ def caption(result: xr.Dataset) -> str:
         "instances are compared; masks are the same for all instances. Rightmost: without dropout "
         f"at test. (c) Category clustering index of the last two layers ({penultimate}, {last}): "
         "which of them the paper calls the penultimate is open. (d) Three columns of (b) with "
-        "intervals. (e) Centroid-based consistency of the last layer. (c) and (e) without dropout "
-        f"at test. Means and {percent(result)} % bootstrap intervals over instances."
+        "intervals; ours: one sample for each instance, with masks that are not shared. (e) "
+        "Centroid-based consistency of the last layer. (c) and (e) without dropout at test. "
+        f"Means and {percent(result)} % bootstrap intervals over instances."
         + (f" Left out, since they cannot be compared: {left_out}." if left_out else "")
         + (" Those that did not converge were replaced at rate 0 alone." if replaced else "")
     )
