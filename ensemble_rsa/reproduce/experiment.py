@@ -1,7 +1,7 @@
 """What an experiment is: what it measures, what it finds, and which figures show it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -75,6 +75,22 @@ def as_finding(
     """A bootstrapped mean as a line of the ledger."""
     return Finding(
         figure, quantity, float(found.mean), float(found.low), float(found.high), effect, note
+    )
+
+
+def negative(finding: Finding) -> Finding:
+    """As an effect that a number which the paper says is below zero is: with its sign turned.
+
+    >>> negative(Finding("s4", "correlation", -0.9, -1.0, -0.5)).value
+    0.9
+    """
+    return replace(
+        finding,
+        quantity=f"minus the {finding.quantity}",
+        value=-finding.value,
+        low=None if finding.high is None else -finding.high,
+        high=None if finding.low is None else -finding.low,
+        effect=True,
     )
 
 

@@ -136,6 +136,19 @@ def test_findings_are_the_papers_with_the_signs_it_reports(result):
     between = result.similarity.sel(kind="exemplar", epoch=5, epoch_b=6).values
     others = between[~np.eye(3, dtype=bool)].mean()
     assert own.value == pytest.approx(np.diagonal(between).mean() - others)
+    assert own.note == "epoch 5 stands for 50"
+
+
+def test_representations_are_stable_from_the_papers_epoch():
+    epochs = (1, 2, 50, 60, 70)
+    accuracies = accuracy(70)
+    long = trajectory(made_up(epochs), accuracies, SETTINGS)
+    found = {one.quantity: one for one in findings(long)}
+    own = found["epochs 50 and 70: consistency with oneself minus with other instances"]
+    assert own.note == ""
+    between = long.similarity.sel(kind="exemplar", epoch=50, epoch_b=70).values
+    others = between[~np.eye(3, dtype=bool)].mean()
+    assert own.value == pytest.approx(np.diagonal(between).mean() - others)
 
 
 def test_too_few_epochs_have_no_correlation():

@@ -10,7 +10,13 @@ from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.figures.clustering import draw_clustering_and_consistency
 from ensemble_rsa.figures.wording import number, percent
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_of_instances
+from ensemble_rsa.reproduce.experiment import (
+    Experiment,
+    Finding,
+    Picture,
+    mean_of_instances,
+    negative,
+)
 from ensemble_rsa.reproduce.measures import attributes, settings_of, with_intervals
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
@@ -83,15 +89,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
     skipped = _correlation(result, "skipped")
     return [
         *(_correlation(result, method) for method in METHODS),
-        Finding(
-            "s4",
-            f"minus the {skipped.quantity}",
-            -skipped.value,
-            None if skipped.high is None else -skipped.high,
-            None if skipped.low is None else -skipped.low,
-            effect=True,
-            note=skipped.note,
-        ),
+        negative(skipped),
         mean_of_instances(
             "s4",
             "clustering index: last minus first layer",

@@ -25,6 +25,7 @@ from ensemble_rsa.reproduce.experiment import (
     Finding,
     Picture,
     as_finding,
+    negative,
     over_instances,
 )
 from ensemble_rsa.reproduce.matched import bootstrap_matched
@@ -38,6 +39,7 @@ from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 from ensemble_rsa.runs import kept_epochs, load_history
 
 KINDS = ("exemplar", "centroid")
+STABLE = 50  # of 350: the paper calls representations stable from about here
 _ENSEMBLE = "all_cnn_c"
 _CORRELATION = "correlation of accuracy and consistency"
 
@@ -173,23 +175,25 @@ def _correlations(found: xr.Dataset) -> xr.Dataset:
 def findings(result: xr.Dataset) -> list[Finding]:
     """The correlation, and the effects: training lowers consistency, networks keep their own."""
     settings = settings_of(result)
-    first, before, last = _landmarks(result)
+    first, stable, last = _landmarks(result)
     exemplar, centroid = (result.consistency.sel(kind=kind) for kind in KINDS)
     fall = f"epoch {first} minus epoch {last}"
-    between = result.similarity.sel(kind="exemplar", epoch=before, epoch_b=last).values
+    between = result.similarity.sel(kind="exemplar", epoch=stable, epoch_b=last).values
 
     def effect(figure: str, quantity: str, values: np.ndarray) -> Finding:
         return over_instances(figure, quantity, values, settings, effect=True)
 
+    correlation = _correlation(result, "fig9", "exemplar")
     return [
-        _correlation(result, "fig9", "exemplar", effect=False),
+        correlation,
         effect("fig9", f"{fall} consistency", _difference(exemplar, first, last)),
-        _correlation(result, "fig9", "exemplar", effect=True),
+        negative(correlation),
         as_finding(
             "fig9",
-            f"epochs {before} and {last}: consistency with oneself minus with other instances",
+            f"epochs {stable} and {last}: consistency with oneself minus with other instances",
             bootstrap_matched(np.diagonal(between), between, settings).difference,
             effect=True,
+            note="" if stable == STABLE else f"epoch {stable} stands for {STABLE}",
         ),
         effect(
             "s8",
@@ -197,26 +201,28 @@ def findings(result: xr.Dataset) -> list[Finding]:
             centroid.sel(epoch=first).values - exemplar.sel(epoch=first).values,
         ),
         effect("s8", f"{fall} centroid consistency", _difference(centroid, first, last)),
-        _correlation(result, "s8", "centroid", effect=True),
+        negative(_correlation(result, "s8", "centroid")),
     ]
 
 
 def _landmarks(result: xr.Dataset) -> tuple[int, int, int]:
-    """The first epoch after the first weights, the last but one, and the last."""
+    """The first epoch after the first weights, the paper's first stable one, and the last.
+
+    Where training is too short for the second, the last but one stands for it.
+    """
     epochs = [int(epoch) for epoch in result.epoch.values if epoch > 0]
-    return epochs[0], epochs[-2], epochs[-1]
+    return epochs[0], STABLE if STABLE in epochs[:-1] else epochs[-2], epochs[-1]
 
 
 def _difference(pairs: xr.DataArray, epoch: int, other: int) -> np.ndarray:
     return pairs.sel(epoch=epoch).values - pairs.sel(epoch=other).values
 
 
-def _correlation(result: xr.Dataset, figure: str, kind: str, effect: bool) -> Finding:
-    """The skipped correlation; as an effect with its sign turned, since the paper's is negative."""
+def _correlation(result: xr.Dataset, figure: str, kind: str) -> Finding:
+    """The skipped correlation of accuracy and consistency over epochs."""
     chosen = result.sel(kind=kind)
     skipped = chosen.sel(estimator="skipped")
-    ends = [float(skipped[f"correlation{end}"]) for end in ("", "_low", "_high")]
-    value, low, high = (-ends[0], -ends[2], -ends[1]) if effect else ends
+    value, low, high = (float(skipped[f"correlation{end}"]) for end in ("", "_low", "_high"))
     others = ", ".join(
         f"{name.replace('_', ' ')} {float(chosen.correlation.sel(estimator=name)):.2f}"
         for name in METHODS
@@ -230,10 +236,7 @@ def _correlation(result: xr.Dataset, figure: str, kind: str, effect: bool) -> Fi
     )
     if not np.isfinite(value):
         note = f"not defined: {result.attrs['correlation_missing']}"
-    return Finding(
-        figure, f"minus the {_CORRELATION}" if effect else _CORRELATION, value, low, high, effect,
-        note,
-    )  # fmt: skip
+    return Finding(figure, _CORRELATION, value, low, high, note=note)
 
 
 def caption(result: xr.Dataset, kind: str) -> str:
