@@ -20,7 +20,9 @@ import itertools
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
+from ensemble_rsa.analysis.alignment import align, align_successive
 from ensemble_rsa.analysis.bootstrap import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
@@ -48,7 +50,7 @@ def results_dataset(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
     ]
     if n_categories > 1 and _pairs_within(labels):
         parts.append(_clustering(rdms, labels, settings))
-    parts += [_second_level(rdms, settings), _geometry(rdms, settings)]
+    parts += [_second_level(rdms, settings), embed_stimuli(rdms, settings)]
     return xr.merge(parts, combine_attrs="drop").assign_attrs(
         rdms.attrs,
         confidence=settings.confidence,
@@ -143,19 +145,37 @@ def _second_level(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
     )
 
 
-def _geometry(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
-    """The stimuli of the first instances in the plane, layer by layer (paper, Fig. 2, S1)."""
-    shown = rdms.instance.values[:SHOWN]
-    stack = np.swapaxes(rdms.exemplar.values[:, :SHOWN], 0, 1)
-    plane = mds(stack, seed=settings.seed)
-    return xr.Dataset(
+def embed_stimuli(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
+    """The stimuli of the first instances in the plane, layer by layer (paper, Fig. 2, S1).
+
+    Each layer's picture is turned onto the one before it, and those of the first layer onto each
+    other. Nothing is stretched, so stress stays what it was.
+
+    Args:
+        rdms: `exemplar (layer, instance, stimulus_pair)`.
+        settings: the seed of the first arrangements.
+
+    Returns:
+        `embedding (shown, layer, stimulus, component)`, `embedding_stress (shown, layer)` and
+        `embedding_pointwise_stress (shown, layer, stimulus)`.
+    """
+    plane = mds(rdms.exemplar.values[:, :SHOWN], seed=settings.seed)
+    found = xr.Dataset(
         {
-            "embedding": (("shown", "layer", "stimulus", "component"), np.asarray(plane.embedding)),
-            "embedding_stress": (("shown", "layer"), np.asarray(plane.stress)),
+            "embedding": (("layer", "shown", "stimulus", "component"), _turned(plane.embedding)),
+            "embedding_stress": (("layer", "shown"), np.asarray(plane.stress)),
             "embedding_pointwise_stress": (
-                ("shown", "layer", "stimulus"),
+                ("layer", "shown", "stimulus"),
                 np.asarray(plane.pointwise_stress),
             ),
         },
-        coords={"shown": shown},
+        coords={"shown": rdms.instance.values[:SHOWN]},
     )
+    return found.transpose("shown", "layer", ...)
+
+
+def _turned(
+    embedding: Float[np.ndarray, "layer shown stimulus component"],
+) -> Float[np.ndarray, "layer shown stimulus component"]:
+    first = align(embedding[0], embedding[0, 0])
+    return align_successive(np.concatenate([first[None], embedding[1:]]))

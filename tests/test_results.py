@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from ensemble_rsa.analysis.mds import Mds
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.pipeline import analyze, extract
+from ensemble_rsa.results import embed_stimuli
 from ensemble_rsa.runs import write_dataset
 
 LABELS = np.repeat(list("abcd"), 4)
@@ -97,6 +99,17 @@ def test_second_level_distances_are_one_less_the_correlation(rdms, results):
     assert found.dims == ("layer", "instance", "layer_b", "instance_b")
     np.testing.assert_allclose(found.values.reshape(8, 8), 1 - r, atol=1e-5)
     assert float(found.sel(layer="late", instance=2, layer_b="late", instance_b=2)) == 0
+
+
+def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rdms, monkeypatch, rng):
+    shape = rng.normal(size=(16, 2))
+    quarter, mirror = np.array([[0.0, 1.0], [-1.0, 0.0]]), np.diag([1.0, -1.0])
+    layers = [[shape, shape @ quarter], [shape @ mirror + 3, shape @ quarter @ mirror]]
+    made = Mds(np.array(layers), np.ones((2, 2)), np.ones((2, 2, 16)), np.ones((2, 2), int))
+    monkeypatch.setattr("ensemble_rsa.results.mds", lambda stack, seed: made)
+    found = embed_stimuli(rdms, SETTINGS)
+    assert found.embedding.dims == ("shown", "layer", "stimulus", "component")
+    np.testing.assert_allclose(found.embedding, np.broadcast_to(shape, (2, 2, 16, 2)))
 
 
 def test_pictures_have_the_stress_that_is_written_beside_them(rdms, results):

@@ -49,8 +49,9 @@ def _geometry(results: xr.Dataset) -> str:
     return (
         "Each panel is a metric multidimensional scaling of the stimuli in one layer of one "
         f"instance (here {shown}); stress is the root of Σ(δ − d)² / Σδ² over all pairs, 0 for a "
-        "perfect picture. The bar gives the scale of its panel in units of the distance; the "
-        f"orientation of a panel has no meaning. One mark per stimulus{categories}."
+        "perfect picture. The bar gives the scale of its panel in units of the distance. Panels "
+        "are turned and mirrored, never stretched, to fit the layer before, and the first layers "
+        f"each other; directions mean nothing else. One mark per stimulus{categories}."
     )
 
 

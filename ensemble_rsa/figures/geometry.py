@@ -30,8 +30,8 @@ def draw_geometry(results: xr.Dataset) -> Figure:
     """Two-dimensional MDS of the stimuli: a column per layer, a row per instance, in blocks.
 
     Each block holds the same layers of all instances shown, one above the other. Every panel has
-    its own scale, told by the bar in its corner (in units of the first-level distance), and its own
-    orientation, which means nothing in MDS.
+    its own scale, told by the bar in its corner (in units of the first-level distance). How it is
+    turned is the embedding's; it means nothing in MDS.
 
     Args:
         results: needs `embedding (shown, layer, stimulus, component)` and `embedding_stress (shown,

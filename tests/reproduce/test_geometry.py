@@ -5,6 +5,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from scipy.spatial.distance import pdist
 
+from ensemble_rsa import results
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.config import AnalysisConfig
 from ensemble_rsa.figures.geometry import draw_geometry
@@ -21,26 +22,18 @@ def stack(make_stack):
 
 @pytest.fixture
 def result(stack, quick_mds, monkeypatch, make_work):
-    monkeypatch.setattr(geometry, "mds", quick_mds)
+    monkeypatch.setattr(results, "mds", quick_mds)
     monkeypatch.setattr(geometry, "rdms", lambda work, name: stack)
     return geometry.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
-
-
-def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rng):
-    shape = rng.normal(size=(5, 2))
-    quarter = np.array([[0.0, 1.0], [-1.0, 0.0]])
-    mirror = np.diag([1.0, -1.0])
-    pictures = np.array([[shape, shape @ quarter], [shape @ mirror + 3, shape @ quarter @ mirror]])
-    np.testing.assert_allclose(geometry.turned(pictures), np.broadcast_to(shape, (2, 2, 5, 2)))
 
 
 def test_turning_keeps_each_pictures_stress(result, stack):
     for layer in range(3):
         for shown in range(2):
             wanted = stack.exemplar.values[layer, shown].astype(np.float64)
-            drawn = pdist(result.embedding.values[layer, shown])
+            drawn = pdist(result.embedding.values[shown, layer])
             stress = np.sqrt(((wanted - drawn) ** 2).sum() / (wanted**2).sum())
-            np.testing.assert_allclose(result.embedding_stress[layer, shown], stress)
+            np.testing.assert_allclose(result.embedding_stress[shown, layer], stress)
 
 
 def test_clustering_rises_over_all_instances_not_the_two_shown(result, stack):

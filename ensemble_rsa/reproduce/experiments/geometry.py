@@ -2,51 +2,27 @@
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
-from ensemble_rsa.analysis.alignment import align, align_successive
 from ensemble_rsa.analysis.clustering import category_clustering_index
-from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.pointwise_stress import draw_pointwise_stress
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_of_instances
 from ensemble_rsa.reproduce.measures import attributes, settings_of
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
-
-SHOWN = 2  # instances, as in the paper
+from ensemble_rsa.results import embed_stimuli
 
 
 def measure(work: Workspace) -> xr.Dataset:
     """Pictures of every layer of the first two instances, and how clustered all instances are."""
     settings = work.scale.analysis
     stack = rdms(work, "all_cnn_c")
-    plane = mds(stack.exemplar.values[:, :SHOWN], seed=settings.seed)
-    by_layer = ("layer", "shown")
     index = np.asarray(category_clustering_index(stack.exemplar.values, stack.category.values))
-    return xr.Dataset(
-        {
-            "embedding": ((*by_layer, "stimulus", "component"), turned(plane.embedding)),
-            "embedding_stress": (by_layer, plane.stress),
-            "embedding_pointwise_stress": ((*by_layer, "stimulus"), plane.pointwise_stress),
-            "category_clustering_index": (("layer", "instance"), index),
-        },
-        coords={
-            "shown": stack.instance.values[:SHOWN],
-            **{name: stack[name] for name in ("layer", "seed", "stimulus", "category")},
-        },
-        attrs=attributes(stack, settings),
+    return (
+        embed_stimuli(stack, settings)
+        .assign(category_clustering_index=(("layer", "instance"), index))
+        .assign_coords({name: stack[name] for name in ("layer", "seed", "stimulus", "category")})
+        .assign_attrs(attributes(stack, settings))
     )
-
-
-def turned(
-    embedding: Float[np.ndarray, "layer shown stimulus component"],
-) -> Float[np.ndarray, "layer shown stimulus component"]:
-    """Turn each layer's picture onto the one before it, and the first ones onto each other.
-
-    Nothing is stretched, so stress stays what it was.
-    """
-    first = align(embedding[0], embedding[0, 0])
-    return align_successive(np.concatenate([first[None], embedding[1:]]))
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
