@@ -16,9 +16,8 @@ from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES, percent
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.reproduce.experiment import Finding, over_instances
 from ensemble_rsa.reproduce.measures import attributes, settings_of, with_intervals
+from ensemble_rsa.reproduce.paper import SURROGATE
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
-
-SURROGATE = "our All-CNN-7 is a surrogate: the paper's layers are not known"
 
 
 def measure_profiles(
@@ -33,10 +32,11 @@ def measure_profiles(
         settings: stimuli and bootstrap.
 
     Returns:
-        What `side_by_side` returns.
+        What `side_by_side` returns, with the seeds compared of each as an attribute.
     """
     profiles = {name: _profile(work, name, distances, settings) for name in names}
-    return side_by_side(profiles)
+    seeds = {f"{name}_seeds": profile.attrs["seeds"] for name, profile in profiles.items()}
+    return side_by_side(profiles).assign_attrs(seeds)
 
 
 def _profile(
@@ -53,7 +53,7 @@ def _profile(
     if len(shared) < 2:
         raise RunError(f"fewer than two instances of {name} can be compared by every distance")
     pairs = xr.DataArray(
-        np.stack([pairs_among(each, own, shared) for each, own in zip(values, seeds, strict=True)]),
+        np.stack([pairs_of(each, own, shared) for each, own in zip(values, seeds, strict=True)]),
         dims=("distance", "layer", "instance_pair"),
         coords={"distance": list(distances), "layer": layers},
     )
@@ -64,7 +64,7 @@ def _profile(
     )
 
 
-def pairs_among(values: np.ndarray, seeds: np.ndarray, wanted: set[int]) -> np.ndarray:
+def pairs_of(values: np.ndarray, seeds: np.ndarray, wanted: set[int]) -> np.ndarray:
     """Of values of all instance pairs, those of the pairs of some instances.
 
     Args:
@@ -72,7 +72,7 @@ def pairs_among(values: np.ndarray, seeds: np.ndarray, wanted: set[int]) -> np.n
         seeds: of each instance.
         wanted: seeds of the instances to keep.
 
-    >>> pairs_among(np.array([0.1, 0.2, 0.3]), np.array([4, 5, 6]), {4, 6}).tolist()
+    >>> pairs_of(np.array([0.1, 0.2, 0.3]), np.array([4, 5, 6]), {4, 6}).tolist()
     [0.2]
     """
     first, second = pair_indices(len(seeds))

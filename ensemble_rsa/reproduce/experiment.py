@@ -60,6 +60,8 @@ class Experiment:
         measure: the result, with everything that its figures draw.
         findings: in the paper's order.
         pictures: figure name → picture.
+        revision: raised whenever results hold something else than before, so that those of
+            older code are measured anew.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Experiment:
     measure: Callable[[Workspace], xr.Dataset]
     findings: Callable[[xr.Dataset], list[Finding]]
     pictures: Mapping[str, Picture]
+    revision: int = 1
 
 
 def as_finding(

@@ -5,17 +5,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ensemble_rsa import store
 from ensemble_rsa.reproduce.experiment import Finding
 from ensemble_rsa.reproduce.paper import NUMBERS, TOLERANCE, Printed
 from ensemble_rsa.reproduce.scales import Scale
 
-Verdict = Literal["met", "not met", "not comparable at this scale"]
+Verdict = Literal["met", "not met", "not comparable at this scale", "not judged", "not run"]
 Kind = Literal["number", "effect", "measure"]
 MET, NOT_MET, NOT_COMPARABLE = "met", "not met", "not comparable at this scale"
-COMPARISON = "comparison.json"
+NOT_JUDGED, NOT_RUN = "not judged", "not run"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Row:
         ours_low, ours_high: its 95 % interval.
         scale: of our networks.
         kind: `number` that the paper prints, `effect` that it reports, or `measure` of ours alone.
-        verdict: whether the paper's number or effect was met.
+        verdict: whether the paper's number or effect was met; a measure is not judged.
         note: what a reader should know.
     """
 
@@ -53,7 +53,8 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
     """Set a finding beside what the paper prints.
 
     A number is met if the two intervals touch, or, where the paper prints none, if ours comes
-    within 0.02 of it; it is judged at the paper's scale only. An effect is met if the whole
+    within 0.02 of it; where it prints the range of its instances, if our mean lies in it. It is
+    judged at the paper's scale only. An effect is met if the whole
     interval lies above zero; it is judged at every scale whose networks learn something, and
     wherever it is simulated without networks.
 
@@ -66,15 +67,19 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
     low = finding.value if finding.low is None else finding.low
     high = finding.value if finding.high is None else finding.high
     notes = [finding.note, printed.note if printed else ""]
-    verdict: Verdict = NOT_COMPARABLE
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
+    verdict: Verdict = NOT_JUDGED if kind == "measure" else NOT_COMPARABLE
     if finding.effect and (scale.learns or simulated):
         verdict = MET if low > 0 else NOT_MET
         if low <= 0:  # neither where it is not defined
             notes.append("reversed" if high < 0 else "its interval holds zero")
-    elif printed and scale.comparable:
+    elif printed and not finding.effect and scale.comparable:
         from_, to = _printed_range(printed)
-        verdict = MET if low <= to and high >= from_ else NOT_MET
+        inside = from_ <= finding.value <= to
+        touching = low <= to and high >= from_ and printed.value is not None
+        verdict = MET if inside or touching else NOT_MET
+        if touching and not inside:
+            notes.append("ours lies outside, but the intervals overlap")
     return Row(
         figure=finding.figure,
         quantity=finding.quantity,
@@ -89,6 +94,18 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
         verdict=verdict,
         note="; ".join(note for note in notes if note),
     )
+
+
+def not_run(figures: Sequence[str], scale: Scale) -> list[Row]:
+    """The numbers that the paper prints for these figures, without ours."""
+    return [
+        Row(
+            figure, quantity, printed.value, printed.low, printed.high, None, None, None,
+            scale.name, "number", NOT_RUN, printed.note,
+        )
+        for (figure, quantity), printed in NUMBERS.items()
+        if figure in figures
+    ]  # fmt: skip
 
 
 def _defined(value: float | None) -> float | None:
@@ -106,9 +123,3 @@ def _printed_range(printed: Printed) -> tuple[float, float]:
 def write_comparison(path: Path, scale: Scale, rows: Sequence[Row]) -> None:
     """Write the ledger: `scale`, and `rows`."""
     store.write_json(path, {"scale": scale.name, "rows": [dataclasses.asdict(row) for row in rows]})
-
-
-def read_comparison(path: Path) -> list[Row]:
-    """The rows that `write_comparison` wrote."""
-    values: dict[str, Any] = store.read_json(path)
-    return [Row(**row) for row in values["rows"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa.figures.page import as_json, embedded_figure, write_page
-from ensemble_rsa.reproduce.ledger import Row
+from ensemble_rsa.reproduce.ledger import NOT_RUN, Row
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.reproduce.variants import Tried
 
@@ -76,7 +76,7 @@ def write_reproduction(
             embedded_figure(plate.file, f"{_label(plate.name)}. {plate.title}", plate.caption)
             for plate in plates
         ],
-        details={"Ensembles, versions and times": as_json(origin)},
+        details={"Ensembles and versions": as_json(origin)},
     )
 
 
@@ -100,18 +100,24 @@ def _shown(row: Row) -> dict[str, str]:
         "figure": _label(row.figure),
         "quantity": row.quantity,
         "paper": printed or ("above 0" if row.kind == "effect" else "–"),
-        "ours": "not defined" if row.ours is None else _number(row.ours),
+        "ours": _ours(row),
         "interval": interval,
         "verdict": row.verdict if row.kind != "measure" else "–",
         "note": row.note,
     }
 
 
+def _ours(row: Row) -> str:
+    if row.ours is None:
+        return "–" if row.verdict == NOT_RUN else "not defined"
+    return _number(row.ours)
+
+
 def _variant(tried: Tried) -> dict[str, str]:
     return {
         "name": tried.variant,
         "what": tried.what,
-        "flagged": str(tried.flagged),
+        "unconverged": f"{tried.flagged} kept, {tried.replaced} replaced",
         **{
             name: f"{_number(mean)} ({_number(low)} to {_number(high)})"
             for name, (mean, low, high) in (

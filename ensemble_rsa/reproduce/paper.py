@@ -24,18 +24,22 @@ class Printed:
     note: str = ""
 
 
-_SURROGATE = "our All-CNN-7 is a surrogate: the paper's layers are not known"
+SURROGATE = "our All-CNN-7 is a surrogate: the paper's layers are not known"
 _RANGE = "range of ten instances"
 _NO_CORRELATION_INTERVAL = "the paper prints no interval"
 
 NUMBERS: Mapping[tuple[str, str], Printed] = MappingProxyType(
     {
+        ("fig4", "instances"): Printed(10.0),
+        ("fig4", "pairs of instances"): Printed(45.0),
+        ("fig4", "stimuli"): Printed(1000.0),
+        ("fig4", "distances in an RDM"): Printed(499_500.0),
         ("fig4", "test accuracy, All-CNN-C"): Printed(None, 0.844, 0.859, _RANGE),
         ("fig4", "test accuracy, All-CNN-7"): Printed(
-            None, 0.776, 0.7895, f"{_RANGE}; {_SURROGATE}"
+            None, 0.776, 0.7895, f"{_RANGE}; {SURROGATE}"
         ),
         ("fig4", "last-layer consistency, All-CNN-C"): Printed(0.4429, 0.4291, 0.4551),
-        ("fig4", "last-layer consistency, All-CNN-7"): Printed(0.71, note=_SURROGATE),
+        ("fig4", "last-layer consistency, All-CNN-7"): Printed(0.71, note=SURROGATE),
         ("fig5", "last-layer Euclidean consistency, All-CNN-C"): Printed(0.7384, 0.7312, 0.7466),
         ("fig6", "fc6 consistency, AlexNet"): Printed(0.62),
         ("fig6", "penultimate-layer consistency, AlexNet"): Printed(
@@ -52,6 +56,7 @@ NUMBERS: Mapping[tuple[str, str], Printed] = MappingProxyType(
         ("s4", "correlation of clustering index and consistency"): Printed(
             -0.92, note=f"skipped correlation; {_NO_CORRELATION_INTERVAL}"
         ),
+        ("fig8", "networks"): Printed(90.0),
         ("fig8", "consistency at dropout 0.6, no dropout at test"): Printed(0.647),
         ("fig8", "consistency at dropout 0.6, all samples"): Printed(0.678),
         ("fig8", "centroid consistency at dropout 0.8"): Printed(0.7422, 0.6881, 0.7854),

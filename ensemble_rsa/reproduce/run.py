@@ -1,39 +1,38 @@
 """One command from training to figure, ledger and report."""
 
 import datetime
-import importlib.metadata
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import xarray as xr
-
 from ensemble_rsa import store
 from ensemble_rsa.config import Config
-from ensemble_rsa.config_values import config_hash, config_to_dict
+from ensemble_rsa.config_values import config_hash
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.save import save_figure
-from ensemble_rsa.figures.wording import as_ranges
+from ensemble_rsa.pipeline import check_stimuli
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
 from ensemble_rsa.reproduce.estimate import estimate_in_words
 from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.generated import write_images
-from ensemble_rsa.reproduce.ledger import (
-    COMPARISON,
-    Row,
-    compare,
-    read_comparison,
-    write_comparison,
-)
+from ensemble_rsa.reproduce.ledger import compare
 from ensemble_rsa.reproduce.page import Plate, write_reproduction
+from ensemble_rsa.reproduce.record import (
+    Record,
+    ensembles_in_plain_values,
+    made_from,
+    made_with,
+    read_record,
+    write_ledger,
+    write_record,
+)
 from ensemble_rsa.reproduce.scales import Images, Scale, make_scale
 from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants, variant_ensembles
-from ensemble_rsa.reproduce.workspace import Workspace, is_trained, own_maps, result
+from ensemble_rsa.reproduce.workspace import Workspace, is_trained, result
 from ensemble_rsa.training.progress import Report
 
-SCALE, PLATES = "scale.json", "captions.json"
+SCALE = "scale.json"
 
 
 def reproduce(
@@ -61,7 +60,7 @@ def reproduce(
 
     Raises:
         InputError: an unknown figure or scale, a folder of another scale, or images that are
-            needed and not given.
+            needed and not given, or too few; before anything is trained.
         RunError: images that are not there, or an ensemble whose networks cannot be compared;
             with `all`, once the other figures are done.
         TrainingInterrupted: on Ctrl-C; the same call goes on.
@@ -78,10 +77,11 @@ def reproduce(
                 raise InputError(_left_out(experiment, missing))
     _claim(root, chosen)
     if generated:
-        chosen = make_scale(scale, Images(folder=write_images(root / "images")))
+        chosen = make_scale(scale, Images(folder=write_images(root.resolve() / "images")))
     work = Workspace(root, chosen, say, show)
+    untrained = _untrained(work, experiments, variants)
+    _check_stimuli(chosen, untrained)
     if scale == "paper":
-        untrained = _untrained(work, experiments, variants)
         for line in estimate_in_words(untrained, chosen.ensembles[BASE]):
             say(line)
     if variants:
@@ -135,6 +135,19 @@ def _untrained(
     return {name: config for name, config in reversed(once.values()) if not is_trained(apart, name)}
 
 
+def _check_stimuli(scale: Scale, untrained: dict[str, Config]) -> None:
+    """Raise now for what would otherwise be found out after hours of other networks' training."""
+    looked_at = set()
+    for config in untrained.values():
+        # what stimuli do not hang on
+        data = replace(config.data, train_images=None, part="all", categories=None)
+        large = config.model.model == "alexnet"
+        if (data, large) not in looked_at:
+            looked_at.add((data, large))
+            with suppress(RunError):  # data that cannot be had fail their own figures alone
+                check_stimuli(config, scale.large_images if large else scale.analysis)
+
+
 def _run_each(
     work: Workspace, experiments: Sequence[Experiment], figures: Sequence[str]
 ) -> list[str]:
@@ -146,7 +159,7 @@ def _run_each(
             continue
         try:
             _run(work, experiment, figures)
-        except RunError as reason:
+        except (InputError, RunError) as reason:
             if "all" not in figures:
                 raise
             failed.append(f"{', '.join(experiment.pictures)}: {reason}")
@@ -157,94 +170,43 @@ def _run_each(
 def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> None:
     """Measure, draw, and enter into the ledger."""
     work.say(f"{', '.join(experiment.pictures)}: {experiment.name}")
-    measured = result(
-        work, experiment.name, _made_from(work, experiment), lambda: experiment.measure(work)
-    )
-    plates = _read_plates(work.root)
+    values = made_from(work.scale, experiment)
+    measured = result(work, experiment.name, values, lambda: experiment.measure(work))
+    captions = dict(read_record(work, experiment).captions)
     for name, picture in experiment.pictures.items():
         if name in figures or "all" in figures:
             save_figure(picture.draw(measured), work.root / store.FIGURES / f"{name}.png")
-            caption = f"{picture.caption(measured)} {_made_with(work, experiment, measured)}"
-            plates[name] = {"title": picture.title, "caption": caption}
-    store.write_json(work.root / PLATES, plates)
-    simulated = not experiment.ensembles
-    ours = [compare(finding, work.scale, simulated) for finding in experiment.findings(measured)]
-    _enter(work, experiment, ours)
-
-
-def _made_from(work: Workspace, experiment: Experiment) -> dict:
-    """Everything that a result hangs on."""
-    scale = work.scale
-    configs = {name: scale.ensembles[name] for name in experiment.ensembles}
-    analysis = scale.large_images if "alexnet" in experiment.ensembles else scale.analysis
-    return {
-        "version": importlib.metadata.version("ensemble_rsa"),
-        "networks": {name: config_hash(config) for name, config in configs.items()},
-        "analysis": config_to_dict(analysis),
-        **own_maps(*(config.data.category_map for config in configs.values())),
-        **own_maps(analysis.stimulus_map, key="stimulus_map"),
-        "rates": list(scale.rates),
-        "samples": scale.samples,
-        "draws": scale.draws,
-    }
-
-
-def _made_with(work: Workspace, experiment: Experiment, measured: xr.Dataset) -> str:
-    """Scale, seeds and sample sizes, for the end of a caption."""
-    if not experiment.ensembles:
-        return "Simulated points, no networks; the same at every scale."
-    first = work.scale.ensembles[experiment.ensembles[0]]
-    training = first.training
-    compared = as_ranges(np.atleast_1d(measured.attrs["seeds"]))
-    words = [
-        f"Scale {work.scale.name}: {training.instances} instances (seeds compared: {compared}) "
-        f"of width {first.model.width:g}, {training.epochs} epochs"
+            caption = f"{picture.caption(measured)} {made_with(work, experiment, measured)}"
+            captions[name] = {"title": picture.title, "caption": caption}
+    scale = _judged_as(work.scale, experiment)
+    rows = [
+        compare(finding, scale, simulated=not experiment.ensembles)
+        for finding in experiment.findings(measured)
     ]
-    if first.data.train_images:
-        words.append(f"{first.data.train_images:,} training images")
-    words.append(f"{first.data.preprocessing} preprocessing")
-    if "n_stimuli" in measured.attrs:
-        words.append(f"{measured.attrs['n_stimuli']:,} stimuli")
-    return ", ".join(words) + "."
+    write_record(work, experiment, Record(tuple(rows), captions))
 
 
-def _enter(work: Workspace, experiment: Experiment, rows: list[Row]) -> None:
-    """Put an experiment's rows into the ledger, in the order of the paper."""
-    path = work.root / COMPARISON
-    before = read_comparison(path) if path.is_file() else []
-    kept = [row for row in before if row.figure not in experiment.pictures]
-    order = {name: n for n, one in enumerate(EXPERIMENTS) for name in one.pictures}
-    ledger = sorted([*kept, *rows], key=lambda row: order[row.figure])
-    write_comparison(path, work.scale, ledger)
-
-
-def _read_plates(root: Path) -> dict[str, dict[str, str]]:
-    path = root / PLATES
-    return store.read_json(path) if path.is_file() else {}
+def _judged_as(scale: Scale, experiment: Experiment) -> Scale:
+    """AlexNet's numbers are comparable on ImageNet alone."""
+    configs = [scale.ensembles[name] for name in experiment.ensembles]
+    folders = any(config.data.dataset.startswith("folder:") for config in configs)
+    return replace(scale, comparable=scale.comparable and not folders)
 
 
 def _write_report(work: Workspace) -> Path:
-    written = _read_plates(work.root)
+    rows, captions = write_ledger(work, EXPERIMENTS)
     plates = [
-        Plate(name, work.root / store.FIGURES / f"{name}.png", **written[name])
-        for experiment in EXPERIMENTS
-        for name in experiment.pictures
-        if name in written
+        Plate(name, work.root / store.FIGURES / f"{name}.png", **words)
+        for name, words in captions.items()
     ]
-    rows = read_comparison(work.root / COMPARISON) if (work.root / COMPARISON).is_file() else []
+    origin = store.make_manifest(None, {})
+    del origin["seconds"]  # each network's run folder knows its own
     return write_reproduction(
         work.root / store.REPORT,
         work.scale,
         rows,
-        read_variants(work.root),
+        read_variants(work),
         plates,
-        store.make_manifest(None, {}) | {"ensembles": _ensembles(work.scale)},
+        origin | {"ensembles": ensembles_in_plain_values(work.scale.ensembles)},
         datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
-
-
-def _ensembles(scale: Scale) -> dict:
-    return {
-        name: {"hash": config_hash(config), **config_to_dict(config)}
-        for name, config in scale.ensembles.items()
-    }

@@ -1,6 +1,7 @@
 """What the paper leaves open, one switch at a time: accuracy and last-layer consistency of each."""
 
 import dataclasses
+import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,10 @@ import numpy as np
 from ensemble_rsa import store
 from ensemble_rsa.analysis.bootstrap import bootstrap_consistency
 from ensemble_rsa.config import AnalysisConfig, Config
+from ensemble_rsa.config_values import config_hash, config_to_dict
 from ensemble_rsa.models.catalogue import layer_names
-from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
+from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms, result_path
 
-VARIANTS_FILE = "variants.json"
 DISTANCES = ("correlation", "euclidean")  # the pair that paper.md §11 judges by
 BASE = "control"
 
@@ -44,7 +45,8 @@ class Tried:
         what: in words.
         accuracy: mean test accuracy over instances, with the lowest and the highest.
         correlation, euclidean: mean last-layer consistency, with its interval over instances.
-        flagged: how many instances did not converge.
+        flagged: how many instances did not converge, and were kept.
+        replaced: how many did not, and others stand in for them.
     """
 
     variant: str
@@ -53,6 +55,7 @@ class Tried:
     correlation: tuple[float, float, float]
     euclidean: tuple[float, float, float]
     flagged: int
+    replaced: int
 
 
 def _data(**changes: Any) -> Callable[[Config], Config]:
@@ -118,20 +121,29 @@ def try_variants(work: Workspace) -> list[Tried]:
     ensembles = variant_ensembles(work.scale.ensembles[BASE])
     apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
     tried = [_try(apart, name, variant) for name, variant in VARIANTS.items()]
-    record = {"scale": work.scale.name, "rows": [dataclasses.asdict(row) for row in tried]}
-    store.write_json(work.root / VARIANTS_FILE, record)
+    store.write_json(_path(work), {"rows": [dataclasses.asdict(row) for row in tried]})
     return tried
 
 
-def read_variants(root: Path) -> list[Tried]:
-    """What `try_variants` stored in this workspace; nothing where it was not called."""
-    path = root / VARIANTS_FILE
+def read_variants(work: Workspace) -> list[Tried]:
+    """What `try_variants` stored for the scale as it is; nothing where it was not called."""
+    path = _path(work)
     if not path.is_file():
         return []
     rows: list[dict[str, Any]] = store.read_json(path)["rows"]
     for row in rows:
         row |= {name: tuple(row[name]) for name in ("accuracy", "correlation", "euclidean")}
     return [Tried(**row) for row in rows]
+
+
+def _path(work: Workspace) -> Path:
+    ensembles = variant_ensembles(work.scale.ensembles[BASE])
+    made_from = {
+        "version": importlib.metadata.version("ensemble_rsa"),
+        "networks": {name: config_hash(config) for name, config in ensembles.items()},
+        "analysis": config_to_dict(work.scale.analysis),
+    }
+    return result_path(work, "variants", made_from).with_suffix(".json")
 
 
 def _try(work: Workspace, name: str, variant: Variant) -> Tried:
@@ -151,5 +163,6 @@ def _try(work: Workspace, name: str, variant: Variant) -> Tried:
         what=variant.what,
         accuracy=(float(np.mean(test)), float(np.min(test)), float(np.max(test))),
         flagged=len(run.flagged),
+        replaced=len(run.replaced),
         **consistencies,
     )

@@ -26,6 +26,7 @@ from ensemble_rsa.data.category_map import SHIPPED, read_category_map
 from ensemble_rsa.pipeline import activations, check_stimuli, extract, train
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.runs import Run, load_run, write_dataset
+from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import Report
 
 # Of an analysis, what RDMs do not hang on.
@@ -72,8 +73,12 @@ def networks(work: Workspace, name: str) -> Run:
     if not begun:
         scale = work.scale
         check_stimuli(config, scale.large_images if name == "alexnet" else scale.analysis)
-    with work.show(training.epochs) as report:
-        return train(config, folder, report, resume=begun)
+    try:
+        with work.show(training.epochs) as report:
+            return train(config, folder, report, resume=begun)
+    except TrainingInterrupted as stop:
+        where = str(stop).partition(";")[0]
+        raise TrainingInterrupted(f"{name}: {where}; the same command goes on from there") from None
 
 
 def network_folder(work: Workspace, name: str) -> Path:
@@ -144,10 +149,15 @@ def result(work: Workspace, name: str, made_from: Any, measure: Callable[[], xr.
         made_from: plain values that the result hangs on.
         measure: makes it.
     """
-    path = work.root / "results" / f"{name}-{hash_of(made_from)}.nc"
+    path = result_path(work, name, made_from)
     if not path.is_file():
         write_dataset(path, measure())
     return _read(path)
+
+
+def result_path(work: Workspace, name: str, made_from: Any) -> Path:
+    """Where a result lies."""
+    return work.root / "results" / f"{name}-{hash_of(made_from)}.nc"
 
 
 def own_maps(*names: str | None, key: str = "category_map") -> dict[str, Any]:

@@ -32,7 +32,11 @@ def result(stacks, monkeypatch, make_work):
     monkeypatch.setattr(
         depth,
         "networks",
-        lambda work, name: SimpleNamespace(accuracy={"test": np.array(accuracy[name])}),
+        lambda work, name: SimpleNamespace(
+            accuracy={"test": np.array(accuracy[name])},
+            flagged=() if name == "all_cnn_c" else (1, 2),
+            replaced=(3,) if name == "all_cnn_c" else (),
+        ),
     )
     return depth.measure(make_work(analysis=SETTINGS))
 
@@ -65,6 +69,15 @@ def test_findings_are_the_printed_numbers_and_the_fall_to_the_own_last_layer(res
     assert {key for figure, key in NUMBERS if figure == "fig4"} <= set(found)
     accuracy = found["test accuracy, All-CNN-C"]
     assert (accuracy.value, accuracy.low, accuracy.high) == pytest.approx((0.65, 0.5, 0.8))
+    for quantity, value in {
+        "instances": 3,
+        "pairs of instances": 3,
+        "stimuli": 6,
+        "distances in an RDM": 15,
+        "instances replaced since they did not converge, All-CNN-C": 1,
+        "instances kept though they did not converge, All-CNN-7": 2,
+    }.items():
+        assert found[quantity].value == value
     fall = found["conv1 minus conv3 consistency, All-CNN-C"]
     pairs = [(0, 1), (0, 2), (1, 2)]
     apart = [
@@ -80,7 +93,7 @@ def test_findings_are_the_printed_numbers_and_the_fall_to_the_own_last_layer(res
 
 def test_pairs_that_are_left_are_those_of_the_wanted_seeds():
     values = np.array([[4.5, 4.6, 4.7, 5.6, 5.7, 6.7]])
-    kept = depth_profiles.pairs_among(values, np.array([4, 5, 6, 7]), {7, 5, 4})
+    kept = depth_profiles.pairs_of(values, np.array([4, 5, 6, 7]), {7, 5, 4})
     assert kept.tolist() == [[4.5, 4.7, 5.7]]
 
 
@@ -95,4 +108,6 @@ def test_each_network_has_its_line_and_the_surrogate_is_named(result):
     assert [tick.get_text() for tick in axes.get_xticklabels()] == list(C_LAYERS)
     assert sum(isinstance(bars, LineCollection) for bars in axes.collections) == 4
     assert "surrogate" in depth.caption(result)
+    assert result.attrs["all_cnn_c_seeds"] == [0, 1, 3]
+    assert result.attrs["all_cnn_7_seeds"] == [0, 1, 2, 3]
     assert "3 of All-CNN-C and 4 of All-CNN-7" in depth.caption(result)

@@ -107,10 +107,11 @@ def test_consistency_is_shared_variance_of_before_and_after(result):
             assert float(found) == pytest.approx(r**2, abs=1e-12)
 
 
-def test_changes_are_effects_and_the_rest_is_beside_its_rounding(result):
+def test_what_changes_and_what_stays_are_effects(result):
     rows = findings(result)
-    effects = {row.quantity: row for row in rows if row.effect}
-    assert list(effects) == [
+    assert all(row.effect and row.low > 0 for row in rows)
+    changed = {row.quantity: row for row in rows if "1 − consistency" in row.quantity}
+    assert list(changed) == [
         "rotation by 90° about the centre of the patterns: 1 − consistency with before, "
         "correlation distance",
         "rotation by 90° about the centre of the patterns: 1 − consistency with before, "
@@ -118,14 +119,14 @@ def test_changes_are_effects_and_the_rest_is_beside_its_rounding(result):
         "rotation by 30° about the origin: 1 − consistency with before, correlation distance",
     ]
     expected = 1 - result.consistency.sel(about="origin", distance="correlation")[2].mean()
-    last = list(effects.values())[-1]
+    last = list(changed.values())[-1]
     assert last.value == pytest.approx(float(expected))
     assert last.figure == "s6"
-    others = [row for row in rows if not row.effect]
-    assert len(others) == 1 + 4 + 5  # about a centre, about the origin, units shuffled
-    assert all(row.note.startswith("unchanged") and row.value < 1e-9 for row in others)
-    tampered = result.assign(change=result.change + 1e-6)
-    assert sum("CHANGED" in row.note for row in findings(tampered)) == 5
+    stays = [row for row in rows if row.quantity.startswith("rounding minus largest change")]
+    assert len(stays) == 1 + 4 + 5  # about a centre, about the origin, units shuffled
+    assert len(stays) + len(changed) == len(rows)
+    tampered = findings(result.assign(change=result.change + 1e-6))
+    assert sum(row.low < 0 for row in tampered) == 5
 
 
 def test_figures_show_points_courses_and_distances(result):

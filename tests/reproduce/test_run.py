@@ -63,6 +63,42 @@ def test_the_ledger_keeps_other_figures_and_replaces_its_own(measured, tmp_path)
     assert row["verdict"] == "met"  # above zero, and no network has a part in it
 
 
+def test_what_other_settings_gave_is_neither_in_the_ledger_nor_in_the_report(
+    measured, tmp_path, monkeypatch
+):
+    report = run.reproduce(["fig4"], "smoke", tmp_path / "out")
+    later = (replace(catalogue.EXPERIMENTS[0], revision=2), catalogue.EXPERIMENTS[1])
+    for module in (catalogue, run):
+        monkeypatch.setattr(module, "EXPERIMENTS", later)
+    run.reproduce(["s5"], "smoke", tmp_path / "out")
+    page = report.read_text(encoding="utf-8")
+    assert "Fig. S5. Title" in page
+    assert "Fig. 4. Title" not in page
+    rows = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))["rows"]
+    assert {row["verdict"] for row in rows} == {"not run"}  # the numbers of fig4
+    run.reproduce(["fig4"], "smoke", tmp_path / "out")
+    assert measured == ["first", "second", "first"]
+
+
+def test_too_few_images_for_the_stimuli_are_told_before_anything_is_trained(
+    measured, tmp_path, monkeypatch
+):
+    needs = replace(catalogue.EXPERIMENTS[1], ensembles=("all_cnn_c", "alexnet"))
+    for module in (catalogue, run):
+        monkeypatch.setattr(module, "EXPERIMENTS", (catalogue.EXPERIMENTS[0], needs))
+    asked = []
+
+    def check(config, settings):
+        asked.append(config.model.model)
+        if config.model.model == "alexnet":
+            raise InputError("stimuli: too few")
+
+    monkeypatch.setattr(run, "check_stimuli", check)
+    with pytest.raises(InputError, match="too few"):
+        run.reproduce(["all"], "smoke", tmp_path / "out")
+    assert (asked, measured) == (["all_cnn_c", "alexnet"], [])
+
+
 @pytest.mark.parametrize(
     ("figures", "options", "message"),
     [
@@ -98,11 +134,12 @@ def test_without_large_images_alexnet_is_left_out_and_said(measured, tmp_path, m
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("error", [InputError, RunError])
 def test_of_all_figures_one_that_cannot_be_had_does_not_stop_the_others(
-    measured, tmp_path, monkeypatch
+    error, measured, tmp_path, monkeypatch
 ):
     def absent(work):
-        raise RunError("ImageNet was not found")
+        raise error("ImageNet was not found")
 
     failing = replace(catalogue.EXPERIMENTS[0], measure=absent)
     for module in (catalogue, run):
@@ -111,5 +148,5 @@ def test_of_all_figures_one_that_cannot_be_had_does_not_stop_the_others(
         run.reproduce(["all"], "smoke", tmp_path / "out")
     assert measured == ["second"]
     assert (tmp_path / "out" / "report.html").is_file()
-    with pytest.raises(RunError, match="^ImageNet was not found$"):
+    with pytest.raises(error, match="^ImageNet was not found$"):
         run.reproduce(["fig4"], "smoke", tmp_path / "out")

@@ -80,8 +80,8 @@ def findings(result: xr.Dataset) -> list[Finding]:
     euclidean, random = result.euclidean_consistency, result.random_consistency
     fall = first - last
 
-    def number(quantity: str, values: xr.DataArray) -> Finding:
-        return over_instances("fig7", quantity, values.values, settings)
+    def number(quantity: str, values: xr.DataArray, note: str = "") -> Finding:
+        return over_instances("fig7", quantity, values.values, settings, note=note)
 
     def effect(quantity: str, values: xr.DataArray, note: str = "") -> Finding:
         return over_instances("fig7", quantity, values.values, settings, effect=True, note=note)
@@ -110,6 +110,11 @@ def findings(result: xr.Dataset) -> list[Finding]:
                 fall.sel(kind=kind),
             )
             for kind in _WITHIN
+        ),
+        number(
+            "fall from first to last layer: exemplar minus within-category consistency",
+            fall.sel(kind="exemplar") - fall.sel(kind="within_category"),
+            "the paper calls the two largely comparable; within categories pooled",
         ),
         effect(
             "fall from first to last layer: within-category minus centroid consistency",

@@ -1,5 +1,7 @@
 """Fig. 4: consistency falls with depth, in All-CNN-C and in All-CNN-7."""
 
+from math import comb
+
 import numpy as np
 import xarray as xr
 
@@ -21,15 +23,17 @@ NETWORKS = ("all_cnn_c", "all_cnn_7")
 def measure(work: Workspace) -> xr.Dataset:
     """Consistency of every layer by correlation distance, and every network's test accuracy."""
     settings = work.scale.analysis
-    accuracies = [networks(work, name).accuracy["test"] for name in NETWORKS]
+    runs = [networks(work, name) for name in NETWORKS]
     return measure_profiles(work, NETWORKS, ["correlation"], settings).assign(
-        test_accuracy=(("network", "instance"), np.stack(accuracies))
+        test_accuracy=(("network", "instance"), np.stack([run.accuracy["test"] for run in runs])),
+        unconverged=("network", [len(run.flagged) for run in runs]),
+        replaced=("network", [len(run.replaced) for run in runs]),
     )
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """Accuracies as ranges, the last layer's consistency, and the fall to it."""
-    found = []
+    """Counts, accuracies as ranges, the last layer's consistency, and the fall to it."""
+    found = _counts(result)
     for name in NETWORKS:
         accuracy = result.test_accuracy.sel(network=name).values
         found.append(
@@ -48,6 +52,32 @@ def findings(result: xr.Dataset) -> list[Finding]:
     return [*found, *(falls_with_depth("fig4", result, name, "correlation") for name in NETWORKS)]
 
 
+def _counts(result: xr.Dataset) -> list[Finding]:
+    """How much of everything there was, and how many instances did not converge."""
+    n_instances = int(result.n_compared.sel(network=NETWORKS[0]))
+    n_stimuli = int(result.attrs["n_stimuli"])
+    found = [
+        Finding("fig4", quantity, float(count))
+        for quantity, count in (
+            ("instances", n_instances),
+            ("pairs of instances", comb(n_instances, 2)),
+            ("stimuli", n_stimuli),
+            ("distances in an RDM", comb(n_stimuli, 2)),
+        )
+    ]
+    for name in NETWORKS:
+        of = result.sel(network=name)
+        found += [
+            Finding("fig4", f"{what}, {MODEL_NAMES[name]}", float(count), note=note)
+            for what, count, note in (
+                ("instances kept though they did not converge", of.unconverged, ""),
+                ("instances replaced since they did not converge", of.replaced,
+                 "the paper does not say whether it met any"),
+            )
+        ]  # fmt: skip
+    return found
+
+
 def caption(result: xr.Dataset) -> str:
     """What Fig. 4 shows."""
     return (
@@ -61,5 +91,6 @@ EXPERIMENT = Experiment(
     NETWORKS,
     measure,
     findings,
-    {"fig4": Picture("Consistency decreases with depth", draw_depth, caption)},
+    {"fig4": Picture("Consistency by depth", draw_depth, caption)},
+    revision=2,
 )

@@ -87,7 +87,9 @@ def findings(result: xr.Dataset) -> list[Finding]:
     def effect(quantity: str, values: xr.DataArray, *rates: float) -> Finding:
         return found(quantity, values, *rates, effect=True)
 
+    n_networks = float(np.isfinite(result.train_accuracy).sum())
     return [
+        Finding("fig8", "networks", n_networks, note="those that can be compared"),
         found("consistency at dropout 0.6, no dropout at test", at(plain, BEST), BEST),
         found("consistency at dropout 0.6, all samples", at(every, BEST), BEST),
         found("centroid consistency at dropout 0.8", at(centroid, HIGHEST), HIGHEST),
@@ -163,4 +165,5 @@ EXPERIMENT = Experiment(
     measure,
     findings,
     {"fig8": Picture("Dropout, accuracy and consistency", draw_dropout, caption)},
+    revision=2,
 )

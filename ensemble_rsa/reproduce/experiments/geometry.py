@@ -87,4 +87,5 @@ EXPERIMENT = Experiment(
         ),
         "s1": Picture("Pointwise stress of these pictures", draw_pointwise_stress, caption_stress),
     },
+    revision=2,
 )

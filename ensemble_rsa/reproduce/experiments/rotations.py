@@ -167,14 +167,14 @@ def _rdms(patterns: np.ndarray, distance: str) -> np.ndarray:
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """What the paper says changes, as 1 − r²; what should not, as the largest change."""
+    """What the paper says changes, as 1 − r²; what should not, by how much rounding exceeds it."""
     return [
         *_about_findings(result, "centre", ("correlation", "cosine")),
         *_about_findings(result, "origin", ("correlation",)),
         *(
             _unchanged(
                 "s6",
-                f"units in another order: largest change of a {DISTANCE_NAMES[distance]}",
+                f"largest change of a {DISTANCE_NAMES[distance]}, units in another order",
                 float(result.shuffle_change.sel(distance=distance)),
                 float(result.shuffle_rounding.sel(distance=distance)),
             )
@@ -204,7 +204,7 @@ def _about_findings(result: xr.Dataset, about: str, effects: tuple[str, ...]) ->
         *(
             _unchanged(
                 figure,
-                f"rotations {words}: largest change of a {DISTANCE_NAMES[distance]}",
+                f"largest change of a {DISTANCE_NAMES[distance]}, rotations {words}",
                 float(chosen.change.sel(distance=distance).max()),
                 float(chosen.rounding.sel(distance=distance)),
             )
@@ -215,10 +215,12 @@ def _about_findings(result: xr.Dataset, about: str, effects: tuple[str, ...]) ->
 
 
 def _unchanged(figure: str, quantity: str, change: float, rounding: float) -> Finding:
-    """A row for what should stay as it is."""
-    verdict = "unchanged" if change <= rounding else "CHANGED"
-    note = f"{verdict}: rounding alone may make {rounding:.0e} in float64"
-    return Finding(figure, quantity, change, note=note)
+    """An effect for what should stay as it is: rounding may make more of it than there is."""
+    margin = rounding - change
+    return Finding(
+        figure, f"rounding minus {quantity}", margin, margin, margin, effect=True,
+        note=f"changed by {change:.0e} at most; rounding alone may make {rounding:.0e} in float64",
+    )  # fmt: skip
 
 
 def caption_centre(result: xr.Dataset) -> str:
