@@ -19,12 +19,14 @@ RESULT_SECTIONS = ("data", "model", "training")  # execution changes a result by
 
 
 def config_differences(given: Config, stored: Config) -> list[str]:
-    """Each setting of data, network and recipe that differs, in words.
+    """Each setting of data, network and recipe that differs, in words; not where data lie.
 
     >>> config_differences(Config(model=ModelConfig(width=0.5)), Config())
     ['width is 0.5, was 1.0']
+    >>> config_differences(Config(DataConfig(data_dir="elsewhere")), Config())
+    []
     """
-    ours, theirs = config_to_dict(given), config_to_dict(stored)
+    ours, theirs = _what_makes_a_run(given), _what_makes_a_run(stored)
     return [
         f"{name} is {ours[section][name]}, was {theirs[section][name]}"
         for section in RESULT_SECTIONS
@@ -76,7 +78,11 @@ def config_hash(config: Config) -> str:
     >>> config_hash(Config()) == config_hash(Config(DataConfig(data_dir="elsewhere")))
     True
     """
-    values = config_to_dict(config)
-    del values["data"]["data_dir"]
-    text = json.dumps({name: values[name] for name in RESULT_SECTIONS}, sort_keys=True)
+    text = json.dumps(_what_makes_a_run(config), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _what_makes_a_run(config: Config) -> dict[str, dict[str, Any]]:
+    values = config_to_dict(config)
+    del values["data"]["data_dir"]  # the images themselves have a fingerprint
+    return {name: values[name] for name in RESULT_SECTIONS}
