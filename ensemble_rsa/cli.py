@@ -191,8 +191,10 @@ def reproduce(
             not made again.
         data_dir: where TFDS keeps CIFAR-10; TFDS's own choice when not given.
         image_folder: large images for AlexNet, one folder per category.
-        category_map: cifar10, broad, or a JSON file: which of these folders make the ten categories
-            of stimuli.
+        category_map: cifar10, broad, or a JSON file: which of these folders make a category: at
+            paper of AlexNet's stimuli alone, below it of all that AlexNet is trained on. When not
+            given, and where the folders are ImageNet's: cifar10 at paper, broad below it; else each
+            folder is a category.
         variants: train what the paper leaves open instead, and tabulate accuracy and consistency.
         quiet: no progress.
     """

@@ -24,12 +24,10 @@ def reproduce_figures(
     """Reproduce figures while the terminal shows what is under way; arguments as the command's.
 
     Raises:
-        InputError: no figures, an image folder that does not exist, or no mapping.
+        InputError: no figures, no such mapping, or what `reproduce` cannot do.
     """
     if not figures:
         raise InputError("figures: expected fig2 … fig9, s1 … s8 or all, got none")
-    if image_folder is not None and not image_folder.is_dir():
-        raise InputError(f"image_folder: no such folder {image_folder}")
     folder = None if image_folder is None else image_folder.resolve()
     if category_map is not None:
         read_category_map(category_map)  # what is wrong with it is told before hours of training

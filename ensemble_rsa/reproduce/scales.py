@@ -18,7 +18,8 @@ from ensemble_rsa.config import (
     TrainingConfig,
     sweep,
 )
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.data.category_map import grouped_categories, read_category_map
+from ensemble_rsa.errors import InputError, unknown_name
 
 DROPOUT_RATES = tuple(round(0.1 * step, 1) for step in range(9))  # paper.md §7
 
@@ -59,7 +60,10 @@ class Images:
     Attributes:
         data_dir: of TFDS, for CIFAR-10.
         folder: of large images, for AlexNet; None for what the scale has of its own.
-        category_map: which of its folders make the stimuli's ten categories.
+        category_map: which of its folders make a category. At the paper's scale these are the
+            stimuli's categories, below it those that AlexNet learns, too. When not given: where the
+            folders are ImageNet's, `cifar10` at the paper's scale and `broad` below it; else each
+            folder is a category.
     """
 
     data_dir: str | None = None
@@ -75,7 +79,7 @@ def make_scale(name: str, images: Images | None = None) -> Scale:
         images: where images lie.
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown name, no such folder, or a mapping without the folders that it names.
 
     >>> make_scale("paper").ensembles["all_cnn_c"].training.epochs
     350
@@ -92,7 +96,12 @@ def _smoke(images: Images) -> Scale:
         ModelConfig(width=0.1),
         TrainingConfig(instances=3, epochs=5, batch_size=30),
     )
-    large = DataConfig(preprocessing="symmetric", image_size=96, test_fraction=0.5)
+    large = DataConfig(
+        preprocessing="symmetric",
+        image_size=96,
+        test_fraction=0.5,
+        category_map=_map_of_folder(images, "broad"),
+    )
     recipe = replace(ALEXNET_TRAINING, instances=3, epochs=2, batch_size=10)
     alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.05), recipe)
     shown = AnalysisConfig(stimuli=100, n_resamples=1000)
@@ -132,9 +141,11 @@ def _small(images: Images) -> Scale:
         ModelConfig(width=0.125),
         replace(base.training, epochs=8),
     )
-    category_map = images.category_map or "broad"
     large = DataConfig(
-        preprocessing="symmetric", image_size=64, test_fraction=0.4, category_map=category_map
+        preprocessing="symmetric",
+        image_size=64,
+        test_fraction=0.4,
+        category_map=_map_of_folder(images, "broad"),
     )
     # AlexNet idles for some 600 steps, and a folder of a few hundred images makes short epochs
     recipe = replace(ALEXNET_TRAINING, epochs=150, batch_size=16, drop_after=(2 / 3,))
@@ -165,14 +176,16 @@ def _paper(images: Images) -> Scale:
     alexnet = _alexnet(images, large, ModelConfig("alexnet"), ALEXNET_TRAINING) or Config(
         large, ModelConfig("alexnet"), ALEXNET_TRAINING
     )
+    if images.folder is None:
+        stimulus_map = images.category_map or "cifar10"
+    else:
+        stimulus_map = _map_of_folder(images, "cifar10")
     return Scale(
         "paper",
         _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES),
         AnalysisConfig(stimuli=1000),
         # drawn, since the first images of a category made of several folders are those of one
-        AnalysisConfig(
-            stimuli=1000, draw_stimuli=True, stimulus_map=images.category_map or "cifar10"
-        ),
+        AnalysisConfig(stimuli=1000, draw_stimuli=True, stimulus_map=stimulus_map),
         rates=DROPOUT_RATES,
         samples=10,
         draws=1000,
@@ -193,6 +206,46 @@ CIFAR10_HALVES = (
 SCALES: Mapping[str, Callable[[Images], Scale]] = MappingProxyType(
     {"smoke": _smoke, "small": _small, "paper": _paper}
 )
+
+
+def _map_of_folder(images: Images, usual: str) -> str | None:
+    """The mapping that was given, else the usual one where the folder holds what that names.
+
+    A folder that holds none of it has categories of its own.
+    """
+    place, given = images.folder, images.category_map
+    if place is None:
+        if given is not None:
+            raise InputError(
+                "category_map: it says which folders of --image-folder make a category, and that "
+                "is not given; give both or neither"
+            )
+        return None
+    folders = _subfolders(place)
+    if given is not None:
+        grouped_categories(folders, read_category_map(given))  # told before hours of training
+        return given
+    named = {name for parts in read_category_map(usual).values() for name in parts}
+    missing = sorted(named - {*folders})
+    if len(missing) == len(named):
+        return None
+    if missing:
+        raise InputError(
+            f"image_folder: {place} holds some of the folders that make ten categories of "
+            f"ImageNet, but not {missing[0]} ({len(missing)} of {len(named)} are missing); add "
+            "them, or say what makes a category in a JSON file, "
+            '{"category": ["folder", …], …}, as --category-map'
+        )
+    return usual
+
+
+def _subfolders(place: Path) -> list[str]:
+    """Names of the categories' folders, which lie in `train` where the images are split."""
+    if not place.is_dir():
+        raise InputError(f"image_folder: no such folder {place}")
+    if (place / "train").is_dir() and (place / "test").is_dir():
+        place = place / "train"
+    return sorted(entry.name for entry in place.iterdir() if entry.is_dir())
 
 
 def _alexnet(

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from ensemble_rsa.config import saved_epochs
+from ensemble_rsa.data.category_map import read_category_map
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce.estimate import hours, training_images
 from ensemble_rsa.reproduce.scales import DROPOUT_RATES, Images, make_scale
@@ -82,6 +83,66 @@ def test_each_variant_turns_one_switch():
             != getattr(getattr(changed, section), field.name)
         ]
         assert len(differing) == (name not in ("default", "global_gcn_zca", "other_stimuli")), name
+
+
+def folders(place, names):
+    for name in names:
+        (place / name).mkdir(parents=True)
+    return Images(folder=place)
+
+
+def synsets(name):
+    return [folder for parts in read_category_map(name).values() for folder in parts]
+
+
+@pytest.mark.parametrize("split", ["", "train"])
+def test_plain_folders_are_categories_and_imagenet_s_are_grouped(tmp_path, split):
+    plain = folders(tmp_path / "plain" / split, ["cat", "dog"])
+    imagenet = folders(tmp_path / "imagenet" / split, {*synsets("broad"), *synsets("cifar10")})
+    plain, imagenet = (replace(one, folder=tmp_path / name) for one, name in (
+        (plain, "plain"), (imagenet, "imagenet")
+    ))  # fmt: skip
+    for images in (plain, imagenet) if split else ():
+        (images.folder / "test").mkdir()
+    for scale in ("smoke", "small"):
+        assert make_scale(scale, plain).ensembles["alexnet"].data.category_map is None
+        assert make_scale(scale, imagenet).ensembles["alexnet"].data.category_map == "broad"
+    assert make_scale("paper", plain).large_images.stimulus_map is None
+    paper = make_scale("paper", imagenet)
+    assert paper.large_images.stimulus_map == "cifar10"
+    assert paper.ensembles["alexnet"].data.category_map is None  # trained on all there are
+    assert make_scale("paper").large_images.stimulus_map == "cifar10"  # TFDS's are ImageNet's
+
+
+def test_a_part_of_imagenet_s_folders_wants_a_mapping(tmp_path):
+    images = folders(tmp_path / "images", synsets("broad")[:3])
+    with pytest.raises(InputError, match=r"image_folder: .*342 of 345.*--category-map"):
+        make_scale("small", images)
+    own = tmp_path / "own.json"
+    first, second, _ = synsets("broad")[:3]
+    own.write_text(f'{{"one": ["{first}"], "other": ["{second}"]}}', encoding="utf-8")
+    given = make_scale("small", replace(images, category_map=str(own)))
+    assert given.ensembles["alexnet"].data.category_map == str(own)
+
+
+@pytest.mark.parametrize("scale", ["smoke", "small", "paper"])
+def test_a_mapping_of_folders_that_are_not_there_is_told_at_once(scale, tmp_path):
+    images = replace(folders(tmp_path, ["cat", "dog"]), category_map="broad")
+    with pytest.raises(InputError, match=r"category_map: .*345 of 345"):
+        make_scale(scale, images)
+
+
+def test_a_mapping_without_a_folder_is_refused_where_nothing_would_hear_of_it():
+    for scale in ("smoke", "small"):
+        with pytest.raises(InputError, match=r"category_map: .*--image-folder"):
+            make_scale(scale, Images(category_map="broad"))
+    paper = make_scale("paper", Images(category_map="broad"))
+    assert paper.large_images.stimulus_map == "broad"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"image_folder: no such folder .*gone"):
+        make_scale("small", Images(folder=tmp_path / "gone"))
 
 
 def test_an_unknown_scale_is_named_with_the_choices():
