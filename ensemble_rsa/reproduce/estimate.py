@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import jax
 
@@ -9,16 +11,28 @@ from ensemble_rsa.backend import candidates, device_name
 from ensemble_rsa.bench.paper import products
 from ensemble_rsa.bench.steps import Setup, ready_to_train
 from ensemble_rsa.bench.training import on_this_device
-from ensemble_rsa.config import Config
+from ensemble_rsa.config import Config, DataConfig
+from ensemble_rsa.data.category_map import grouped_categories, read_category_map
+from ensemble_rsa.data.folder import folder_source
+from ensemble_rsa.data.source import SourceOptions
 from ensemble_rsa.models.catalogue import Blueprint
 
 MEASURED_INSTANCES = 4
-_CIFAR10 = ((32, 32, 3), 10, 50_000)
-# Image shape, categories and training images, where they are known without a look at the images.
+
+
+class Contents(NamedTuple):
+    """What a data set holds to train on, of which a configuration may choose a part."""
+
+    image_shape: tuple[int, int, int]
+    n_categories: int
+    n_images: int
+
+
+# Without a look at the images.
 KNOWN = {
-    "cifar10": _CIFAR10,
-    "imagenet2012": ((224, 224, 3), 1000, 1_281_167),
-    "digits": ((8, 8, 1), 10, 1437),
+    "cifar10": Contents((32, 32, 3), 10, 50_000),
+    "imagenet2012": Contents((224, 224, 3), 1000, 1_281_167),
+    "digits": Contents((8, 8, 1), 10, 1437),
 }
 
 
@@ -29,7 +43,7 @@ def measured_rate(config: Config) -> float:
         config: with images of a kind in `KNOWN`.
     """
     training = config.training
-    shape = KNOWN[config.data.dataset][0]
+    shape = KNOWN[config.data.dataset].image_shape
     n = min(MEASURED_INSTANCES, training.instances)
     setup = on_this_device(
         Setup(
@@ -48,8 +62,8 @@ def measured_rate(config: Config) -> float:
     return n * setup.batch * setup.steps / (time.perf_counter() - began)
 
 
-def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str, float | None]:
-    """Hours that each ensemble trains; None where nothing is known of its images.
+def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str, float]:
+    """Hours that each ensemble trains.
 
     Rates of other networks are those of as many multiplications at the speed of the base. Tests
     after each epoch add some parts in a hundred, waiting for images from a disk more.
@@ -59,39 +73,34 @@ def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str,
         base: the ensemble whose rate was measured.
         rate: its training images a second, over all instances that train at once.
 
+    Raises:
+        InputError: a folder that is not one of images by category.
+
     >>> from ensemble_rsa.reproduce.scales import make_scale
     >>> paper = make_scale("paper").ensembles
     >>> found = hours(paper, paper["all_cnn_c"], rate=1000.0)
     >>> round(found["all_cnn_c"], 1), round(found["dropout"], 1), round(found["first_half"], 1)
     (48.6, 388.9, 24.3)
     """
-    pace = rate * _products(base)
-    found: dict[str, float | None] = {}
+    pace = rate * _products(base, _contents(base.data))
+    found = {}
     for name, config in configs.items():
-        images = training_images(config)
-        seen = None if images is None else images * config.training.epochs
-        found[name] = (
-            None if seen is None else seen * config.training.instances * _products(config)
-            / pace / 3600
-        )  # fmt: skip
+        contents, training = _contents(config.data), config.training
+        seen = _chosen(config.data, contents) * training.epochs * training.instances
+        found[name] = seen * _products(config, contents) / pace / 3600
     return found
 
 
-def training_images(config: Config) -> int | None:
-    """How many images an epoch has; None where the folder would have to be looked at.
+def training_images(config: Config) -> int:
+    """How many images an epoch has; those in a folder are counted, not opened.
 
-    >>> from ensemble_rsa.config import DataConfig
+    Raises:
+        InputError: a folder that is not one of images by category.
+
     >>> training_images(Config(DataConfig("cifar10", train_images=4000, part="first_half")))
     2000
     """
-    data = config.data
-    if data.dataset not in KNOWN:
-        return None
-    _, n_categories, every = KNOWN[data.dataset]
-    chosen = data.train_images or every
-    if data.part != "all":
-        chosen //= 2
-    return chosen if data.categories is None else chosen * len(data.categories) // n_categories
+    return _chosen(config.data, _contents(config.data))
 
 
 def estimate_in_words(configs: Mapping[str, Config], base: Config) -> Sequence[str]:
@@ -105,15 +114,40 @@ def estimate_in_words(configs: Mapping[str, Config], base: Config) -> Sequence[s
         return []
     found = hours(configs, base, measured_rate(base))
     lines = [
-        f"{name}: {configs[name].training.instances} networks, "
-        + ("hours not known" if value is None else f"about {value:,.1f} hours")
+        f"{name}: {configs[name].training.instances} networks, about {value:,.1f} hours"
         for name, value in found.items()
     ]
-    total = sum(value for value in found.values() if value is not None)
-    return [*lines, f"all of it: about {total:,.1f} hours on {device_name()}"]
+    return [*lines, f"all of it: about {sum(found.values()):,.1f} hours on {device_name()}"]
 
 
-def _products(config: Config) -> int:
-    shape, n_categories, _ = KNOWN.get(config.data.dataset, _CIFAR10)
+def _contents(data: DataConfig) -> Contents:
+    """What is known of a data set, or counted in a folder."""
+    if data.dataset in KNOWN:
+        return KNOWN[data.dataset]
+    groups = None if data.category_map is None else read_category_map(data.category_map)
+    source = folder_source(
+        SourceOptions(
+            path=Path(data.dataset.removeprefix("folder:")).expanduser(),
+            category_map=groups,
+            image_size=data.image_size,
+            test_fraction=data.test_fraction,
+        )
+    )
+    names, of_folder = grouped_categories(source.categories, groups)
+    n_images = int((of_folder[source.train.labels] >= 0).sum())
+    return Contents(source.image_shape, len(names), n_images)
+
+
+def _chosen(data: DataConfig, contents: Contents) -> int:
+    chosen = data.train_images or contents.n_images
+    if data.part != "all":
+        chosen //= 2
+    if data.categories is None:
+        return chosen
+    return chosen * len(data.categories) // contents.n_categories
+
+
+def _products(config: Config, contents: Contents) -> int:
+    shape, n_categories, _ = contents
     model = config.model
     return products(Blueprint(model.model, shape, n_categories, width=model.width))
