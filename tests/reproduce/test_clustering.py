@@ -98,3 +98,29 @@ def test_outliers_are_ringed_and_every_layer_has_both_intervals(result):
     assert [tick.get_text() for tick in bar.get_yticklabels()] == result.layer.values.tolist()
     assert "left out (skipped)" in {text.get_text() for text in figure.legends[0].get_texts()}
     assert "ring" in clustering.caption(result)
+
+
+def test_layers_that_are_all_alike_have_no_correlation(result, tmp_path):
+    flat = clustering.correlate(INDEX, np.full(8, 0.5))
+    alike = result.drop_vars(flat.data_vars).merge(flat)
+    alike.to_netcdf(tmp_path / "alike.nc", engine="h5netcdf")  # as results are kept
+    with xr.open_dataset(tmp_path / "alike.nc", engine="h5netcdf") as stored:
+        alike = stored.load()
+    skipped, _, _, minus, rise = clustering.findings(alike)
+    assert np.isnan([skipped.value, skipped.low, minus.value]).all()
+    assert skipped.note == "not defined: y: expected values that differ, got 0.5 throughout"
+    assert rise.value > 0.3
+    assert "skipped –" in clustering.caption(alike)
+    assert "not defined: y: expected values" in clustering.caption(alike)
+    assert draw_clustering_and_consistency(alike).axes[0].get_title("right") == "skipped r = –"
+
+
+def test_each_correlation_says_what_it_lacks():
+    """Six of eight equal values are too many for percentage bend alone."""
+    shared = np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.6, 0.7])
+    found = clustering.correlate(INDEX, shared)
+    expected = np.corrcoef(INDEX, shared)[0, 1]
+    assert float(found.r.sel(estimator="pearson")) == pytest.approx(expected)
+    assert found.missing.sel(estimator="pearson") == ""
+    assert np.isnan(found.r.sel(estimator="percentage_bend"))
+    assert "percentage_bend" in found.missing.sel(estimator="percentage_bend").item()

@@ -8,6 +8,7 @@ from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
 from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.clustering import draw_clustering_and_consistency
 from ensemble_rsa.figures.wording import number, percent
 from ensemble_rsa.reproduce.experiment import (
@@ -67,17 +68,28 @@ def correlate(index: np.ndarray, shared: np.ndarray) -> xr.Dataset:
     """The three correlations of two series over layers.
 
     Returns:
-        `r, p, r_low, r_high, n_kept (estimator)` and `outlier (estimator, layer)`.
+        `r, p, r_low, r_high, n_kept (estimator)` and `outlier (estimator, layer)`; NaN where layers
+        are too few or all alike, which `missing (estimator)` then says.
     """
-    found = [robust_correlation(index, shared, method) for method in METHODS]
+    values = {name: np.full(len(METHODS), np.nan) for name in ("r", "p", "r_low", "r_high")}
+    kept = np.zeros(len(METHODS), int)
+    outlier = np.zeros((len(METHODS), len(index)), bool)
+    missing = [""] * len(METHODS)
+    for i, method in enumerate(METHODS):
+        try:
+            one = robust_correlation(index, shared, method)
+        except InputError as reason:  # such as layers that are equally consistent
+            missing[i] = str(reason)
+            continue
+        for name, value in zip(values, (one.r, one.p, one.low, one.high), strict=True):
+            values[name][i] = value
+        kept[i], outlier[i] = one.n, one.outliers
     return xr.Dataset(
-        {
-            "r": ("estimator", [one.r for one in found]),
-            "p": ("estimator", [one.p for one in found]),
-            "r_low": ("estimator", [one.low for one in found]),
-            "r_high": ("estimator", [one.high for one in found]),
-            "n_kept": ("estimator", [one.n for one in found]),
-            "outlier": (("estimator", "layer"), np.stack([one.outliers for one in found])),
+        {name: ("estimator", array) for name, array in values.items()}
+        | {
+            "n_kept": ("estimator", kept),
+            "outlier": (("estimator", "layer"), outlier),
+            "missing": ("estimator", missing),
         },
         coords={"estimator": list(METHODS)},
     )
@@ -106,13 +118,16 @@ def _correlation(result: xr.Dataset, method: str) -> Finding:
     words = f"p = {float(chosen.p):.2g} with {int(chosen.n_kept)} layers"
     if left_out.size:
         words += f", {', '.join(map(str, left_out))} left out as outlying"
+    note = f"{words}; interval over layers (Fisher), which are no independent sample"
+    if not np.isfinite(chosen.r):
+        note = f"not defined: {chosen.missing.item()}"
     return Finding(
         "s4",
         _QUANTITIES[method],
         float(chosen.r),
         float(chosen.r_low),
         float(chosen.r_high),
-        note=f"{words}; interval over layers (Fisher), which are no independent sample",
+        note=note,
     )
 
 
@@ -122,17 +137,19 @@ def caption(result: xr.Dataset) -> str:
         f"{_NAMES[str(method)]} {number(float(result.r.sel(estimator=method)), 2)}"
         for method in result.estimator.values
     ).replace("-", "−")
-    outlying = result.outlier.sel(estimator="skipped").values.astype(bool)
-    ringed = (
-        " A ring marks what the skipped correlation leaves out." if outlying.any() else
-        " The skipped correlation leaves out no layer."
-    )  # fmt: skip
+    skipped = result.sel(estimator="skipped")
+    if not np.isfinite(skipped.r):
+        last = f"The skipped correlation is not defined: {skipped.missing.item()}."
+    elif skipped.outlier.any():
+        last = "A ring marks what the skipped correlation leaves out."
+    else:
+        last = "The skipped correlation leaves out no layer."
     return (
         "Each point is a layer: its category clustering index, (across − within) / (across + "
         "within) of mean correlation distances, as the mean of all instances, and its "
         f"exemplar-based consistency (r²), as the mean of {result.sizes['instance_pair']} pairs "
         f"of instances. Thin capped bars: {percent(result)} % bootstrap intervals over instances; "
-        f"broad pale bars: over pairs. Line: least squares. Correlation over layers: {rs}.{ringed}"
+        f"broad pale bars: over pairs. Line: least squares. Correlation over layers: {rs}. {last}"
     )
 
 
