@@ -148,7 +148,9 @@ def _small(images: Images) -> Scale:
         category_map=_map_of_folder(images, "broad"),
     )
     # AlexNet idles for some 600 steps, and a folder of a few hundred images makes short epochs
-    recipe = replace(ALEXNET_TRAINING, epochs=150, batch_size=16, drop_after=(2 / 3,))
+    recipe = replace(
+        ALEXNET_TRAINING, epochs=150, batch_size=16, drop_after=(2 / 3,), eval_every=150
+    )
     alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.25), recipe)
     return Scale(
         "small",
