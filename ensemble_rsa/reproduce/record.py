@@ -110,8 +110,7 @@ def made_with(work: Workspace, experiment: Experiment, measured: xr.Dataset) -> 
         f"Scale {work.scale.name}: {training.instances} instances (seeds compared: "
         f"{_seeds(measured.attrs)}) of width {first.model.width:g}, {training.epochs} epochs"
     ]
-    if n_images := training_images(first):
-        words.append(f"{n_images:,} training images")
+    words.append(f"{training_images(first):,} training images")
     words.append(f"{first.data.preprocessing} preprocessing")
     if "n_stimuli" in measured.attrs:
         words.append(f"{measured.attrs['n_stimuli']:,} stimuli")

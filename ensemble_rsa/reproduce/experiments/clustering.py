@@ -165,4 +165,5 @@ EXPERIMENT = Experiment(
             caption,
         )
     },
+    revision=2,
 )
