@@ -66,7 +66,8 @@ def train(
     Raises:
         InputError: an unknown name or an impossible number in the configuration, or `out` in use;
             to resume, no run in `out`, or one of another configuration or other images.
-        RunError: the data cannot be had, the disk has no room, or no stored state can be read.
+        RunError: the data cannot be had, the disk has no room, no stored state can be read, or
+            another process trains in `out`.
         KeyboardInterrupt: it was asked to stop; what is needed to go on is stored.
     """
     if not isinstance(config, Config):
@@ -93,7 +94,8 @@ def train(
     execution = Execution(**manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
     try:
-        trained = train_ensemble(config, dataset, execution, report, folder / CHECKPOINTS)
+        with store.alone_in(folder, config.execution.process_id):
+            trained = train_ensemble(config, dataset, execution, report, folder / CHECKPOINTS)
         if not first:
             hosts.wait_for(folder / store.TRAINING)
             return load_run(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from ensemble_rsa.backend import device_name
 from ensemble_rsa.config import Config
@@ -113,9 +114,37 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
 
 def discard_run_folder(folder: Path) -> None:
     """Take back `create_run_folder`, if nothing was written since but how it began."""
-    files = {path for path in folder.rglob("*") if not path.is_dir()}
+    files = {path for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"}
     if files <= {folder / CONFIG, folder / MANIFEST}:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def alone_in(folder: Path, process: int) -> Iterator[None]:
+    """Hold a run folder against a second command that would train the same networks meanwhile.
+
+    A killed process holds nothing.
+
+    Args:
+        folder: the run folder.
+        process: of those that share its networks out among them.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    lock = FileLock(folder / f".training-{process}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunError(
+            f"out: another process trains in {folder}; wait until it is done, or stop it and "
+            "go on from there"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def check_room(folder: Path, needed: int) -> None:
