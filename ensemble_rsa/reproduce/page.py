@@ -130,9 +130,11 @@ def _variant(tried: Tried) -> dict[str, str]:
 
 
 def _number(value: float) -> str:
-    """Three decimals, or as many digits as a small number needs.
+    """Three decimals, or as many digits as a small number needs; counts as they are.
 
-    >>> _number(0.44291), _number(-0.5), _number(1.2e-7)
-    ('0.443', '-0.500', '1.2e-07')
+    >>> _number(0.44291), _number(-0.5), _number(1.2e-7), _number(499500.0), _number(0.0)
+    ('0.443', '-0.500', '1.2e-07', '499,500', '0')
     """
-    return f"{value:.3f}" if abs(value) >= 5e-4 or value == 0 else f"{value:.1e}"
+    if value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) >= 5e-4 else f"{value:.1e}"
