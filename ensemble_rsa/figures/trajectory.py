@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ensemble_rsa.figures.courses import draw_course, draw_thin, interval_handles, mean_handle
@@ -144,15 +145,18 @@ def _draw_relation(axes: Axes, chosen: xr.Dataset) -> None:
             edgecolors=[*map(tuple, colours[where])], linewidths=0.8, zorder=3,
             label="outliers" if where is out else "epochs",
         )  # fmt: skip
-    for place, (side, shift) in {0: ("left", 5), -1: ("right", -5)}.items():
+    away = 9 if consistency[-1] >= consistency[0] else -9  # points lie between first and last
+    for place, shift in ((0, -away), (-1, away)):
         axes.annotate(
             f"epoch {int(shown.epoch[place])}",
             (accuracy[place], consistency[place]),
-            xytext=(shift, shift),
+            xytext=(0, shift),
             textcoords="offset points",
-            horizontalalignment=side,
+            horizontalalignment="center",
             verticalalignment="center",
             fontsize=6,
+            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+            zorder=4,
         )
     r = float(shown.correlation.sel(estimator="skipped"))
     if np.isfinite(r):
