@@ -10,6 +10,7 @@ import dataclasses
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def made_from(scale: Scale, experiment: Experiment) -> dict[str, Any]:
 
 def read_record(work: Workspace, experiment: Experiment) -> Record:
     """What is known of an experiment as it would be run now; empty if it was not run so."""
-    if not can_be_had(work.scale, experiment):
+    if missing_ensemble(work.scale, experiment):
         return Record()
     path = _path(work, experiment)
     if not path.is_file():
@@ -76,9 +77,9 @@ def write_record(work: Workspace, experiment: Experiment, record: Record) -> Non
     store.write_json(_path(work, experiment), {"rows": rows, "captions": captions})
 
 
-def can_be_had(scale: Scale, experiment: Experiment) -> bool:
-    """Whether the scale has images for every ensemble of the experiment."""
-    return all(name in scale.ensembles for name in experiment.ensembles)
+def missing_ensemble(scale: Scale, experiment: Experiment) -> str | None:
+    """An ensemble that the experiment needs and the scale has no images for."""
+    return next((name for name in experiment.ensembles if name not in scale.ensembles), None)
 
 
 def write_ledger(
@@ -125,7 +126,7 @@ def ensembles_in_plain_values(ensembles: Mapping[str, Config]) -> dict[str, Any]
     }
 
 
-def _path(work: Workspace, experiment: Experiment):
+def _path(work: Workspace, experiment: Experiment) -> Path:
     values = made_from(work.scale, experiment)
     return result_path(work, experiment.name, values).with_suffix(".json")
 

@@ -23,6 +23,7 @@ from ensemble_rsa.reproduce.record import (
     ensembles_in_plain_values,
     made_from,
     made_with,
+    missing_ensemble,
     read_record,
     write_ledger,
     write_record,
@@ -73,7 +74,7 @@ def reproduce(
     generated = scale == "smoke" and "alexnet" not in chosen.ensembles
     if "all" not in figures and not generated:
         for experiment in experiments:
-            if missing := _missing(experiment, chosen):
+            if missing := missing_ensemble(chosen, experiment):
                 raise InputError(_left_out(experiment, missing))
     _claim(root, chosen)
     if generated:
@@ -105,11 +106,6 @@ def _claim(root: Path, scale: Scale) -> None:
     if root.exists() and not root.is_dir():
         raise InputError(f"out: {root} is not a folder; give another --out")
     store.write_json(path, {"scale": scale.name})
-
-
-def _missing(experiment: Experiment, scale: Scale) -> str | None:
-    """An ensemble that the experiment needs and the scale has no images for."""
-    return next((name for name in experiment.ensembles if name not in scale.ensembles), None)
 
 
 def _left_out(experiment: Experiment, ensemble: str) -> str:
@@ -154,7 +150,7 @@ def _run_each(
     """Run experiments one after the other; of all figures, those that cannot be had and why."""
     failed = []
     for experiment in experiments:
-        if missing := _missing(experiment, work.scale):
+        if missing := missing_ensemble(work.scale, experiment):
             work.say(_left_out(experiment, missing))
             continue
         try:
