@@ -1,7 +1,8 @@
 """How large the experiments are: the ensembles that each scale trains, and what is shown to them.
 
-Nothing else differs between scales. `paper` is the published setting, as far as it is known;
-`small` and `smoke` are ours.
+Code and definitions are the same at every scale; besides sizes, preprocessing differs, and whether
+instances that do not converge are replaced. `paper` is the published setting, as far as it is
+known; `small` and `smoke` are ours.
 """
 
 from collections.abc import Callable, Mapping
