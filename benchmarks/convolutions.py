@@ -16,8 +16,9 @@ import jax
 import numpy as np
 from jax import lax
 
-from ensemble_rsa.backend import OLD_CPU_CONVOLUTIONS, device_name
+from ensemble_rsa.device import device_name
 from ensemble_rsa.models.convolution import CONVOLUTIONS, NHWC
+from ensemble_rsa.models.execution import OLD_CPU_CONVOLUTIONS
 
 WAYS = ("plain_gradients", "winograd", "patches")
 

@@ -275,3 +275,12 @@ def _total_and_reach_on_device(
     deviations: Float[Array, "... column"],
 ) -> tuple[Float[Array, "... 1"], Float[Array, "... 1"]]:
     return jnp.sum(deviations, -1, keepdims=True), jnp.max(jnp.abs(deviations), -1, keepdims=True)
+
+
+def power_of_two(length: int) -> int:
+    """The least power of two that is no less: what lengths are filled up to.
+
+    >>> [power_of_two(length) for length in (1, 5, 8)]
+    [1, 8, 8]
+    """
+    return 1 << (length - 1).bit_length()

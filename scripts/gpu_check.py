@@ -14,7 +14,7 @@ from rich.console import Console
 from ensemble_rsa.bench import gpu_check, output, training_table
 from ensemble_rsa.bench.table import WIDTH, machine_in_words
 from ensemble_rsa.errors import InputError, RunError
-from ensemble_rsa.store import write_json
+from ensemble_rsa.files import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_SECONDS = 200

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.figures.style import (
     GREY,

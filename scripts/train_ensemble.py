@@ -2,6 +2,6 @@
 
 import sys
 
-from ensemble_rsa.cli import main
+from ensemble_rsa.cli.main import main
 
 sys.exit(main(["train", *sys.argv[1:]]))

@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+pytest_plugins = ["tests.made_up_results"]
 jax.config.update("jax_numpy_rank_promotion", "raise")
 mpl.use("Agg")
 
@@ -61,7 +62,7 @@ def tiny_model():
 @pytest.fixture(scope="session")
 def quick_execution():
     """What this device runs by default, but compiled without optimisation, which takes longer."""
-    from ensemble_rsa.backend import default_execution
+    from ensemble_rsa.models.execution import default_execution
 
     usual = default_execution()
     options = {**usual.compiler_options, "xla_backend_optimization_level": "0"}
@@ -79,7 +80,7 @@ class Called(NamedTuple):
 
 def call(*words: object, path: Path) -> Called:
     """Run the command line in this process."""
-    from ensemble_rsa.cli import main
+    from ensemble_rsa.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+from ensemble_rsa.analysis.categories import clustering_index
 from ensemble_rsa.arrays import ArrayLike, check_labels, check_rdms
-from ensemble_rsa.categories import clustering_index
 
 
 def category_clustering_index(rdms: ArrayLike, labels) -> Float[np.ndarray, "..."]:

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
+from ensemble_rsa.analysis.categories import same_category_groups
 from ensemble_rsa.arrays import (
     ArrayLike,
     check_instance_rdms,
@@ -10,9 +11,8 @@ from ensemble_rsa.arrays import (
     check_rdms,
     check_varied,
 )
-from ensemble_rsa.categories import same_category_groups
-from ensemble_rsa.comparisons import compare_pairs, compare_rows
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.rdm.compare import compare_pairs, compare_rows
 
 _AXES = "(..., instance, stimulus_pair)"
 
@@ -29,7 +29,7 @@ def consistency(
     Args:
         rdms: condensed RDMs `(..., instance, stimulus_pair)`; centroid RDMs as well as exemplar
             ones.
-        comparison: one of `ensemble_rsa.comparisons.COMPARISONS`. The squared ones run from 0 to 1
+        comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`. The squared ones run from 0 to 1
             and hide a sign; `"pearson"` and `"spearman"` run from −1 to 1, `"cosine"` of distances
             from 0 to 1.
 

@@ -13,13 +13,17 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy.stats import false_discovery_control
 
+from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
+from ensemble_rsa.analysis.bootstrap.intervals import Resampled, bootstrap_result
+from ensemble_rsa.analysis.bootstrap.relabelling import (
+    paired_relabellings,
+    parts_in_mean,
+    relabellings,
+)
 from ensemble_rsa.arrays import ArrayLike, check_confidence, check_count, check_rdms, check_varied
-from ensemble_rsa.comparisons import compare_rows
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
-from ensemble_rsa.resampling.draws import draw_counts, weighted_means
-from ensemble_rsa.resampling.intervals import Resampled, bootstrap_result
-from ensemble_rsa.resampling.relabelling import paired_relabellings, parts_in_mean, relabellings
+from ensemble_rsa.rdm.compare import compare_rows
 from ensemble_rsa.rng import host_stream
 
 _AXES = "(..., instance, stimulus_pair) with at least three instances"

@@ -16,12 +16,12 @@ from ensemble_rsa.arrays import check_count, check_labels, check_varied
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import blocks, correlation_matrix, pair_indices
 from ensemble_rsa.rdm.blocks import open_activations
-from ensemble_rsa.rdm.distances import DISTANCES
-from ensemble_rsa.resampling.centroids import (
+from ensemble_rsa.rdm.centroid_products import (
     PatternProducts,
     centroid_distances,
     pattern_products,
 )
+from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.rng import host_stream
 
 _AXES = "(instance, stimulus, unit) with at least two instances"

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import ArrayLike, check_rdms, check_varied
-from ensemble_rsa.comparisons import compare_rows
+from ensemble_rsa.rdm.compare import compare_rows
 
 
 def second_level_distances(
@@ -19,7 +19,7 @@ def second_level_distances(
 
     Args:
         rdms: condensed RDMs `(..., rdm, stimulus_pair)`.
-        comparison: one of `ensemble_rsa.comparisons.COMPARISONS`, to be taken from 1.
+        comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`, to be taken from 1.
 
     Returns:
         Distances, float64: from 0 to 2 for `"pearson"` and `"spearman"`; from 0 to 1 for the

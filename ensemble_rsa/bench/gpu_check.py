@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 
-from ensemble_rsa.backend import Execution, candidates, device_name
 from ensemble_rsa.bench import pytorch
 from ensemble_rsa.bench.machine import describe_machine, load
 from ensemble_rsa.bench.paper import Hours, paper_hours, total_hours
@@ -16,7 +15,9 @@ from ensemble_rsa.bench.rates import RIVALS, Rate, Turns, measure_rates
 from ensemble_rsa.bench.run import Progress
 from ensemble_rsa.bench.steps import Setup, device_bytes, way_name
 from ensemble_rsa.bench.training import VERSIONED, setup_in_words
+from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import RunError
+from ensemble_rsa.models.execution import Execution, candidates
 
 MEMORY, RATES, SECOND_MODEL = "memory of the first way", "rates", "the second network"
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16")

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.cca import pwcca, svcca
-from ensemble_rsa.analysis.cka import linear_cka
-from ensemble_rsa.analysis.procrustes_distance import procrustes_distance
 from ensemble_rsa.bench.jobs import N_INSTANCES, OURS, Job, Routine, Size, Way, related_activations
+from ensemble_rsa.similarity.cca import pwcca, svcca
+from ensemble_rsa.similarity.cka import linear_cka
+from ensemble_rsa.similarity.procrustes import procrustes_distance
 
 Stack = Float[np.ndarray, "instance stimulus unit"]
 Pairwise = Float[np.ndarray, " instance_pair"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ensemble_rsa.backend import device_name
+from ensemble_rsa.device import device_name
 
 GIB = 2**30
 

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from ensemble_rsa.bench.steps import N_CATEGORIES, Setup, random_images, recipe
-from ensemble_rsa.config import TrainingConfig
+from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.models.all_cnn import ARCHITECTURES, Conv, scaled_channels
 
 PACKAGE = "torch"

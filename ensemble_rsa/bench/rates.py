@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 
-from ensemble_rsa.backend import Execution
 from ensemble_rsa.bench import pytorch
 from ensemble_rsa.bench.measure import take_turn
 from ensemble_rsa.bench.run import NOT_INSTALLED
@@ -19,6 +18,7 @@ from ensemble_rsa.bench.steps import (
     too_large,
     way_name,
 )
+from ensemble_rsa.models.execution import Execution
 
 _MIB = 2**20
 # What may go wrong without ending a run of minutes: no memory, no kernel for it, a broken install.

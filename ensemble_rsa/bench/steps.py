@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from ensemble_rsa.backend import Execution, candidates
-from ensemble_rsa.config import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.devices import copy_to_all, distribute, layout
 from ensemble_rsa.models.ensemble import init_ensemble
+from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training import memory
 from ensemble_rsa.training.loop import make_job, place_images
 from ensemble_rsa.training.step import epoch_order, stacked_settings

@@ -8,13 +8,13 @@ from typing import Any
 
 import jax
 
-from ensemble_rsa.backend import Execution, candidates
 from ensemble_rsa.bench import pytorch
 from ensemble_rsa.bench.machine import describe_machine, load
 from ensemble_rsa.bench.rates import RIVALS, Rate, Turns, measure_rates, with_ratios
 from ensemble_rsa.bench.run import NOT_INSTALLED, Progress
 from ensemble_rsa.bench.steps import Setup, way_name, ways
 from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.models.execution import Execution, candidates
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", pytorch.PACKAGE)
 WAYS = "ways to compute"

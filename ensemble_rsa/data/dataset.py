@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int, Int64, UInt8
 
-from ensemble_rsa.backend import free_bytes, free_host_bytes
 from ensemble_rsa.data.balance import balanced_indices, check_count, rank_in_category
 from ensemble_rsa.data.category_map import grouped_categories, read_category_map
 from ensemble_rsa.data.cifar10 import cifar10_source
@@ -20,6 +19,7 @@ from ensemble_rsa.data.digits import digits_source
 from ensemble_rsa.data.folder import folder_source
 from ensemble_rsa.data.imagenet2012 import imagenet2012_source
 from ensemble_rsa.data.source import Pixels, Source, SourceOptions, Split, StoredImages
+from ensemble_rsa.device import free_bytes, free_host_bytes
 from ensemble_rsa.errors import InputError, unknown_name
 
 log = logging.getLogger(__name__)

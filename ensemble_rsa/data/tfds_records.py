@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from ensemble_rsa import store
+from ensemble_rsa import files
 from ensemble_rsa.data.source import Source, SourceOptions, Split
 from ensemble_rsa.errors import InputError, RunError
 
@@ -180,16 +180,16 @@ def _features(record: bytes) -> Any:
 
 def _memory(builder: Any, name: str) -> Path:
     """Where the contents of these very files are remembered."""
-    files = sorted(Path(str(builder.data_path)).glob(f"*-{name}.*"))
-    states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    stored = sorted(Path(str(builder.data_path)).glob(f"*-{name}.*"))
+    states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in stored]
     digest = hashlib.blake2b(repr(states).encode(), digest_size=8).hexdigest()
-    return store.cache_folder() / f"{builder.name}-{name}-{digest}.npz"
+    return files.cache_folder() / f"{builder.name}-{name}-{digest}.npz"
 
 
 def _remember(path: Path, write: Callable[[IO[bytes]], None]) -> bool:
     """Write a file of the cache folder; whether it could be."""
     try:
-        with store.atomic_path(path) as temporary, temporary.open("wb") as file:
+        with files.atomic_path(path) as temporary, temporary.open("wb") as file:
             write(file)
     except OSError as error:
         log.warning("%s cannot be written (%s): images are read anew each time", path, error)

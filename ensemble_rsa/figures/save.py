@@ -17,7 +17,7 @@ from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.figures.style import PNG_DPI, paper_style
 from ensemble_rsa.figures.training import draw_training
 from ensemble_rsa.figures.wording import surrogate_title
-from ensemble_rsa.store import atomic_path
+from ensemble_rsa.files import atomic_path
 
 # In the order of the paper: the name, which is also the file's, the drawing and the variable that
 # it cannot do without.

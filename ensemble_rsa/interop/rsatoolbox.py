@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_array, check_finite, stimuli_of_pairs
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.files import atomic_path
 from ensemble_rsa.interop.labelled import LabelledRdms, check_stimuli
-from ensemble_rsa.store import atomic_path
 
 Descriptors = Mapping[str, Sequence[Any] | np.ndarray]
 

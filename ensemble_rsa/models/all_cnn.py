@@ -15,7 +15,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ensemble_rsa.config import DropoutAfter
+from ensemble_rsa.config.settings import DropoutAfter
 from ensemble_rsa.models.dropout import Dropout, drop_out
 
 
@@ -80,7 +80,7 @@ class AllCNN(nnx.Module):
         width: factor on the number of channels (1.0 is the paper's).
         last_relu: whether the class maps pass through a ReLU, as in the paper.
         valid_padding: whether the layers for which the paper has none go without padding.
-        dropout_after: where dropout acts: a name of `ensemble_rsa.config.DropoutAfter`.
+        dropout_after: where dropout acts: a name of `ensemble_rsa.config.settings.DropoutAfter`.
         convolution: the way convolutions are computed, one of `CONVOLUTIONS`.
         dtype: of the arithmetic; parameters are float32.
         rngs: the stream "params" gives every layer a key of its own.

@@ -10,7 +10,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Key
 
-from ensemble_rsa.config import DropoutAfter
+from ensemble_rsa.config.settings import DropoutAfter
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.models import alexnet
 from ensemble_rsa.models.alexnet import AlexNet

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from ensemble_rsa.config import ModelConfig
+from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.models.alexnet import AlexNet
 from ensemble_rsa.models.all_cnn import AllCNN
 from ensemble_rsa.models.catalogue import Blueprint, build, layer_names

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES, percent
 from ensemble_rsa.numerics import pair_indices

@@ -12,14 +12,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_mean, bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency_between
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.reproduce.measures import attributes
-from ensemble_rsa.runs import Run
+from ensemble_rsa.runs.run import Run
 
 _PAIRED = (
     "consistency", "sampled_consistency", "unshared_consistency", "centroid_consistency",

@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 import jax
 
-from ensemble_rsa.backend import candidates, device_name
 from ensemble_rsa.bench.paper import products
 from ensemble_rsa.bench.steps import Setup, ready_to_train
 from ensemble_rsa.bench.training import on_this_device
-from ensemble_rsa.config import Config, DataConfig
+from ensemble_rsa.config.settings import Config, DataConfig
 from ensemble_rsa.data.category_map import grouped_categories, read_category_map
 from ensemble_rsa.data.folder import folder_source
 from ensemble_rsa.data.source import SourceOptions
+from ensemble_rsa.device import device_name
 from ensemble_rsa.models.catalogue import Blueprint
+from ensemble_rsa.models.execution import candidates
 
 MEASURED_INSTANCES = 4
 

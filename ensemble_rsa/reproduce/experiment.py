@@ -7,10 +7,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_mean, bootstrap_pairs
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.reproduce.workspace import Workspace
-from ensemble_rsa.resampling.intervals import Bootstrap
 
 
 @dataclass(frozen=True)

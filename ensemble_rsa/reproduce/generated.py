@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ensemble_rsa.files import atomic_folder
 from ensemble_rsa.rng import host_stream
-from ensemble_rsa.store import atomic_folder
 
 CATEGORIES, PER_CATEGORY, SIDE = 10, 8, 96
 

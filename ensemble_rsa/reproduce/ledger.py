@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ensemble_rsa import store
+from ensemble_rsa import files
 from ensemble_rsa.reproduce.experiment import Finding
 from ensemble_rsa.reproduce.paper import NUMBERS, TOLERANCE, Printed
 from ensemble_rsa.reproduce.scales import Scale
@@ -122,4 +122,4 @@ def _printed_range(printed: Printed) -> tuple[float, float]:
 
 def write_comparison(path: Path, scale: Scale, rows: Sequence[Row]) -> None:
     """Write the ledger: `scale`, and `rows`."""
-    store.write_json(path, {"scale": scale.name, "rows": [dataclasses.asdict(row) for row in rows]})
+    files.write_json(path, {"scale": scale.name, "rows": [dataclasses.asdict(row) for row in rows]})

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.resampling.draws import draw_counts, weighted_means
-from ensemble_rsa.resampling.intervals import Bootstrap, Resampled, bootstrap_result
+from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
+from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap, Resampled, bootstrap_result
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.rng import host_stream
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_pairs
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.errors import RunError
-from ensemble_rsa.results import BOOTSTRAPS
+from ensemble_rsa.pipeline.results import BOOTSTRAPS
 
 
 def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ensemble_rsa.figures.page import as_json, embedded_figure, write_page
+from ensemble_rsa.report.page import as_json, embedded_figure, write_page
 from ensemble_rsa.reproduce.ledger import NOT_RUN, Row
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.reproduce.variants import Tried

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa import store
-from ensemble_rsa.config import Config
-from ensemble_rsa.config_values import config_hash, config_to_dict
+from ensemble_rsa import files
+from ensemble_rsa.config.serialize import config_hash, config_to_dict
+from ensemble_rsa.config.settings import Config
 from ensemble_rsa.figures.wording import MODEL_NAMES, as_ranges
 from ensemble_rsa.reproduce.estimate import training_images
 from ensemble_rsa.reproduce.experiment import Experiment
@@ -66,7 +66,7 @@ def read_record(work: Workspace, experiment: Experiment) -> Record:
     path = _path(work, experiment)
     if not path.is_file():
         return Record()
-    stored = store.read_json(path)
+    stored = files.read_json(path)
     return Record(tuple(Row(**row) for row in stored["rows"]), stored["captions"])
 
 
@@ -74,7 +74,7 @@ def write_record(work: Workspace, experiment: Experiment, record: Record) -> Non
     """Store what is known of an experiment."""
     rows = [dataclasses.asdict(row) for row in record.rows]
     captions = {name: dict(caption) for name, caption in record.captions.items()}
-    store.write_json(_path(work, experiment), {"rows": rows, "captions": captions})
+    files.write_json(_path(work, experiment), {"rows": rows, "captions": captions})
 
 
 def missing_ensemble(scale: Scale, experiment: Experiment) -> str | None:
@@ -97,7 +97,7 @@ def write_ledger(
         rows += record.rows or not_run(tuple(experiment.pictures), work.scale)
     captions = {name: record.captions[name] for _, record in records for name in record.captions}
     write_comparison(work.root / COMPARISON, work.scale, rows)
-    store.write_json(work.root / CAPTIONS, captions)
+    files.write_json(work.root / CAPTIONS, captions)
     return rows, captions
 
 

@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ensemble_rsa import store
-from ensemble_rsa.config import Config
-from ensemble_rsa.config_values import config_hash
+from ensemble_rsa import files
+from ensemble_rsa.config.serialize import config_hash
+from ensemble_rsa.config.settings import Config
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.save import save_figure
-from ensemble_rsa.pipeline import check_stimuli
+from ensemble_rsa.pipeline.extract import check_stimuli
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
 from ensemble_rsa.reproduce.estimate import estimate_in_words
 from ensemble_rsa.reproduce.experiment import Experiment
@@ -31,6 +31,7 @@ from ensemble_rsa.reproduce.record import (
 from ensemble_rsa.reproduce.scales import Images, Scale, make_scale
 from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants, variant_ensembles
 from ensemble_rsa.reproduce.workspace import Workspace, is_trained, result
+from ensemble_rsa.runs import run_folder
 from ensemble_rsa.training.progress import Report
 
 SCALE = "scale.json"
@@ -98,14 +99,14 @@ def reproduce(
 def _claim(root: Path, scale: Scale) -> None:
     """One folder holds one scale."""
     path = root / SCALE
-    if path.is_file() and store.read_json(path)["scale"] != scale.name:
+    if path.is_file() and files.read_json(path)["scale"] != scale.name:
         raise InputError(
-            f"out: {root} holds the scale {store.read_json(path)['scale']}, not {scale.name}; "
+            f"out: {root} holds the scale {files.read_json(path)['scale']}, not {scale.name}; "
             "give another --out"
         )
     if root.exists() and not root.is_dir():
         raise InputError(f"out: {root} is not a folder; give another --out")
-    store.write_json(path, {"scale": scale.name})
+    files.write_json(path, {"scale": scale.name})
 
 
 def _left_out(experiment: Experiment, ensemble: str) -> str:
@@ -171,7 +172,7 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
     captions = dict(read_record(work, experiment).captions)
     for name, picture in experiment.pictures.items():
         if name in figures or "all" in figures:
-            save_figure(picture.draw(measured), work.root / store.FIGURES / f"{name}.png")
+            save_figure(picture.draw(measured), work.root / run_folder.FIGURES / f"{name}.png")
             caption = f"{picture.caption(measured)} {made_with(work, experiment, measured)}"
             captions[name] = {"title": picture.title, "caption": caption}
     scale = _judged_as(work.scale, experiment)
@@ -192,13 +193,13 @@ def _judged_as(scale: Scale, experiment: Experiment) -> Scale:
 def _write_report(work: Workspace) -> Path:
     rows, captions = write_ledger(work, EXPERIMENTS)
     plates = [
-        Plate(name, work.root / store.FIGURES / f"{name}.png", **words)
+        Plate(name, work.root / run_folder.FIGURES / f"{name}.png", **words)
         for name, words in captions.items()
     ]
-    origin = store.make_manifest(None, {})
+    origin = run_folder.make_manifest(None, {})
     del origin["seconds"]  # each network's run folder knows its own
     return write_reproduction(
-        work.root / store.REPORT,
+        work.root / run_folder.REPORT,
         work.scale,
         rows,
         read_variants(work),

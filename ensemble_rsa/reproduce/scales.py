@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from ensemble_rsa.config import (
+from ensemble_rsa.config.settings import (
     AnalysisConfig,
     Config,
     DataConfig,

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ensemble_rsa import store
-from ensemble_rsa.analysis.bootstrap import bootstrap_consistency
-from ensemble_rsa.config import AnalysisConfig, Config
-from ensemble_rsa.config_values import config_hash, config_to_dict
+from ensemble_rsa import files
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_consistency
+from ensemble_rsa.config.serialize import config_hash, config_to_dict
+from ensemble_rsa.config.settings import AnalysisConfig, Config
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms, result_path
 
@@ -121,7 +121,7 @@ def try_variants(work: Workspace) -> list[Tried]:
     ensembles = variant_ensembles(work.scale.ensembles[BASE])
     apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
     tried = [_try(apart, name, variant) for name, variant in VARIANTS.items()]
-    store.write_json(_path(work), {"rows": [dataclasses.asdict(row) for row in tried]})
+    files.write_json(_path(work), {"rows": [dataclasses.asdict(row) for row in tried]})
     return tried
 
 
@@ -130,7 +130,7 @@ def read_variants(work: Workspace) -> list[Tried]:
     path = _path(work)
     if not path.is_file():
         return []
-    rows: list[dict[str, Any]] = store.read_json(path)["rows"]
+    rows: list[dict[str, Any]] = files.read_json(path)["rows"]
     for row in rows:
         row |= {name: tuple(row[name]) for name in ("accuracy", "correlation", "euclidean")}
     return [Tried(**row) for row in rows]

@@ -19,13 +19,14 @@ from typing import Any
 
 import xarray as xr
 
-from ensemble_rsa import store
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.config_values import config_hash, config_to_dict
+from ensemble_rsa.config.serialize import config_hash, config_to_dict
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.data.category_map import SHIPPED, read_category_map
-from ensemble_rsa.pipeline import activations, check_stimuli, extract, train
+from ensemble_rsa.files import write_dataset
+from ensemble_rsa.pipeline.extract import activations, check_stimuli, extract
+from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.scales import Scale
-from ensemble_rsa.runs import Run, load_run, write_dataset
+from ensemble_rsa.runs.run import Run, load_run, run_folder
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import Report
 
@@ -66,7 +67,7 @@ def networks(work: Workspace, name: str) -> Run:
         run = load_run(folder)
         data = replace(run.config.data, data_dir=config.data.data_dir)  # it may have moved
         return replace(run, config=replace(run.config, data=data))
-    begun = (folder / store.CONFIG).is_file()
+    begun = (folder / run_folder.CONFIG).is_file()
     training = config.training
     what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
     work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
@@ -88,7 +89,7 @@ def network_folder(work: Workspace, name: str) -> Path:
 
 def is_trained(work: Workspace, name: str) -> bool:
     """Whether an ensemble is there, whole."""
-    return (network_folder(work, name) / store.TRAINING).is_file()
+    return (network_folder(work, name) / run_folder.TRAINING).is_file()
 
 
 def rdms(

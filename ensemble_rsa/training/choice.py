@@ -15,14 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ensemble_rsa import store
-from ensemble_rsa.backend import Execution, candidates, device_name
-from ensemble_rsa.config import Config, ExecutionConfig, weight_seeds
+from ensemble_rsa import files
+from ensemble_rsa.config.settings import Config, ExecutionConfig, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.source import StoredImages
+from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.ensemble import init_ensemble
+from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training.loop import Job, make_job, place_images
 from ensemble_rsa.training.step import epoch_order, stacked_settings
 
@@ -64,7 +65,7 @@ def choose_execution(config: Config, dataset: Dataset, memory: Path | None = Non
     log.info("computing with %s: %s seconds per instance and step", _words(ways[best]), table)
     if memory is not None:
         entry = {"chosen": _words(ways[best]), "seconds per instance and step": table}
-        store.write_json(memory, remembered | {name: entry})
+        files.write_json(memory, remembered | {name: entry})
     return ways[best]
 
 

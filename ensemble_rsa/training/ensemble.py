@@ -14,13 +14,13 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa import store
-from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import Config, saved_epochs, weight_seeds
+from ensemble_rsa import files
+from ensemble_rsa.config.settings import Config, saved_epochs, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.devices import INSTANCE, layout
 from ensemble_rsa.models.ensemble import Network, Parameters
+from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import hosts
 from ensemble_rsa.training.convergence import Verdict, unconverged_instances
 from ensemble_rsa.training.loop import Job, Part, TrainedPart, make_job, place_images, train_part
@@ -106,7 +106,7 @@ def train_ensemble(
     check_batch_size(config, dataset)
     job = make_job(config, dataset, execution, place_images(config, dataset))
     if folder:
-        store.check_room(folder.parent, bytes_stored(job))
+        files.check_room(folder.parent, bytes_stored(job))
     seeds = weight_seeds(config.training)
     parts = _train_groups(job, range(len(seeds)), seeds, 0, folder, report)
     members = [(part, i) for part, one in enumerate(parts) for i in range(len(one.part.seeds))]

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, UInt8
 
-from ensemble_rsa.config import TrainingConfig
+from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.models.devices import Layout, collect, copy_to_all

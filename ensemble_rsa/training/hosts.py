@@ -9,7 +9,7 @@ import logging
 import time
 from pathlib import Path
 
-from ensemble_rsa import store
+from ensemble_rsa import files
 
 log = logging.getLogger(__name__)
 SECONDS_PER_LOOK = 0.5
@@ -19,7 +19,7 @@ DONE = "done.json"
 
 def mark_done(folder: Path) -> None:
     """Say that a group is trained."""
-    store.write_json(folder / DONE, {})
+    files.write_json(folder / DONE, {})
 
 
 def wait_for(path: Path) -> None:

@@ -18,8 +18,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Int
 
-from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import Config, saved_epochs
+from ensemble_rsa.config.settings import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.data.source import StoredImages
@@ -33,6 +32,7 @@ from ensemble_rsa.models.ensemble import (
     init_ensemble,
     make_blueprint,
 )
+from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import hosts
 from ensemble_rsa.training.feed import Feed, Stored, answers, make_feed, on_all
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back

@@ -5,9 +5,10 @@ from math import ceil
 
 import jax
 
-from ensemble_rsa.backend import Execution, free_bytes
+from ensemble_rsa.device import free_bytes
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
+from ensemble_rsa.models.execution import Execution
 
 log = logging.getLogger(__name__)
 SHARE = 0.8  # of the free memory; the rest is for images, programs and what others do meanwhile

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ensemble_rsa import store
+from ensemble_rsa import files
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 
@@ -60,10 +60,10 @@ def save_state(folder: Path, state: Any, progress: Progress) -> None:
     if (folder / name).exists():
         return
     try:
-        with store.atomic_folder(folder / name) as temporary:
+        with files.atomic_folder(folder / name) as temporary:
             save_parameters(temporary / ARRAYS, state)
             record = dataclasses.asdict(progress) | {"checksum": _checksum(state)}
-            store.write_json(temporary / PROGRESS, record)
+            files.write_json(temporary / PROGRESS, record)
     except (OSError, ValueError) as error:
         warnings.warn(
             f"{folder / name}: the checkpoint could not be written ({_first_line(error)}); "
@@ -109,7 +109,7 @@ def load_newest(folder: Path, like: Any) -> tuple[Any, Progress] | None:
 
 
 def _read(path: Path, like: Any) -> tuple[Any, Progress]:
-    record = store.read_json(path / PROGRESS)
+    record = files.read_json(path / PROGRESS)
     checksum = record.pop("checksum")
     state = load_parameters(path / ARRAYS, like)
     if _checksum(jax.device_get(state)) != checksum:

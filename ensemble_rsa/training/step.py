@@ -17,12 +17,12 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, UInt8
 
-from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import STACKED, TrainingConfig
+from ensemble_rsa.config.settings import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
 from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import Network, Parameters, over_instances
+from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.rng import stream
 
 

@@ -16,7 +16,7 @@ from ensemble_rsa.bench.jobs import OURS, Job, Routine, Size, Way
 from ensemble_rsa.bench.progress import show_jobs
 from ensemble_rsa.bench.rdms import rdm_routine
 from ensemble_rsa.bench.run import Patience
-from ensemble_rsa.cli import main
+from ensemble_rsa.cli.main import main
 
 
 def toy(size):
@@ -137,7 +137,7 @@ def test_the_default_covers_the_promised_sizes():
 
 
 def test_help_does_not_wait_for_jax():
-    check = "import sys; from ensemble_rsa.cli import _parse; _parse(['bench', 'analysis']); "
+    check = "import sys; from ensemble_rsa.cli.main import _parse; _parse(['bench', 'analysis']); "
     check += "sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
 

@@ -6,7 +6,6 @@ import json
 import pytest
 from rich.console import Console
 
-from ensemble_rsa.backend import Execution
 from ensemble_rsa.bench import gpu_check, pytorch, rates, steps, training
 from ensemble_rsa.bench.measure import Turn
 from ensemble_rsa.bench.paper import CIFAR10, IMAGENET, paper_hours, products, total_hours
@@ -16,6 +15,7 @@ from ensemble_rsa.bench.steps import Setup, ready_to_train, way_name
 from ensemble_rsa.bench.training import Scale, bench_training
 from ensemble_rsa.bench.training_table import markdown_table, terminal_table
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.models.execution import Execution
 
 SETUP = Setup(4, 0.25, (8, 8, 1), 32, steps=5)
 LOOP, STACK = Execution("plain_gradients", 1), Execution("patches", None)

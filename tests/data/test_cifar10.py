@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from ensemble_rsa import store
+from ensemble_rsa import files
 from ensemble_rsa.data import cifar10
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import InputError, RunError
@@ -77,7 +77,7 @@ def test_images_come_in_the_order_of_their_ids(prepared):
 
 
 def test_images_are_decoded_once(copy, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
     first = load_dataset("cifar10", data_dir=copy, train_images=20, test_images=5)
     assert first.train_images[:, 0, 0, 0].tolist() == [*range(20)]
     monkeypatch.setattr(cifar10, "_decode", None)  # would fail if it were called
@@ -87,7 +87,7 @@ def test_images_are_decoded_once(copy, tmp_path, monkeypatch):
 
 
 def test_files_that_changed_are_decoded_again(copy, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
     load_dataset("cifar10", data_dir=copy)
     for file in copy.glob("cifar10/3.0.2/*-test.*"):
         os.utime(file, (0, 0))
@@ -100,7 +100,7 @@ def test_files_that_changed_are_decoded_again(copy, tmp_path, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_is_said(copy, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "file" / "cache")
+    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "file" / "cache")
     data = load_dataset("cifar10", data_dir=copy)
     assert data.train_images[:, 0, 0, 0].tolist() == [*range(30)]
     assert "read anew each time" in caplog.text

@@ -7,7 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from ensemble_rsa import store
+from ensemble_rsa import files
 from ensemble_rsa.data import tfds_records
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import RunError
@@ -63,7 +63,7 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 

@@ -14,7 +14,7 @@ import rsatoolbox
 import xarray as xr
 from PIL import Image
 
-from ensemble_rsa.cli import main
+from ensemble_rsa.cli.main import main
 
 LAYERS = [f"conv{i}" for i in range(1, 8)]
 FILES = {

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from ensemble_rsa.runs import load_networks, load_run
+from ensemble_rsa.runs.run import load_networks, load_run
 
 pytestmark = pytest.mark.slow
 RECIPE = (
@@ -84,7 +84,7 @@ def test_ctrl_c_stores_the_state_and_says_how_to_go_on(whole, tmp_path):
 def test_several_devices_train_the_same_networks(instances, devices, whole, tmp_path):
     program = (
         "import jax, sys; jax.config.update('jax_num_cpu_devices', int(sys.argv[1]));"
-        "from ensemble_rsa.cli import main; sys.exit(main(sys.argv[2:]))"
+        "from ensemble_rsa.cli.main import main; sys.exit(main(sys.argv[2:]))"
     )
     words = [*RECIPE.split(), "--out", str(tmp_path / "run"), "--instances", str(instances)]
     answer = subprocess.run([sys.executable, "-c", program, str(devices), *words], timeout=300)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_consistency
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_consistency
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.rdm.build import compute_rdm
 

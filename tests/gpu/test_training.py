@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.backend import Execution, default_execution
 from ensemble_rsa.bench.steps import way_name, ways
-from ensemble_rsa.config import TrainingConfig
+from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble
+from ensemble_rsa.models.execution import Execution, default_execution
 from ensemble_rsa.training.step import (
     Images,
     Settings,

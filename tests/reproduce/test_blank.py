@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.blank import draw_blank
-from ensemble_rsa.pipeline import extract
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.blank import draw_blank
+from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.reproduce.experiments import blank
 
 SETTINGS = AnalysisConfig(n_resamples=100)

@@ -9,8 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
 from ensemble_rsa.analysis.random_categories import random_category_consistency
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.categories import draw_categories
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.categories import draw_categories
 from ensemble_rsa.reproduce.experiments import categories
 from ensemble_rsa.reproduce.paper import NUMBERS
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.clustering import draw_clustering_and_consistency
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.reproduce.experiments import clustering
 from ensemble_rsa.reproduce.measures import with_intervals
 from ensemble_rsa.reproduce.paper import NUMBERS

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.depth import draw_depth
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.depth import draw_depth
 from ensemble_rsa.reproduce import depth_profiles
 from ensemble_rsa.reproduce.experiments import depth
 from ensemble_rsa.reproduce.paper import NUMBERS

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.depth import draw_distances
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.depth import draw_distances
 from ensemble_rsa.reproduce import depth_profiles
 from ensemble_rsa.reproduce.experiments import distances
 from ensemble_rsa.reproduce.paper import NUMBERS

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config import AnalysisConfig, Config, TrainingConfig, sweep
-from ensemble_rsa.figures.dropout import draw_dropout
+from ensemble_rsa.config.settings import AnalysisConfig, Config, TrainingConfig, sweep
+from ensemble_rsa.figures.paper.dropout import draw_dropout
 from ensemble_rsa.reproduce.dropout_rates import (
     Networks,
     all_networks,
@@ -22,7 +22,7 @@ from ensemble_rsa.reproduce.dropout_rates import (
 from ensemble_rsa.reproduce.experiments import dropout as experiment
 from ensemble_rsa.reproduce.experiments.dropout import caption, findings, measure
 from ensemble_rsa.reproduce.paper import NUMBERS
-from ensemble_rsa.runs import Run
+from ensemble_rsa.runs.run import Run
 
 SETTINGS = AnalysisConfig(n_resamples=50)
 RATES, SEEDS = (0.0, 0.6, 0.8), (4, 5, 6)

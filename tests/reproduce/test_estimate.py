@@ -2,7 +2,7 @@
 
 import pytest
 
-from ensemble_rsa.config import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce import estimate
 

@@ -5,11 +5,11 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa import results
 from ensemble_rsa.analysis.clustering import category_clustering_index
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.figures.geometry import draw_geometry
-from ensemble_rsa.figures.pointwise_stress import draw_pointwise_stress
+from ensemble_rsa.figures.paper.pointwise_stress import draw_pointwise_stress
+from ensemble_rsa.pipeline import results
 from ensemble_rsa.reproduce.experiments import geometry
 
 LAYERS = ("conv1", "conv2", "conv3")

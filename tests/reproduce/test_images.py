@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.training_sets import draw_training_sets
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.training_sets import draw_training_sets
 from ensemble_rsa.reproduce.experiments import images
 
 LAYERS = ("conv1", "conv2", "conv3")

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.reproduce.measures import (
     attributes,
     same_instances,

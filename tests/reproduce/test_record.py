@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config import Config, DataConfig
+from ensemble_rsa.config.settings import Config, DataConfig
 from ensemble_rsa.reproduce import record
 from ensemble_rsa.reproduce.experiment import Finding
 from ensemble_rsa.reproduce.experiments.depth import EXPERIMENT

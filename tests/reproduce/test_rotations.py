@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.figures.rotations import draw_about_centre, draw_about_origin
+from ensemble_rsa.figures.paper.rotations import draw_about_centre, draw_about_origin
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.reproduce.experiments.rotations import EXPERIMENT, findings, simulate
 from ensemble_rsa.reproduce.rotation import (

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from ensemble_rsa.config import saved_epochs
+from ensemble_rsa.config.settings import saved_epochs
 from ensemble_rsa.data.category_map import read_category_map
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce.estimate import hours, training_images

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.layer_similarity import draw_layer_similarity
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.layer_similarity import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.reproduce.experiments import second_level
 

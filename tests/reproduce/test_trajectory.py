@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.errors import RunError
-from ensemble_rsa.figures.trajectory import draw_trajectory
+from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.reproduce.experiments import trajectory as experiment
 from ensemble_rsa.reproduce.experiments.trajectory import (
     caption,

@@ -9,7 +9,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce import workspace
 from ensemble_rsa.reproduce.scales import make_scale
 from ensemble_rsa.reproduce.workspace import Workspace, network_folder, networks, rdms
-from ensemble_rsa.runs import Run
+from ensemble_rsa.runs.run import Run
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 
 

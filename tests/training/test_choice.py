@@ -5,9 +5,15 @@ import json
 
 import pytest
 
-from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import Config, DataConfig, ExecutionConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import (
+    Config,
+    DataConfig,
+    ExecutionConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import choice
 
 QUICK = {"xla_backend_optimization_level": "0"}

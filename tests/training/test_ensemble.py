@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.config import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member

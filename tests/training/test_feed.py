@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble_rsa import pipeline
-from ensemble_rsa.config import Config, DataConfig, ExecutionConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import (
+    Config,
+    DataConfig,
+    ExecutionConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.runs import fingerprint, load_networks
+from ensemble_rsa.pipeline import train as pipeline
+from ensemble_rsa.runs.run import fingerprint, load_networks
 from ensemble_rsa.training import feed
 from ensemble_rsa.training.choice import _in_memory
 from ensemble_rsa.training.interrupts import TrainingInterrupted

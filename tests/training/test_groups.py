@@ -4,9 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from ensemble_rsa.backend import Execution
-from ensemble_rsa.config import Config, DataConfig, ExecutionConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import (
+    Config,
+    DataConfig,
+    ExecutionConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from ensemble_rsa.models.ensemble import Blueprint
+from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import memory
 from ensemble_rsa.training.ensemble import gather, train_ensemble
 

@@ -9,7 +9,13 @@ import jax
 import numpy as np
 import pytest
 
-from ensemble_rsa.config import Config, DataConfig, ModelConfig, TrainingConfig, saved_epochs
+from ensemble_rsa.config.settings import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    TrainingConfig,
+    saved_epochs,
+)
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.training import recovery
 from ensemble_rsa.training.ensemble import part_folder, train_ensemble

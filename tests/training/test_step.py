@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.config import TrainingConfig
+from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream

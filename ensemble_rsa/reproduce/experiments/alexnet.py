@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from ensemble_rsa.figures.depth import draw_depth
+from ensemble_rsa.figures.paper.depth import draw_depth
 from ensemble_rsa.reproduce.depth_profiles import (
     caption_of_courses,
     layer_consistency,

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.figures.blank import draw_blank
+from ensemble_rsa.figures.paper.blank import draw_blank
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, percent
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, over_instances
 from ensemble_rsa.reproduce.measures import (

@@ -7,10 +7,10 @@ distances within categories. The control puts stimuli into random categories of 
 import numpy as np
 import xarray as xr
 
+from ensemble_rsa.analysis.categories import AGGREGATES
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.random_categories import random_category_consistency
-from ensemble_rsa.categories import AGGREGATES
-from ensemble_rsa.figures.categories import draw_categories
+from ensemble_rsa.figures.paper.categories import draw_categories
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, over_instances
 from ensemble_rsa.reproduce.measures import (

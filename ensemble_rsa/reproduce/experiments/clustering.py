@@ -3,13 +3,13 @@
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_mean
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.figures.clustering import draw_clustering_and_consistency
+from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.figures.wording import number, percent
 from ensemble_rsa.reproduce.experiment import (
     Experiment,

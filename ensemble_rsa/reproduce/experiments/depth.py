@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.figures.depth import draw_depth
+from ensemble_rsa.figures.paper.depth import draw_depth
 from ensemble_rsa.figures.wording import MODEL_NAMES
 from ensemble_rsa.reproduce.depth_profiles import (
     caption_of_courses,

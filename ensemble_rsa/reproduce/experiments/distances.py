@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from ensemble_rsa.figures.depth import draw_distances
+from ensemble_rsa.figures.paper.depth import draw_distances
 from ensemble_rsa.reproduce.depth_profiles import (
     caption_of_courses,
     falls_with_depth,

@@ -9,11 +9,11 @@ import json
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.evaluation import accuracy_with_dropout
-from ensemble_rsa.figures.dropout import draw_dropout
+from ensemble_rsa.extraction.evaluation import accuracy_with_dropout
+from ensemble_rsa.figures.paper.dropout import draw_dropout
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.models.catalogue import layer_names
-from ensemble_rsa.pipeline import dataset_of
+from ensemble_rsa.pipeline.extract import dataset_of
 from ensemble_rsa.reproduce.dropout_rates import all_networks, by_dropout, by_rate
 from ensemble_rsa.reproduce.experiment import (
     Experiment,

@@ -5,11 +5,11 @@ import xarray as xr
 
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.figures.geometry import draw_geometry
-from ensemble_rsa.figures.pointwise_stress import draw_pointwise_stress
+from ensemble_rsa.figures.paper.pointwise_stress import draw_pointwise_stress
+from ensemble_rsa.pipeline.results import embed_stimuli
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_of_instances
 from ensemble_rsa.reproduce.measures import attributes, settings_of
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
-from ensemble_rsa.results import embed_stimuli
 
 
 def measure(work: Workspace) -> xr.Dataset:

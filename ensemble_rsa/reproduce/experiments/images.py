@@ -14,9 +14,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.consistency import consistency_between
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.training_sets import draw_training_sets
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.training_sets import draw_training_sets
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.reproduce.experiment import (
     Experiment,
@@ -27,7 +28,6 @@ from ensemble_rsa.reproduce.experiment import (
 from ensemble_rsa.reproduce.matched import bootstrap_matched
 from ensemble_rsa.reproduce.measures import attributes, same_instances, settings_of
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
-from ensemble_rsa.resampling.intervals import Bootstrap
 
 CONTRASTS = {
     "images": ("first_half", "second_half"),

@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.analysis.second_level import second_level_distances
-from ensemble_rsa.config import AnalysisConfig
-from ensemble_rsa.figures.layer_similarity import draw_layer_similarity
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.figures.paper.layer_similarity import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.numerics import pair_indices
@@ -26,7 +27,6 @@ from ensemble_rsa.reproduce.experiment import (
 from ensemble_rsa.reproduce.matched import Matched, bootstrap_matched
 from ensemble_rsa.reproduce.measures import attributes, settings_of
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
-from ensemble_rsa.resampling.intervals import Bootstrap
 
 _AXES = ("layer", "instance", "layer_b", "instance_b")
 

@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap import bootstrap_mean
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
-from ensemble_rsa.config import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.figures.trajectory import draw_trajectory
+from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
@@ -36,7 +36,7 @@ from ensemble_rsa.reproduce.measures import (
     with_intervals,
 )
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
-from ensemble_rsa.runs import kept_epochs, load_history
+from ensemble_rsa.runs.run import kept_epochs, load_history
 
 KINDS = ("exemplar", "centroid")
 STABLE = 50  # of 350: the paper calls representations stable from about here

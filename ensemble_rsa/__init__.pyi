@@ -1,0 +1,36 @@
+from . import analysis as analysis
+from . import interop as interop
+from . import rdm as rdm
+from . import similarity as similarity
+from .analysis.bootstrap.consistency import bootstrap_consistency as bootstrap_consistency
+from .analysis.clustering import category_clustering_index as category_clustering_index
+from .analysis.consistency import consistency as consistency
+from .analysis.consistency import consistency_between as consistency_between
+from .analysis.consistency import within_category_consistency as within_category_consistency
+from .analysis.groups import compare_groups as compare_groups
+from .analysis.mds import mds as mds
+from .analysis.random_categories import random_category_consistency as random_category_consistency
+from .analysis.second_level import second_level_distances as second_level_distances
+from .config.settings import AnalysisConfig as AnalysisConfig
+from .config.settings import Config as Config
+from .config.settings import DataConfig as DataConfig
+from .config.settings import ExecutionConfig as ExecutionConfig
+from .config.settings import ModelConfig as ModelConfig
+from .config.settings import TrainingConfig as TrainingConfig
+from .config.settings import sweep as sweep
+from .errors import InputError as InputError
+from .errors import RunError as RunError
+from .interop.rsatoolbox import load_rdms as load_rdms
+from .pipeline.analyze import analyze as analyze
+from .pipeline.analyze import analyze_run as analyze_run
+from .pipeline.compare import compare_runs as compare_runs
+from .pipeline.extract import extract as extract
+from .pipeline.train import train as train
+from .rdm.build import centroids as centroids
+from .rdm.build import cocktail_blank as cocktail_blank
+from .rdm.build import compute_rdm as compute_rdm
+from .rdm.distances import DISTANCES as DISTANCES
+from .runs.run import Run as Run
+from .runs.run import load_run as load_run
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Resampling: bootstrap intervals and the draws that permutation tests share."""

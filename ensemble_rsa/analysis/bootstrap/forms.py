@@ -1,0 +1,197 @@
+"""Sums over resampled stimulus pairs as exact forms in the stimuli's multiplicities w.
+
+A sum over the pairs of different stimuli of a resample is Σ_{a<b} w_a w_b M_ab. Over all pairs that
+is the quadratic form wᵀMw / 2 of a matrix with zero diagonal: one matrix product serves a block of
+resamples. Over few pairs, such as those within categories, it is cheaper pair by pair.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ensemble_rsa.numerics import blocks, pair_indices, power_of_two, row_statistics, standardised
+
+_FILLED_TO = 64  # resamples; blocks of nearly the same length then share a compiled program
+_LEAST_VARIANCE = (
+    1e-5  # of an RDM's mean square in a resample; below it float32 cannot tell it from constant
+)
+
+
+def centred_squares(rdms: Any, n_stimuli: int) -> Float[Array, "form n n"]:
+    """Centred RDMs as squares, and last the ones off the diagonal, which give plain sums.
+
+    Centring leaves r as it is and spares the difference in `shared_variance` from cancelling.
+
+    Args:
+        rdms: `(instance, stimulus_pair)`.
+        n_stimuli: their number of stimuli.
+    """
+    return squares_and_ones(np.asarray(standardised(rdms, row_statistics(rdms))), n_stimuli)
+
+
+def squares_and_ones(
+    rows: Float[np.ndarray, "instance stimulus_pair"], n_stimuli: int
+) -> Float[Array, "form n n"]:
+    """Condensed matrices as squares, and last the ones off the diagonal.
+
+    >>> squares_and_ones(np.float32([[5]]), 2).tolist()
+    [[[0.0, 5.0], [5.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]]
+    """
+    squares = np.zeros((len(rows) + 1, n_stimuli, n_stimuli), np.float32)
+    squares[:-1, *pair_indices(n_stimuli)] = rows
+    squares[-1, *pair_indices(n_stimuli)] = 1
+    squares += squares.swapaxes(1, 2)
+    return jnp.asarray(squares)
+
+
+def centred_rows(rdms: Any) -> Float[np.ndarray, "row stimulus_pair"]:
+    """Centred RDMs over some pairs only, and last a row of ones, in float32."""
+    rows = np.asarray(standardised(rdms, row_statistics(rdms)))
+    return np.concatenate([rows, np.ones((1, rows.shape[-1]), np.float32)])
+
+
+def moment_pairs(n_instances: int) -> tuple[Int[np.ndarray, " form"], Int[np.ndarray, " form"]]:
+    """Which two rows make each form that `shared_variance` needs: RDMs by RDMs and by the ones.
+
+    >>> [side.tolist() for side in moment_pairs(2)]
+    [[0, 0, 0, 1, 1], [0, 1, 2, 1, 2]]
+    """
+    first, second = np.triu_indices(n_instances + 1)
+    return first[:-1], second[:-1]  # ones by ones is the number of pairs
+
+
+def pair_count(
+    counts: Float[np.ndarray, "resample stimulus"],
+) -> Float[np.ndarray, " resample"]:
+    """How many pairs of different stimuli a resample has: ((Σw)² − Σw²) / 2.
+
+    >>> pair_count(np.array([[2.0, 1.0, 0.0]]))
+    array([2.])
+    """
+    return (counts.sum(-1) ** 2 - (counts**2).sum(-1)) / 2
+
+
+def shared_variance(
+    sums: Float[np.ndarray, "form resample"],
+    n_pairs: Float[np.ndarray, " resample"],
+    n_instances: int,
+) -> Float[np.ndarray, "resample instance_pair"]:
+    """r² of every instance pair in every resample; NaN where an RDM is constant.
+
+    With N pairs, S_i = Σ w_a w_b D_i and P_ij = Σ w_a w_b D_i D_j: cov_ij = P_ij / N − S_i S_j / N²
+    and r² = cov_ij² / (cov_ii cov_jj).
+
+    Args:
+        sums: of the products that `moment_pairs` names.
+        n_pairs: number of pairs of different stimuli.
+        n_instances: number of instances.
+    """
+    first, second = moment_pairs(n_instances)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moments = sums / n_pairs
+        of_ones = second == n_instances
+        means = moments[of_ones]
+        first, second, products = first[~of_ones], second[~of_ones], moments[~of_ones]
+        covariance = products - means[first] * means[second]
+        own = first == second
+        variance = np.where(
+            covariance[own] > _LEAST_VARIANCE * products[own], covariance[own], np.nan
+        )
+    between = ~own
+    return (covariance[between] ** 2 / (variance[first[between]] * variance[second[between]])).T
+
+
+def quadratic_forms(
+    squares: Float[Array, "form n n"],
+    counts: Float[np.ndarray, "resample n"],
+    first: Int[np.ndarray, " pair"],
+    second: Int[np.ndarray, " pair"],
+) -> Float[np.ndarray, "pair resample"]:
+    """wᵀ(M_first ∘ M_second)w / 2 for all pairs of matrices and all rows w of `counts`.
+
+    >>> matrix = jnp.array([[[0.0, 3.0], [3.0, 0.0]]])
+    >>> quadratic_forms(matrix, np.array([[1.0, 2.0]]), np.array([0]), np.array([0]))
+    array([[18.]])
+    """
+    filled = np.pad(counts, ((0, -len(counts) % _FILLED_TO), (0, 0)))
+    forms = _halved_forms(squares, jnp.asarray(filled, jnp.float32), first, second)
+    return np.asarray(forms, np.float64)[:, : len(counts)]
+
+
+@jax.jit
+def _halved_forms(
+    squares: Float[Array, "form n n"],
+    counts: Float[Array, "resample n"],
+    first: Int[Array | np.ndarray, " pair"],
+    second: Int[Array | np.ndarray, " pair"],
+) -> Float[Array, "pair resample"]:
+    """The matrices are symmetric, so with stimuli in two halves one block is not needed.
+
+    wᵀMw / 2 = w₁ᵀM₁₁w₁ / 2 + w₁ᵀM₁₂w₂ + w₂ᵀM₂₂w₂ / 2, which is a quarter less work.
+    """
+    half = counts.shape[1] // 2
+    upper, lower = counts[:, :half], counts[:, half:]
+    upper_weights = jnp.concatenate([upper / 2, lower], axis=1)
+
+    def reduce(products):
+        return jnp.sum(products[0] * upper_weights, -1) + jnp.sum(products[1] * lower, -1) / 2
+
+    def step(previous, pair):
+        matrix = squares[pair[0]] * squares[pair[1]]
+        upper_product = jnp.matmul(upper, matrix[:half], precision="highest")
+        lower_product = jnp.matmul(lower, matrix[half:, half:], precision="highest")
+        return (upper_product, lower_product), reduce(previous)
+
+    # Products are reduced one step late: in one step with their reduction, XLA's CPU compiler fuses
+    # the two and is 3 times slower.
+    nothing = (jnp.zeros_like(counts), jnp.zeros_like(lower))
+    last, forms = jax.lax.scan(step, nothing, (first, second))
+    return jnp.concatenate([forms[1:], reduce(last)[None]])
+
+
+def pair_sums(
+    rows: Float[np.ndarray, "row stimulus_pair"],
+    stimuli: tuple[Int[np.ndarray, " stimulus_pair"], Int[np.ndarray, " stimulus_pair"]],
+    counts: Float[np.ndarray, "resample stimulus"],
+    first: Int[np.ndarray, " form"],
+    second: Int[np.ndarray, " form"],
+) -> Float[np.ndarray, "form resample"]:
+    """Σ w_a w_b x_first x_second over some stimulus pairs (a, b), for all rows w of `counts`.
+
+    Args:
+        rows: values of the pairs, float32.
+        stimuli: the two stimuli of each pair.
+        counts: multiplicities of the stimuli.
+        first: one row of each product.
+        second: the other.
+
+    >>> pair = (np.array([0]), np.array([2]))
+    >>> pair_sums(np.float32([[5], [1]]), pair, np.array([[2.0, 0, 3]]), *np.array([[0], [1]]))
+    array([[30.]])
+    """
+    width = blocks(rows.shape[-1], len(counts))[0].stop
+    width = power_of_two(width) if width == rows.shape[-1] else width
+    padding = -rows.shape[-1] % width  # with zeros, so that few shapes are compiled
+    rows = np.pad(rows, ((0, 0), (0, padding)))
+    one, other = (np.pad(stimulus, (0, padding)) for stimulus in stimuli)
+    times_drawn = jnp.asarray(counts.T, jnp.float32)
+    sums = np.zeros((len(first), len(counts)))
+    for start in range(0, rows.shape[-1], width):
+        pairs = slice(start, start + width)
+        values = rows[:, pairs]
+        # No jit around the product: joined with other steps, XLA's CPU compiler runs it slower.
+        weights = _pair_weights(times_drawn, one[pairs], other[pairs])
+        sums += np.asarray(jnp.matmul(values[first] * values[second], weights, precision="highest"))
+    return sums
+
+
+@jax.jit
+def _pair_weights(
+    times_drawn: Float[Array, "stimulus resample"],
+    one: Int[Array | np.ndarray, " pair"],
+    other: Int[Array | np.ndarray, " pair"],
+) -> Float[Array, "pair resample"]:
+    return times_drawn[one] * times_drawn[other]

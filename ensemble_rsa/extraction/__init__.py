@@ -1,0 +1,1 @@
+"""From networks or arrays to activations and RDMs."""

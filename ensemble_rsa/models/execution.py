@@ -1,0 +1,72 @@
+"""What differs from device to device: how convolutions are computed, instances mapped.
+
+The first candidate for a device is its default; `training.choice` measures which is fastest for the
+network at hand. On a CPU with two cores (see benchmarks/README.md), transformed tiles are fastest
+for wide networks and plain gradients under `vmap` for small ones, both with XLA's newer CPU
+convolution library switched off. The order for GPU and TPU has not been measured.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from functools import cache
+
+import jax
+
+# Switches off the library to which jaxlib 0.10 sends convolutions, whose gradients are slow.
+OLD_CPU_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a stack of networks is run.
+
+    Attributes:
+        convolution: one of `ensemble_rsa.models.convolution.CONVOLUTIONS`.
+        at_once: how many instances go through `vmap` together; None for all.
+        compiler_options: passed to `jax.jit`.
+    """
+
+    convolution: str
+    at_once: int | None
+    compiler_options: dict[str, str] = field(default_factory=dict)
+
+
+def candidates() -> tuple[Execution, ...]:
+    """Ways worth trying on the device that JAX will use, the default first."""
+    if jax.default_backend() == "cpu":
+        older = _accepted(OLD_CPU_CONVOLUTIONS)
+        return (
+            Execution("winograd", 1, older),
+            Execution("plain_gradients", 1, older),
+            Execution("plain_gradients", None, older),
+        )
+    return (
+        Execution("xla", None),
+        Execution("xla", 1),
+        Execution("plain_gradients", None),
+        Execution("patches", None),
+    )
+
+
+def default_execution() -> Execution:
+    """The usual choice for the device that JAX will use."""
+    return candidates()[0]
+
+
+@cache
+def _known(option: str, value: str) -> bool:
+    """Whether this jaxlib has a compiler option; experimental ones come and go."""
+    try:
+        jax.jit(lambda x: x, compiler_options={option: value})(0)
+    except jax.errors.JaxRuntimeError:
+        warnings.warn(
+            f"this jaxlib has no compiler option {option}, so training may be slower than it "
+            "could be; jax 0.10 has it",
+            stacklevel=4,
+        )
+        return False
+    return True
+
+
+def _accepted(options: dict[str, str]) -> dict[str, str]:
+    return {option: value for option, value in options.items() if _known(option, value)}

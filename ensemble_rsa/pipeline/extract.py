@@ -1,0 +1,151 @@
+"""RDMs and activations of a run's networks, or of activations from anywhere else."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa.config.settings import AnalysisConfig, Config, DataConfig
+from ensemble_rsa.data.dataset import Dataset, load_dataset
+from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.extraction.collect import (
+    Progress,
+    Source,
+    collect_rdms,
+    layer_stack,
+    source_from_arrays,
+    source_from_run,
+    stimuli_of,
+)
+from ensemble_rsa.rdm.distances import DISTANCES
+from ensemble_rsa.runs.run import Run, load_run
+
+
+def extract(
+    source: Run | str | Path | Mapping[str, Any],
+    labels: Sequence[Any] | np.ndarray | None = None,
+    settings: AnalysisConfig | None = None,
+    layers: Sequence[str] | None = None,
+    report: Progress | None = None,
+) -> xr.Dataset:
+    """RDMs of every layer and instance, exemplar by exemplar and between category centroids.
+
+    Each layer's RDM is made as soon as its activations exist; activations are not kept.
+
+    Args:
+        source: a run or its folder, or activations from anywhere: layer name →
+            `(instance, stimulus, unit)`.
+        labels: the category of each stimulus, where the source is a mapping.
+        settings: distance and, for a run, the stimuli.
+        layers: which layers; all when not given.
+        report: called with the number of RDMs done and of all.
+
+    Returns:
+        A data set with `exemplar (layer, instance, stimulus_pair)`, `centroid (layer, instance,
+        category_pair)` where there are at least two categories, `constant_patterns (layer,
+        instance)`, and the stimuli's names and categories. An instance that cannot be compared is
+        left out and named in the attribute `excluded`.
+
+    Raises:
+        InputError: unknown layer or distance, labels of another length, NaN in given activations.
+        RunError: fewer than two instances can be compared.
+
+    >>> rng = np.random.default_rng(0)
+    >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))
+    >>> rdms.exemplar.sizes["stimulus_pair"], rdms.centroid.sizes["category_pair"]
+    (15, 3)
+    """
+    settings = settings or AnalysisConfig()
+    if settings.distance not in DISTANCES:
+        raise unknown_name("distance", settings.distance, DISTANCES)
+    if isinstance(source, str | Path):
+        source = load_run(source)
+    if isinstance(source, Run):
+        given = _source_of(source, settings)
+    else:
+        given = source_from_arrays(source, labels)
+    if layers is not None and not len(layers):
+        raise InputError("layers: expected names of layers, got none; leave it out for all")
+    if unknown := [name for name in layers or () if name not in given.layers]:
+        raise unknown_name("layers", unknown[0], given.layers)
+    wanted = [name for name in given.layers if layers is None or name in layers]
+    return collect_rdms(given, wanted, settings.distance, report, settings.cocktail_blank)
+
+
+def activations(
+    run: Run | str | Path, layer: str, settings: AnalysisConfig | None = None
+) -> xr.DataArray:
+    """What one layer of every instance makes of the stimuli.
+
+    Args:
+        run: a run or its folder.
+        layer: its name.
+        settings: stimuli, epoch and dropout.
+
+    Returns:
+        `(instance, stimulus, unit)` after the ReLU, flattened, float32, with the coordinates
+        `seed` and `category`.
+
+    Raises:
+        InputError: no run folder, an unknown layer, or impossible settings.
+    """
+    if not isinstance(run, Run):
+        run = load_run(run)
+    source = _source_of(run, settings or AnalysisConfig())
+    if layer not in source.layers:
+        raise unknown_name("layer", layer, source.layers)
+    return layer_stack(source, layer)
+
+
+def dataset_of(run: Run) -> Dataset:
+    """The images that a run was trained and tested on."""
+    return load_images(run.config.data, run.config.execution.feed)
+
+
+def check_stimuli(config: Config, settings: AnalysisConfig) -> None:
+    """Raise, before anything is trained, if its networks could not be shown these stimuli.
+
+    Args:
+        config: data, network and recipe.
+        settings: the stimuli.
+
+    Raises:
+        InputError: too few test images, or folders that a mapping names and that are not there.
+        RunError: the data cannot be had.
+    """
+    stimuli_of(_shown(config, settings, load_images(config.data, config.execution.feed)), settings)
+
+
+def _source_of(run: Run, settings: AnalysisConfig) -> Source:
+    dataset = dataset_of(run)
+    return source_from_run(run, dataset, _shown(run.config, settings, dataset), settings)
+
+
+def _shown(config: Config, settings: AnalysisConfig, dataset: Dataset) -> Dataset:
+    """What stimuli are chosen from: the test images of training, or of all categories."""
+    if config.data.categories is None and settings.stimulus_map is None:
+        return dataset
+    # one training image, since none is shown
+    everything = dataclasses.replace(config.data, categories=None, train_images=1)
+    return load_images(everything, config.execution.feed, settings.stimulus_map)
+
+
+def load_images(data: DataConfig, feed: str, stimulus_map: str | None = None) -> Dataset:
+    """The images of a configuration."""
+    return load_dataset(
+        data.dataset,
+        data_dir=data.data_dir,
+        train_images=data.train_images,
+        test_images=data.test_images,
+        part=data.part,
+        categories=data.categories,
+        category_map=data.category_map,
+        stimulus_map=stimulus_map,
+        image_size=data.image_size,
+        resize=data.resize,
+        test_fraction=data.test_fraction,
+        feed=feed,
+    )

@@ -1,0 +1,147 @@
+"""Train an ensemble into a run folder, or go on with one."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from ensemble_rsa import files
+from ensemble_rsa.config.serialize import config_differences
+from ensemble_rsa.config.settings import Config
+from ensemble_rsa.data.dataset import Dataset
+from ensemble_rsa.data.preprocessing import PREPROCESSING
+from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.models.catalogue import model_entry
+from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.pipeline.extract import load_images
+from ensemble_rsa.runs.run import CHECKPOINTS, Run, fingerprint, load_run, run_folder, save_run
+from ensemble_rsa.training import hosts
+from ensemble_rsa.training.choice import choose_execution
+from ensemble_rsa.training.ensemble import check_batch_size, train_ensemble
+from ensemble_rsa.training.interrupts import TrainingInterrupted
+from ensemble_rsa.training.progress import Report
+
+MEASUREMENTS = "execution.json"
+
+
+def train(
+    config: Config,
+    out: str | Path | None = None,
+    report: Report | None = None,
+    resume: bool = False,
+) -> Run:
+    """Train all instances of an ensemble together and store them in a run folder.
+
+    The state is stored every `checkpoint_minutes`, on Ctrl-C and on SIGTERM. A training that goes
+    on from it gives the networks of one that was never interrupted, bit for bit on the same device.
+
+    Args:
+        config: data, network and recipe.
+        out: the run folder, which must not hold anything yet; None for a new one under `runs/`.
+        report: called about once a second with a `Status`.
+        resume: go on with the run in `out`, which must have the same configuration; one that is
+            finished is returned as it is.
+
+    Returns:
+        The run, as `load_run` would open it.
+
+    Raises:
+        InputError: an unknown name or an impossible number in the configuration, or `out` in use;
+            to resume, no run in `out`, or one of another configuration or other images.
+        RunError: the data cannot be had, the disk has no room, no stored state can be read, or
+            another process trains in `out`.
+        KeyboardInterrupt: it was asked to stop; what is needed to go on is stored.
+    """
+    if not isinstance(config, Config):
+        raise InputError(f"config: expected a Config, got {type(config).__name__}")
+    model_entry(config.model.model)
+    if config.data.preprocessing not in PREPROCESSING:
+        raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
+    config = _with_absolute_paths(config)
+    if out is None and config.execution.processes > 1:
+        raise InputError("out: several processes need one folder that all of them see; give --out")
+    first = config.execution.process_id == 0
+    if not first:
+        hosts.wait_for(Path(str(out)) / run_folder.MANIFEST)
+    folder = _folder_to_resume(config, out) if resume or not first else None
+    if folder and (folder / run_folder.TRAINING).is_file():
+        return load_run(folder)
+    dataset = load_images(config.data, config.execution.feed)
+    check_batch_size(config, dataset)  # before there is a folder that would be in the way
+    if folder:
+        manifest = files.read_json(folder / run_folder.MANIFEST)
+        _check_images(dataset, manifest, folder)
+    else:
+        folder, manifest = _new_run(config, out, dataset)
+    execution = Execution(**manifest["execution"])
+    before, began = manifest["seconds"]["train"], time.perf_counter()
+    try:
+        with run_folder.alone_in(folder, config.execution.process_id):
+            trained = train_ensemble(config, dataset, execution, report, folder / CHECKPOINTS)
+        if not first:
+            hosts.wait_for(folder / run_folder.TRAINING)
+            return load_run(folder)
+        manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
+        return save_run(folder, config, trained, dataset, manifest)
+    except TrainingInterrupted as stop:
+        raise TrainingInterrupted(
+            f"{stop}; go on with `ensemble-rsa train --resume --out {folder}`"
+        ) from None
+    finally:
+        if first and not (folder / run_folder.TRAINING).is_file():
+            manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
+            files.write_json(folder / run_folder.MANIFEST, manifest)
+            run_folder.discard_run_folder(folder)  # which does nothing once states are in it
+
+
+def _new_run(
+    config: Config, out: str | Path | None, dataset: Dataset
+) -> tuple[Path, dict[str, Any]]:
+    """A run folder, with what training will be computed by and on."""
+    folder = run_folder.create_run_folder(config, out)
+    try:
+        execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
+        manifest = run_folder.make_manifest(config, {"train": 0.0})
+        manifest["fingerprint"] = fingerprint(dataset)
+        manifest["execution"] = dataclasses.asdict(execution)
+        files.write_json(folder / run_folder.MANIFEST, manifest)
+    finally:
+        if not (folder / run_folder.MANIFEST).is_file():
+            run_folder.discard_run_folder(folder)
+    return folder, manifest
+
+
+def _folder_to_resume(config: Config, out: str | Path | None) -> Path | None:
+    """The folder of a run to go on with; None, and no folder, if it was killed before a step."""
+    if out is None:
+        raise InputError("resume: which run? give its folder as `out`")
+    folder = Path(out)
+    stored = run_folder.read_config(folder)
+    if differences := config_differences(config, stored):
+        raise InputError(
+            f"resume: {folder} was begun with another configuration: {'; '.join(differences)}; "
+            "leave these settings out, or train anew in another folder"
+        )
+    if not (folder / run_folder.MANIFEST).is_file():
+        run_folder.discard_run_folder(folder)
+        return None
+    return folder
+
+
+def _check_images(dataset: Dataset, manifest: dict[str, Any], folder: Path) -> None:
+    if manifest.get("fingerprint") != fingerprint(dataset):
+        raise InputError(
+            f"resume: {dataset.name} has changed since {folder} was begun, so its networks would "
+            "be trained on two data sets; restore the images or train anew in another folder"
+        )
+
+
+def _with_absolute_paths(config: Config) -> Config:
+    """A folder of images is found again from wherever the run is analysed."""
+    data = config.data
+    kind, colon, path = data.dataset.partition(":")
+    if colon and path:
+        data = dataclasses.replace(data, dataset=f"{kind}:{Path(path).resolve()}")
+    if data.category_map is not None and Path(data.category_map).is_file():  # else a name of ours
+        data = dataclasses.replace(data, category_map=str(Path(data.category_map).resolve()))
+    return dataclasses.replace(config, data=data)

@@ -1,1 +1,0 @@
-"""What several bootstraps share: draws, exact sums under resampling, intervals."""

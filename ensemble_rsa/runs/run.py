@@ -1,0 +1,213 @@
+"""A finished training run: its networks and what is known of each."""
+
+import dataclasses
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa import files
+from ensemble_rsa.config.settings import Config, saved_epochs
+from ensemble_rsa.data.dataset import Dataset
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
+from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes, make_blueprint
+from ensemble_rsa.runs import run_folder
+from ensemble_rsa.training.convergence import Verdict
+from ensemble_rsa.training.ensemble import History, TrainedEnsemble, gather, part_folder
+from ensemble_rsa.training.loop import epoch_folder
+
+CHECKPOINTS = "checkpoints"
+FINAL = Path(CHECKPOINTS) / "final"
+DIGESTED_AT_ONCE = 1024  # images
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An ensemble trained and stored.
+
+    Attributes:
+        path: the run folder.
+        config: what it was made from.
+        seeds: weight seed of each instance.
+        accuracy: "train" and "test" → `(instance,)`, 0 to 1, of the final networks.
+        flagged: instances kept although they did not converge.
+        replaced: instances that others stand in for.
+        image_shape: (height, width, channel) of an image.
+        categories: names, in label order.
+        fingerprint: of the data set it was trained and tested on.
+    """
+
+    path: Path
+    config: Config
+    seeds: tuple[int, ...]
+    accuracy: dict[str, np.ndarray]
+    flagged: tuple[Verdict, ...]
+    replaced: tuple[Verdict, ...]
+    image_shape: tuple[int, int, int]
+    categories: tuple[str, ...]
+    fingerprint: str
+
+
+def save_run(
+    folder: Path, config: Config, trained: TrainedEnsemble, dataset: Dataset, manifest: dict
+) -> Run:
+    """Write networks, history and verdicts; `training.json` comes last and marks the run whole.
+
+    What it took to go on after a crash is then removed.
+    """
+    if not (folder / FINAL).exists():
+        save_parameters(folder / FINAL, trained.parameters)
+    for epoch in saved_epochs(config.training):
+        _save_epoch(folder / CHECKPOINTS, epoch, trained)
+    files.write_dataset(
+        folder / run_folder.HISTORY, history_dataset(trained.history, trained.seeds)
+    )
+    files.write_json(folder / run_folder.MANIFEST, manifest)
+    accuracy = {"train": trained.train_accuracy.tolist(), "test": trained.test_accuracy.tolist()}
+    record = {
+        "seeds": list(trained.seeds),
+        "accuracy": accuracy,
+        "flagged": [dataclasses.asdict(verdict) for verdict in trained.flagged],
+        "replaced": [dataclasses.asdict(verdict) for verdict in trained.replaced],
+        "image_shape": list(dataset.train_images.shape[1:]),
+        "categories": list(dataset.categories),
+        "fingerprint": fingerprint(dataset),
+    }
+    files.write_json(folder / run_folder.TRAINING, record)
+    for number in range(len(trained.part_sizes)):
+        shutil.rmtree(part_folder(folder / CHECKPOINTS, number), ignore_errors=True)
+    return load_run(folder)
+
+
+def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None:
+    """The networks of one epoch, from the parts they were trained in."""
+    whole = epoch_folder(checkpoints, epoch)
+    if whole.exists():
+        return
+    sizes = trained.part_sizes
+    folders = [epoch_folder(part_folder(checkpoints, part), epoch) for part in range(len(sizes))]
+    if len(sizes) == 1:
+        folders[0].replace(whole)
+        return
+    parts = []
+    for part, size in zip(folders, sizes, strict=True):
+        like = jax.tree.map(
+            lambda leaf, size=size: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype),
+            trained.parameters,
+        )
+        parts.append(load_parameters(part, like))
+    save_parameters(whole, gather(parts, trained.members))
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run folder; the networks themselves are read by `load_networks`.
+
+    Args:
+        path: what `train` wrote.
+
+    Raises:
+        InputError: no run folder, or training never finished.
+    """
+    folder = Path(path)
+    config = run_folder.read_config(folder)
+    if not (folder / run_folder.TRAINING).is_file():
+        raise InputError(
+            f"run: training of {folder} has not finished (no {run_folder.TRAINING}); go on with "
+            f"`ensemble-rsa train --resume --out {folder}`"
+        )
+    record = files.read_json(folder / run_folder.TRAINING)
+    try:
+        return Run(
+            path=folder,
+            config=config,
+            seeds=tuple(record["seeds"]),
+            accuracy={name: np.array(values) for name, values in record["accuracy"].items()},
+            flagged=_verdicts(record["flagged"]),
+            replaced=_verdicts(record["replaced"]),
+            image_shape=tuple(record["image_shape"]),
+            categories=tuple(record["categories"]),
+            fingerprint=record["fingerprint"],
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / run_folder.TRAINING}: not what `train` writes ({error}); train again"
+        ) from None
+
+
+def kept_epochs(run: Run) -> tuple[int, ...]:
+    """Epochs whose networks can be loaded, besides the last ones."""
+    found = run.path.glob(f"{CHECKPOINTS}/epoch-*")
+    numbers = (path.name.removeprefix("epoch-") for path in found)
+    return tuple(sorted(int(number) for number in numbers if number.isdigit()))  # whole ones
+
+
+def load_networks(
+    run: Run, convolution: str, epoch: int | None = None
+) -> tuple[Network, Parameters]:
+    """The network and the stacked parameters of all instances of a run.
+
+    Args:
+        run: what `load_run` opened.
+        convolution: one of `CONVOLUTIONS`.
+        epoch: one of `kept_epochs`; None for the networks at the end.
+
+    Raises:
+        InputError: the networks of that epoch were not kept.
+        RunError: the checkpoint cannot be read.
+    """
+    if epoch is not None and epoch not in kept_epochs(run):
+        kept = ", ".join(map(str, kept_epochs(run))) or "none"
+        raise InputError(f"epoch: expected one that {run.path} kept ({kept}), got {epoch}")
+    blueprint = make_blueprint(run.config.model, run.image_shape, len(run.categories), convolution)
+    network, shapes = ensemble_shapes(blueprint, len(run.seeds))
+    at = FINAL if epoch is None else epoch_folder(Path(CHECKPOINTS), epoch)
+    return network, load_parameters(run.path / at, shapes)
+
+
+def load_history(run: Run) -> xr.Dataset:
+    """Loss and accuracies of every epoch and instance."""
+    with xr.open_dataset(run.path / run_folder.HISTORY, engine="h5netcdf") as stored:
+        return stored.load()
+
+
+def history_dataset(history: History, seeds: tuple[int, ...]) -> xr.Dataset:
+    """A training history with named axes."""
+    names = [field.name for field in dataclasses.fields(history)]
+    return xr.Dataset(
+        {name: (("epoch", "instance"), getattr(history, name)) for name in names},
+        coords={
+            "epoch": np.arange(1, len(history.train_loss) + 1),
+            "instance": np.arange(len(seeds)),
+            "seed": ("instance", list(seeds)),
+        },
+    )
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """What tells one data set, and one split of it, from another: the same for every feed.
+
+    Images that are files of their own are known by the files' names and sizes, others by pixels.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for images, labels in (
+        (dataset.train_images, dataset.train_labels),
+        (dataset.test_images, dataset.test_labels),
+    ):
+        if dataset.files is None:
+            for start in range(0, len(images), DIGESTED_AT_ONCE):
+                block = images[start : start + DIGESTED_AT_ONCE]
+                digest.update(np.ascontiguousarray(block).data)
+        digest.update(np.ascontiguousarray(labels).data)
+    digest.update((dataset.files or "").encode())
+    digest.update("\n".join((*dataset.test_ids, *dataset.categories)).encode())
+    return digest.hexdigest()
+
+
+def _verdicts(records: list[dict[str, Any]]) -> tuple[Verdict, ...]:
+    return tuple(Verdict(**record) for record in records)

@@ -1,0 +1,144 @@
+"""A run folder on disk: files appear whole or not at all, and say what made them."""
+
+import datetime
+import importlib.metadata
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ensemble_rsa import files
+from ensemble_rsa.config.serialize import config_from_dict, config_hash, config_to_dict
+from ensemble_rsa.config.settings import Config
+from ensemble_rsa.device import device_name
+from ensemble_rsa.errors import InputError, RunError
+
+VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
+CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
+RDMS, RESULTS, SUMMARY, FIGURES, REPORT = (
+    "rdms.h5",
+    "results.nc",
+    "summary.json",
+    "figures",
+    "report.html",
+)
+
+
+def create_run_folder(config: Config, out: str | Path | None) -> Path:
+    """Make the folder of a new run and write its configuration.
+
+    Args:
+        config: what the run is made from.
+        out: the folder; None for `runs/` with a name made of data set, model and time.
+
+    Raises:
+        InputError: the folder holds something already, or cannot be made.
+    """
+    if out is None:
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        dataset = config.data.dataset.split(":")[0]
+        out = Path("runs") / f"{dataset}-{config.model.model}-{now}"
+    folder = Path(out)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"out: cannot make {folder} ({error.strerror}); give another --out"
+        ) from None
+    files.write_json(folder / CONFIG, config_to_dict(config))
+    return folder
+
+
+def discard_run_folder(folder: Path) -> None:
+    """Take back `create_run_folder`, if nothing was written since but how it began."""
+    files = {path for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"}
+    if files <= {folder / CONFIG, folder / MANIFEST}:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def alone_in(folder: Path, process: int) -> Iterator[None]:
+    """Hold a run folder against a second command that would train the same networks meanwhile.
+
+    A killed process holds nothing.
+
+    Args:
+        folder: the run folder.
+        process: of those that share its networks out among them.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    lock = FileLock(folder / f".training-{process}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunError(
+            f"out: another process trains in {folder}; wait until it is done, or stop it and "
+            "go on from there"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration of the run in `folder`.
+
+    Raises:
+        InputError: the folder is no run folder.
+    """
+    if not (folder / CONFIG).is_file():
+        what = "no such folder" if not folder.exists() else f"it holds no {CONFIG}"
+        raise InputError(
+            f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
+        )
+    try:
+        return config_from_dict(files.read_json(folder / CONFIG))
+    except (TypeError, AttributeError) as error:
+        raise InputError(f"{folder / CONFIG}: not what `train` writes ({error})") from None
+
+
+def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:
+    """Where results come from: versions, commit, device, configuration, seconds per stage."""
+    return {
+        "versions": {name: _version(name) for name in VERSIONED},
+        "git_commit": _git_commit(),
+        "device": device_name(),
+        "config_hash": None if config is None else config_hash(config),
+        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the source tree the package runs from; None for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,1 @@
+"""Measures other than RSA on the same stack of activations: CKA, CCA, Procrustes."""

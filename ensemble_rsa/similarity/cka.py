@@ -1,0 +1,125 @@
+"""Centred kernel alignment: whether two networks place the same stimuli close to each other."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.similarity.kernel import (
+    FewStimuliWarning,
+    Instances,
+    Pairs,
+    centred_kernels,
+    map_pairs,
+    n_stimuli,
+    open_groups,
+)
+
+_ROUNDING = 1e-10  # of the kernel: less than this is left where nothing should be
+
+
+def linear_cka(
+    activations: Any, others: Any = None, unbiased: bool = True
+) -> Float[np.ndarray, "..."]:
+    """Linear CKA of every two instances: the cosine between their centred kernels.
+
+    A kernel holds the inner products of all patterns around their mean. Units may be rotated or all
+    scaled alike without effect, and may differ in number. With more units than stimuli, which is
+    the rule for layers of networks, the biased estimate is high for unrelated networks too, because
+    the diagonal of any two kernels agrees; hence the default. Independent white noise with p and q
+    units and n stimuli gives about `√(p/(n + p) · q/(n + q))`, so a half where p = q = n, and 0
+    unbiased.
+
+    Args:
+        activations: `(..., instance, stimulus, unit)`: an array, or a data set on disk that is
+            read block by block; or a list of `(stimulus, unit)`, one per instance, whose units
+            may differ in number.
+        others: a second group with the same stimuli and leading axes. Without one, instances are
+            compared to each other.
+        unbiased: leave the diagonal out (Song et al., 2012, as in Nguyen et al., 2021); the result
+            may then be slightly negative. False: as in Kornblith et al. (2019).
+
+    Returns:
+        `(..., instance_pair)` in `itertools.combinations` order, or `(..., instance,
+        other_instance)`; float64, at most 1.
+
+    Raises:
+        InputError: NaN or inf, wrong rank, stimuli that do not match, fewer than four stimuli
+            (biased: three), or an instance with the same pattern for all stimuli (unbiased: or with
+            all stimuli equally far apart).
+
+    Warns:
+        FewStimuliWarning: biased, with more units than stimuli.
+
+    >>> patterns = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 4.0]])
+    >>> linear_cka([patterns, 5 * patterns[:, ::-1], -patterns]).round(6).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    first, second = open_groups(activations, others, min_stimuli=4 if unbiased else 3)
+    if not unbiased:
+        _warn_of_bias(first, second)
+    centre = _without_diagonal if unbiased else _flat_kernels
+    return map_pairs(first, second, centre, _cosines)
+
+
+def _warn_of_bias(first: Instances, second: Instances | None) -> None:
+    n = n_stimuli(first)
+    most = max(array.shape[-1] for group in (first, second or first) for array in group.arrays)
+    if most > n:
+        warnings.warn(
+            f"biased CKA of {n} stimuli and up to {most} units is high for unrelated networks too: "
+            f"about {most / (n + most):.2f} for independent noise; use unbiased=True, or more "
+            f"stimuli",
+            FewStimuliWarning,
+            stacklevel=3,
+        )
+
+
+def _flat_kernels(
+    instances: Instances, index: tuple[int, ...]
+) -> Float[np.ndarray, "instance entry"]:
+    rows = np.empty((len(instances), n_stimuli(instances) ** 2))
+    for row, kernel in zip(rows, centred_kernels(instances, index), strict=True):
+        row[:] = kernel.ravel()
+    return rows
+
+
+def _without_diagonal(
+    instances: Instances, index: tuple[int, ...]
+) -> Float[np.ndarray, "instance entry"]:
+    """Kernels with a zero diagonal, centred so that their products are unbiased.
+
+    The product of two of them over n(n − 3) is Song's estimate: the terms it takes away are the
+    sums that vanish here.
+    """
+    rows = _flat_kernels(instances, index)
+    n = n_stimuli(instances)
+    for k, row in enumerate(rows):
+        kernel = row.reshape(n, n)
+        size = np.linalg.norm(kernel)
+        np.fill_diagonal(kernel, 0)
+        sums = kernel.sum(axis=1)
+        kernel -= sums[:, None] / (n - 2)
+        kernel -= sums[None, :] / (n - 2)
+        kernel += sums.sum() / ((n - 1) * (n - 2))
+        np.fill_diagonal(kernel, 0)
+        if np.linalg.norm(kernel) < _ROUNDING * size:
+            raise InputError(
+                f"{instances.name}{[*index, k]}: unbiased CKA is undefined where all stimuli are "
+                f"equally far apart; leave this instance out"
+            )
+    return rows
+
+
+def _cosines(
+    ours: Float[np.ndarray, "instance entry"],
+    theirs: Float[np.ndarray, "other entry"],
+    pairs: Pairs,
+) -> Float[np.ndarray, " instance_pair"]:
+    rows, columns = pairs
+    products = (ours @ theirs.T)[rows, columns]
+    # Kernels fill the memory: a norm along an axis would square a copy of them all.
+    lengths = [np.sqrt(np.einsum("ke,ke->k", group, group)) for group in (ours, theirs)]
+    return np.clip(products / (lengths[0][rows] * lengths[1][columns]), -1, 1)

@@ -1,0 +1,115 @@
+"""Two analysed runs against each other: values, files, and what is refused."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ensemble_rsa.analysis.groups import compare_groups
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.pipeline.compare import compare_runs
+
+STIMULI = {"stimulus": ["a", "b", "c", "d", "e"], "category": ["x", "x", "y", "y", "y"]}
+N_PAIRS = 10
+
+
+def rdms(seed: int, layers: int = 2, instances: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).random((layers, instances, N_PAIRS)).astype(np.float32)
+
+
+def write(folder, stack, layers=("one", "two"), seeds=None, distance="correlation", **patterns):
+    n = stack.shape[1]
+    folder.mkdir()
+    save_rdms(
+        folder / "rdms.h5",
+        stack,
+        distance,
+        {
+            "layer": np.repeat(layers, n),
+            "instance": np.tile(np.arange(n), len(layers)),
+            "seed": np.tile(np.arange(n) if seeds is None else seeds, len(layers)),
+        },
+        STIMULI | patterns,
+    )
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return (
+        write(tmp_path / "plain", rdms(0)),
+        write(tmp_path / "dropout", rdms(1), seeds=[5, 6, 7]),
+    )
+
+
+def test_the_layers_are_compared_as_stacks_would_be(runs):
+    result, path = compare_runs(*runs)
+    expected = compare_groups(rdms(0), rdms(1))
+    for name in ("within_a", "within_b", "between", "cohens_d"):
+        np.testing.assert_array_equal(result[name], getattr(expected, name))
+    np.testing.assert_array_equal(
+        result.within_minus_between_p_adjusted, expected.within_minus_between.p_adjusted
+    )
+    np.testing.assert_array_equal(result.a_minus_b, expected.a_minus_b.value)
+    assert result.attrs["paired"] == 0
+    assert path == runs[0] / "comparison-dropout" / "comparison.json"
+
+
+def test_everything_is_written(runs, tmp_path):
+    result, path = compare_runs(*runs, out=tmp_path / "out")
+    record = json.loads(path.read_text())
+    assert record["layers"] == ["one", "two"]
+    assert (record["name_a"], record["name_b"], record["n_relabellings"]) == (
+        "plain",
+        "dropout",
+        20,
+    )
+    np.testing.assert_allclose(record["between"], result.between)
+    with xr.open_dataset(tmp_path / "out" / "comparison.nc", engine="h5netcdf") as stored:
+        np.testing.assert_array_equal(stored.between, result.between)
+    for suffix in ("png", "pdf"):
+        assert (tmp_path / "out" / f"comparison.{suffix}").stat().st_size > 1000
+
+
+def test_runs_of_the_same_seeds_are_paired_unless_told_otherwise(tmp_path):
+    same = write(tmp_path / "a", rdms(0)), write(tmp_path / "b", rdms(1))
+    assert compare_runs(*same)[0].attrs["paired"] == 1
+    assert compare_runs(*same, paired=False)[0].attrs["paired"] == 0
+
+
+def test_only_layers_in_common_are_compared(runs, tmp_path):
+    other = write(tmp_path / "other", rdms(2), layers=("two", "three"), seeds=[8, 9, 10])
+    result, _ = compare_runs(runs[0], other)
+    assert result.layer.values.tolist() == ["two"]
+    expected = compare_groups(rdms(0)[1:], rdms(2)[:1])
+    np.testing.assert_array_equal(result.between, expected.between)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stimulus": ["a", "b", "c", "e", "d"]}, "another order"),
+        ({"stimulus": ["a", "b", "c", "d", "f"]}, "expected the same 5 stimuli"),
+        ({"distance": "cosine"}, "expected correlation distances .*, got cosine"),
+        ({"layers": ("three", "four")}, "no layer in common"),
+        ({"seeds": [5, 6, 6]}, "expected one RDM for each layer and seed"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_path):
+    other = write(tmp_path / "other", rdms(2), **changes)
+    with pytest.raises(InputError, match=message):
+        compare_runs(runs[0], other)
+
+
+def test_rdms_that_do_not_say_their_layer_are_refused(runs):
+    save_rdms(runs[1] / "rdms.h5", rdms(1), "correlation", {"seed": np.arange(6)}, STIMULI)
+    with pytest.raises(InputError, match="expected the RDM descriptors .* got no layer"):
+        compare_runs(*runs)
+
+
+def test_a_run_that_was_not_analysed_is_named(runs, tmp_path):
+    with pytest.raises(InputError, match=re.escape("run `ensemble-rsa analyze")):
+        compare_runs(runs[0], tmp_path)

@@ -1,0 +1,170 @@
+"""The results of an analysis, against float64 NumPy written out here."""
+
+import itertools
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ensemble_rsa.analysis.mds import Mds
+from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.files import write_dataset
+from ensemble_rsa.pipeline.analyze import analyze
+from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.pipeline.results import embed_stimuli
+
+LABELS = np.repeat(list("abcd"), 4)
+PAIRS = list(itertools.combinations(range(4), 2))
+SETTINGS = AnalysisConfig(n_resamples=300, seed=1)
+
+
+@pytest.fixture(scope="module")
+def rdms() -> xr.Dataset:
+    """Four instances that share a geometry with categories, and differ in noise."""
+    rng = np.random.default_rng(0)
+    shared = 1.5 * rng.normal(size=(4, 30)).repeat(4, 0) + rng.normal(size=(16, 30))
+    layers = {
+        name: shared + noise * rng.normal(size=(4, 16, 30))
+        for name, noise in {"early": 0.3, "late": 1.0}.items()
+    }
+    return extract(layers, LABELS)
+
+
+@pytest.fixture(scope="module")
+def results(rdms) -> xr.Dataset:
+    return analyze(rdms, SETTINGS)
+
+
+def shared_variance(stack: np.ndarray) -> np.ndarray:
+    r = np.corrcoef(stack.astype(np.float64))
+    return np.array([r[pair] ** 2 for pair in PAIRS])
+
+
+def same_category() -> np.ndarray:
+    return np.array([LABELS[i] == LABELS[j] for i, j in itertools.combinations(range(16), 2)])
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_the_three_kinds_of_consistency(layer, rdms, results):
+    exemplar, centroid = rdms.exemplar.values[layer], rdms.centroid.values[layer]
+    expected = {
+        "exemplar": shared_variance(exemplar),
+        "centroid": shared_variance(centroid),
+        "within_category": shared_variance(exemplar[:, same_category()]),
+    }
+    assert results.kind.values.tolist() == list(expected)
+    for kind, values in expected.items():
+        found = results.isel(layer=layer).sel(kind=kind)
+        np.testing.assert_allclose(found.consistency, values, rtol=1e-4, atol=1e-6)
+        assert float(found.consistency_mean) == pytest.approx(values.mean(), rel=1e-4)
+
+
+def test_instance_pairs_carry_their_instances(results):
+    found = zip(
+        results.pair_first.values.tolist(), results.pair_second.values.tolist(), strict=True
+    )
+    assert list(found) == PAIRS
+
+
+def test_intervals_hold_their_means_and_stay_within_the_data(results):
+    assert results.bootstrap.values.tolist() == ["pairs", "instances"]
+    low, high = results.consistency_low, results.consistency_high
+    assert (low < high).all()
+    assert (low <= results.consistency_mean).all()
+    assert (results.consistency_mean <= high).all()
+    assert (low >= results.consistency.min("instance_pair") - 1e-12).all()
+    assert (high <= results.consistency.max("instance_pair") + 1e-12).all()
+
+
+def test_another_confidence_narrows_the_intervals(rdms, results):
+    narrow = analyze(rdms, AnalysisConfig(n_resamples=300, seed=1, confidence=0.5))
+    width = (results.consistency_high - results.consistency_low).values
+    assert ((narrow.consistency_high - narrow.consistency_low).values < width).all()
+    assert narrow.attrs["confidence"] == 0.5
+
+
+def test_the_category_clustering_index(rdms, results):
+    same = same_category()
+    exemplar = rdms.exemplar.values.astype(np.float64)
+    within, across = exemplar[..., same].mean(-1), exemplar[..., ~same].mean(-1)
+    index = (across - within) / (across + within)
+    np.testing.assert_allclose(results.category_clustering_index, index, rtol=1e-5)
+    np.testing.assert_allclose(results.category_clustering_index_mean, index.mean(1), rtol=1e-5)
+    assert (results.category_clustering_index_low <= results.category_clustering_index_mean).all()
+    assert (results.category_clustering_index_mean <= results.category_clustering_index_high).all()
+
+
+def test_second_level_distances_are_one_less_the_correlation(rdms, results):
+    r = np.corrcoef(rdms.exemplar.values.reshape(8, -1).astype(np.float64))
+    found = results.second_level_distance
+    assert found.dims == ("layer", "instance", "layer_b", "instance_b")
+    np.testing.assert_allclose(found.values.reshape(8, 8), 1 - r, atol=1e-5)
+    assert float(found.sel(layer="late", instance=2, layer_b="late", instance_b=2)) == 0
+
+
+def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rdms, monkeypatch, rng):
+    shape = rng.normal(size=(16, 2))
+    quarter, mirror = np.array([[0.0, 1.0], [-1.0, 0.0]]), np.diag([1.0, -1.0])
+    layers = [[shape, shape @ quarter], [shape @ mirror + 3, shape @ quarter @ mirror]]
+    made = Mds(np.array(layers), np.ones((2, 2)), np.ones((2, 2, 16)), np.ones((2, 2), int))
+    monkeypatch.setattr("ensemble_rsa.pipeline.results.mds", lambda stack, seed: made)
+    found = embed_stimuli(rdms, SETTINGS)
+    assert found.embedding.dims == ("shown", "layer", "stimulus", "component")
+    np.testing.assert_allclose(found.embedding, np.broadcast_to(shape, (2, 2, 16, 2)))
+
+
+def test_pictures_have_the_stress_that_is_written_beside_them(rdms, results):
+    assert results.shown.values.tolist() == [0, 1]
+    first, second = np.triu_indices(16, 1)
+    for shown, layer in itertools.product(range(2), range(2)):
+        points = results.embedding.values[shown, layer]
+        drawn = np.linalg.norm(points[first] - points[second], axis=1)
+        given = rdms.exemplar.values[layer, shown].astype(np.float64)
+        stress = np.sqrt(((given - drawn) ** 2).sum() / (given**2).sum())
+        assert float(results.embedding_stress[shown, layer]) == pytest.approx(stress, rel=1e-3)
+    points = results.second_level_embedding.values.reshape(8, 2)
+    first, second = np.triu_indices(8, 1)
+    given = results.second_level_distance.values.reshape(8, 8)[first, second]
+    drawn = np.linalg.norm(points[first] - points[second], axis=1)
+    stress = np.sqrt(((given - drawn) ** 2).sum() / (given**2).sum())
+    assert float(results.second_level_stress) == pytest.approx(stress, rel=1e-3)
+
+
+def test_the_attributes_say_how_it_was_done(results):
+    expected = {
+        "distance": "correlation", "confidence": 0.95, "n_resamples": 300, "n_stimuli": 16,
+        "n_categories": 4, "within_category": "pooled", "excluded_instances": "[]",
+    }  # fmt: skip
+    assert expected.items() <= results.attrs.items()
+
+
+def test_the_same_settings_give_the_same_results(rdms, results):
+    xr.testing.assert_identical(analyze(rdms, SETTINGS), results)
+
+
+CLUSTERING = {"category_clustering_index" + end for end in ("", "_mean", "_low", "_high")}
+
+
+@pytest.mark.parametrize(
+    ("labels", "kinds", "clustering"),
+    [
+        (None, ["exemplar"], False),
+        (["a"] * 8, ["exemplar"], False),
+        (list("abcdefgh"), ["exemplar", "centroid"], False),
+        (list("aaaabbbb"), ["exemplar", "within_category"], True),
+        (list("aabbccdd"), ["exemplar", "centroid", "within_category"], True),
+    ],
+    ids=["none", "one category", "one stimulus each", "two categories", "four categories"],
+)
+def test_what_cannot_be_computed_is_absent(labels, kinds, clustering, rng):
+    results = analyze(extract({"V1": rng.normal(size=(3, 8, 20))}, labels), SETTINGS)
+    assert results.kind.values.tolist() == kinds
+    assert CLUSTERING & set(results) == (CLUSTERING if clustering else set())
+
+
+def test_results_come_back_from_a_file(results, tmp_path):
+    write_dataset(tmp_path / "results.nc", results)
+    with xr.open_dataset(tmp_path / "results.nc") as stored:
+        xr.testing.assert_equal(stored.load(), results)
+        assert stored.attrs["distance"] == "correlation"
+    assert [path.name for path in tmp_path.iterdir()] == ["results.nc"]

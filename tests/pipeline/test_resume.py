@@ -1,0 +1,154 @@
+"""`train` with `resume`: what goes on, and what is refused."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.pipeline import train as pipeline
+from ensemble_rsa.runs.run import kept_epochs, load_networks, run_folder
+from ensemble_rsa.training.interrupts import TrainingInterrupted
+
+
+@pytest.fixture(scope="module")
+def config(tiny_model):
+    return Config(
+        DataConfig(preprocessing="standardize", train_images=100, test_images=60),
+        ModelConfig(tiny_model, width=0.2),
+        TrainingConfig(instances=2, epochs=2, batch_size=25, save_at=(0, 1)),
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick(quick_execution):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "choose_execution", lambda *args: quick_execution)
+        patch.setattr("ensemble_rsa.training.progress.SECONDS_PER_CALL", 0.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    return pipeline.train(config, tmp_path_factory.mktemp("whole") / "run")
+
+
+def stop_at(step: int):
+    def report(status):
+        if status.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return report
+
+
+@pytest.fixture
+def begun(config, tmp_path):
+    """The folder of a run that was interrupted in its second epoch."""
+    folder = tmp_path / "run"
+    with pytest.raises(TrainingInterrupted, match="go on with `ensemble-rsa train --resume --out"):
+        pipeline.train(config, folder, stop_at(6))
+    return folder
+
+
+def parameters_of(run, epoch=None):
+    return jax.tree.leaves(load_networks(run, "xla", epoch)[1])
+
+
+@pytest.mark.parametrize("epoch", [None, 0, 1])
+def test_a_resumed_run_has_the_networks_of_an_uninterrupted_one(epoch, config, begun, whole):
+    resumed = pipeline.train(config, begun, resume=True)
+    for one, other in zip(parameters_of(resumed, epoch), parameters_of(whole, epoch), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert sorted(path.name for path in (begun / "checkpoints").iterdir()) == [
+        "epoch-00000", "epoch-00001", "final"
+    ]  # fmt: skip
+    assert json.loads((begun / "manifest.json").read_text())["seconds"]["train"] > 0
+
+
+def test_a_run_killed_before_its_first_step_begins_anew(config, whole, tmp_path):
+    folder = tmp_path / "run"
+    run_folder.create_run_folder(config, folder)
+    run = pipeline.train(config, folder, resume=True)
+    for ours, theirs in zip(parameters_of(run), parameters_of(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_unfinished_file_of_an_epoch_is_not_an_epoch(whole):
+    partial = whole.path / "checkpoints" / "epoch-00001.orbax-checkpoint-tmp"
+    partial.mkdir()
+    assert kept_epochs(whole) == (0, 1)
+    partial.rmdir()
+
+
+def test_a_finished_run_is_left_as_it_is(config, whole):
+    before = (whole.path / "manifest.json").read_bytes()
+    assert pipeline.train(config, whole.path, resume=True).seeds == whole.seeds
+    assert (whole.path / "manifest.json").read_bytes() == before
+
+
+def test_a_folder_in_which_another_process_trains_is_left_alone(config, begun, whole):
+    with run_folder.alone_in(begun, 0):
+        with pytest.raises(RunError, match=r"^out: another process trains in .*run; wait"):
+            pipeline.train(config, begun, resume=True)
+        with run_folder.alone_in(begun, 1):
+            pass  # one that trains other networks of the same ensemble
+    resumed = pipeline.train(config, begun, resume=True)
+    np.testing.assert_array_equal(parameters_of(resumed)[0], parameters_of(whole)[0])
+    assert not list(begun.glob(".*"))
+
+
+def test_another_configuration_is_refused_with_the_differences(config, begun):
+    other = dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, width=0.5),
+        training=dataclasses.replace(config.training, dropout=(0.0, 0.5)),
+    )
+    with pytest.raises(InputError) as caught:
+        pipeline.train(other, begun, resume=True)
+    message = str(caught.value)
+    assert "width is 0.5, was 0.2; dropout is [0.0, 0.5], was 0.0; leave these" in message
+
+
+def test_other_images_are_refused(config, begun, small_digits, monkeypatch):
+    images = small_digits.train_images.copy()
+    images[0, 0, 0, 0] ^= 1
+    changed = dataclasses.replace(small_digits, train_images=images)
+    monkeypatch.setattr(
+        "ensemble_rsa.pipeline.extract.load_dataset", lambda *args, **options: changed
+    )
+    with pytest.raises(InputError, match="digits has changed since .* was begun"):
+        pipeline.train(config, begun, resume=True)
+
+
+def test_only_a_run_can_be_resumed(config, tmp_path):
+    with pytest.raises(InputError, match="resume: which run"):
+        pipeline.train(config, resume=True)
+    with pytest.raises(InputError, match="is not a run folder"):
+        pipeline.train(config, tmp_path, resume=True)
+
+
+def test_a_full_disk_is_told_before_training(config, tmp_path, monkeypatch):
+    usage = type("usage", (), {"free": 1000})
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(RunError, match="0.0 GB free, and this training stores up to"):
+        pipeline.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_epoch_that_was_not_kept_is_refused(whole):
+    assert kept_epochs(whole) == (0, 1)
+    with pytest.raises(InputError, match=r"epoch: expected one that .* kept \(0, 1\), got 2"):
+        load_networks(whole, "xla", 2)
+
+
+def test_several_processes_need_one_folder(config):
+    several = dataclasses.replace(
+        config, execution=dataclasses.replace(config.execution, processes=2)
+    )
+    with pytest.raises(InputError, match="out: several processes need one folder"):
+        pipeline.train(several)
