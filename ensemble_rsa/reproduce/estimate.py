@@ -1,22 +1,16 @@
 """How many hours the networks of some experiments will take, told before any is trained."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-
-from ensemble_rsa.bench.paper import products
-from ensemble_rsa.bench.steps import Setup, ready_to_train
-from ensemble_rsa.bench.training import on_this_device
 from ensemble_rsa.config.settings import Config, DataConfig
 from ensemble_rsa.data.category_map import grouped_categories, read_category_map
 from ensemble_rsa.data.folder import folder_source
 from ensemble_rsa.data.source import SourceOptions
 from ensemble_rsa.device import device_name
 from ensemble_rsa.models.catalogue import Blueprint
-from ensemble_rsa.models.execution import candidates
+from ensemble_rsa.training.throughput import images_per_second, multiplications
 
 MEASURED_INSTANCES = 4
 
@@ -43,24 +37,9 @@ def measured_rate(config: Config) -> float:
     Args:
         config: with images of a kind in `KNOWN`.
     """
-    training = config.training
-    shape = KNOWN[config.data.dataset].image_shape
-    n = min(MEASURED_INSTANCES, training.instances)
-    setup = on_this_device(
-        Setup(
-            n,
-            config.model.width,
-            shape,
-            training.batch_size,
-            model=config.model.model,
-            precision=training.precision,
-        )
-    )
-    call = ready_to_train(setup, candidates()[0])
-    jax.block_until_ready(call())  # compiles
-    began = time.perf_counter()
-    jax.block_until_ready(call())
-    return n * setup.batch * setup.steps / (time.perf_counter() - began)
+    n_instances = min(MEASURED_INSTANCES, config.training.instances)
+    image_shape = KNOWN[config.data.dataset].image_shape
+    return images_per_second(config, image_shape, n_instances=n_instances)
 
 
 def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str, float]:
@@ -83,12 +62,12 @@ def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str,
     >>> round(found["all_cnn_c"], 1), round(found["dropout"], 1), round(found["first_half"], 1)
     (48.6, 388.9, 24.3)
     """
-    pace = rate * _products(base, _contents(base.data))
+    pace = rate * _multiplications(base, _contents(base.data))
     found = {}
     for name, config in configs.items():
         contents, training = _contents(config.data), config.training
         seen = _chosen(config.data, contents) * training.epochs * training.instances
-        found[name] = seen * _products(config, contents) / pace / 3600
+        found[name] = seen * _multiplications(config, contents) / pace / 3600
     return found
 
 
@@ -148,7 +127,7 @@ def _chosen(data: DataConfig, contents: Contents) -> int:
     return chosen * len(data.categories) // contents.n_categories
 
 
-def _products(config: Config, contents: Contents) -> int:
+def _multiplications(config: Config, contents: Contents) -> int:
     shape, n_categories, _ = contents
     model = config.model
-    return products(Blueprint(model.model, shape, n_categories, width=model.width))
+    return multiplications(Blueprint(model.model, shape, n_categories, width=model.width))

@@ -12,20 +12,17 @@ import time
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from ensemble_rsa import files
-from ensemble_rsa.config.settings import Config, ExecutionConfig, weight_seeds
+from ensemble_rsa.config.settings import Config, ExecutionConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.models.convolution import CONVOLUTIONS
-from ensemble_rsa.models.ensemble import init_ensemble
 from ensemble_rsa.models.execution import Execution, candidates
-from ensemble_rsa.training.loop import Job, make_job, place_images
-from ensemble_rsa.training.step import epoch_order, stacked_settings
+from ensemble_rsa.training.loop import make_job, place_images
+from ensemble_rsa.training.throughput import TrainingTrial
 
 log = logging.getLogger(__name__)
 MOST_INSTANCES = 4  # more tell nothing new about the time of each
@@ -92,22 +89,31 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
     sample = _in_memory(dataset, training.batch_size)
     most = len(sample.train_labels) // training.batch_size
     images = place_images(config, sample)  # whitening takes a while, and is the same for all
-    trials = []
+    one_device = dataclasses.replace(config.execution, devices=1)
+    config = dataclasses.replace(config, execution=one_device)
+    trials: list[TrainingTrial] = []
     for way in ways:
         began = time.perf_counter()
-        trial = _Trial(make_job(config, sample, way, images), n)
-        trial.run(1)
+        trial = TrainingTrial(make_job(config, sample, way, images), n)
+        _seconds_per_step(trial, 1)  # compiles
         spent = time.perf_counter() - began
         if not trials:
-            whole = trial.run(1) * steps * training.epochs * training.instances / n
+            whole = _seconds_per_step(trial, 1) * steps * training.epochs * training.instances / n
             if whole < WORTH * spent:
                 return None
         trials.append(trial)
-    rounds = []
+    counts, rounds = [1] * len(trials), []
     for _ in range(ROUNDS):  # taking turns, so that other work slows all alike
-        counts = [max(1, min(most, int(SECONDS_PER_ROUND / trial.latest))) for trial in trials]
-        rounds.append([t.run(k) / k / n for t, k in zip(trials, counts, strict=True)])
+        taken = [_seconds_per_step(*pair) for pair in zip(trials, counts, strict=True)]
+        counts = [max(1, min(most, int(SECONDS_PER_ROUND / each))) for each in taken]
+        rounds.append([each / n for each in taken])
     return [statistics.median(taken) for taken in zip(*rounds, strict=True)]
+
+
+def _seconds_per_step(trial: TrainingTrial, n_steps: int) -> float:
+    began = time.perf_counter()
+    jax.block_until_ready(trial.train(n_steps))
+    return (time.perf_counter() - began) / n_steps
 
 
 def _in_memory(dataset: Dataset, batch_size: int) -> Dataset:
@@ -122,33 +128,6 @@ def _in_memory(dataset: Dataset, batch_size: int) -> Dataset:
         test_images=dataset.test_images[one],
         test_labels=dataset.test_labels[one],
     )
-
-
-class _Trial:
-    """Some instances of a training that is thrown away."""
-
-    def __init__(self, job: Job, n: int):
-        training = job.config.training
-        self._job = job
-        self._programs = job.programs(None)
-        parameters = init_ensemble(job.blueprint, weight_seeds(training)[:n])[1]
-        self._state = self._programs.start(parameters)
-        self._settings = jax.tree.map(jnp.asarray, stacked_settings(training, range(n)))
-        n_images = len(job.dataset.train_labels)
-        self._order = epoch_order(training.order_seed, 1, n_images, training.batch_size)
-        self.latest = 1.0
-
-    def run(self, steps: int) -> float:
-        """Seconds that so many steps take."""
-        began = time.perf_counter()
-        data = self._job.train_data
-        self._state, totals = self._programs.train(
-            self._state, self._settings, data, self._order, 0, steps, 0
-        )
-        np.asarray(totals.loss)
-        seconds = time.perf_counter() - began
-        self.latest = seconds / steps
-        return seconds
 
 
 def _name(config: Config, dataset: Dataset) -> str:

@@ -75,7 +75,7 @@ def test_hours_follow_from_images_and_their_size(animals):
 
 def test_the_sum_holds_alexnet_on_a_folder(animals, monkeypatch):
     monkeypatch.setattr(estimate, "measured_rate", lambda base: 1.0)
-    monkeypatch.setattr(estimate, "products", lambda blueprint: 7)
+    monkeypatch.setattr(estimate, "multiplications", lambda blueprint: 7)
     ensembles = {"alexnet": of_folder(animals, model="alexnet"), "all_cnn_c": BASE}
     lines = estimate.estimate_in_words(ensembles, BASE)
     # 24 images × 90 epochs × 10 networks = 21,600 s; 50,000 × 350 × 10 = 175,000,000 s

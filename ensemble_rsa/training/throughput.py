@@ -1,0 +1,129 @@
+"""Training throughput on this device, measured on random images, and the arithmetic of a network.
+
+`training_call` builds a call that trains a configuration for some steps; `images_per_second` times
+it; `multiplications` counts what a forward pass multiplies, to scale a rate from one network to
+another. `random_images` makes the same images for other libraries that are timed beside this one.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from ensemble_rsa.config.settings import Config, weight_seeds
+from ensemble_rsa.data.dataset import Dataset
+from ensemble_rsa.models.catalogue import Blueprint
+from ensemble_rsa.models.devices import copy_to_all, distribute, layout
+from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble, map_shapes
+from ensemble_rsa.models.execution import Execution, default_execution
+from ensemble_rsa.training.loop import Job, make_job, place_images
+from ensemble_rsa.training.step import Totals, epoch_order, stacked_settings
+
+N_CATEGORIES = 10
+STEPS_ON_ACCELERATOR = 10  # in a call, so that the time to start it does not count
+
+
+def random_images(
+    image_shape: tuple[int, int, int], n_images: int
+) -> tuple[UInt8[np.ndarray, "image height width channel"], Int[np.ndarray, " image"]]:
+    """Uniformly random pixels, and labels of `N_CATEGORIES` categories."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (n_images, *image_shape), np.uint8)
+    return pixels, rng.integers(0, N_CATEGORIES, n_images)
+
+
+def steps_per_call(on_cpu: int = 1) -> int:
+    """How many steps a timed call should make on the device that JAX uses."""
+    return on_cpu if jax.default_backend() == "cpu" else STEPS_ON_ACCELERATOR
+
+
+class TrainingTrial:
+    """The first instances of a training, whose networks are thrown away.
+
+    Args:
+        job: what the instances share; its images are in memory.
+        n_instances: how many are trained.
+    """
+
+    def __init__(self, job: Job, n_instances: int):
+        training = job.config.training
+        placing = layout(n_instances, training.batch_size, job.config.execution.devices)
+        self._programs = job.programs(placing.mesh)
+        self._settings = distribute(placing, stacked_settings(training, range(n_instances)))
+        self._images = copy_to_all(placing, job.train_data)
+        n_images = len(job.dataset.train_labels)
+        self._order = epoch_order(training.order_seed, 1, n_images, training.batch_size)
+        parameters = init_ensemble(job.blueprint, weight_seeds(training)[:n_instances])[1]
+        self._state = self._programs.start(distribute(placing, parameters))
+
+    def train(self, n_steps: int) -> Totals:
+        """Train for the first steps of an epoch; the first call compiles."""
+        self._state, totals = self._programs.train(
+            self._state, self._settings, self._images, self._order, 0, n_steps, 0
+        )
+        return totals
+
+
+def training_call(
+    config: Config,
+    image_shape: tuple[int, int, int],
+    execution: Execution,
+    n_steps: int = 1,
+    n_instances: int | None = None,
+) -> Callable[[], Totals]:
+    """A call that trains for some steps on random images in memory; the first one compiles.
+
+    It uses the programs of `ensemble-rsa train`, with instances on all devices of
+    `config.execution`. Wait for its result with `jax.block_until_ready`.
+
+    Args:
+        config: network and recipe; its data set is not read.
+        image_shape: (height, width, channel).
+        execution: how convolutions are computed and instances mapped.
+        n_steps: steps per call.
+        n_instances: how many of the configuration's instances are trained; None for all.
+    """
+    pixels, labels = random_images(image_shape, config.training.batch_size * n_steps)
+    names = tuple(map(str, range(N_CATEGORIES)))
+    dataset = Dataset("noise", pixels, labels, pixels[:1], labels[:1], ("0",), names)
+    data = dataclasses.replace(config.data, preprocessing="standardize")
+    config = dataclasses.replace(config, data=data)
+    job = make_job(config, dataset, execution, place_images(config, dataset))
+    trial = TrainingTrial(job, n_instances or config.training.instances)
+    return lambda: trial.train(n_steps)
+
+
+def images_per_second(
+    config: Config,
+    image_shape: tuple[int, int, int],
+    execution: Execution | None = None,
+    n_instances: int | None = None,
+) -> float:
+    """Training images per second, summed over the instances, from one timed call.
+
+    Args:
+        config: network and recipe; its data set is not read.
+        image_shape: (height, width, channel).
+        execution: how it is computed; None for the usual way on this device.
+        n_instances: how many of the configuration's instances are trained; None for all.
+    """
+    n_instances, n_steps = n_instances or config.training.instances, steps_per_call()
+    call = training_call(
+        config, image_shape, execution or default_execution(), n_steps, n_instances
+    )
+    jax.block_until_ready(call())  # compiles
+    began = time.perf_counter()
+    jax.block_until_ready(call())
+    return n_instances * config.training.batch_size * n_steps / (time.perf_counter() - began)
+
+
+def multiplications(blueprint: Blueprint) -> int:
+    """Multiplications of a forward pass for one image: each kernel at each place of its map."""
+    leaves = jax.tree.leaves(ensemble_shapes(blueprint, 1)[1])
+    kernels = [math.prod(leaf.shape) for leaf in leaves if len(leaf.shape) == 5]
+    places = [math.prod(maps.shape[1:3]) for maps in map_shapes(blueprint, 1)[1:]]
+    return sum(kernel * n for kernel, n in zip(kernels, places, strict=True))
