@@ -153,6 +153,26 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if np.isfinite(value) else "–"
 
 
+def signed(value: float, digits: int = 2) -> str:
+    """A number with a proper minus sign.
+
+    >>> signed(-0.974)
+    '−0.97'
+    """
+    return number(value, digits).replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """A p value to two digits, below 0.001 as a bound; a dash where it is not defined.
+
+    >>> p_value(0.0213), p_value(3e-7), p_value(float("nan"))
+    ('p = 0.021', 'p < 0.001', 'p = –')
+    """
+    if not np.isfinite(p):
+        return "p = –"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def bounds(low: float, high: float, digits: int = 2) -> str:
     """An interval in brackets; with a dash where there is none.
 

@@ -1,10 +1,38 @@
-"""The text under each figure: what is drawn, from how much, and what the intervals are."""
+"""Captions of figures: a template each, whose first line is the title and whose rest is the text.
+
+`templates/captions/` holds those of the analysis report, `templates/paper/` those of the
+reproduction.
+"""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import xarray as xr
 
 from ensemble_rsa.figures.wording import distance_name, instances_phrase, percent
+from ensemble_rsa.report.rendering import ENVIRONMENT
+
+
+class Caption(NamedTuple):
+    """Title and text of a figure."""
+
+    title: str
+    text: str
+
+
+def render(name: str, **values: Any) -> Caption:
+    """Return the caption of a figure.
+
+    Args:
+        name: path of the template below `templates/`, without `.j2`, such as `paper/fig4`.
+        values: plain values; a name that the template uses and that is missing is an error.
+
+    >>> render("paper/s7", n_pairs=3, level="95").title
+    'Cocktail-blank normalisation'
+    """
+    filled = ENVIRONMENT.get_template(f"{name}.j2").render(values).strip()
+    title, _, text = filled.partition("\n")
+    return Caption(title, " ".join(text.split()))
 
 
 def caption(name: str, results: xr.Dataset, history: xr.Dataset | None) -> tuple[str, str]:

@@ -5,7 +5,9 @@ import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.figures.paper.blank import draw_blank
-from ensemble_rsa.figures.wording import DISTANCE_NAMES, percent
+from ensemble_rsa.figures.wording import DISTANCE_NAMES
+from ensemble_rsa.report import captions
+from ensemble_rsa.report.values import dataset_values
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, over_instances
 from ensemble_rsa.reproduce.measures import (
     attributes,
@@ -87,13 +89,7 @@ def _layers_that_rise(rise: xr.DataArray) -> str:
 
 def caption(result: xr.Dataset) -> str:
     """What Fig. S7 shows."""
-    return (
-        "Shared variance (r²) of RDMs by layer, from activations as they are (circles) and after "
-        "each unit's mean over all stimuli is subtracted (diamonds), (a) by correlation distance, "
-        "(b) by cosine distance. Means over the same "
-        f"{result.sizes['instance_pair']} pairs of instances. Broad pale bars: {percent(result)} % "
-        "bootstrap intervals over pairs; thin capped bars: over instances."
-    )
+    return captions.render("paper/s7", **dataset_values(result)).text
 
 
 EXPERIMENT = Experiment(

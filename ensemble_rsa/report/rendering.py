@@ -1,0 +1,46 @@
+"""The Jinja environment of captions, sentences and pages, with the filters that write numbers.
+
+Text templates (`*.j2`) are not escaped; pages (`*.html.j2`) escape everything that they are given.
+"""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ensemble_rsa.figures import wording
+
+
+def _is_page(template: str | None) -> bool:
+    return template is not None and template.endswith(".html.j2")
+
+
+ENVIRONMENT = Environment(
+    loader=PackageLoader("ensemble_rsa.report"),
+    autoescape=_is_page,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {
+    "accuracy_range": wording.accuracy_range,
+    "bounds": wording.bounds,
+    "capitalize_first": wording.capitalize,
+    "distance_name": wording.DISTANCE_NAMES.__getitem__,
+    "interval": wording.interval,
+    "kind_name": wording.KIND_NAMES.__getitem__,
+    "model_name": lambda model: wording.MODEL_NAMES.get(model, model),
+    "number": wording.number,
+    "p_value": wording.p_value,
+    "ranges": wording.as_ranges,
+    "signed": wording.signed,
+}
+
+
+def render_text(template: str, **values: Any) -> str:
+    """Return a text template filled in, with its lines joined to one.
+
+    Args:
+        template: its path below `templates/`, without `.j2`.
+        values: plain values; a name that the template uses and that is missing is an error.
+    """
+    return " ".join(ENVIRONMENT.get_template(f"{template}.j2").render(values).split())
