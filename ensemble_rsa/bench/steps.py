@@ -12,11 +12,11 @@ from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, Traini
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.convolution import CONVOLUTIONS
-from ensemble_rsa.models.devices import copy_to_all, distribute, layout
+from ensemble_rsa.models.devices import distribute, layout, replicate
 from ensemble_rsa.models.ensemble import init_ensemble
 from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training import memory
-from ensemble_rsa.training.loop import make_job, place_images
+from ensemble_rsa.training.loop import make_setup, place_images
 from ensemble_rsa.training.step import epoch_order, stacked_settings
 
 N_CATEGORIES = 10
@@ -68,7 +68,7 @@ def way_name(way: Execution) -> str:
     >>> way_name(Execution("patches", None)), way_name(Execution("xla", 2))
     ('patches, vmap', 'xla, vmap of 2')
     """
-    mapped = {None: "vmap", 1: "loop"}.get(way.at_once, f"vmap of {way.at_once}")
+    mapped = {None: "vmap", 1: "loop"}.get(way.vmap_batch_size, f"vmap of {way.vmap_batch_size}")
     return f"{way.convolution}, {mapped}"
 
 
@@ -80,7 +80,7 @@ def hopeless(way: Execution) -> str:
 def too_large(setup: Setup, way: Execution) -> str:
     """Why a way cannot be tried with the memory there is; empty where it can."""
     blueprint = _blueprint(setup, way)
-    at_once = min(setup.instances, way.at_once or setup.instances)
+    at_once = min(setup.instances, way.vmap_batch_size or setup.instances)
     maps = memory.MAPS.get(way.convolution, memory.MAPS_OTHERWISE)
     needed = setup.instances * memory.STATES * memory.parameter_bytes(blueprint)
     needed += at_once * maps * memory.map_bytes(blueprint, setup.batch)
@@ -121,11 +121,11 @@ def ready_to_train(setup: Setup, way: Execution) -> Callable[[], Any]:
     config = Config(
         DataConfig(preprocessing="standardize"), ModelConfig(setup.model, setup.width), training
     )
-    job = make_job(config, dataset, way, place_images(config, dataset))
+    job = make_setup(config, dataset, way, place_images(config, dataset))
     placing = layout(setup.instances, setup.batch)
     programs = job.programs(placing.mesh)
     settings = distribute(placing, stacked_settings(training, range(setup.instances)))
-    images = copy_to_all(placing, job.train_data)
+    images = replicate(placing, job.train_data)
     order = epoch_order(0, 1, len(labels), setup.batch)
     first = init_ensemble(job.blueprint, range(setup.instances))[1]
     state = programs.start(distribute(placing, first))

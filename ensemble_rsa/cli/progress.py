@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from ensemble_rsa.extraction.collect import Progress as RdmReport
-from ensemble_rsa.training.progress import Report, Status
+from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
 
 MOST_ROWS = 20  # a larger ensemble is shown as ranges
 
@@ -37,7 +37,7 @@ def _bar(console: Console) -> Progress:
 
 
 @contextmanager
-def training_display(epochs: int, console: Console) -> Iterator[Report]:
+def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback]:
     """A callback that shows training: live in a terminal, a line for each epoch in a log."""
     if not console.is_terminal:
         yield _epoch_lines(epochs, console)
@@ -47,7 +47,7 @@ def training_display(epochs: int, console: Console) -> Iterator[Report]:
     waiting = console.status("loading images and compiling")
     live = Live(bar, console=console, refresh_per_second=4)
 
-    def show(status: Status) -> None:
+    def show(status: TrainingStatus) -> None:
         if not live.is_started:
             waiting.stop()
             live.start()
@@ -63,8 +63,8 @@ def training_display(epochs: int, console: Console) -> Iterator[Report]:
         live.stop()
 
 
-def _epoch_lines(epochs: int, console: Console) -> Report:
-    def show(status: Status) -> None:
+def _epoch_lines(epochs: int, console: Console) -> TrainingCallback:
+    def show(status: TrainingStatus) -> None:
         if status.epoch_ended:
             test = status.test_accuracy
             console.print(
@@ -77,7 +77,7 @@ def _epoch_lines(epochs: int, console: Console) -> Report:
     return show
 
 
-def _table(status: Status) -> Table:
+def _table(status: TrainingStatus) -> Table:
     """Loss and accuracies of each instance, or their ranges."""
     table = Table(
         "seed", "training loss", "training accuracy", "test accuracy", box=None, pad_edge=False

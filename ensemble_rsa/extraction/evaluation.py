@@ -41,7 +41,7 @@ def accuracy_with_dropout(
     def answers(own: Parameters, pixels: Array, rate: Array, key: Array) -> Array:
         with jax.default_matmul_precision("float32"):  # else a GPU rounds factors to ten bits
             images = apply_preprocessing(preprocessing, pixels)
-            return network.scores(own, images, Dropout(rate, key)).argmax(-1)
+            return network.logits(own, images, Dropout(rate, key)).argmax(-1)
 
     def of_instance(number: int) -> float:
         own, mask = member(parameters, number), masks(number)

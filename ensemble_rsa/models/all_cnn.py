@@ -142,7 +142,7 @@ class AllCNN(nnx.Module):
     def __call__(
         self, images: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
     ) -> Float[Array, "stimulus category"]:
-        """Class scores before the softmax."""
+        """Logits: network outputs before the softmax."""
         for index in range(len(self.convolutions)):
             images = self.layer(index, images, dropout)
         return images.astype(jnp.float32).mean(axis=(1, 2))

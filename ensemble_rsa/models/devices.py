@@ -66,7 +66,7 @@ def distribute(placing: Layout, stacked: Any) -> Any:
     return jax.tree.map(put, stacked)
 
 
-def copy_to_all(placing: Layout, tree: Any) -> Any:
+def replicate(placing: Layout, tree: Any) -> Any:
     """Put what all instances share on every device."""
     if placing.mesh is None:
         return tree

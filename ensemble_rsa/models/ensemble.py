@@ -31,13 +31,13 @@ class Network:
     graph: nnx.GraphDef
     layers: tuple[str, ...]
 
-    def scores(
+    def logits(
         self,
         parameters: Parameters,
         images: Float[Array, "stimulus h w c"],
         dropout: Dropout | None = None,
     ) -> Float[Array, "stimulus category"]:
-        """Class scores before the softmax."""
+        """Logits: network outputs before the softmax."""
         return self.merged(parameters)(images, dropout)
 
     def layer(
@@ -127,17 +127,18 @@ def _network(blueprint: Blueprint) -> Network:
     return Network(graph, layer_names(blueprint.model))
 
 
-def over_instances(function: Callable, at_once: int | None) -> Callable:
+def map_instances(function: Callable, vmap_batch_size: int | None) -> Callable:
     """Map a function of one instance over the leading axis of its arguments.
 
     Args:
         function: takes trees without the instance axis; the result takes them with it.
-        at_once: how many instances go through `vmap` together, the rest in a loop; None for all.
+        vmap_batch_size: how many instances go through `vmap` together, in a loop over such
+            batches; None for all.
     """
-    if at_once is None:
+    if vmap_batch_size is None:
         return jax.vmap(function)
     batch_size = (
-        None if at_once == 1 else at_once
+        None if vmap_batch_size == 1 else vmap_batch_size
     )  # a vmap over one would still make grouped convolutions
     return lambda *stacked: jax.lax.map(lambda one: function(*one), stacked, batch_size=batch_size)
 

@@ -7,8 +7,10 @@ convolution library switched off. The order for GPU and TPU has not been measure
 """
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import jax
 
@@ -22,13 +24,30 @@ class Execution:
 
     Attributes:
         convolution: one of `ensemble_rsa.models.convolution.CONVOLUTIONS`.
-        at_once: how many instances go through `vmap` together; None for all.
+        vmap_batch_size: how many instances go through `vmap` together; None for all.
         compiler_options: passed to `jax.jit`.
     """
 
     convolution: str
-    at_once: int | None
+    vmap_batch_size: int | None
     compiler_options: dict[str, str] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values for a manifest, in which `vmap_batch_size` is called `at_once`."""
+        return {
+            "convolution": self.convolution,
+            "at_once": self.vmap_batch_size,
+            "compiler_options": self.compiler_options,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Execution":
+        """The inverse of `as_record`.
+
+        >>> Execution.from_record(Execution("patches", 2).as_record())
+        Execution(convolution='patches', vmap_batch_size=2, compiler_options={})
+        """
+        return cls(record["convolution"], record["at_once"], record["compiler_options"])
 
 
 def candidates() -> tuple[Execution, ...]:

@@ -15,11 +15,11 @@ from ensemble_rsa.models.catalogue import model_entry
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.pipeline.extract import load_images
 from ensemble_rsa.runs.run import CHECKPOINTS, Run, fingerprint, load_run, run_folder, save_run
-from ensemble_rsa.training import hosts
+from ensemble_rsa.training import processes
 from ensemble_rsa.training.choice import choose_execution
 from ensemble_rsa.training.ensemble import check_batch_size, train_ensemble
 from ensemble_rsa.training.interrupts import TrainingInterrupted
-from ensemble_rsa.training.progress import Report
+from ensemble_rsa.training.progress import TrainingCallback
 
 MEASUREMENTS = "execution.json"
 
@@ -27,7 +27,7 @@ MEASUREMENTS = "execution.json"
 def train(
     config: Config,
     out: str | Path | None = None,
-    report: Report | None = None,
+    progress: TrainingCallback | None = None,
     resume: bool = False,
 ) -> Run:
     """Train all instances of an ensemble together and store them in a run folder.
@@ -38,7 +38,7 @@ def train(
     Args:
         config: data, network and recipe.
         out: the run folder, which must not hold anything yet; None for a new one under `runs/`.
-        report: called about once a second with a `Status`.
+        progress: called about once a second with a `TrainingStatus`.
         resume: go on with the run in `out`, which must have the same configuration; one that is
             finished is returned as it is.
 
@@ -62,7 +62,7 @@ def train(
         raise InputError("out: several processes need one folder that all of them see; give --out")
     first = config.execution.process_id == 0
     if not first:
-        hosts.wait_for(Path(str(out)) / run_folder.MANIFEST)
+        processes.wait_for_file(Path(str(out)) / run_folder.MANIFEST)
     folder = _folder_to_resume(config, out) if resume or not first else None
     if folder and (folder / run_folder.TRAINING).is_file():
         return load_run(folder)
@@ -73,13 +73,13 @@ def train(
         _check_images(dataset, manifest, folder)
     else:
         folder, manifest = _new_run(config, out, dataset)
-    execution = Execution(**manifest["execution"])
+    execution = Execution.from_record(manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
     try:
         with run_folder.alone_in(folder, config.execution.process_id):
-            trained = train_ensemble(config, dataset, execution, report, folder / CHECKPOINTS)
+            trained = train_ensemble(config, dataset, execution, progress, folder / CHECKPOINTS)
         if not first:
-            hosts.wait_for(folder / run_folder.TRAINING)
+            processes.wait_for_file(folder / run_folder.TRAINING)
             return load_run(folder)
         manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
         return save_run(folder, config, trained, dataset, manifest)
@@ -103,7 +103,7 @@ def _new_run(
         execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
         manifest = run_folder.make_manifest(config, {"train": 0.0})
         manifest["fingerprint"] = fingerprint(dataset)
-        manifest["execution"] = dataclasses.asdict(execution)
+        manifest["execution"] = execution.as_record()
         files.write_json(folder / run_folder.MANIFEST, manifest)
     finally:
         if not (folder / run_folder.MANIFEST).is_file():

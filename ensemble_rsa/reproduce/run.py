@@ -32,7 +32,7 @@ from ensemble_rsa.reproduce.scales import Images, Scale, make_scale
 from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants, variant_ensembles
 from ensemble_rsa.reproduce.workspace import Workspace, is_trained, result
 from ensemble_rsa.runs import run_folder
-from ensemble_rsa.training.progress import Report
+from ensemble_rsa.training.progress import TrainingCallback
 
 SCALE = "scale.json"
 
@@ -43,7 +43,9 @@ def reproduce(
     out: str | Path | None = None,
     images: Images | None = None,
     say: Callable[[str], None] = lambda line: None,
-    show: Callable[[int], AbstractContextManager[Report | None]] = lambda epochs: nullcontext(),
+    show: Callable[[int], AbstractContextManager[TrainingCallback | None]] = lambda epochs: (
+        nullcontext()
+    ),
     variants: bool = False,
 ) -> Path:
     """Run the experiments behind some figures of the paper; what is there already is not run again.

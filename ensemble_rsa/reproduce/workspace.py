@@ -28,7 +28,7 @@ from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.runs.run import Run, load_run, run_folder
 from ensemble_rsa.training.interrupts import TrainingInterrupted
-from ensemble_rsa.training.progress import Report
+from ensemble_rsa.training.progress import TrainingCallback
 
 # Of an analysis, what RDMs do not hang on.
 _AFTER_RDMS = ("n_resamples", "confidence", "seed", "within_category")
@@ -48,7 +48,9 @@ class Workspace:
     root: Path
     scale: Scale
     say: Callable[[str], None] = lambda line: None
-    show: Callable[[int], AbstractContextManager[Report | None]] = lambda epochs: nullcontext()
+    show: Callable[[int], AbstractContextManager[TrainingCallback | None]] = lambda epochs: (
+        nullcontext()
+    )
 
 
 def networks(work: Workspace, name: str) -> Run:

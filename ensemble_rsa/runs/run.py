@@ -18,8 +18,8 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes, make_blueprint
 from ensemble_rsa.runs import run_folder
-from ensemble_rsa.training.convergence import Verdict
-from ensemble_rsa.training.ensemble import History, TrainedEnsemble, gather, part_folder
+from ensemble_rsa.training.convergence import UnconvergedInstance
+from ensemble_rsa.training.ensemble import History, TrainedEnsemble, gather, group_folder
 from ensemble_rsa.training.loop import epoch_folder
 
 CHECKPOINTS = "checkpoints"
@@ -47,8 +47,8 @@ class Run:
     config: Config
     seeds: tuple[int, ...]
     accuracy: dict[str, np.ndarray]
-    flagged: tuple[Verdict, ...]
-    replaced: tuple[Verdict, ...]
+    flagged: tuple[UnconvergedInstance, ...]
+    replaced: tuple[UnconvergedInstance, ...]
     image_shape: tuple[int, int, int]
     categories: tuple[str, ...]
     fingerprint: str
@@ -80,8 +80,8 @@ def save_run(
         "fingerprint": fingerprint(dataset),
     }
     files.write_json(folder / run_folder.TRAINING, record)
-    for number in range(len(trained.part_sizes)):
-        shutil.rmtree(part_folder(folder / CHECKPOINTS, number), ignore_errors=True)
+    for number in range(len(trained.group_sizes)):
+        shutil.rmtree(group_folder(folder / CHECKPOINTS, number), ignore_errors=True)
     return load_run(folder)
 
 
@@ -90,8 +90,8 @@ def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None
     whole = epoch_folder(checkpoints, epoch)
     if whole.exists():
         return
-    sizes = trained.part_sizes
-    folders = [epoch_folder(part_folder(checkpoints, part), epoch) for part in range(len(sizes))]
+    sizes = trained.group_sizes
+    folders = [epoch_folder(group_folder(checkpoints, part), epoch) for part in range(len(sizes))]
     if len(sizes) == 1:
         folders[0].replace(whole)
         return
@@ -209,5 +209,5 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _verdicts(records: list[dict[str, Any]]) -> tuple[Verdict, ...]:
-    return tuple(Verdict(**record) for record in records)
+def _verdicts(records: list[dict[str, Any]]) -> tuple[UnconvergedInstance, ...]:
+    return tuple(UnconvergedInstance(**record) for record in records)

@@ -21,7 +21,7 @@ from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.execution import Execution, candidates
-from ensemble_rsa.training.loop import make_job, place_images
+from ensemble_rsa.training.loop import make_setup, place_images
 from ensemble_rsa.training.throughput import TrainingTrial
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
     trials: list[TrainingTrial] = []
     for way in ways:
         began = time.perf_counter()
-        trial = TrainingTrial(make_job(config, sample, way, images), n)
+        trial = TrainingTrial(make_setup(config, sample, way, images), n)
         _seconds_per_step(trial, 1)  # compiles
         spent = time.perf_counter() - began
         if not trials:
@@ -142,8 +142,9 @@ def _name(config: Config, dataset: Dataset) -> str:
 
 
 def _words(way: Execution) -> str:
-    mapped = {1: "one instance after the other", None: "all instances at once"}
-    return f"{way.convolution}, {mapped.get(way.at_once, f'{way.at_once} instances at once')}"
+    size = way.vmap_batch_size
+    names = {1: "one instance after the other", None: "all instances at once"}
+    return f"{way.convolution}, {names.get(size, f'{size} instances at once')}"
 
 
 def _read(memory: Path | None) -> dict:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 
 @dataclass(frozen=True)
-class Verdict:
+class UnconvergedInstance:
     """Why an instance was named: its place, its weight seed, and the reason in words."""
 
     instance: int
@@ -29,7 +29,7 @@ def unconverged_instances(
     seeds: Sequence[int],
     categories: Sequence[str],
     converged_at: float,
-) -> list[Verdict]:
+) -> list[UnconvergedInstance]:
     """Name the instances of low training accuracy or with weights that are not finite.
 
     Args:
@@ -54,7 +54,9 @@ def unconverged_instances(
             broken = np.flatnonzero(~np.isfinite(loss[instance]))
             # an overflow in the very last step shows in no loss
             since = broken[0] + 1 if broken.size else loss.shape[1]
-            named.append(Verdict(instance, seed, f"weights are not finite since epoch {since}"))
+            named.append(
+                UnconvergedInstance(instance, seed, f"weights are not finite since epoch {since}")
+            )
         elif accuracy < converged_at:
             reason = f"training accuracy {accuracy:.3f} is below {converged_at:g}"
             never = [
@@ -64,5 +66,5 @@ def unconverged_instances(
             ]
             if never:
                 reason += f"; never answers {', '.join(never)}"
-            named.append(Verdict(instance, seed, reason))
+            named.append(UnconvergedInstance(instance, seed, reason))
     return named

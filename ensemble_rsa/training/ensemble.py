@@ -21,11 +21,18 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.devices import INSTANCE, layout
 from ensemble_rsa.models.ensemble import Network, Parameters
 from ensemble_rsa.models.execution import Execution
-from ensemble_rsa.training import hosts
-from ensemble_rsa.training.convergence import Verdict, unconverged_instances
-from ensemble_rsa.training.loop import Job, Part, TrainedPart, make_job, place_images, train_part
+from ensemble_rsa.training import processes
+from ensemble_rsa.training.convergence import UnconvergedInstance, unconverged_instances
+from ensemble_rsa.training.loop import (
+    InstanceGroup,
+    TrainedGroup,
+    TrainingSetup,
+    make_setup,
+    place_images,
+    train_group,
+)
 from ensemble_rsa.training.memory import largest_group, parameter_bytes
-from ensemble_rsa.training.progress import Report
+from ensemble_rsa.training.progress import TrainingCallback
 from ensemble_rsa.training.recovery import KEPT
 
 log = logging.getLogger(__name__)
@@ -54,7 +61,7 @@ class TrainedEnsemble:
         flagged: instances kept although they did not converge.
         replaced: instances that others stand in for.
         members: the part each instance was trained in, and its place there.
-        part_sizes: how many instances each part had.
+        group_sizes: how many instances each part had.
     """
 
     network: Network
@@ -63,10 +70,10 @@ class TrainedEnsemble:
     history: History
     train_accuracy: Float[np.ndarray, " instance"]
     test_accuracy: Float[np.ndarray, " instance"]
-    flagged: tuple[Verdict, ...]
-    replaced: tuple[Verdict, ...]
+    flagged: tuple[UnconvergedInstance, ...]
+    replaced: tuple[UnconvergedInstance, ...]
     members: tuple[tuple[int, int], ...]
-    part_sizes: tuple[int, ...]
+    group_sizes: tuple[int, ...]
 
 
 def check_batch_size(config: Config, dataset: Dataset) -> None:
@@ -87,7 +94,7 @@ def train_ensemble(
     config: Config,
     dataset: Dataset,
     execution: Execution,
-    report: Report | None = None,
+    progress: TrainingCallback | None = None,
     folder: Path | None = None,
 ) -> TrainedEnsemble:
     """Train all instances of `config` on `dataset`.
@@ -96,7 +103,7 @@ def train_ensemble(
         config: data, network and recipe.
         dataset: images and labels.
         execution: how convolutions are computed and instances mapped on this device.
-        report: called about once a second with the status.
+        progress: called about once a second with the status.
         folder: where states are stored, and training goes on from if there are any.
 
     Raises:
@@ -104,20 +111,20 @@ def train_ensemble(
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     check_batch_size(config, dataset)
-    job = make_job(config, dataset, execution, place_images(config, dataset))
+    job = make_setup(config, dataset, execution, place_images(config, dataset))
     if folder:
         files.check_room(folder.parent, bytes_stored(job))
     seeds = weight_seeds(config.training)
-    parts = _train_groups(job, range(len(seeds)), seeds, 0, folder, report)
+    parts = _train_groups(job, range(len(seeds)), seeds, 0, folder, progress)
     members = [(part, i) for part, one in enumerate(parts) for i in range(len(one.part.seeds))]
-    replaced: list[Verdict] = []
+    replaced: list[UnconvergedInstance] = []
     flagged = _verdicts(job, parts, members)
     fresh, drawn, most = max(seeds) + 1, len(seeds), DRAWS_PER_INSTANCE * len(seeds)
     while config.training.unconverged == "replace" and flagged and drawn < most:
         gone = flagged[: most - drawn]
         places = [verdict.instance for verdict in gone]
         new = range(fresh, fresh + len(gone))
-        for one in _train_groups(job, places, new, len(parts), folder, report):
+        for one in _train_groups(job, places, new, len(parts), folder, progress):
             for index, place in enumerate(one.part.places):
                 members[place] = (len(parts), index)
             parts.append(one)
@@ -127,7 +134,7 @@ def train_ensemble(
     return _assembled(job, parts, members, flagged, replaced)
 
 
-def bytes_stored(job: Job) -> int:
+def bytes_stored(job: TrainingSetup) -> int:
     """The most that training stores: states (two, and one on its way), kept epochs, the end."""
     kept = len(saved_epochs(job.config.training)) + 1
     each = parameter_bytes(job.blueprint) * (2 * (KEPT + 1) + kept)
@@ -135,13 +142,13 @@ def bytes_stored(job: Job) -> int:
 
 
 def _train_groups(
-    job: Job,
+    job: TrainingSetup,
     places: Sequence[int],
     seeds: Sequence[int],
     number: int,
     folder: Path | None,
-    report: Report | None,
-) -> list[TrainedPart]:
+    progress: TrainingCallback | None,
+) -> list[TrainedGroup]:
     """Train instances in groups that fit memory, shared out among the processes there are.
 
     Args:
@@ -150,28 +157,28 @@ def _train_groups(
         seeds: their weight seeds.
         number: of the first part.
         folder: where parts are stored.
-        report: called about once a second.
+        progress: called about once a second.
     """
     execution = job.config.execution
     size = min(group_size(job, len(places)), ceil(len(places) / execution.processes))
     parts = []
     for start in range(0, len(places), size):
         own = slice(start, start + size)
-        where = part_folder(folder, number + len(parts)) if folder else None
-        parts.append(Part(tuple(places[own]), tuple(seeds[own]), where))
+        where = group_folder(folder, number + len(parts)) if folder else None
+        parts.append(InstanceGroup(tuple(places[own]), tuple(seeds[own]), where))
     if len(parts) > 1:
         sizes = ", ".join(str(len(part.seeds)) for part in parts)
         log.info("training %d instances in groups of %s", len(places), sizes)
     mine = [i % execution.processes == execution.process_id for i in range(len(parts))]
-    trained = {i: train_part(job, parts[i], report) for i in range(len(parts)) if mine[i]}
+    trained = {i: train_group(job, parts[i], progress) for i in range(len(parts)) if mine[i]}
     for part, own in zip(parts, mine, strict=True):
         if not own and part.folder:
-            hosts.wait_for(part.folder / hosts.DONE)
+            processes.wait_for_file(part.folder / processes.DONE)
     # what others have trained is only read
-    return [trained[i] if mine[i] else train_part(job, part, None) for i, part in enumerate(parts)]
+    return [trained[i] if mine[i] else train_group(job, part, None) for i, part in enumerate(parts)]
 
 
-def group_size(job: Job, n_instances: int) -> int:
+def group_size(job: TrainingSetup, n_instances: int) -> int:
     """How many instances are trained together: as asked for, or as many as memory holds."""
     asked = job.config.execution.group
     if asked is not None:
@@ -182,7 +189,7 @@ def group_size(job: Job, n_instances: int) -> int:
     return largest_group(job.blueprint, batch, n_instances, n_devices, job.execution)
 
 
-def part_folder(folder: Path, number: int) -> Path:
+def group_folder(folder: Path, number: int) -> Path:
     """Where a part stores what it needs to go on."""
     return folder / f"part-{number:03d}"
 
@@ -204,8 +211,8 @@ def finite_instances(parameters: Parameters) -> np.ndarray:
 
 
 def _verdicts(
-    job: Job, parts: Sequence[TrainedPart], members: Sequence[tuple[int, int]]
-) -> list[Verdict]:
+    job: TrainingSetup, parts: Sequence[TrainedGroup], members: Sequence[tuple[int, int]]
+) -> list[UnconvergedInstance]:
     return unconverged_instances(
         _of_members([part.answers for part in parts], members),
         np.asarray(job.dataset.train_labels),
@@ -222,11 +229,11 @@ def _of_members(stacks: Sequence[np.ndarray], members: Sequence[tuple[int, int]]
 
 
 def _assembled(
-    job: Job,
-    parts: Sequence[TrainedPart],
+    job: TrainingSetup,
+    parts: Sequence[TrainedGroup],
     members: Sequence[tuple[int, int]],
-    flagged: Sequence[Verdict],
-    replaced: Sequence[Verdict],
+    flagged: Sequence[UnconvergedInstance],
+    replaced: Sequence[UnconvergedInstance],
 ) -> TrainedEnsemble:
     history = _of_members([np.moveaxis(part.history, 2, 0) for part in parts], members)
     answers = _of_members([part.answers for part in parts], members)
@@ -240,5 +247,5 @@ def _assembled(
         flagged=tuple(flagged),
         replaced=tuple(replaced),
         members=tuple(members),
-        part_sizes=tuple(len(part.part.seeds) for part in parts),
+        group_sizes=tuple(len(part.part.seeds) for part in parts),
     )

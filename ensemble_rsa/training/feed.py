@@ -19,9 +19,9 @@ from jaxtyping import Array, Int, UInt8
 from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing
 from ensemble_rsa.data.source import StoredImages
-from ensemble_rsa.models.devices import Layout, collect, copy_to_all
+from ensemble_rsa.models.devices import Layout, collect, replicate
 from ensemble_rsa.models.ensemble import Parameters
-from ensemble_rsa.training.step import Images, epoch_order
+from ensemble_rsa.training.step import DeviceImages, epoch_order
 
 CHUNK_BYTES = 2**26  # of decoded images; three chunks exist at a time
 _BLOCK = 16  # images that a thread decodes in one go
@@ -44,7 +44,7 @@ class Chunk(NamedTuple):
         first, stop: the first step whose images these are, and the one after the last.
     """
 
-    data: Images
+    data: DeviceImages
     order: Int[Array, "step batch"]
     first: int
     stop: int
@@ -58,7 +58,7 @@ class FromMemory:
         order: the order of an epoch.
     """
 
-    def __init__(self, data: Images, order: Callable[[int], Array]):
+    def __init__(self, data: DeviceImages, order: Callable[[int], Array]):
         self._data, self._order = data, order
 
     def chunk(self, epoch: int, step: int) -> Chunk:
@@ -109,15 +109,15 @@ class FromDisk:
                 stop = min(step + len(in_chunk), steps)
                 own = np.zeros(size, np.int32)
                 own[: (stop - step) * batch] = labels[order[step:stop].ravel()]
-                data = Images(jnp.asarray(pixels), jnp.asarray(own), preprocessing)
-                yield Chunk(copy_to_all(self._placing, data), in_chunk, step, stop)
+                data = DeviceImages(jnp.asarray(pixels), jnp.asarray(own), preprocessing)
+                yield Chunk(replicate(self._placing, data), in_chunk, step, stop)
                 step = stop
 
 
 Feed = FromMemory | FromDisk
 
 
-def make_feed(data: Images | Stored, placing: Layout, training: TrainingConfig) -> Feed:
+def make_feed(data: DeviceImages | Stored, placing: Layout, training: TrainingConfig) -> Feed:
     """The feed for images that are on the device already, or on disk.
 
     Args:
@@ -136,13 +136,13 @@ def make_feed(data: Images | Stored, placing: Layout, training: TrainingConfig) 
     return FromMemory(data, order)
 
 
-def on_all(placing: Layout, data: Images | Stored) -> Images | Stored:
+def on_all(placing: Layout, data: DeviceImages | Stored) -> DeviceImages | Stored:
     """Images on every device, unless they are on disk."""
-    return data if isinstance(data, Stored) else copy_to_all(placing, data)
+    return data if isinstance(data, Stored) else replicate(placing, data)
 
 
 def answers(
-    predict: Callable, parameters: Parameters, data: Images | Stored, placing: Layout
+    predict: Callable, parameters: Parameters, data: DeviceImages | Stored, placing: Layout
 ) -> Int[np.ndarray, "instance image"]:
     """The most likely category of every image.
 
@@ -152,7 +152,7 @@ def answers(
         data: images on these devices, or on disk.
         placing: of the parameters.
     """
-    if isinstance(data, Images):
+    if isinstance(data, DeviceImages):
         return np.asarray(collect(placing, predict(parameters, data)))
     n = len(data.images)
     size = min(n, max(1, chunk_images(data.images)))
@@ -160,7 +160,9 @@ def answers(
     found = []
     with closing(decoded_ahead(data.images, np.arange(n), size)) as decoded:
         for pixels in decoded:
-            chunk = copy_to_all(placing, Images(jnp.asarray(pixels), unknown, data.preprocessing))
+            chunk = replicate(
+                placing, DeviceImages(jnp.asarray(pixels), unknown, data.preprocessing)
+            )
             found.append(np.asarray(collect(placing, predict(parameters, chunk))))
     return np.concatenate(found, axis=1)[:, :n]
 

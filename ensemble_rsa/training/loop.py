@@ -1,6 +1,6 @@
 """Epochs of some instances trained together: shuffle, train, test, report, store.
 
-`train_part` is all there is to training. Which instances form a part, and what becomes of those
+`train_group` is all there is to training. Which instances form a part, and what becomes of those
 that did not converge, is decided in `training.ensemble`.
 """
 
@@ -33,15 +33,15 @@ from ensemble_rsa.models.ensemble import (
     make_blueprint,
 )
 from ensemble_rsa.models.execution import Execution
-from ensemble_rsa.training import hosts
+from ensemble_rsa.training import processes
 from ensemble_rsa.training.feed import Feed, Stored, answers, make_feed, on_all
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
-from ensemble_rsa.training.progress import Report, Reporter
-from ensemble_rsa.training.recovery import Progress, load_newest, save_state
+from ensemble_rsa.training.progress import Reporter, TrainingCallback
+from ensemble_rsa.training.recovery import TrainingPosition, load_newest, save_state
 from ensemble_rsa.training.step import (
-    Images,
+    DeviceImages,
+    InstanceSettings,
     Programs,
-    Settings,
     TrainingState,
     make_programs,
     stacked_settings,
@@ -51,7 +51,7 @@ STATES = "states"
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingSetup:
     """What all instances of a training share.
 
     Attributes:
@@ -67,8 +67,8 @@ class Job:
 
     config: Config
     dataset: Dataset
-    train_data: Images | Stored
-    test_data: Images | Stored
+    train_data: DeviceImages | Stored
+    test_data: DeviceImages | Stored
     blueprint: Blueprint
     network: Network
     programs: Callable[[Mesh | None], Programs]
@@ -77,7 +77,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Part:
+class InstanceGroup:
     """Instances that are trained together.
 
     Attributes:
@@ -92,7 +92,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class TrainedPart:
+class TrainedGroup:
     """What became of a part.
 
     Attributes:
@@ -103,24 +103,26 @@ class TrainedPart:
         test_accuracy: of the final networks, `(instance,)`.
     """
 
-    part: Part
+    part: InstanceGroup
     parameters: Parameters
     history: Float[np.ndarray, "epoch value instance"]
     answers: Int[np.ndarray, "instance image"]
     test_accuracy: Float[np.ndarray, " instance"]
 
 
-def place_images(config: Config, dataset: Dataset) -> tuple[Images | Stored, Images | Stored]:
+def place_images(
+    config: Config, dataset: Dataset
+) -> tuple[DeviceImages | Stored, DeviceImages | Stored]:
     """Training and test images on the device, with the preprocessing that the former ask for.
 
     Those that the data set leaves on disk stay there.
     """
     preprocessing = fit_preprocessing(config.data.preprocessing, dataset.train_images)
 
-    def place(images: Any, labels: np.ndarray) -> Images | Stored:
+    def place(images: Any, labels: np.ndarray) -> DeviceImages | Stored:
         if isinstance(images, StoredImages):
             return Stored(images, labels, preprocessing)
-        return Images(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
+        return DeviceImages(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
 
     return (
         place(dataset.train_images, dataset.train_labels),
@@ -128,12 +130,12 @@ def place_images(config: Config, dataset: Dataset) -> tuple[Images | Stored, Ima
     )
 
 
-def make_job(
+def make_setup(
     config: Config,
     dataset: Dataset,
     execution: Execution,
-    images: tuple[Images | Stored, Images | Stored],
-) -> Job:
+    images: tuple[DeviceImages | Stored, DeviceImages | Stored],
+) -> TrainingSetup:
     """Set up the programs, compiled on first use, for images from `place_images`."""
     blueprint = make_blueprint(
         config.model,
@@ -145,16 +147,18 @@ def make_job(
     network, _ = ensemble_shapes(blueprint, 1)
     steps = len(dataset.train_labels) // config.training.batch_size
     programs = cache(partial(make_programs, network, config.training, steps, execution))
-    return Job(config, dataset, *images, blueprint, network, programs, steps, execution)
+    return TrainingSetup(config, dataset, *images, blueprint, network, programs, steps, execution)
 
 
-def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
+def train_group(
+    job: TrainingSetup, part: InstanceGroup, progress: TrainingCallback | None
+) -> TrainedGroup:
     """Train some instances from their first weights, or from where their folder says they are.
 
     Args:
         job: what they share.
         part: the instances.
-        report: called about once a second with the status.
+        progress: called about once a second with the status.
 
     Raises:
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
@@ -162,27 +166,27 @@ def train_part(job: Job, part: Part, report: Report | None) -> TrainedPart:
     """
     training = job.config.training
     on = _placed(job, part)
-    state, progress = _begin(job, part, on)
-    rows = [list(row) for row in progress.rows]
-    reporter = Reporter(report, job.steps, training.epochs, part.seeds, progress)
+    state, position = _begin(job, part, on)
+    rows = [list(row) for row in position.rows]
+    reporter = Reporter(progress, job.steps, training.epochs, part.seeds, position)
     states = _States(part.folder, training.checkpoint_minutes, on.placing)
     with closing(on.feed), held_back() as asked_to_stop:
-        while progress.epoch <= training.epochs:
-            state, progress = _some_steps(job, on, state, progress, reporter)
-            if progress.step == job.steps:
-                rows.append(_end_of_epoch(job, part, on, state, progress, reporter))
-                progress = _start_of(progress.epoch + 1, part, rows)
-            states.store_if(asked_to_stop(), state, progress)
-            if asked_to_stop() and progress.epoch <= training.epochs:
-                raise TrainingInterrupted(_where(progress, training.epochs, part.folder))
-    states.store_if(training.epochs > 0, state, progress)
+        while position.epoch <= training.epochs:
+            state, position = _some_steps(job, on, state, position, reporter)
+            if position.step == job.steps:
+                rows.append(_end_of_epoch(job, part, on, state, position, reporter))
+                position = _start_of(position.epoch + 1, part, rows)
+            states.store_if(asked_to_stop(), state, position)
+            if asked_to_stop() and position.epoch <= training.epochs:
+                raise TrainingInterrupted(_where(position, training.epochs, part.folder))
+    states.store_if(training.epochs > 0, state, position)
     if part.folder is not None:
-        hosts.mark_done(part.folder)
+        processes.mark_done(part.folder)
     given = _answers(on, state, on.train_data)
     history = np.array(rows, float).reshape(training.epochs, 3, len(part.seeds))
     # the last epoch is tested
     tested = history[-1, 2] if rows else _test_accuracy(job, on, state)
-    return TrainedPart(part, collect(on.placing, state.parameters), history, given, tested)
+    return TrainedGroup(part, collect(on.placing, state.parameters), history, given, tested)
 
 
 @dataclass(frozen=True)
@@ -191,13 +195,13 @@ class _Placed:
 
     placing: Layout
     programs: Programs
-    settings: Settings
+    settings: InstanceSettings
     feed: Feed
-    train_data: Images | Stored
-    test_data: Images | Stored
+    train_data: DeviceImages | Stored
+    test_data: DeviceImages | Stored
 
 
-def _placed(job: Job, part: Part) -> _Placed:
+def _placed(job: TrainingSetup, part: InstanceGroup) -> _Placed:
     training = job.config.training
     placing = layout(len(part.seeds), training.batch_size, job.config.execution.devices)
     train_data = on_all(placing, job.train_data)
@@ -211,7 +215,9 @@ def _placed(job: Job, part: Part) -> _Placed:
     )
 
 
-def _begin(job: Job, part: Part, on: _Placed) -> tuple[TrainingState, Progress]:
+def _begin(
+    job: TrainingSetup, part: InstanceGroup, on: _Placed
+) -> tuple[TrainingState, TrainingPosition]:
     """First weights, or the newest stored state."""
     if part.folder is not None:
         shapes = ensemble_shapes(job.blueprint, len(part.seeds))[1]
@@ -224,45 +230,49 @@ def _begin(job: Job, part: Part, on: _Placed) -> tuple[TrainingState, Progress]:
     return on.programs.start(parameters), _start_of(1, part, [])
 
 
-def _start_of(epoch: int, part: Part, rows: list[list[list[float]]]) -> Progress:
+def _start_of(epoch: int, part: InstanceGroup, rows: list[list[list[float]]]) -> TrainingPosition:
     nothing = [0.0] * len(part.seeds)
-    return Progress(epoch, 0, nothing, nothing, rows)
+    return TrainingPosition(epoch, 0, nothing, nothing, rows)
 
 
 def _some_steps(
-    job: Job, on: _Placed, state: TrainingState, progress: Progress, reporter: Reporter
-) -> tuple[TrainingState, Progress]:
+    job: TrainingSetup,
+    on: _Placed,
+    state: TrainingState,
+    position: TrainingPosition,
+    reporter: Reporter,
+) -> tuple[TrainingState, TrainingPosition]:
     """As many steps of the epoch under way as take about as long as reports are apart."""
     training = job.config.training
     began = time.perf_counter()
-    chunk = on.feed.chunk(progress.epoch, progress.step)
-    stop = min(chunk.stop, progress.step + reporter.steps_per_call)
-    first, last = progress.step - chunk.first, stop - chunk.first
-    before = (progress.epoch - 1) * job.steps + chunk.first
+    chunk = on.feed.chunk(position.epoch, position.step)
+    stop = min(chunk.stop, position.step + reporter.steps_per_call)
+    first, last = position.step - chunk.first, stop - chunk.first
+    before = (position.epoch - 1) * job.steps + chunk.first
     state, totals = on.programs.train(
         state, on.settings, chunk.data, chunk.order, first, last, before
     )
     added = collect(on.placing, totals)
     loss, correct = (
         (np.array(sums) + more).tolist()
-        for sums, more in ((progress.loss, added.loss), (progress.correct, added.correct))
+        for sums, more in ((position.loss, added.loss), (position.correct, added.correct))
     )
     seconds = time.perf_counter() - began
-    moved = Progress(progress.epoch, stop, loss, correct, progress.rows)
-    reporter.stepped(stop - progress.step, seconds, moved, training.batch_size)
+    moved = TrainingPosition(position.epoch, stop, loss, correct, position.rows)
+    reporter.stepped(stop - position.step, seconds, moved, training.batch_size)
     return state, moved
 
 
 def _end_of_epoch(
-    job: Job,
-    part: Part,
+    job: TrainingSetup,
+    part: InstanceGroup,
     on: _Placed,
     state: TrainingState,
-    progress: Progress,
+    position: TrainingPosition,
     reporter: Reporter,
 ) -> list[list[float]]:
     """Test if it is time to, keep the networks if they were asked for: the epoch's history."""
-    training, epoch = job.config.training, progress.epoch
+    training, epoch = job.config.training, position.epoch
     seen = job.steps * training.batch_size
     tested = epoch % training.eval_every == 0 or epoch == training.epochs
     accuracy = _test_accuracy(job, on, state) if tested else None
@@ -270,19 +280,21 @@ def _end_of_epoch(
     _keep(job, part, on, epoch, state.parameters)
     unknown = [float("nan")] * len(part.seeds)
     return [
-        [value / seen for value in progress.loss],
-        [value / seen for value in progress.correct],
+        [value / seen for value in position.loss],
+        [value / seen for value in position.correct],
         unknown if accuracy is None else accuracy.tolist(),
     ]
 
 
 def _answers(
-    on: _Placed, state: TrainingState, data: Images | Stored
+    on: _Placed, state: TrainingState, data: DeviceImages | Stored
 ) -> Int[np.ndarray, "instance image"]:
     return answers(on.programs.predict, state.parameters, data, on.placing)
 
 
-def _test_accuracy(job: Job, on: _Placed, state: TrainingState) -> Float[np.ndarray, " instance"]:
+def _test_accuracy(
+    job: TrainingSetup, on: _Placed, state: TrainingState
+) -> Float[np.ndarray, " instance"]:
     return (_answers(on, state, on.test_data) == job.dataset.test_labels).mean(-1)
 
 
@@ -291,7 +303,9 @@ def epoch_folder(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch:05d}"
 
 
-def _keep(job: Job, part: Part, on: _Placed, epoch: int, parameters: Parameters) -> None:
+def _keep(
+    job: TrainingSetup, part: InstanceGroup, on: _Placed, epoch: int, parameters: Parameters
+) -> None:
     if part.folder is None or epoch not in saved_epochs(job.config.training):
         return
     if not epoch_folder(part.folder, epoch).exists():
@@ -307,13 +321,13 @@ class _States:
         self._seconds = 60 * minutes
         self._last = time.monotonic()
 
-    def store_if(self, now: bool, state: Any, progress: Progress) -> None:
+    def store_if(self, now: bool, state: Any, position: TrainingPosition) -> None:
         if self._folder is None or not (now or time.monotonic() - self._last > self._seconds):
             return
-        save_state(self._folder / STATES, collect(self._placing, state), progress)
+        save_state(self._folder / STATES, collect(self._placing, state), position)
         self._last = time.monotonic()
 
 
-def _where(progress: Progress, epochs: int, folder: Path | None) -> str:
-    place = f"interrupted in epoch {progress.epoch} of {epochs}, after {progress.step} steps of it"
+def _where(position: TrainingPosition, epochs: int, folder: Path | None) -> str:
+    place = f"interrupted in epoch {position.epoch} of {epochs}, after {position.step} steps of it"
     return place if folder else f"{place}; nothing was stored"

@@ -39,8 +39,8 @@ def largest_group(
 
     def needed(group: int) -> float:
         on_a_device = ceil(group / n_devices)
-        at_once = min(on_a_device, execution.at_once or on_a_device)
-        return devices * (on_a_device * each + at_once * maps)
+        vmap_batch_size = min(on_a_device, execution.vmap_batch_size or on_a_device)
+        return devices * (on_a_device * each + vmap_batch_size * maps)
 
     group = n_instances
     while group > n_devices and needed(group) > free:

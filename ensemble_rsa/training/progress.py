@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.training.recovery import Progress
+from ensemble_rsa.training.recovery import TrainingPosition
 
 SECONDS_PER_CALL = 1.0
 
 
 @dataclass(frozen=True)
-class Status:
-    """How far training is, for a progress bar; values are the newest there are."""
+class TrainingStatus:
+    """How far training is, for a position bar; values are the newest there are."""
 
     step: int
     steps: int
@@ -25,7 +25,7 @@ class Status:
     test_accuracy: Float[np.ndarray, " instance"] | None
 
 
-Report = Callable[[Status], None]
+TrainingCallback = Callable[[TrainingStatus], None]
 
 
 class Reporter:
@@ -35,50 +35,52 @@ class Reporter:
     that can be measured; the first makes a single step, since it compiles.
 
     Args:
-        report: called with each status; None for silence.
+        progress: called with each status; None for silence.
         steps: per epoch.
         epochs: of the training.
         seeds: of the instances.
-        progress: where training begins.
+        position: where training begins.
     """
 
     def __init__(
         self,
-        report: Report | None,
+        progress: TrainingCallback | None,
         steps: int,
         epochs: int,
         seeds: tuple[int, ...],
-        progress: Progress,
+        position: TrainingPosition,
     ):
         self.steps_per_call = 1
-        self._report = report or (lambda status: None)
+        self._progress = progress or (lambda status: None)
         self._warm = False
-        done = (progress.epoch - 1) * steps + progress.step
+        done = (position.epoch - 1) * steps + position.step
         unknown = np.full(len(seeds), np.nan)
-        tested = [row[2] for row in progress.rows if not np.isnan(row[2]).any()]
+        tested = [row[2] for row in position.rows if not np.isnan(row[2]).any()]
         newest = np.array(tested[-1]) if tested else None
-        self._status = Status(
-            done, steps * epochs, progress.epoch, False, seeds, unknown, unknown, newest
+        self._status = TrainingStatus(
+            done, steps * epochs, position.epoch, False, seeds, unknown, unknown, newest
         )
 
-    def stepped(self, count: int, seconds: float, progress: Progress, batch_size: int) -> None:
+    def stepped(
+        self, count: int, seconds: float, position: TrainingPosition, batch_size: int
+    ) -> None:
         """Take note of some steps that took so long."""
         if self._warm:
             self.steps_per_call = max(1, int(SECONDS_PER_CALL * count / max(seconds, 1e-6)))
         self._warm = True
-        seen = progress.step * batch_size
+        seen = position.step * batch_size
         self._status = replace(
             self._status,
             step=self._status.step + count,
-            epoch=progress.epoch,
+            epoch=position.epoch,
             epoch_ended=False,
-            train_loss=np.array(progress.loss) / seen,
-            train_accuracy=np.array(progress.correct) / seen,
+            train_loss=np.array(position.loss) / seen,
+            train_accuracy=np.array(position.correct) / seen,
         )
-        self._report(self._status)
+        self._progress(self._status)
 
     def epoch_ended(self, test_accuracy: np.ndarray | None) -> None:
         """Take note that an epoch is over, and of the test accuracy if there is one."""
         newest = self._status.test_accuracy if test_accuracy is None else test_accuracy
         self._status = replace(self._status, epoch_ended=True, test_accuracy=newest)
-        self._report(self._status)
+        self._progress(self._status)

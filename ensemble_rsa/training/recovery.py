@@ -28,7 +28,7 @@ class CheckpointWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingPosition:
     """How far training is.
 
     Attributes:
@@ -45,24 +45,24 @@ class Progress:
     rows: list[list[list[float]]]
 
 
-def save_state(folder: Path, state: Any, progress: Progress) -> None:
+def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
     """Write one state beside the others and remove all but the newest two.
 
     Args:
         folder: of the states.
         state: a tree of arrays on the host.
-        progress: where it belongs.
+        position: where it belongs.
 
     Warns:
         CheckpointWarning: it could not be written, for lack of room, say.
     """
-    name = f"{progress.epoch:06d}-{progress.step:08d}"
+    name = f"{position.epoch:06d}-{position.step:08d}"
     if (folder / name).exists():
         return
     try:
         with files.atomic_folder(folder / name) as temporary:
             save_parameters(temporary / ARRAYS, state)
-            record = dataclasses.asdict(progress) | {"checksum": _checksum(state)}
+            record = dataclasses.asdict(position) | {"checksum": _checksum(state)}
             files.write_json(temporary / PROGRESS, record)
     except (OSError, ValueError) as error:
         warnings.warn(
@@ -76,7 +76,7 @@ def save_state(folder: Path, state: Any, progress: Progress) -> None:
         shutil.rmtree(older, ignore_errors=True)
 
 
-def load_newest(folder: Path, like: Any) -> tuple[Any, Progress] | None:
+def load_newest(folder: Path, like: Any) -> tuple[Any, TrainingPosition] | None:
     """The newest whole state; None when there is none at all.
 
     Args:
@@ -108,13 +108,13 @@ def load_newest(folder: Path, like: Any) -> tuple[Any, Progress] | None:
     return None
 
 
-def _read(path: Path, like: Any) -> tuple[Any, Progress]:
+def _read(path: Path, like: Any) -> tuple[Any, TrainingPosition]:
     record = files.read_json(path / PROGRESS)
     checksum = record.pop("checksum")
     state = load_parameters(path / ARRAYS, like)
     if _checksum(jax.device_get(state)) != checksum:
         raise RunError("its checksum does not fit")
-    return state, Progress(**record)
+    return state, TrainingPosition(**record)
 
 
 def _states(folder: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from ensemble_rsa.config.settings import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
 from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.dropout import Dropout
-from ensemble_rsa.models.ensemble import Network, Parameters, over_instances
+from ensemble_rsa.models.ensemble import Network, Parameters, map_instances
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.rng import stream
 
@@ -30,10 +30,10 @@ class TrainingState(NamedTuple):
     """What a step changes: parameters and optimiser, both stacked on the instance axis."""
 
     parameters: Parameters
-    optimiser: Any
+    opt_state: Any
 
 
-class Settings(NamedTuple):
+class InstanceSettings(NamedTuple):
     """What may differ between instances besides their weights, `(instance,)` each."""
 
     learning_rate: Any
@@ -48,7 +48,7 @@ class Totals(NamedTuple):
     correct: Int[Array, " instance"]
 
 
-class Images(NamedTuple):
+class DeviceImages(NamedTuple):
     """Images on the device as they are stored, with what turns them into a network's input."""
 
     images: UInt8[Array, "image height width channel"]
@@ -73,9 +73,9 @@ class Programs:
     predict: Callable
 
 
-def stacked_settings(config: TrainingConfig, places: Sequence[int]) -> Settings:
+def stacked_settings(config: TrainingConfig, places: Sequence[int]) -> InstanceSettings:
     """The settings of the instances at these places."""
-    return Settings(
+    return InstanceSettings(
         *(
             np.broadcast_to(np.float32(getattr(config, name)), config.instances)[list(places)]
             for name in STACKED
@@ -119,29 +119,33 @@ def make_programs(
     drops_out = np.any(np.asarray(config.dropout) > 0)
 
     def update(
-        state: TrainingState, settings: Settings, batch: Array, labels: Array, masks: Array | None
+        state: TrainingState,
+        settings: InstanceSettings,
+        batch: Array,
+        labels: Array,
+        masks: Array | None,
     ):
         part = 0 if parts == 1 else jax.lax.axis_index(BATCH)
         dropout = None if masks is None else Dropout(settings.dropout, masks, part, parts)
 
         def objective(parameters: Parameters):
-            scores = network.scores(parameters, batch, dropout)
-            losses = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
-            correct = (scores.argmax(-1) == labels).sum()
+            logits = network.logits(parameters, batch, dropout)
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            correct = (logits.argmax(-1) == labels).sum()
             squares = sum(jnp.vdot(leaf, leaf) for leaf in _decayed(parameters, config))
             return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
 
         gradient, totals = jax.grad(objective, has_aux=True)(state.parameters)
         if parts > 1:
             gradient, totals = jax.lax.pmean(gradient, BATCH), jax.lax.psum(totals, BATCH)
-        change, moved = optimiser.update(gradient, state.optimiser, state.parameters)
-        change = jax.tree.map(lambda leaf: settings.learning_rate * leaf, change)
-        return TrainingState(optax.apply_updates(state.parameters, change), moved), totals
+        updates, opt_state = optimiser.update(gradient, state.opt_state, state.parameters)
+        updates = jax.tree.map(lambda leaf: settings.learning_rate * leaf, updates)
+        return TrainingState(optax.apply_updates(state.parameters, updates), opt_state), totals
 
     def train(
         state: TrainingState,
-        settings: Settings,
-        data: Images,
+        settings: InstanceSettings,
+        data: DeviceImages,
         order: Int[Array, "step batch"],
         first,
         stop,
@@ -157,8 +161,8 @@ def make_programs(
                 masks = jax.random.fold_in(
                     stream(config.dropout_seed, "dropout"), steps_before + step
                 )
-            all_instances = over_instances(
-                lambda one, own: update(one, own, batch, labels, masks), execution.at_once
+            all_instances = map_instances(
+                lambda one, own: update(one, own, batch, labels, masks), execution.vmap_batch_size
             )
             state, new = all_instances(state, settings)
             return state, jax.tree.map(jnp.add, totals, new)
@@ -167,7 +171,7 @@ def make_programs(
         nothing = Totals(jnp.zeros(n), jnp.zeros(n, jnp.int32))
         return jax.lax.fori_loop(first, stop, one_step, (state, nothing))
 
-    def predict(parameters: Parameters, data: Images) -> Int[Array, "instance image"]:
+    def predict(parameters: Parameters, data: DeviceImages) -> Int[Array, "instance image"]:
         n = data.images.shape[0]
         size = min(config.batch_size, n)  # what fits memory in training fits here
         starts = jnp.arange(0, n, size)
@@ -177,8 +181,8 @@ def make_programs(
                 start + jnp.arange(size), n - 1
             )  # the last chunk repeats the last image
             batch = apply_preprocessing(data.preprocessing, data.images[rows])
-            answer = over_instances(
-                lambda one: network.scores(one, batch).argmax(-1), execution.at_once
+            answer = map_instances(
+                lambda one: network.logits(one, batch).argmax(-1), execution.vmap_batch_size
             )
             return answer(parameters)
 

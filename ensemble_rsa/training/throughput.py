@@ -17,10 +17,10 @@ from jaxtyping import Int, UInt8
 from ensemble_rsa.config.settings import Config, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.models.catalogue import Blueprint
-from ensemble_rsa.models.devices import copy_to_all, distribute, layout
+from ensemble_rsa.models.devices import distribute, layout, replicate
 from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble, map_shapes
 from ensemble_rsa.models.execution import Execution, default_execution
-from ensemble_rsa.training.loop import Job, make_job, place_images
+from ensemble_rsa.training.loop import TrainingSetup, make_setup, place_images
 from ensemble_rsa.training.step import Totals, epoch_order, stacked_settings
 
 N_CATEGORIES = 10
@@ -49,12 +49,12 @@ class TrainingTrial:
         n_instances: how many are trained.
     """
 
-    def __init__(self, job: Job, n_instances: int):
+    def __init__(self, job: TrainingSetup, n_instances: int):
         training = job.config.training
         placing = layout(n_instances, training.batch_size, job.config.execution.devices)
         self._programs = job.programs(placing.mesh)
         self._settings = distribute(placing, stacked_settings(training, range(n_instances)))
-        self._images = copy_to_all(placing, job.train_data)
+        self._images = replicate(placing, job.train_data)
         n_images = len(job.dataset.train_labels)
         self._order = epoch_order(training.order_seed, 1, n_images, training.batch_size)
         parameters = init_ensemble(job.blueprint, weight_seeds(training)[:n_instances])[1]
@@ -92,7 +92,7 @@ def training_call(
     dataset = Dataset("noise", pixels, labels, pixels[:1], labels[:1], ("0",), names)
     data = dataclasses.replace(config.data, preprocessing="standardize")
     config = dataclasses.replace(config, data=data)
-    job = make_job(config, dataset, execution, place_images(config, dataset))
+    job = make_setup(config, dataset, execution, place_images(config, dataset))
     trial = TrainingTrial(job, n_instances or config.training.instances)
     return lambda: trial.train(n_steps)
 

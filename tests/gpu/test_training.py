@@ -14,8 +14,8 @@ from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble
 from ensemble_rsa.models.execution import Execution, default_execution
 from ensemble_rsa.training.step import (
-    Images,
-    Settings,
+    DeviceImages,
+    InstanceSettings,
     TrainingState,
     make_programs,
     stacked_settings,
@@ -43,7 +43,7 @@ class Epoch(NamedTuple):
 
     train: object
     state: TrainingState
-    settings: Settings
+    settings: InstanceSettings
     rest: tuple
 
 
@@ -57,7 +57,9 @@ def epoch(model: str, execution: Execution, precision: str = "float32") -> Epoch
     network, parameters = init_ensemble(blueprint, SEEDS)
     programs = make_programs(network, config, STEPS, execution)
     labels = jnp.asarray(rng.integers(0, 10, len(pixels)), jnp.int32)
-    images = Images(jnp.asarray(pixels), labels, fit_preprocessing("gcn_zca_per_image", pixels))
+    images = DeviceImages(
+        jnp.asarray(pixels), labels, fit_preprocessing("gcn_zca_per_image", pixels)
+    )
     order = jnp.arange(len(pixels)).reshape(STEPS, BATCH)
     numbers = tuple(map(jnp.asarray, (0, STEPS, 0)))
     settings = jax.tree.map(jnp.asarray, stacked_settings(config, [0, 1]))

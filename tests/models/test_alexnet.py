@@ -46,7 +46,7 @@ def test_the_smallest_image_whose_windows_all_fit_is_195_pixels():
 
     assert fc6(195) == (1, 1)
     assert fc6(194) == (4, 4)
-    assert fc6(256) == (2, 2)  # more places than one: their mean makes the scores
+    assert fc6(256) == (2, 2)  # more places than one: their mean makes the logits
 
 
 def test_windows_that_do_not_fit_are_padded_and_keep_their_parameters():
@@ -96,7 +96,7 @@ def test_recorded_maps_come_before_pooling_and_the_last_is_linear(small, rng):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     assert maps[0].shape[1:3] == (14, 14)  # before it is pooled
     np.testing.assert_allclose(
-        network.scores(one, x), np.asarray(maps[7]).mean((1, 2)), rtol=1e-5, atol=1e-7
+        network.logits(one, x), np.asarray(maps[7]).mean((1, 2)), rtol=1e-5, atol=1e-7
     )
 
 

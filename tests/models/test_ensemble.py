@@ -9,7 +9,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 from ensemble_rsa.models.dropout import Dropout
-from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member, over_instances
+from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, map_instances, member
 
 CIFAR, DIGITS = (32, 32, 3), (8, 8, 1)
 
@@ -70,7 +70,7 @@ def test_scores_are_the_mean_of_the_class_maps(rng):
     for index in range(9):
         maps = network.layer(one, index, maps)
     np.testing.assert_allclose(
-        network.scores(one, images), np.asarray(maps).mean((1, 2)), rtol=1e-6
+        network.logits(one, images), np.asarray(maps).mean((1, 2)), rtol=1e-6
     )
     assert float(maps.min()) == 0.0  # the class maps pass a ReLU too
 
@@ -80,7 +80,7 @@ def test_without_the_last_relu_class_maps_go_below_zero(rng):
         Blueprint("all_cnn_c", DIGITS, 10, width=0.1, last_relu=False), [3]
     )
     images = jnp.asarray(rng.normal(size=(5, *DIGITS)), jnp.float32)
-    assert float(network.scores(member(stack, 0), images).min()) < 0
+    assert float(network.logits(member(stack, 0), images).min()) < 0
 
 
 def test_an_instance_is_the_same_in_any_ensemble():
@@ -108,16 +108,18 @@ def test_he_initialisation_and_zero_biases():
             assert float(leaf.std()) == pytest.approx(np.sqrt(2 / fan_in), rel=0.02)
 
 
-@pytest.mark.parametrize("at_once", [1, 2, None])
-def test_mapping_over_instances_does_not_change_the_numbers(at_once, rng):
+@pytest.mark.parametrize("vmap_batch_size", [1, 2, None])
+def test_mapping_over_instances_does_not_change_the_numbers(vmap_batch_size, rng):
     network, stack = init_ensemble(
         Blueprint("all_cnn_c", DIGITS, 10, width=0.25, convolution="plain_gradients"), [0, 1, 2]
     )
     images = jnp.asarray(rng.normal(size=(4, *DIGITS)), jnp.float32)
-    together = jax.jit(over_instances(lambda one: network.scores(one, images), at_once))(stack)
+    together = jax.jit(map_instances(lambda one: network.logits(one, images), vmap_batch_size))(
+        stack
+    )
     for i in range(3):
         np.testing.assert_allclose(
-            together[i], network.scores(member(stack, i), images), rtol=1e-4, atol=1e-5
+            together[i], network.logits(member(stack, i), images), rtol=1e-4, atol=1e-5
         )
 
 

@@ -13,10 +13,13 @@ from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.execution import default_execution
 from ensemble_rsa.runs.run import load_history, load_networks, load_run, save_run
 from ensemble_rsa.runs.run_folder import create_run_folder
-from ensemble_rsa.training.convergence import Verdict
+from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import train_ensemble
 
-VERDICTS = (Verdict(1, 4, "training accuracy 0.5 is below 0.99"), Verdict(0, 3, "never answers b"))
+VERDICTS = (
+    UnconvergedInstance(1, 4, "training accuracy 0.5 is below 0.99"),
+    UnconvergedInstance(0, 3, "never answers b"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_what_is_set_by_hand_is_not_measured(config, small_digits, monkeypatch):
     monkeypatch.setattr(choice, "_measure", None)
     by_hand = dataclasses.replace(config, execution=ExecutionConfig("patches", "all"))
     way = choice.choose_execution(by_hand, small_digits)
-    assert (way.convolution, way.at_once) == ("patches", None)
+    assert (way.convolution, way.vmap_batch_size) == ("patches", None)
 
 
 def test_an_unknown_convolution_is_refused(config, small_digits):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemble_rsa.training.convergence import Verdict, unconverged_instances
+from ensemble_rsa.training.convergence import UnconvergedInstance, unconverged_instances
 
 LABELS = np.repeat([0, 1, 2], 10)
 
@@ -35,7 +35,7 @@ def test_an_instance_at_the_threshold_has_converged():
 
 def test_an_instance_below_it_is_named_with_its_accuracy():
     assert named([wrong(0), wrong(4)], seeds=[7, 11]) == [
-        Verdict(1, 11, "training accuracy 0.867 is below 0.9")
+        UnconvergedInstance(1, 11, "training accuracy 0.867 is below 0.9")
     ]
 
 
@@ -61,7 +61,7 @@ def test_a_category_without_training_images_need_not_be_answered():
 @pytest.mark.parametrize("answers", [wrong(0), np.zeros(30, int)], ids=["right", "wrong"])
 def test_weights_that_are_not_finite_are_named_whatever_the_answers(answers):
     assert named([answers, wrong(0)], finite=[False, True], seeds=[5, 6]) == [
-        Verdict(0, 5, "weights are not finite since epoch 4")
+        UnconvergedInstance(0, 5, "weights are not finite since epoch 4")
     ]
 
 

@@ -84,8 +84,8 @@ def test_final_accuracies_are_those_of_the_final_networks(fit, small_digits):
     ):
         batch = apply_preprocessing(fitted, jnp.asarray(images))
         for i in range(2):
-            scores = trained.network.scores(member(trained.parameters, i), batch)
-            right = np.asarray(scores).argmax(1) == labels
+            logits = trained.network.logits(member(trained.parameters, i), batch)
+            right = np.asarray(logits).argmax(1) == labels
             assert accuracies[i] == pytest.approx(right.sum() / len(labels), abs=1e-12)
     np.testing.assert_array_equal(trained.history.test_accuracy[-1], trained.test_accuracy)
 

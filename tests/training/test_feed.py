@@ -57,7 +57,7 @@ def photographs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fit(photographs, tiny_model, tmp_path_factory):
-    def trained(how, out=None, report=None, resume=False):
+    def trained(how, out=None, progress=None, resume=False):
         config = Config(
             DataConfig(
                 f"folder:{photographs}", preprocessing="standardize", image_size=8,
@@ -67,7 +67,7 @@ def fit(photographs, tiny_model, tmp_path_factory):
             TrainingConfig(instances=2, epochs=2, batch_size=5, dropout=(0.0, 0.5)),
             ExecutionConfig(feed=how),
         )  # fmt: skip
-        return pipeline.train(config, out or tmp_path_factory.mktemp("run"), report, resume)
+        return pipeline.train(config, out or tmp_path_factory.mktemp("run"), progress, resume)
 
     return trained
 

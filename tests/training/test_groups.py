@@ -30,7 +30,7 @@ def test_groups_change_nothing(tiny_model, small_digits, quick_execution):
         return train_ensemble(config, small_digits, quick_execution)
 
     together, apart = fit(), fit(group=2)
-    assert (together.part_sizes, apart.part_sizes) == ((3,), (2, 1))
+    assert (together.group_sizes, apart.group_sizes) == ((3,), (2, 1))
     leaves = map(jax.tree.leaves, (together.parameters, apart.parameters))
     for one, other in zip(*leaves, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
@@ -40,12 +40,12 @@ def test_groups_change_nothing(tiny_model, small_digits, quick_execution):
 
 
 @pytest.mark.parametrize(
-    ("free", "at_once", "group"),
+    ("free", "vmap_batch_size", "group"),
     [(1e12, 1, 10), (1e12, None, 10), (2e9, 1, 10), (2e9, None, 2), (1e3, 1, 1)],
 )
-def test_a_group_is_as_large_as_memory_allows(free, at_once, group, monkeypatch):
+def test_a_group_is_as_large_as_memory_allows(free, vmap_batch_size, group, monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: free)
-    way = Execution("plain_gradients", at_once)
+    way = Execution("plain_gradients", vmap_batch_size)
     assert memory.largest_group(BLUEPRINT, 128, 10, 1, way) == group
 
 

@@ -18,9 +18,14 @@ from ensemble_rsa.config.settings import (
 )
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.training import recovery
-from ensemble_rsa.training.ensemble import part_folder, train_ensemble
+from ensemble_rsa.training.ensemble import group_folder, train_ensemble
 from ensemble_rsa.training.interrupts import TrainingInterrupted
-from ensemble_rsa.training.recovery import CheckpointWarning, Progress, load_newest, save_state
+from ensemble_rsa.training.recovery import (
+    CheckpointWarning,
+    TrainingPosition,
+    load_newest,
+    save_state,
+)
 
 
 class Killed(Exception):
@@ -38,14 +43,14 @@ def _one_step_a_call():
 def fit(tiny_model, small_digits, quick_execution):
     """Train on 100 digits, 4 steps an epoch, storing every state."""
 
-    def trained(folder=None, report=None, **recipe):
+    def trained(folder=None, progress=None, **recipe):
         usual = {"instances": 2, "epochs": 2, "batch_size": 25, "learning_rate": 0.05, "seed": 3}
         config = Config(
             DataConfig(preprocessing="standardize"),
             ModelConfig(tiny_model, width=0.2),
             TrainingConfig(**usual | {"checkpoint_minutes": 1e-9, "save_at": (0, 1)} | recipe),
         )
-        return train_ensemble(config, small_digits, quick_execution, report, folder)
+        return train_ensemble(config, small_digits, quick_execution, progress, folder)
 
     return trained
 
@@ -58,12 +63,12 @@ def uninterrupted(fit):
 def killed_after(step: int, end=lambda: None):
     """A report that ends training when so many steps are done."""
 
-    def report(status):
+    def progress(status):
         if status.step >= step and not status.epoch_ended:
             end()
             raise Killed
 
-    return report
+    return progress
 
 
 def assert_same_networks(one, other):
@@ -98,7 +103,7 @@ def test_a_finished_part_is_not_trained_again(fit, uninterrupted, tmp_path):
 def test_instances_that_stand_in_go_on_too(fit, tmp_path):
     recipe = {"epochs": 1, "converged_at": 1.0, "unconverged": "replace"}
     whole = fit(**recipe)
-    assert len(whole.part_sizes) == 3
+    assert len(whole.group_sizes) == 3
     calls = []
 
     def in_the_second_part(status):
@@ -116,24 +121,24 @@ def test_instances_that_stand_in_go_on_too(fit, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stores_the_state_and_stops(number, fit, uninterrupted, tmp_path):
-    def report(status):
+    def progress(status):
         if status.step == 5 and not status.epoch_ended:
             os.kill(os.getpid(), number)
 
     before = signal.getsignal(number)
     with pytest.raises(TrainingInterrupted, match="interrupted in epoch 2 of 2, after 1 steps"):
-        fit(tmp_path, report, checkpoint_minutes=60.0)
+        fit(tmp_path, progress, checkpoint_minutes=60.0)
     assert signal.getsignal(number) == before
     assert_same_networks(fit(tmp_path), uninterrupted)
 
 
 def test_a_second_ctrl_c_stops_at_once(fit, tmp_path):
-    def report(status):
+    def progress(status):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt) as stop:
-        fit(tmp_path, report, checkpoint_minutes=60.0)
+        fit(tmp_path, progress, checkpoint_minutes=60.0)
     assert not isinstance(stop.value, TrainingInterrupted)
     assert list(tmp_path.rglob("progress.json")) == []
 
@@ -141,8 +146,8 @@ def test_a_second_ctrl_c_stops_at_once(fit, tmp_path):
 STATE = {"weights": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
 
-def at(epoch: int) -> Progress:
-    return Progress(
+def at(epoch: int) -> TrainingPosition:
+    return TrainingPosition(
         epoch, 1, [0.5, 0.25], [1.0, 2.0], [[[0.1, 0.2], [0.0, 1.0], [float("nan")] * 2]]
     )
 
@@ -156,10 +161,10 @@ def states(tmp_path):
 
 def test_the_newest_two_states_are_kept_and_the_newest_is_read(states):
     assert sorted(path.name for path in states.iterdir()) == ["000002-00000001", "000003-00000001"]
-    found, progress = load_newest(states, STATE)
+    found, position = load_newest(states, STATE)
     np.testing.assert_array_equal(found["weights"], STATE["weights"] * 3)
-    assert (progress.epoch, progress.step, progress.loss) == (3, 1, [0.5, 0.25])
-    assert progress.rows[0][:2] == [[0.1, 0.2], [0.0, 1.0]]
+    assert (position.epoch, position.step, position.loss) == (3, 1, [0.5, 0.25])
+    assert position.rows[0][:2] == [[0.1, 0.2], [0.0, 1.0]]
 
 
 def damage_a_number(state):
@@ -181,7 +186,7 @@ DAMAGE = {
     "checksum": forge_the_checksum,
     "no arrays": lambda state: shutil.rmtree(state / "arrays"),
     "half a file": lambda state: (state / "progress.json").write_text("{"),
-    "no progress": lambda state: (state / "progress.json").unlink(),
+    "no position": lambda state: (state / "progress.json").unlink(),
 }
 
 
@@ -189,8 +194,8 @@ DAMAGE = {
 def test_a_damaged_newest_state_is_named_and_the_one_before_it_used(how, states):
     DAMAGE[how](states / "000003-00000001")
     with pytest.warns(CheckpointWarning, match="000003-00000001 is damaged .*; going on from 0000"):
-        found, progress = load_newest(states, STATE)
-    assert progress.epoch == 2
+        found, position = load_newest(states, STATE)
+    assert position.epoch == 2
     np.testing.assert_array_equal(found["weights"], STATE["weights"] * 2)
 
 
@@ -217,7 +222,7 @@ def test_without_states_there_is_nothing_to_go_on_from(tmp_path):
 
 def test_networks_of_the_chosen_epochs_are_kept(fit, tmp_path):
     fit(tmp_path)
-    kept = sorted(path.name for path in part_folder(tmp_path, 0).glob("epoch-*"))
+    kept = sorted(path.name for path in group_folder(tmp_path, 0).glob("epoch-*"))
     assert kept == ["epoch-00000", "epoch-00001"]
 
 

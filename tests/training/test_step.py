@@ -13,7 +13,7 @@ from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream
 from ensemble_rsa.training.step import (
-    Images,
+    DeviceImages,
     epoch_order,
     make_optimiser,
     make_programs,
@@ -32,9 +32,9 @@ def images(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return pixels, rng.integers(0, 10, n)
 
 
-def on_device(pixels: np.ndarray, labels: np.ndarray) -> Images:
+def on_device(pixels: np.ndarray, labels: np.ndarray) -> DeviceImages:
     fitted = fit_preprocessing("none", pixels)  # pixels / 255
-    return Images(jnp.asarray(pixels), jnp.asarray(labels, jnp.int32), fitted)
+    return DeviceImages(jnp.asarray(pixels), jnp.asarray(labels, jnp.int32), fitted)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def build(tiny_model, quick_execution):
     return built
 
 
-def scores_by_hand(parameters, maps, masks=(None, None, None)):
+def logits_by_hand(parameters, maps, masks=(None, None, None)):
     """Plain convolutions, biases, ReLU and the mean over space."""
     for layer, stride, mask in zip(range(3), STRIDES, masks, strict=True):
         convolution = parameters["convolutions"][layer]
@@ -91,11 +91,11 @@ def steps_by_hand(parameters, pixels, labels, config: TrainingConfig):
     """One instance, in float64: its parameters, sum of losses, right answers, gradient norms."""
 
     def loss(parameters, batch, answers, masks):
-        scores = scores_by_hand(parameters, batch, masks)
-        own = jnp.take_along_axis(scores, answers[:, None], 1)[:, 0]
-        cross_entropy = jax.scipy.special.logsumexp(scores, 1) - own
+        logits = logits_by_hand(parameters, batch, masks)
+        own = jnp.take_along_axis(logits, answers[:, None], 1)[:, 0]
+        cross_entropy = jax.scipy.special.logsumexp(logits, 1) - own
         squares = sum((leaf**2).sum() for leaf in jax.tree.leaves(parameters))
-        return cross_entropy.mean() + config.l2 * squares, (cross_entropy.sum(), scores)
+        return cross_entropy.mean() + config.l2 * squares, (cross_entropy.sum(), logits)
 
     masks = [masks_by_hand(config, BEFORE + step) for step in range(STEPS)]
     total, right, norms = 0.0, 0, []
@@ -106,7 +106,7 @@ def steps_by_hand(parameters, pixels, labels, config: TrainingConfig):
         parameters = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
         velocity = jax.tree.map(np.zeros_like, parameters)
         for chosen, mask in zip(ORDER, masks, strict=True):
-            gradient, (loss_sum, scores) = jax.device_get(
+            gradient, (loss_sum, logits) = jax.device_get(
                 gradient_of(parameters, pixels[chosen] / 255, labels[chosen], mask)
             )
             norms.append(np.sqrt(sum((leaf**2).sum() for leaf in jax.tree.leaves(gradient))))
@@ -118,7 +118,7 @@ def steps_by_hand(parameters, pixels, labels, config: TrainingConfig):
                 lambda p, v: p - config.learning_rate * v, parameters, velocity
             )
             total += float(loss_sum)
-            right += int((scores.argmax(1) == labels[chosen]).sum())
+            right += int((logits.argmax(1) == labels[chosen]).sum())
     return parameters, total, right, norms
 
 
@@ -250,9 +250,9 @@ def test_predictions_of_more_images_than_a_chunk(build):
     answers = np.asarray(programs.predict(parameters, on_device(pixels, labels)))
     assert answers.shape == (2, 513)
     for i in range(2):
-        scores = np.asarray(
-            scores_by_hand(member(parameters, i), jnp.asarray(pixels / 255, jnp.float32))
+        logits = np.asarray(
+            logits_by_hand(member(parameters, i), jnp.asarray(pixels / 255, jnp.float32))
         )
-        chosen = scores[np.arange(513), answers[i]]
-        np.testing.assert_allclose(chosen, scores.max(1), rtol=1e-5, atol=1e-6)
+        chosen = logits[np.arange(513), answers[i]]
+        np.testing.assert_allclose(chosen, logits.max(1), rtol=1e-5, atol=1e-6)
         assert len(set(answers[i, 500:].tolist())) > 1  # the padded chunk holds images that differ

@@ -22,7 +22,7 @@ def mark_done(folder: Path) -> None:
     files.write_json(folder / DONE, {})
 
 
-def wait_for(path: Path) -> None:
+def wait_for_file(path: Path) -> None:
     """Return when another process has written a file."""
     looks = 0
     while not path.is_file():
