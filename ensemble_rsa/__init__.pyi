@@ -16,6 +16,9 @@ from .config.settings import Config as Config
 from .config.settings import DataConfig as DataConfig
 from .config.settings import ExecutionConfig as ExecutionConfig
 from .config.settings import ModelConfig as ModelConfig
+from .config.settings import RdmConfig as RdmConfig
+from .config.settings import StatisticsConfig as StatisticsConfig
+from .config.settings import StimulusConfig as StimulusConfig
 from .config.settings import TrainingConfig as TrainingConfig
 from .config.settings import sweep as sweep
 from .errors import InputError as InputError

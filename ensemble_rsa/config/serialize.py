@@ -11,6 +11,8 @@ from ensemble_rsa.config.settings import (
     DataConfig,
     ExecutionConfig,
     ModelConfig,
+    RdmConfig,
+    StimulusConfig,
     TrainingConfig,
 )
 from ensemble_rsa.errors import InputError
@@ -35,9 +37,18 @@ def config_differences(given: Config, stored: Config) -> list[str]:
     ]
 
 
-def config_to_dict(config: Config | AnalysisConfig) -> dict[str, Any]:
-    """A configuration as plain values, ready for JSON."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+def config_to_dict(
+    config: Config | AnalysisConfig | StimulusConfig | RdmConfig,
+) -> dict[str, Any]:
+    """A configuration as plain values, ready for JSON; an analysis without its sections.
+
+    >>> config_to_dict(AnalysisConfig.of(stimuli=20))["stimuli"]
+    20
+    """
+    values = json.loads(json.dumps(dataclasses.asdict(config)))
+    if isinstance(config, AnalysisConfig):
+        return {name: value for section in values.values() for name, value in section.items()}
+    return values
 
 
 def config_from_dict(values: dict[str, Any]) -> Config:

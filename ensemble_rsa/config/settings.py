@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ensemble_rsa.errors import InputError, unknown_name
 
@@ -228,57 +228,116 @@ class ExecutionConfig:
 
 
 @dataclass(frozen=True)
-class AnalysisConfig:
-    """What is made of the trained networks.
+class StimulusConfig:
+    """Which images are shown to the networks.
 
     Attributes:
-        distance: first-level distance between activation patterns.
         stimuli: how many test images, balanced over categories; 1000, or as many as there are, when
             not given.
-        draw_stimuli: draw them with `stimulus_seed` rather than take the first of each category.
+        draw_stimuli: draw them with `stimulus_seed` instead of taking the first of each category.
         stimulus_seed: seed of that draw.
-        stimulus_map: a JSON file, category → folders of images, that the stimuli's categories are
-            made of; the run's own categories when not given.
-        epoch: of the networks, one that training kept; the last when not given.
-        cocktail_blank: subtract each unit's mean over the stimuli first.
-        dropout_sample: show the stimuli with dropout, at the rate of training, and which sample of
-            its masks to take; masks are the same for all instances. No dropout when not given.
-        one_mask: in such a sample, the same mask for all stimuli instead of one for each (which of
-            the two the paper did is not known).
-        within_category: pooled (all same-category pairs in one correlation) or per_category (the
-            mean of each category's); which of them the paper means is not known.
-        n_resamples: bootstrap resamples (ours: the paper does not say).
-        confidence: of the intervals.
-        seed: of the bootstrap and of the starts of multidimensional scaling.
+        stimulus_map: a JSON file, category → folders of images, that defines the categories of the
+            stimuli; the categories of training when not given.
     """
 
-    distance: str = "correlation"
     stimuli: int | None = None
     draw_stimuli: bool = False
     stimulus_seed: int = 0
     stimulus_map: str | None = None
+
+    def __post_init__(self):
+        if self.stimuli is not None:
+            _at_least("stimuli", self.stimuli, 2)
+        _check_seed("stimulus_seed", self.stimulus_seed)
+
+
+@dataclass(frozen=True)
+class RdmConfig:
+    """How RDMs are computed.
+
+    Attributes:
+        distance: first-level distance between activation patterns.
+        epoch: of the networks, one that training kept; the last when not given.
+        cocktail_blank: subtract each unit's mean over the stimuli first.
+        dropout_sample: apply dropout, at the rate of training, with the masks of this number; masks
+            are the same for all instances. No dropout when not given.
+        one_mask: with `dropout_sample`, one mask for all stimuli instead of one for each (the paper
+            does not say which).
+    """
+
+    distance: str = "correlation"
     epoch: int | None = None
     cocktail_blank: bool = False
     dropout_sample: int | None = None
     one_mask: bool = False
+
+    def __post_init__(self):
+        for name in ("epoch", "dropout_sample"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 0)
+
+
+@dataclass(frozen=True)
+class StatisticsConfig:
+    """How RDMs are compared and how intervals are computed.
+
+    Attributes:
+        within_category: pooled (all same-category pairs in one correlation) or per_category (mean
+            of the categories' correlations); the paper does not say which.
+        n_resamples: bootstrap resamples (ours).
+        confidence: level of the intervals.
+        seed: of the bootstrap and of the starts of multidimensional scaling.
+    """
+
     within_category: WithinCategory = "pooled"
     n_resamples: int = 10_000
     confidence: float = 0.95
     seed: int = 0
 
     def __post_init__(self):
-        if self.stimuli is not None:
-            _at_least("stimuli", self.stimuli, 2)
-        for name in ("epoch", "dropout_sample"):
-            if getattr(self, name) is not None:
-                _at_least(name, getattr(self, name), 0)
         if self.within_category not in get_args(WithinCategory):
             raise unknown_name("within_category", self.within_category, get_args(WithinCategory))
         _at_least("n_resamples", self.n_resamples, 1)
-        for name in ("seed", "stimulus_seed"):
-            _check_seed(name, getattr(self, name))
+        _check_seed("seed", self.seed)
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence: expected between 0 and 1, got {self.confidence}")
+
+
+@dataclass(frozen=True)
+class AnalysisConfig:
+    """An analysis of trained networks: stimuli, RDMs and statistics.
+
+    All field names are distinct, so `of` and `replace` take them without their section.
+
+    >>> AnalysisConfig.of(distance="cosine").replace(seed=1).statistics.seed
+    1
+    """
+
+    stimulus: StimulusConfig = field(default_factory=StimulusConfig)
+    rdm: RdmConfig = field(default_factory=RdmConfig)
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+
+    @classmethod
+    def of(cls, **values: Any) -> "AnalysisConfig":
+        """An analysis with default settings except the given ones, in any section."""
+        return cls().replace(**values)
+
+    def replace(self, **values: Any) -> "AnalysisConfig":
+        """A copy with these settings, in any section, changed.
+
+        Raises:
+            InputError: an unknown setting, or a value that is not allowed.
+        """
+        sections = {}
+        for section in dataclasses.fields(self):
+            current = getattr(self, section.name)
+            names = {setting.name for setting in dataclasses.fields(current)} & values.keys()
+            changes = {name: values.pop(name) for name in names}
+            sections[section.name] = dataclasses.replace(current, **changes)
+        if values:
+            known = [s.name for part in sections.values() for s in dataclasses.fields(part)]
+            raise unknown_name("setting", next(iter(values)), known)
+        return AnalysisConfig(**sections)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.arrays import check_labels
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig, RdmConfig, StimulusConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.stimuli import Stimuli, choose_stimuli
@@ -72,11 +72,11 @@ def source_from_run(run: Run, dataset: Dataset, shown: Dataset, settings: Analys
             f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
             "its test images may have been trained on; restore the images or train again"
         )
-    stimuli = stimuli_of(shown, settings)
+    stimuli = stimuli_of(shown, settings.stimulus)
     execution = default_execution()
-    network, parameters = load_networks(run, execution.convolution, settings.epoch)
-    runner = compile_layers(network, execution, settings.one_mask)
-    masks = masks_while_tested(run, settings.dropout_sample)
+    network, parameters = load_networks(run, execution.convolution, settings.rdm.epoch)
+    runner = compile_layers(network, execution, settings.rdm.one_mask)
+    masks = masks_while_tested(run, settings.rdm.dropout_sample)
     preprocessing = fit_preprocessing(run.config.data.preprocessing, dataset.train_images)
     images = jax.jit(apply_preprocessing)(preprocessing, jnp.asarray(stimuli.images))
     return Source(
@@ -89,13 +89,13 @@ def source_from_run(run: Run, dataset: Dataset, shown: Dataset, settings: Analys
         ),
         # accuracies are those of the last epoch's networks, without dropout
         variables={f"{name}_accuracy": values for name, values in run.accuracy.items()}
-        if settings.epoch is None and settings.dropout_sample is None
+        if settings.rdm.epoch is None and settings.rdm.dropout_sample is None
         else {},
-        attributes=_run_attributes(run, dataset, settings),
+        attributes=_run_attributes(run, dataset, settings.rdm),
     )
 
 
-def stimuli_of(shown: Dataset, settings: AnalysisConfig) -> Stimuli:
+def stimuli_of(shown: Dataset, settings: StimulusConfig) -> Stimuli:
     """The stimuli that the settings ask for, from these test images."""
     how = "draw" if settings.draw_stimuli else "first"
     return choose_stimuli(shown, settings.stimuli, how, settings.stimulus_seed)
@@ -124,7 +124,7 @@ def masks_while_tested(run: Run, sample: int | None) -> Callable[[int], Masks | 
     return lambda number: Masks(rates[number], key)
 
 
-def _run_attributes(run: Run, dataset: Dataset, settings: AnalysisConfig) -> dict[str, Any]:
+def _run_attributes(run: Run, dataset: Dataset, settings: RdmConfig) -> dict[str, Any]:
     training = run.config.training
     shown = {
         f", the networks of epoch {settings.epoch}": settings.epoch is not None,

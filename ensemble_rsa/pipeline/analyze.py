@@ -43,13 +43,13 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
 
     >>> rng = np.random.default_rng(0)
     >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))
-    >>> results = analyze(rdms, AnalysisConfig(n_resamples=100))
+    >>> results = analyze(rdms, AnalysisConfig.of(n_resamples=100))
     >>> dict(results.consistency.sizes)
     {'kind': 3, 'layer': 1, 'instance_pair': 3}
     """
     if "exemplar" not in getattr(rdms, "variables", ()):
         raise InputError("rdms: expected what `extract` returns, with RDMs named 'exemplar'")
-    return results_dataset(rdms, settings or AnalysisConfig())
+    return results_dataset(rdms, (settings or AnalysisConfig()).statistics)
 
 
 def analyze_run(

@@ -48,7 +48,7 @@ def compare_runs(
             and seed; other stimuli, another distance, no layer in common, or fewer than three
             instances.
     """
-    settings = settings or AnalysisConfig()
+    statistics = (settings or AnalysisConfig()).statistics
     a, b = (_load(Path(folder)) for folder in (run, other))
     check_stimuli(str(other), b, stimulus_ids(str(run), a), "stimulus")
     if a.distance != b.distance:
@@ -69,16 +69,16 @@ def compare_runs(
         stack_a,
         stack_b,
         paired=paired,
-        n_permutations=settings.n_resamples,
-        confidence=settings.confidence,
-        seed=settings.seed,
+        n_permutations=statistics.n_resamples,
+        confidence=statistics.confidence,
+        seed=statistics.seed,
     )
     dataset = comparison_dataset(result, layers).assign_attrs(
         name_a=Path(run).resolve().name,
         name_b=Path(other).resolve().name,
         distance=a.distance,
         paired=int(paired),
-        confidence=settings.confidence,
+        confidence=statistics.confidence,
         n_a=len(seeds_a),
         n_b=len(seeds_b),
     )

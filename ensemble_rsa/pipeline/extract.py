@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.config.settings import AnalysisConfig, Config, DataConfig
+from ensemble_rsa.config.settings import AnalysisConfig, Config, DataConfig, StimulusConfig
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.extraction.collect import (
@@ -59,8 +59,8 @@ def extract(
     (15, 3)
     """
     settings = settings or AnalysisConfig()
-    if settings.distance not in DISTANCES:
-        raise unknown_name("distance", settings.distance, DISTANCES)
+    if settings.rdm.distance not in DISTANCES:
+        raise unknown_name("distance", settings.rdm.distance, DISTANCES)
     if isinstance(source, str | Path):
         source = load_run(source)
     if isinstance(source, Run):
@@ -72,7 +72,7 @@ def extract(
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
-    return collect_rdms(given, wanted, settings.distance, report, settings.cocktail_blank)
+    return collect_rdms(given, wanted, settings.rdm.distance, report, settings.rdm.cocktail_blank)
 
 
 def activations(
@@ -105,7 +105,7 @@ def dataset_of(run: Run) -> Dataset:
     return load_images(run.config.data, run.config.execution.feed)
 
 
-def check_stimuli(config: Config, settings: AnalysisConfig) -> None:
+def check_stimuli(config: Config, settings: StimulusConfig) -> None:
     """Raise, before anything is trained, if its networks could not be shown these stimuli.
 
     Args:
@@ -121,10 +121,10 @@ def check_stimuli(config: Config, settings: AnalysisConfig) -> None:
 
 def _source_of(run: Run, settings: AnalysisConfig) -> Source:
     dataset = dataset_of(run)
-    return source_from_run(run, dataset, _shown(run.config, settings, dataset), settings)
+    return source_from_run(run, dataset, _shown(run.config, settings.stimulus, dataset), settings)
 
 
-def _shown(config: Config, settings: AnalysisConfig, dataset: Dataset) -> Dataset:
+def _shown(config: Config, settings: StimulusConfig, dataset: Dataset) -> Dataset:
     """What stimuli are chosen from: the test images of training, or of all categories."""
     if config.data.categories is None and settings.stimulus_map is None:
         return dataset

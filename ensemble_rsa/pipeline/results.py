@@ -28,14 +28,14 @@ from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.analysis.second_level import second_level_distances
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 
 SHOWN = 2  # instances whose geometry is drawn, as in the paper's Fig. 2
 BOOTSTRAPS = ("pairs", "instances")
 
 
-def results_dataset(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
+def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     """Analyse a stack of RDMs; the module's text says what comes out.
 
     Args:
@@ -61,7 +61,7 @@ def results_dataset(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
     )
 
 
-def _consistency(rdms: xr.Dataset, labels: np.ndarray, settings: AnalysisConfig) -> xr.Dataset:
+def _consistency(rdms: xr.Dataset, labels: np.ndarray, settings: StatisticsConfig) -> xr.Dataset:
     """Each kind of consistency, with both intervals of its mean over instance pairs."""
     stacks = {"exemplar": consistency(rdms.exemplar.values)}
     if rdms.sizes.get("category_pair", 0) >= 3:
@@ -104,7 +104,7 @@ def _pairs_within(labels: np.ndarray) -> int:
     return int((counts * (counts - 1) // 2).sum())
 
 
-def _clustering(rdms: xr.Dataset, labels: np.ndarray, settings: AnalysisConfig) -> xr.Dataset:
+def _clustering(rdms: xr.Dataset, labels: np.ndarray, settings: StatisticsConfig) -> xr.Dataset:
     """Category clustering index of each layer and instance; instances are resampled."""
     index = np.asarray(category_clustering_index(rdms.exemplar.values, labels))
     interval = bootstrap_mean(
@@ -121,7 +121,7 @@ def _clustering(rdms: xr.Dataset, labels: np.ndarray, settings: AnalysisConfig) 
     )
 
 
-def _second_level(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
+def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     """Distances between all RDMs, and their arrangement in the plane (paper, Fig. 3)."""
     n_layers, n_instances = rdms.sizes["layer"], rdms.sizes["instance"]
     square = np.asarray(
@@ -145,7 +145,7 @@ def _second_level(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
     )
 
 
-def embed_stimuli(rdms: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
+def embed_stimuli(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     """The stimuli of the first instances in the plane, layer by layer (paper, Fig. 2, S1).
 
     Each layer's picture is turned onto the one before it, and those of the first layer onto each

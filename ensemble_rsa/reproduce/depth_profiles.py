@@ -48,7 +48,7 @@ def _profile(
         stack = rdms(work, name, settings, distance=distance)
         values.append(consistency(stack.exemplar.values))
         seeds.append(stack.seed.values)
-        layers, known = stack.layer.values.tolist(), attributes(stack, settings)
+        layers, known = stack.layer.values.tolist(), attributes(stack, settings.statistics)
     shared = set.intersection(*(set(each.tolist()) for each in seeds))
     if len(shared) < 2:
         raise RunError(f"fewer than two instances of {name} can be compared by every distance")
@@ -58,7 +58,7 @@ def _profile(
         coords={"distance": list(distances), "layer": layers},
     )
     return (
-        with_intervals(pairs, settings)
+        with_intervals(pairs, settings.statistics)
         .assign(surrogate=known["surrogate"], n_compared=len(shared))
         .assign_attrs(known | {"distance": ", ".join(distances), "seeds": sorted(shared)})
     )

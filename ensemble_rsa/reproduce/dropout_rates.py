@@ -15,7 +15,7 @@ from jaxtyping import Float
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency_between
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.reproduce.measures import attributes
@@ -67,7 +67,7 @@ def by_dropout(
     untested: ByRate,
     samples: Iterable[ByRate],
     accuracies: Mapping[str, Float[np.ndarray, " network"]],
-    settings: AnalysisConfig,
+    settings: StatisticsConfig,
 ) -> xr.Dataset:
     """What the figure draws; NaN for an instance that cannot be compared at its rate.
 
@@ -218,7 +218,7 @@ def _in_pairs(known: np.ndarray, n: int) -> np.ndarray:
     )  # fmt: skip
 
 
-def _means(found: xr.Dataset, settings: AnalysisConfig) -> dict[str, tuple]:
+def _means(found: xr.Dataset, settings: StatisticsConfig) -> dict[str, tuple]:
     """Mean and interval over instances of every variable, over the values that are known."""
     summaries = {}
     for name in (*_PAIRED, *_ONE_EACH):
@@ -234,7 +234,7 @@ def _means(found: xr.Dataset, settings: AnalysisConfig) -> dict[str, tuple]:
 
 
 def _interval(
-    known: Float[np.ndarray, " member"], paired: bool, settings: AnalysisConfig
+    known: Float[np.ndarray, " member"], paired: bool, settings: StatisticsConfig
 ) -> tuple[float, float, float]:
     how = settings.n_resamples, settings.confidence, settings.seed
     boot = bootstrap_pairs(known, "instances", *how) if paired else bootstrap_mean(known, *how)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.reproduce.workspace import Workspace
 
 
@@ -101,7 +101,7 @@ def over_instances(
     figure: str,
     quantity: str,
     pairs: np.ndarray,
-    settings: AnalysisConfig,
+    settings: StatisticsConfig,
     effect: bool = False,
     note: str = "",
 ) -> Finding:
@@ -116,7 +116,7 @@ def mean_of_instances(
     figure: str,
     quantity: str,
     values: np.ndarray,
-    settings: AnalysisConfig,
+    settings: StatisticsConfig,
     effect: bool = False,
     note: str = "",
 ) -> Finding:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap, Resampled, bootstrap_result
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.rng import host_stream
 
 
@@ -33,7 +33,7 @@ class Matched:
 def bootstrap_matched(
     same: Float[np.ndarray, "... instance"],
     different: Float[np.ndarray, "... instance other_instance"],
-    settings: AnalysisConfig,
+    settings: StatisticsConfig,
 ) -> Matched:
     """Bootstrap the means of values of one seed and of values of two seeds, with shared draws.
 
@@ -52,7 +52,7 @@ def bootstrap_matched(
         Means of the data, with percentile intervals.
 
     >>> values = np.array([[0.9, 0.4], [0.2, 0.7]])
-    >>> found = bootstrap_matched(np.diag(values), values, AnalysisConfig(n_resamples=100))
+    >>> found = bootstrap_matched(np.diag(values), values, StatisticsConfig(n_resamples=100))
     >>> [round(float(part.mean), 2) for part in (found.same, found.different, found.difference)]
     [0.8, 0.3, 0.5]
     """

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.pipeline.results import BOOTSTRAPS
 
@@ -38,7 +38,7 @@ def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
     ]
 
 
-def with_intervals(values: xr.DataArray, settings: AnalysisConfig) -> xr.Dataset:
+def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Dataset:
     """Values of instance pairs with their mean and the intervals of both bootstraps.
 
     Args:
@@ -67,7 +67,7 @@ def with_intervals(values: xr.DataArray, settings: AnalysisConfig) -> xr.Dataset
     )
 
 
-def attributes(stack: xr.Dataset, settings: AnalysisConfig) -> dict:
+def attributes(stack: xr.Dataset, settings: StatisticsConfig) -> dict:
     """What captions and findings need to know of a stack of RDMs and of the analysis."""
     return {
         **stack.attrs,
@@ -80,9 +80,9 @@ def attributes(stack: xr.Dataset, settings: AnalysisConfig) -> dict:
     }
 
 
-def settings_of(result: xr.Dataset) -> AnalysisConfig:
+def settings_of(result: xr.Dataset) -> StatisticsConfig:
     """The settings of the bootstraps that a result was made with."""
-    return AnalysisConfig(
+    return StatisticsConfig(
         n_resamples=int(result.attrs["n_resamples"]),
         confidence=float(result.attrs["confidence"]),
         seed=int(result.attrs["seed"]),

@@ -52,7 +52,7 @@ def made_from(scale: Scale, experiment: Experiment) -> dict[str, Any]:
         "networks": {name: config_hash(config) for name, config in configs.items()},
         "analysis": config_to_dict(analysis),
         **own_maps(*(config.data.category_map for config in configs.values())),
-        **own_maps(analysis.stimulus_map, key="stimulus_map"),
+        **own_maps(analysis.stimulus.stimulus_map, key="stimulus_map"),
         "rates": list(scale.rates),
         "samples": scale.samples,
         "draws": scale.draws,

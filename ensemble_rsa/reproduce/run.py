@@ -144,7 +144,7 @@ def _check_stimuli(scale: Scale, untrained: dict[str, Config]) -> None:
         if (data, large) not in looked_at:
             looked_at.add((data, large))
             with suppress(RunError):  # data that cannot be had fail their own figures alone
-                check_stimuli(config, scale.large_images if large else scale.analysis)
+                check_stimuli(config, (scale.large_images if large else scale.analysis).stimulus)
 
 
 def _run_each(

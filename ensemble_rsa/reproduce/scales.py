@@ -105,13 +105,13 @@ def _smoke(images: Images) -> Scale:
     )
     recipe = replace(ALEXNET_TRAINING, instances=3, epochs=2, batch_size=10)
     alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.05), recipe)
-    shown = AnalysisConfig(stimuli=100, n_resamples=1000)
+    shown = AnalysisConfig.of(stimuli=100, n_resamples=1000)
     halves = (tuple("01234"), tuple("56789"))
     return Scale(
         "smoke",
         _ensembles(base, alexnet, halves, (0.0, 0.3, 0.6)),
         shown,
-        replace(shown, stimuli=None),
+        shown.replace(stimuli=None),
         rates=(0.0, 0.3, 0.6),
         samples=3,
         draws=100,
@@ -160,8 +160,8 @@ def _small(images: Images) -> Scale:
             replace(brief, data=replace(data, train_images=8000)),
             trajectory=(*range(11), *range(12, 25, 2)),  # as many as the paper's, spread likewise
         ),
-        AnalysisConfig(stimuli=1000),
-        AnalysisConfig(draw_stimuli=True),
+        AnalysisConfig.of(stimuli=1000),
+        AnalysisConfig.of(draw_stimuli=True),
         rates=DROPOUT_RATES,
         samples=10,
         draws=1000,
@@ -186,9 +186,9 @@ def _paper(images: Images) -> Scale:
     return Scale(
         "paper",
         _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES),
-        AnalysisConfig(stimuli=1000),
+        AnalysisConfig.of(stimuli=1000),
         # drawn, since the first images of a category made of several folders are those of one
-        AnalysisConfig(stimuli=1000, draw_stimuli=True, stimulus_map=stimulus_map),
+        AnalysisConfig.of(stimuli=1000, draw_stimuli=True, stimulus_map=stimulus_map),
         rates=DROPOUT_RATES,
         samples=10,
         draws=1000,

@@ -88,7 +88,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         ),
         "other_stimuli": Variant(
             "stimuli drawn at random instead of the first of each category",
-            analysis=lambda settings: replace(settings, draw_stimuli=True),
+            analysis=lambda settings: settings.replace(draw_stimuli=True),
         ),
     }
 )
@@ -150,12 +150,13 @@ def _try(work: Workspace, name: str, variant: Variant) -> Tried:
     run = networks(work, name)
     last = layer_names(run.config.model.model)[-1]
     settings = variant.analysis(work.scale.analysis)
+    statistics = settings.statistics
     test = run.accuracy["test"]
     consistencies = {}
     for distance in DISTANCES:
         stack = rdms(work, name, settings, [last], distance=distance)
         boot = bootstrap_consistency(
-            stack.exemplar.values[0], "instances", settings.n_resamples, settings.confidence
+            stack.exemplar.values[0], "instances", statistics.n_resamples, statistics.confidence
         )
         consistencies[distance] = tuple(map(float, (boot.mean, boot.low, boot.high)))
     return Tried(

@@ -30,9 +30,6 @@ from ensemble_rsa.runs.run import Run, load_run, run_folder
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import TrainingCallback
 
-# Of an analysis, what RDMs do not hang on.
-_AFTER_RDMS = ("n_resamples", "confidence", "seed", "within_category")
-
 
 @dataclass(frozen=True)
 class Workspace:
@@ -75,7 +72,8 @@ def networks(work: Workspace, name: str) -> Run:
     work.say(f"{'going on with' if begun else 'training'} {name}: {what}")
     if not begun:
         scale = work.scale
-        check_stimuli(config, scale.large_images if name == "alexnet" else scale.analysis)
+        shown = scale.large_images if name == "alexnet" else scale.analysis
+        check_stimuli(config, shown.stimulus)
     try:
         with work.show(training.epochs) as report:
             return train(config, folder, report, resume=begun)
@@ -110,16 +108,16 @@ def rdms(
         layers: which layers; all when not given.
         changes: settings that differ from those, such as `distance="cosine"`.
     """
-    chosen = replace(settings or work.scale.analysis, **changes)
+    chosen = (settings or work.scale.analysis).replace(**changes)
     run = networks(work, name)
     made_from = {
         "version": importlib.metadata.version("ensemble_rsa"),
         "networks": config_hash(run.config),
         "images": run.fingerprint,
-        "analysis": {k: v for k, v in config_to_dict(chosen).items() if k not in _AFTER_RDMS},
+        "analysis": config_to_dict(chosen.stimulus) | config_to_dict(chosen.rdm),
         "layers": None if layers is None else list(layers),
         **own_maps(run.config.data.category_map),
-        **own_maps(chosen.stimulus_map, key="stimulus_map"),
+        **own_maps(chosen.stimulus.stimulus_map, key="stimulus_map"),
     }
     path = work.root / "rdms" / f"{hash_of(made_from)}.nc"
     if not path.is_file():

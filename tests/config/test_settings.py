@@ -12,6 +12,9 @@ from ensemble_rsa.config.settings import (
     Config,
     DataConfig,
     ModelConfig,
+    RdmConfig,
+    StatisticsConfig,
+    StimulusConfig,
     TrainingConfig,
 )
 from ensemble_rsa.errors import InputError
@@ -72,6 +75,33 @@ def test_unknown_fields_are_named(values, message):
         config_from_dict(values)
 
 
+def test_settings_of_an_analysis_are_given_by_name():
+    changed = AnalysisConfig.of(distance="cosine", stimuli=20).replace(n_resamples=100, stimuli=30)
+    assert changed == AnalysisConfig(
+        StimulusConfig(30), RdmConfig("cosine"), StatisticsConfig(n_resamples=100)
+    )
+    with pytest.raises(InputError, match="setting: unknown 'resamples'; choose from stimuli, "):
+        AnalysisConfig.of(resamples=100)
+
+
+def test_an_analysis_is_stored_without_its_sections():
+    assert config_to_dict(AnalysisConfig.of(stimuli=20)) == {
+        "distance": "correlation",
+        "stimuli": 20,
+        "draw_stimuli": False,
+        "stimulus_seed": 0,
+        "stimulus_map": None,
+        "epoch": None,
+        "cocktail_blank": False,
+        "dropout_sample": None,
+        "one_mask": False,
+        "within_category": "pooled",
+        "n_resamples": 10_000,
+        "confidence": 0.95,
+        "seed": 0,
+    }
+
+
 @pytest.mark.parametrize(
     ("section", "name", "value", "expected"),
     [
@@ -92,9 +122,9 @@ def test_unknown_fields_are_named(values, message):
         (TrainingConfig, "dropout", -0.1, "from 0 to below 1"),
         (TrainingConfig, "momentum", 1.5, "from 0 to below 1"),
         (TrainingConfig, "l2", -1e-5, "0 or more"),
-        (AnalysisConfig, "stimuli", 1, "2 or more"),
-        (AnalysisConfig, "n_resamples", 0, "1 or more"),
-        (AnalysisConfig, "confidence", 1.0, "between 0 and 1"),
+        (StimulusConfig, "stimuli", 1, "2 or more"),
+        (StatisticsConfig, "n_resamples", 0, "1 or more"),
+        (StatisticsConfig, "confidence", 1.0, "between 0 and 1"),
     ],
 )
 def test_impossible_values_are_refused_in_one_line(section, name, value, expected):

@@ -46,7 +46,7 @@ def by_hand(patterns: np.ndarray, metric: str = "correlation") -> np.ndarray:
 @pytest.mark.parametrize("distance", ["correlation", "cosine", "euclidean"])
 def test_exemplar_rdms_are_those_of_pdist(distance, activations):
     before = {name: values.copy() for name, values in activations.items()}
-    rdms = extract(activations, LABELS, AnalysisConfig(distance=distance))
+    rdms = extract(activations, LABELS, AnalysisConfig.of(distance=distance))
     assert rdms.exemplar.dims == ("layer", "instance", "stimulus_pair")
     assert rdms.layer.values.tolist() == ["early", "late"]
     assert rdms.attrs["distance"] == distance
@@ -160,12 +160,12 @@ def test_wrong_labels_layers_and_distances_are_refused(activations):
     with pytest.raises(InputError, match="layers: unknown 'middle'; choose from early, late"):
         extract(activations, layers=["early", "middle"])
     with pytest.raises(InputError, match="distance: unknown 'manhattan'; choose from correlation"):
-        extract(activations, settings=AnalysisConfig(distance="manhattan"))
+        extract(activations, settings=AnalysisConfig.of(distance="manhattan"))
 
 
 def test_a_run_s_rdms_are_those_of_its_networks_layers(trained):
     run = load_run(trained.path)
-    rdms = extract(run, settings=AnalysisConfig(stimuli=20), layers=["conv1", "conv4"])
+    rdms = extract(run, settings=AnalysisConfig.of(stimuli=20), layers=["conv1", "conv4"])
     dataset = load_dataset("digits", train_images=100, test_images=60)
     stimuli = choose_stimuli(dataset, 20)
     assert rdms.stimulus.values.tolist() == list(stimuli.ids)
@@ -248,7 +248,7 @@ def dropped(tiny_model, tmp_path_factory):
 
 
 def first_layer(run, **settings) -> np.ndarray:
-    return activations_of(run, "conv1", AnalysisConfig(**settings)).values
+    return activations_of(run, "conv1", AnalysisConfig.of(**settings)).values
 
 
 def test_the_masks_of_a_sample_are_shared_by_instances_and_no_other_sample_has_them(dropped):
@@ -296,7 +296,7 @@ def test_the_chosen_epoch_s_networks_are_shown_the_stimuli(dropped):
 
 
 def test_activations_have_names(dropped):
-    found = activations_of(dropped.path, "conv3", AnalysisConfig(stimuli=20))
+    found = activations_of(dropped.path, "conv3", AnalysisConfig.of(stimuli=20))
     assert found.dims == ("instance", "stimulus", "unit")
     assert found.shape == (3, 20, 2 * 2 * 10)
     assert found.seed.values.tolist() == [0, 1, 2]
@@ -306,7 +306,7 @@ def test_activations_have_names(dropped):
 
 
 def test_blank_normalised_rdms_are_those_of_patterns_without_their_mean(activations):
-    rdms = extract(activations, LABELS, AnalysisConfig(cocktail_blank=True))
+    rdms = extract(activations, LABELS, AnalysisConfig.of(cocktail_blank=True))
     plain = extract(activations, LABELS)
     assert (rdms.attrs["cocktail_blank"], plain.attrs["cocktail_blank"]) == (1, 0)
     for name, values in activations.items():

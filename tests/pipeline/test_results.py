@@ -15,7 +15,7 @@ from ensemble_rsa.pipeline.results import embed_stimuli
 
 LABELS = np.repeat(list("abcd"), 4)
 PAIRS = list(itertools.combinations(range(4), 2))
-SETTINGS = AnalysisConfig(n_resamples=300, seed=1)
+SETTINGS = AnalysisConfig.of(n_resamples=300, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_intervals_hold_their_means_and_stay_within_the_data(results):
 
 
 def test_another_confidence_narrows_the_intervals(rdms, results):
-    narrow = analyze(rdms, AnalysisConfig(n_resamples=300, seed=1, confidence=0.5))
+    narrow = analyze(rdms, AnalysisConfig.of(n_resamples=300, seed=1, confidence=0.5))
     width = (results.consistency_high - results.consistency_low).values
     assert ((narrow.consistency_high - narrow.consistency_low).values < width).all()
     assert narrow.attrs["confidence"] == 0.5
@@ -108,7 +108,7 @@ def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rdms,
     layers = [[shape, shape @ quarter], [shape @ mirror + 3, shape @ quarter @ mirror]]
     made = Mds(np.array(layers), np.ones((2, 2)), np.ones((2, 2, 16)), np.ones((2, 2), int))
     monkeypatch.setattr("ensemble_rsa.pipeline.results.mds", lambda stack, seed: made)
-    found = embed_stimuli(rdms, SETTINGS)
+    found = embed_stimuli(rdms, SETTINGS.statistics)
     assert found.embedding.dims == ("shown", "layer", "stimulus", "component")
     np.testing.assert_allclose(found.embedding, np.broadcast_to(shape, (2, 2, 16, 2)))
 

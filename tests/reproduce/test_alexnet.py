@@ -11,7 +11,7 @@ from ensemble_rsa.reproduce.experiments import alexnet
 from ensemble_rsa.reproduce.paper import NUMBERS
 
 LAYERS = layer_names("alexnet")
-SETTINGS = AnalysisConfig(n_resamples=100, stimuli=60)
+SETTINGS = AnalysisConfig.of(n_resamples=100, stimuli=60)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from ensemble_rsa.figures.paper.blank import draw_blank
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.reproduce.experiments import blank
 
-SETTINGS = AnalysisConfig(n_resamples=100)
+SETTINGS = AnalysisConfig.of(n_resamples=100)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_the_blank_takes_each_units_mean_over_stimuli_before_the_distance():
     both = np.stack([patterns, patterns[:, ::-1] ** 2])
     labels = ["a", "a", "b", "b"]
     for distance in ("correlation", "cosine"):
-        settings = AnalysisConfig(distance=distance, cocktail_blank=True)
+        settings = AnalysisConfig.of(distance=distance, cocktail_blank=True)
         found = extract({"V1": both}, labels, settings)
         np.testing.assert_allclose(found.exemplar[0, 0], pdist(by_hand, distance), atol=1e-6)
         # Centroids are of blanked patterns: (1, ½, 1) and (−1, −½, −1), as far as can be.

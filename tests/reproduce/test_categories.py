@@ -15,7 +15,7 @@ from ensemble_rsa.reproduce.experiments import categories
 from ensemble_rsa.reproduce.paper import NUMBERS
 
 LABELS = list("aaabbbccc")
-SETTINGS = AnalysisConfig(n_resamples=100)
+SETTINGS = AnalysisConfig.of(n_resamples=100)
 
 
 def stack_of(patterns, seeds, layer, metric="correlation"):
@@ -118,7 +118,7 @@ def test_all_parts_are_of_the_same_instances(measured, patterns):
         assert float(last) == pytest.approx(shared_variance(correlation[i], correlation[j]))
         by_euclidean = measured.euclidean_consistency.sel(kind="centroid")[place]
         assert float(by_euclidean) == pytest.approx(shared_variance(euclidean[i], euclidean[j]))
-    expected = random_category_consistency(kept, LABELS, 20, SETTINGS.seed)
+    expected = random_category_consistency(kept, LABELS, 20, SETTINGS.statistics.seed)
     np.testing.assert_allclose(measured.random_consistency, expected, atol=1e-9)
 
 

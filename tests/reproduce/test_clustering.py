@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.reproduce.experiments import clustering
 from ensemble_rsa.reproduce.measures import with_intervals
 from ensemble_rsa.reproduce.paper import NUMBERS
 
-SETTINGS = AnalysisConfig(n_resamples=100)
+SETTINGS = StatisticsConfig(n_resamples=100)
 INDEX = np.array([0.1, 0.15, 0.2, 0.22, 0.3, 0.35, 0.4, 0.45])
 SHARED = np.array([0.95, 0.9, 0.87, 0.1, 0.7, 0.68, 0.6, 0.52])  # the fourth is far off the line
 

@@ -12,7 +12,7 @@ from ensemble_rsa.reproduce import depth_profiles
 from ensemble_rsa.reproduce.experiments import depth
 from ensemble_rsa.reproduce.paper import NUMBERS
 
-SETTINGS = AnalysisConfig(n_resamples=100)
+SETTINGS = AnalysisConfig.of(n_resamples=100)
 C_LAYERS, SEVEN_LAYERS = ("conv1", "conv2", "conv3"), ("conv1", "conv2")
 
 

@@ -28,7 +28,7 @@ def stacks(make_stack):
 def result(stacks, monkeypatch, make_work):
     asked = lambda work, name, settings, distance: stacks[name, distance]
     monkeypatch.setattr(depth_profiles, "rdms", asked)
-    return distances.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
+    return distances.measure(make_work(analysis=AnalysisConfig.of(n_resamples=100)))
 
 
 def test_every_distance_speaks_of_the_same_instances(result, stacks):

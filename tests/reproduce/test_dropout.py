@@ -24,7 +24,7 @@ from ensemble_rsa.reproduce.experiments.dropout import caption, findings, measur
 from ensemble_rsa.reproduce.paper import NUMBERS
 from ensemble_rsa.runs.run import Run
 
-SETTINGS = AnalysisConfig(n_resamples=50)
+SETTINGS = AnalysisConfig.of(n_resamples=50)
 RATES, SEEDS = (0.0, 0.6, 0.8), (4, 5, 6)
 NETWORKS = Networks((0.0,) * 3 + (0.6,) * 3 + (0.8,) * 3, SEEDS * 3, RATES, SEEDS)
 LABELS = list("xxyyzz")
@@ -77,7 +77,7 @@ def measured(samples=None, untested=None) -> xr.Dataset:
         name: np.arange(9) / 10 + shift
         for name, shift in (("train_accuracy", 0.05), ("test_accuracy", 0), ("dropout_accuracy", 0))
     }
-    return by_dropout(NETWORKS, untested, samples or samples_of(), accuracies, SETTINGS)
+    return by_dropout(NETWORKS, untested, samples or samples_of(), accuracies, SETTINGS.statistics)
 
 
 @pytest.fixture(scope="module")

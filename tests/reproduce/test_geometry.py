@@ -24,7 +24,7 @@ def stack(make_stack):
 def result(stack, quick_mds, monkeypatch, make_work):
     monkeypatch.setattr(results, "mds", quick_mds)
     monkeypatch.setattr(geometry, "rdms", lambda work, name: stack)
-    return geometry.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
+    return geometry.measure(make_work(analysis=AnalysisConfig.of(n_resamples=100)))
 
 
 def test_turning_keeps_each_pictures_stress(result, stack):

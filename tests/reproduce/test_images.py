@@ -8,7 +8,7 @@ from ensemble_rsa.figures.paper.training_sets import draw_training_sets
 from ensemble_rsa.reproduce.experiments import images
 
 LAYERS = ("conv1", "conv2", "conv3")
-SETTINGS = AnalysisConfig(n_resamples=100)
+SETTINGS = AnalysisConfig.of(n_resamples=100)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_findings_are_drops_and_two_differences_that_are_no_effects(result):
 def test_intervals_resample_a_seed_in_both_training_sets():
     """Seed 0's networks resemble all others most: its draws raise every mean together."""
     within = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.1], [0.9, 0.1, 1.0]])
-    found = images.conditions(within, within - 0.2, SETTINGS)
+    found = images.conditions(within, within - 0.2, SETTINGS.statistics)
     apart = found["seed_minus_both"]
     np.testing.assert_allclose([apart.mean, apart.low, apart.high], 0.2)
     assert found["other_seed"].high - found["other_seed"].low > 0.3

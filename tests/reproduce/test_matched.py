@@ -3,12 +3,12 @@ import pytest
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce.matched import bootstrap_matched
 from ensemble_rsa.rng import host_stream
 
-SETTINGS = AnalysisConfig(n_resamples=200, seed=3)
+SETTINGS = StatisticsConfig(n_resamples=200, seed=3)
 
 
 def test_of_symmetric_values_the_interval_is_that_of_instance_pairs(rng):

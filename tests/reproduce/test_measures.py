@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.reproduce.measures import (
     attributes,
     same_instances,
@@ -11,7 +11,7 @@ from ensemble_rsa.reproduce.measures import (
     with_intervals,
 )
 
-SETTINGS = AnalysisConfig(n_resamples=300, confidence=0.9, seed=3)
+SETTINGS = StatisticsConfig(n_resamples=300, confidence=0.9, seed=3)
 
 
 def test_instances_are_matched_by_seed_not_by_number(make_stack):

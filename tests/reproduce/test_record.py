@@ -36,11 +36,11 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
     ("scale", "matters"),
     [
         (with_ensemble("all_cnn_7", data=DataConfig("digits")), True),
-        (replace(SMOKE, analysis=replace(SMOKE.analysis, stimuli=50)), True),
-        (replace(SMOKE, analysis=replace(SMOKE.analysis, n_resamples=7)), True),
+        (replace(SMOKE, analysis=SMOKE.analysis.replace(stimuli=50)), True),
+        (replace(SMOKE, analysis=SMOKE.analysis.replace(n_resamples=7)), True),
         (replace(SMOKE, samples=2), True),
         (with_ensemble("dropout"), False),  # none of this experiment's
-        (replace(SMOKE, large_images=replace(SMOKE.large_images, stimuli=50)), False),
+        (replace(SMOKE, large_images=SMOKE.large_images.replace(stimuli=50)), False),
     ],
 )
 def test_a_result_hangs_on_its_networks_and_its_analysis(scale, matters):

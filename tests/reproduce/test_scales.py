@@ -107,11 +107,13 @@ def test_plain_folders_are_categories_and_imagenet_s_are_grouped(tmp_path, split
     for scale in ("smoke", "small"):
         assert make_scale(scale, plain).ensembles["alexnet"].data.category_map is None
         assert make_scale(scale, imagenet).ensembles["alexnet"].data.category_map == "broad"
-    assert make_scale("paper", plain).large_images.stimulus_map is None
+    assert make_scale("paper", plain).large_images.stimulus.stimulus_map is None
     paper = make_scale("paper", imagenet)
-    assert paper.large_images.stimulus_map == "cifar10"
+    assert paper.large_images.stimulus.stimulus_map == "cifar10"
     assert paper.ensembles["alexnet"].data.category_map is None  # trained on all there are
-    assert make_scale("paper").large_images.stimulus_map == "cifar10"  # TFDS's are ImageNet's
+    assert (
+        make_scale("paper").large_images.stimulus.stimulus_map == "cifar10"
+    )  # TFDS's are ImageNet's
 
 
 def test_a_part_of_imagenet_s_folders_wants_a_mapping(tmp_path):
@@ -137,7 +139,7 @@ def test_a_mapping_without_a_folder_is_refused_where_nothing_would_hear_of_it():
         with pytest.raises(InputError, match=r"category_map: .*--image-folder"):
             make_scale(scale, Images(category_map="broad"))
     paper = make_scale("paper", Images(category_map="broad"))
-    assert paper.large_images.stimulus_map == "broad"
+    assert paper.large_images.stimulus.stimulus_map == "broad"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -20,7 +20,7 @@ def stack(make_stack):
 def result(stack, quick_mds, monkeypatch, make_work):
     monkeypatch.setattr(second_level, "mds", quick_mds)
     monkeypatch.setattr(second_level, "rdms", lambda work, name: stack)
-    return second_level.measure(make_work(analysis=AnalysisConfig(n_resamples=100)))
+    return second_level.measure(make_work(analysis=AnalysisConfig.of(n_resamples=100)))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import AnalysisConfig, StatisticsConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.reproduce.experiments import trajectory as experiment
@@ -21,7 +21,7 @@ from ensemble_rsa.reproduce.experiments.trajectory import (
 )
 from ensemble_rsa.reproduce.paper import NUMBERS
 
-SETTINGS = AnalysisConfig(n_resamples=50)
+SETTINGS = StatisticsConfig(n_resamples=50)
 SEEDS = (4, 5, 6)
 
 
@@ -177,7 +177,7 @@ def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_wo
         ("load_history", lambda run: history),
     ):
         monkeypatch.setattr(experiment, name, stand_in)
-    found = measure(make_work(analysis=SETTINGS))
+    found = measure(make_work(analysis=AnalysisConfig(statistics=SETTINGS)))
     kept = [{"epoch": 0}, {"epoch": 1}, {"epoch": 2}, {}]
     assert asked == [("all_cnn_c", ("conv9",), chosen) for chosen in kept]
     assert found.epoch.values.tolist() == [0, 1, 2, 3]

@@ -26,13 +26,13 @@ def work(tmp_path, monkeypatch, make_stack):
 
     def rdms(work, name, settings, layers, distance):
         assert layers == ["conv9"]
-        seed = (distance == "euclidean") + 2 * settings.draw_stimuli
+        seed = (distance == "euclidean") + 2 * settings.stimulus.draw_stimuli
         return make_stack(layers, [0, 1, 2], seed=seed, noise=[0.5])
 
     monkeypatch.setattr(variants, "networks", networks)
     monkeypatch.setattr(variants, "rdms", rdms)
     scale = make_scale("smoke")
-    return Workspace(tmp_path, replace(scale, analysis=replace(scale.analysis, n_resamples=50)))
+    return Workspace(tmp_path, replace(scale, analysis=scale.analysis.replace(n_resamples=50)))
 
 
 def test_each_variant_has_accuracy_both_consistencies_and_what_did_not_converge(work, make_stack):

@@ -20,7 +20,7 @@ def work(tmp_path):
 
 def test_too_many_stimuli_are_told_before_training(work, monkeypatch):
     monkeypatch.setattr(workspace, "train", None)  # would fail if it were called
-    settings = replace(work.scale.analysis, stimuli=5000)
+    settings = work.scale.analysis.replace(stimuli=5000)
     greedy = replace(work, scale=replace(work.scale, analysis=settings))
     with pytest.raises(InputError, match="stimuli: expected at most"):
         networks(greedy, "all_cnn_c")

@@ -16,7 +16,7 @@ def results():
     rng = np.random.default_rng(0)
     activations = {name: rng.normal(size=(3, 8, 20)) for name in ("V1", "V2")}
     activations["V2"][1] = 0.5  # cannot be compared
-    return analyze(extract(activations, list("aabbccdd")), AnalysisConfig(n_resamples=50))
+    return analyze(extract(activations, list("aabbccdd")), AnalysisConfig.of(n_resamples=50))
 
 
 def test_every_number_is_that_of_the_results(results):
@@ -67,7 +67,9 @@ def test_accuracies_are_one_per_instance(results):
 
 def test_without_categories_there_is_no_clustering():
     rng = np.random.default_rng(0)
-    results = analyze(extract({"V1": rng.normal(size=(3, 8, 20))}), AnalysisConfig(n_resamples=20))
+    results = analyze(
+        extract({"V1": rng.normal(size=(3, 8, 20))}), AnalysisConfig.of(n_resamples=20)
+    )
     summary = summarize(results, {})
     assert set(summary["consistency"]) == {"exemplar"}
     assert "category_clustering_index" not in summary

@@ -23,7 +23,7 @@ NORMALISATIONS = {"none": False, "cocktail_blank": True}
 
 def measure(work: Workspace) -> xr.Dataset:
     """Consistency by layer, with and without the blank, by correlation and cosine distance."""
-    settings = work.scale.analysis
+    settings = work.scale.analysis.statistics
     stacks = {
         (normalisation, distance): rdms(
             work, "all_cnn_c", distance=distance, cocktail_blank=blanked

@@ -29,7 +29,7 @@ _WAYS = {"within_category": "pooled", _PER_CATEGORY: "mean over categories"}
 
 def measure(work: Workspace) -> xr.Dataset:
     """Every kind of consistency by layer, by Euclidean distance in the last, and the control."""
-    settings = work.scale.analysis
+    settings = work.scale.analysis.statistics
     stack = rdms(work, "all_cnn_c")
     last = str(stack.layer.values[-1])
     euclidean = rdms(work, "all_cnn_c", distance="euclidean", layers=[last])

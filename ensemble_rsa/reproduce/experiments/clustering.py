@@ -7,7 +7,7 @@ from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.figures.wording import number, percent
@@ -32,12 +32,12 @@ _NAMES = {"skipped": "skipped", "percentage_bend": "percentage bend", "pearson":
 
 def measure(work: Workspace) -> xr.Dataset:
     """Clustering index and consistency of every layer, and how they correlate over layers."""
-    settings = work.scale.analysis
+    settings = work.scale.analysis.statistics
     stack = rdms(work, "all_cnn_c")
     return by_layer(stack, settings).assign_attrs(attributes(stack, settings))
 
 
-def by_layer(stack: xr.Dataset, settings: AnalysisConfig) -> xr.Dataset:
+def by_layer(stack: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     """Both measures of each layer with intervals, and the correlations of their layer means.
 
     Args:

@@ -54,7 +54,7 @@ def measure(work: Workspace) -> xr.Dataset:
             [control.accuracy["test"], accuracy_with_dropout(swept, dataset_of(swept))]
         )
     }
-    return by_dropout(chosen, untested, samples, accuracies, work.scale.analysis)
+    return by_dropout(chosen, untested, samples, accuracies, work.scale.analysis.statistics)
 
 
 def findings(result: xr.Dataset) -> list[Finding]:

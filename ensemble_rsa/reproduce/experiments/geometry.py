@@ -14,7 +14,7 @@ from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 def measure(work: Workspace) -> xr.Dataset:
     """Pictures of every layer of the first two instances, and how clustered all instances are."""
-    settings = work.scale.analysis
+    settings = work.scale.analysis.statistics
     stack = rdms(work, "all_cnn_c")
     index = np.asarray(category_clustering_index(stack.exemplar.values, stack.category.values))
     return (

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.consistency import consistency_between
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.training_sets import draw_training_sets
 from ensemble_rsa.figures.wording import percent
 from ensemble_rsa.reproduce.experiment import (
@@ -44,7 +44,7 @@ _WORDS = {
 
 def measure(work: Workspace) -> xr.Dataset:
     """Consistency within each training set and between the two, for images and categories."""
-    settings = work.scale.analysis
+    settings = work.scale.analysis.statistics
     result = xr.Dataset(coords={"condition": list(CONDITIONS)})
     for contrast, names in CONTRASTS.items():
         stacks = same_instances([rdms(work, name) for name in names])
@@ -58,7 +58,7 @@ def measure(work: Workspace) -> xr.Dataset:
     return result
 
 
-def _contrast(contrast: str, a: np.ndarray, b: np.ndarray, settings: AnalysisConfig) -> dict:
+def _contrast(contrast: str, a: np.ndarray, b: np.ndarray, settings: StatisticsConfig) -> dict:
     """The similarities and, for each condition, their means with intervals."""
     within, between = similarities(a, b)
     found = conditions(within, between, settings)
@@ -96,7 +96,7 @@ def similarities(
 def conditions(
     within: Float[np.ndarray, "*layer instance instance"],
     between: Float[np.ndarray, "*layer instance instance"],
-    settings: AnalysisConfig,
+    settings: StatisticsConfig,
 ) -> Mapping[str, Bootstrap]:
     """What differs between two networks: the seed, the data, or both; and differences of these.
 

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.rotations import draw_about_centre, draw_about_origin
 from ensemble_rsa.figures.wording import DISTANCE_NAMES
 from ensemble_rsa.rdm.build import compute_rdm
@@ -67,7 +67,7 @@ ABOUTS: Mapping[str, About] = MappingProxyType(
 
 def measure(work: Workspace) -> xr.Dataset:
     """Consistency of RDMs before and after rotations, and by how much distances change."""
-    settings = AnalysisConfig()  # not the scale's: there is nothing to make smaller
+    settings = StatisticsConfig()  # not the scale's: there is nothing to make smaller
     return simulate(N_SETS, N_STIMULI, N_UNITS, N_STEPS).assign_attrs(
         n_resamples=settings.n_resamples, confidence=settings.confidence, seed=settings.seed
     )

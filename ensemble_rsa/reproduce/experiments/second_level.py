@@ -12,7 +12,7 @@ from jaxtyping import Float
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.analysis.second_level import second_level_distances
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.layer_similarity import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.figures.wording import percent
@@ -33,7 +33,7 @@ _AXES = ("layer", "instance", "layer_b", "instance_b")
 
 def measure(work: Workspace) -> xr.Dataset:
     """Distances between all RDMs, their picture, and similarities within and between instances."""
-    settings = work.scale.analysis
+    settings = work.scale.analysis.statistics
     stack = rdms(work, "all_cnn_c")
     shape = (stack.sizes["layer"], stack.sizes["instance"])
     square = second_level_distances(stack.exemplar.values.reshape(shape[0] * shape[1], -1))
@@ -77,7 +77,7 @@ def shared_variance(
 
 
 def neighbours(
-    distances: Float[np.ndarray, "layer instance layer instance"], settings: AnalysisConfig
+    distances: Float[np.ndarray, "layer instance layer instance"], settings: StatisticsConfig
 ) -> tuple[Matched, Matched]:
     """Every layer and the next: of one instance, of two; and of one against one layer of two.
 
@@ -96,7 +96,7 @@ def neighbours(
     )
 
 
-def _by_layer_distance(distances: np.ndarray, settings: AnalysisConfig) -> dict:
+def _by_layer_distance(distances: np.ndarray, settings: StatisticsConfig) -> dict:
     """Means over layers at every layer distance, `(origin, layer_distance)` with intervals."""
     found = []
     for apart in range(1, len(distances)):
@@ -112,7 +112,7 @@ def _by_layer_distance(distances: np.ndarray, settings: AnalysisConfig) -> dict:
     }
 
 
-def _by_neighbours(distances: np.ndarray, settings: AnalysisConfig) -> dict:
+def _by_neighbours(distances: np.ndarray, settings: StatisticsConfig) -> dict:
     """Next layer of the same instance and of another, same layer of another, by depth."""
     next_layer, same_layer = neighbours(distances, settings)
     rows: list[Bootstrap] = [next_layer.same, next_layer.different, same_layer.different]

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.figures.wording import percent
@@ -52,11 +52,11 @@ def measure(work: Workspace) -> xr.Dataset:
     stacks = {epoch: rdms(work, _ENSEMBLE, layers=[last], epoch=epoch) for epoch in kept}
     if (final := run.config.training.epochs) not in kept:
         stacks[final] = rdms(work, _ENSEMBLE, layers=[last])
-    return trajectory(stacks, load_history(run).test_accuracy, work.scale.analysis)
+    return trajectory(stacks, load_history(run).test_accuracy, work.scale.analysis.statistics)
 
 
 def trajectory(
-    stacks: Mapping[int, xr.Dataset], test_accuracy: xr.DataArray, settings: AnalysisConfig
+    stacks: Mapping[int, xr.Dataset], test_accuracy: xr.DataArray, settings: StatisticsConfig
 ) -> xr.Dataset:
     """What the figures draw, of the instances that can be compared at every epoch.
 
@@ -119,7 +119,7 @@ def pairs_by_epoch(
 
 
 def _accuracies(
-    test_accuracy: xr.DataArray, epochs: list[int], seeds: list[int], settings: AnalysisConfig
+    test_accuracy: xr.DataArray, epochs: list[int], seeds: list[int], settings: StatisticsConfig
 ) -> dict[str, tuple]:
     """Test accuracy of the chosen instances at the chosen epochs, with its mean and interval."""
     order = test_accuracy.seed.values.tolist()
