@@ -1,12 +1,12 @@
-"""What goes wrong through no fault of the code: one clear line each, and no traceback."""
+"""Errors of the user or the environment, which the command line prints in one line."""
 
 
 class InputError(ValueError):
-    """The caller asked for something that cannot be: the message says what was got and expected."""
+    """Wrong input: the message names the argument, what was got and what is expected."""
 
 
 class RunError(RuntimeError):
-    """The request was sound, yet it cannot be carried out here (no network, a full disk, NaN)."""
+    """Valid input that cannot be processed here (no network, a full disk, NaN in training)."""
 
 
 def unknown_name(argument: str, got: object, choices) -> InputError:

@@ -1,6 +1,6 @@
-"""Where random keys are born: one stream per purpose, named, never split by order.
+"""Random keys and generators: one named stream per purpose, derived from a seed.
 
-An instance's key hangs on its seed alone, so a network is the same whatever the ensemble's size.
+An instance's key depends on its seed alone, so a network does not depend on the ensemble's size.
 """
 
 import zlib
@@ -24,12 +24,11 @@ def stream(seed: int | Array, purpose: str) -> Key[Array, ""]:
 def host_stream(seed: int, purpose: str) -> np.random.Generator:
     """A NumPy generator seeded by `stream`, for draws of many shapes.
 
-    Its numbers are made on the host, so they are the same on every backend, and a new shape needs
-    no compilation (threefry takes a second for each). Drawing in parts gives what drawing at once
-    would.
+    Numbers are drawn on the host, so they are the same on every backend, and a new shape needs no
+    compilation. Drawing in parts gives the same numbers as drawing at once.
 
     Raises:
-        InputError: not a whole number of 32 bits; more bits would not be heeded.
+        InputError: not a whole number of 32 bits, as JAX would ignore further bits.
 
     >>> host_stream(0, "order").integers(10, size=3).tolist()
     [1, 5, 9]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ensemble_rsa.arrays import Labels
+from ensemble_rsa.arrays import LabelCodes
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import pair_indices
 
@@ -19,7 +19,9 @@ class PairGroup(NamedTuple):
     pairs: Int[np.ndarray, " pair"]
 
 
-def same_category_groups(codes: Labels, categories: np.ndarray, aggregate: str) -> list[PairGroup]:
+def same_category_groups(
+    codes: LabelCodes, categories: np.ndarray, aggregate: str
+) -> list[PairGroup]:
     """Same-category pairs: all in one group, or the pairs of each category in one of their own.
 
     Args:
@@ -53,7 +55,7 @@ def same_category_groups(codes: Labels, categories: np.ndarray, aggregate: str) 
     ]
 
 
-def same_category(codes: Labels) -> Bool[np.ndarray, " stimulus_pair"]:
+def same_category(codes: LabelCodes) -> Bool[np.ndarray, " stimulus_pair"]:
     """Which pairs of stimuli share a category.
 
     Raises:
@@ -68,7 +70,9 @@ def same_category(codes: Labels) -> Bool[np.ndarray, " stimulus_pair"]:
     return same
 
 
-def clustering_index(rdms: Any, codes: Labels, categories: np.ndarray) -> Float[np.ndarray, "..."]:
+def clustering_index(
+    rdms: Any, codes: LabelCodes, categories: np.ndarray
+) -> Float[np.ndarray, "..."]:
     """Category clustering index of each RDM `(..., stimulus_pair)`, in float64.
 
     Raises:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.arrays import check_array, check_finite
+from ensemble_rsa.arrays import as_numpy, check_array, check_finite
 from ensemble_rsa.errors import InputError
 
 NARROWEST = 256
@@ -92,7 +92,7 @@ def host_units(array: Any, index: tuple[int, ...], units: slice = slice(None)) -
     """All stimuli of one instance by the chosen units, in memory and in a dtype that JAX knows."""
     if isinstance(array, jax.Array) and units != slice(None):
         return np.asarray(_device_block(array, index, units.start, units.stop - units.start))
-    part = np.asarray(array[(*index, slice(None), units)])
+    part = as_numpy(array[(*index, slice(None), units)])
     if not part.dtype.isnative or part.dtype.itemsize > 8:
         return part.astype(np.float64)
     return part

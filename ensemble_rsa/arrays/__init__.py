@@ -1,0 +1,16 @@
+"""Checks at the entry of every public function: array-likes, RDMs, labels, counts.
+
+Rows are stimuli and columns are units. RDMs travel condensed: the row-major upper triangle without
+the diagonal, in the order of `scipy.spatial.distance.pdist`.
+"""
+
+from ensemble_rsa.arrays.checks import check_confidence, check_count, check_finite, check_varied
+from ensemble_rsa.arrays.convert import ArrayLike, as_numpy, check_array
+from ensemble_rsa.arrays.labels import LabelCodes, LabelsLike, check_labels
+from ensemble_rsa.arrays.rdms import check_instance_rdms, check_rdms, stimuli_of_pairs
+
+__all__ = [
+    "ArrayLike", "LabelCodes", "LabelsLike", "as_numpy", "check_array", "check_confidence",
+    "check_count", "check_finite", "check_instance_rdms", "check_labels", "check_rdms",
+    "check_varied", "stimuli_of_pairs",
+]  # fmt: skip

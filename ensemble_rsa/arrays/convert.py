@@ -1,0 +1,182 @@
+"""The one conversion of array-likes; every public function passes its arrays through it.
+
+NumPy, JAX, PyTorch, xarray, pandas, polars, dask, h5py, zarr, memory maps and nested lists are
+recognised by their attributes, so none of these libraries is imported for it.
+"""
+
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ensemble_rsa.errors import InputError
+
+ArrayLike = Any  # what `check_array` takes; no type that these libraries share says more
+
+DIMENSIONS = (
+    "instance", "layer", "epoch", "dropout", "stimulus", "unit", "category", "stimulus_pair",
+    "category_pair", "instance_pair",
+)  # fmt: skip
+_ALTERNATIVES = {"stimulus": "category", "stimulus_pair": "category_pair"}
+_REFUSED = (  # attribute that gives it away, what was got and what to do
+    ("data_vars", "an xarray.Dataset; give one of its variables"),
+    ("nnz", "a sparse array; give a dense one, such as .toarray() returns"),
+    ("pattern_descriptors", "labelled RDMs; give their array (.rdms, or .dissimilarities)"),
+)
+
+
+def check_array(name: str, value: ArrayLike, min_ndim: int, axes: str) -> Any:
+    """Return `value` as an array of at least `min_ndim` axes in the expected order.
+
+    A DataArray is read by the names of its dimensions: those that `axes` names are moved to the
+    end, in that order. `category` may stand for `stimulus`, `category_pair` for `stimulus_pair`,
+    and names that are not among `DIMENSIONS` are read by position. Masked entries become NaN.
+
+    Args:
+        name: of the argument, for the message.
+        value: an array-like.
+        min_ndim: the least number of axes.
+        axes: the expected axes, such as `(..., stimulus, unit)`.
+
+    Returns:
+        A NumPy or JAX array; or, unread, what has a shape, a dtype and slices: a data set on disk,
+        a chunked or a lazily loaded array. See `as_numpy` for reading it.
+
+    Raises:
+        InputError: too few axes, an empty axis, ragged or sparse input, no real numbers, or a
+            DataArray that lacks a dimension.
+
+    >>> check_array("activations", [[1.0, 2.0]], 2, "(..., stimulus, unit)").shape
+    (1, 2)
+    """
+    array = _converted(name, value, re.findall(r"\w+", axes[: axes.find(")")]))
+    # JAX knows half precisions that NumPy does not.
+    if array.dtype != bool and not any(
+        jnp.issubdtype(array.dtype, kind) for kind in (np.integer, np.floating)
+    ):
+        got = f"dtype {array.dtype}" if array.ndim else type(value).__name__
+        raise InputError(f"{name}: expected real numbers of shape {axes}, got {got}")
+    if array.ndim < min_ndim:
+        raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
+    if any(np.isnan(length) for length in array.shape):
+        raise InputError(f"{name}: expected a known shape; call .compute_chunk_sizes() first")
+    if 0 in array.shape:
+        raise InputError(
+            f"{name}: expected shape {axes} with no empty axis, got {tuple(array.shape)}"
+        )
+    return array
+
+
+def as_numpy(array: Any) -> np.ndarray:
+    """Read an array from `check_array`, or a slice of one, into memory; masked entries are NaN.
+
+    >>> as_numpy(np.ma.masked_equal([1, 2], 2))
+    array([ 1., nan])
+    """
+    if not isinstance(array, np.ndarray | jax.Array) and hasattr(array, "__getitem__"):
+        array = array[...]  # netCDF variables give masked arrays
+    if isinstance(array, np.ma.MaskedArray):
+        floating = np.issubdtype(array.dtype, np.floating)
+        return np.ma.filled(array if floating else array.astype(np.float64), np.nan)
+    return np.asarray(array)
+
+
+def dimension_names(value: Any) -> tuple[str, ...]:
+    """Names of the dimensions of a DataArray; none for other arrays."""
+    is_named = hasattr(value, "dims") and hasattr(value, "transpose")
+    return tuple(map(str, value.dims)) if is_named else ()
+
+
+def _converted(name: str, value: Any, dimensions: list[str]) -> Any:
+    for attribute, what in _REFUSED:
+        if hasattr(value, attribute):
+            raise InputError(f"{name}: expected an array, got {what}")
+    if hasattr(value, "to_dask_array"):
+        value = value.compute()
+    if dimension_names(value):
+        return _by_dimension(name, value, dimensions)
+    if isinstance(value, jax.Array) or type(value) in (np.ndarray, np.memmap):
+        return value
+    if hasattr(value, "detach"):
+        return _from_torch(name, value)
+    if hasattr(value, "to_numpy"):
+        return _from_table(value)
+    if isinstance(value, list | tuple):
+        return _from_list(name, value, dimensions)
+    on_disk_or_chunked = isinstance(getattr(value, "dtype", None), np.dtype)
+    if on_disk_or_chunked and hasattr(value, "ndim") and not isinstance(value, np.ndarray):
+        return value
+    return as_numpy(value)
+
+
+def _by_dimension(name: str, value: Any, wanted: list[str]) -> Any:
+    """Move the wanted dimensions of a DataArray to the end."""
+    others = list(dimension_names(value))
+    last: dict[str, str] = {}
+    for dimension in wanted:
+        for candidate in (dimension, _ALTERNATIVES.get(dimension)):
+            if candidate in others and dimension not in last:
+                others.remove(candidate)
+                last[dimension] = candidate
+    missing = [dimension for dimension in wanted if dimension not in last]
+    for dimension in reversed(missing):
+        unnamed = [other for other in others if other not in DIMENSIONS]
+        named = [] if dimension in DIMENSIONS else others
+        if unnamed or named:
+            last[dimension] = (unnamed or named)[-1]
+            others.remove(last[dimension])
+    lacking = [dimension for dimension in wanted if dimension not in last]
+    if lacking and others:
+        raise InputError(
+            f"{name}: expected a DataArray with the dimension(s) {', '.join(lacking)}, got "
+            f"{value.dims}"
+        )
+    order = others + [last[dimension] for dimension in wanted if dimension in last]
+    if len(set(order)) == len(order):
+        value = value.transpose(*order)
+    if getattr(value, "chunks", None) or getattr(
+        getattr(value, "variable", value), "_in_memory", True
+    ):
+        return value.data
+    return value  # lazily loaded from a file
+
+
+def _from_torch(name: str, tensor: Any) -> np.ndarray:
+    if "strided" not in str(tensor.layout) or tensor.is_quantized or tensor.is_nested:
+        raise InputError(f"{name}: expected a dense tensor, got a sparse, quantised or nested one")
+    tensor = tensor.detach().cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:  # bfloat16, which NumPy lacks
+        return tensor.float().numpy()
+
+
+def _from_table(table: Any) -> np.ndarray:
+    """Values of a pandas or polars table or series; missing numbers become NaN."""
+    values = table.to_numpy()
+    if values.dtype == object:  # nullable columns of pandas
+        try:
+            return table.to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError):
+            return values
+    return values
+
+
+def _from_list(name: str, items: Any, dimensions: list[str]) -> np.ndarray:
+    leaf = items
+    while isinstance(leaf, list | tuple) and leaf:
+        leaf = leaf[0]
+    if hasattr(leaf, "shape") and np.ndim(leaf):
+        items = [as_numpy(_converted(name, item, dimensions)) for item in items]
+        shapes = {item.shape for item in items}
+        if len(shapes) > 1:
+            listed = ", ".join(str(shape) for shape in sorted(shapes))
+            raise InputError(f"{name}: expected arrays of one shape in a list, got {listed}")
+    try:
+        return np.asarray(items)
+    except ValueError:
+        raise InputError(
+            f"{name}: expected arrays or nested lists, got lists of unequal length"
+        ) from None

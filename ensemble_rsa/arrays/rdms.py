@@ -1,0 +1,124 @@
+"""The one reader of RDMs, condensed or square."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from ensemble_rsa.arrays.checks import check_finite
+from ensemble_rsa.arrays.convert import (
+    DIMENSIONS,
+    ArrayLike,
+    as_numpy,
+    check_array,
+    dimension_names,
+)
+from ensemble_rsa.errors import InputError
+
+_ROUNDING = 1e-6  # of the largest distance: an asymmetry or diagonal up to this is rounding
+_NEARLY = 0.05  # an asymmetry and diagonal up to this suggest a square RDM with an error in it
+
+
+def stimuli_of_pairs(name: str, n_pairs: int) -> int:
+    """How many stimuli a condensed RDM of `n_pairs` distances has.
+
+    Raises:
+        InputError: no number of stimuli gives that many pairs.
+
+    >>> stimuli_of_pairs("rdms", 45)
+    10
+    """
+    n = (1 + int(round(np.sqrt(1 + 8 * n_pairs)))) // 2
+    if n * (n - 1) // 2 != n_pairs or n < 2:
+        raise InputError(
+            f"{name}: a condensed RDM has n(n − 1)/2 distances, got {n_pairs}, which fits no n"
+        )
+    return n
+
+
+def check_rdms(name: str, rdms: ArrayLike, min_ndim: int, axes: str) -> tuple[Any, int]:
+    """Return RDMs as a finite, condensed array in memory, and how many stimuli they have.
+
+    Where the last two axes are of equal length n, the RDMs are read as square if they are symmetric
+    with a zero diagonal, to rounding, and as n condensed ones if neither holds and n is a number of
+    pairs. Everything in between is refused, as it is probably a square RDM with an error.
+
+    Args:
+        name: of the argument, for the message.
+        rdms: an array-like, condensed or square.
+        min_ndim: the least number of axes when condensed.
+        axes: the expected axes when condensed.
+
+    Raises:
+        InputError: wrong rank, an impossible number of pairs, NaN or inf, or a square RDM that is
+            not symmetric with a zero diagonal.
+
+    >>> square = [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]]
+    >>> check_rdms("rdms", square, 1, "(..., stimulus_pair)")
+    (array([1., 2., 3.]), 3)
+    """
+    one = rdms[0] if isinstance(rdms, list | tuple) and rdms else rdms
+    condensed = {"stimulus_pair", "category_pair"} & {*dimension_names(one)}
+    array = check_array(name, rdms, 1, axes if condensed else _square_axes(one, axes))
+    if not isinstance(array, jax.Array):
+        array = as_numpy(array)
+    check_finite(name, array)
+    if not condensed and array.ndim >= 2 and _is_square(name, array):
+        array = array[..., *np.triu_indices(array.shape[-1], 1)]
+    array = check_array(name, array, min_ndim, axes)
+    return array, stimuli_of_pairs(name, array.shape[-1])
+
+
+def check_instance_rdms(name: str, rdms: ArrayLike, least: int = 2) -> tuple[Any, int]:
+    """The same for `(..., instance, stimulus_pair)` of at least `least` instances.
+
+    Raises:
+        InputError: as `check_rdms`, or too few instances.
+    """
+    least_in_words = {2: "two", 3: "three"}[least]
+    axes = f"(..., instance, stimulus_pair) with at least {least_in_words} instances"
+    array, n_stimuli = check_rdms(name, rdms, 2, axes)
+    if array.shape[-2] < least:
+        raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
+    return array, n_stimuli
+
+
+def _square_axes(rdms: ArrayLike, axes: str) -> str:
+    """`axes` with the names of the two stimulus dimensions of a DataArray of square RDMs."""
+    other_meaning = {*DIMENSIONS} - {"stimulus", "category"}
+    pair = [each for each in dimension_names(rdms) if each not in other_meaning][-2:]
+    if len(pair) == 2 and rdms.sizes[pair[0]] == rdms.sizes[pair[1]]:
+        return axes.replace("stimulus_pair", ", ".join(pair))
+    return axes
+
+
+def _is_square(name: str, array: Any) -> bool:
+    n = array.shape[-1]
+    if array.shape[-2] != n or n < 2:
+        return False
+    numbers = np.asarray(array, np.float64)
+    largest = np.abs(numbers).max()
+    asymmetry = np.abs(numbers - np.swapaxes(numbers, -1, -2)).max()
+    diagonal = np.abs(np.diagonal(numbers, axis1=-2, axis2=-1)).max()
+    if max(asymmetry, diagonal) <= _ROUNDING * largest:
+        return True
+    is_number_of_pairs = np.isclose(np.sqrt(1 + 8 * n) % 2, 1)
+    is_nearly_square = max(asymmetry, diagonal) <= _NEARLY * largest
+    if (
+        is_number_of_pairs
+        and min(asymmetry, diagonal) > _ROUNDING * largest
+        and not is_nearly_square
+    ):
+        return False
+    failed = [
+        f"{what} (by up to {size:.2g})"
+        for what, size in (
+            ("is not symmetric", asymmetry),
+            ("has a diagonal that is not 0", diagonal),
+        )
+        if size > _ROUNDING * largest
+    ]
+    raise InputError(
+        f"{name}: expected square RDMs to be symmetric with a zero diagonal, got shape "
+        f"{tuple(array.shape)}, which {' and '.join(failed)}"
+    )
