@@ -1,4 +1,4 @@
-"""Words for names and numbers, the same in figures, captions and sentences."""
+"""Names of models, distances and kinds, and how numbers are written: figures, captions, pages."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -26,97 +26,28 @@ KIND_NAMES = {
 }
 
 
-def model_name(results: xr.Dataset) -> str:
-    """What the network is called, with "surrogate" where it only stands in for the paper's.
-
-    Activations that did not come from our networks have no name: "".
-
-    >>> model_name(xr.Dataset(attrs={"model": "all_cnn_7", "surrogate": 1}))
-    'All-CNN-7 surrogate'
-    """
-    model = str(results.attrs.get("model", ""))
-    name = MODEL_NAMES.get(model, model)
-    return f"{name} surrogate" if is_surrogate(results) else name
-
-
 def has_seeds(results: xr.Dataset) -> bool:
-    """Whether the instances have seeds: in activations from elsewhere they are only counted."""
+    """Whether instances have seeds: only those of our own models do."""
     return "seed" in results.coords and bool(results.attrs.get("model"))
 
 
-def is_surrogate(results: xr.Dataset) -> bool:
-    """Whether the network only stands in for one of the paper's."""
-    return bool(results.attrs.get("surrogate", 0))
-
-
-def of_model(results: xr.Dataset) -> str:
-    """The name as it follows a number of instances, or nothing where there is no name.
-
-    >>> of_model(xr.Dataset(attrs={"model": "all_cnn_c"}))
-    ' of All-CNN-C'
-    >>> of_model(xr.Dataset(attrs={"model": "all_cnn_7", "surrogate": 1}))
-    ' of the All-CNN-7 surrogate'
-    """
-    name = model_name(results)
-    article = "the " if is_surrogate(results) else ""
-    return f" of {article}{name}" if name else ""
-
-
 def surrogate_title(results: xr.Dataset) -> str | None:
-    """The heading that a figure must carry when the network is a surrogate, else None."""
-    if not is_surrogate(results):
+    """The heading of every figure of a surrogate network; None for other networks."""
+    if not results.attrs.get("surrogate", 0):
         return None
-    return f"{model_name(results)} (not the network of the paper)"
-
-
-def distance_name(results: xr.Dataset) -> str:
-    """The first-level distance in words.
-
-    >>> distance_name(xr.Dataset(attrs={"distance": "cosine"}))
-    'cosine distance'
-    """
-    distance = str(results.attrs.get("distance", "unknown distance"))
-    blank = " after cocktail-blank normalisation" if results.attrs.get("cocktail_blank") else ""
-    return DISTANCE_NAMES.get(distance, distance) + blank
-
-
-def as_ranges(numbers: Sequence[int] | np.ndarray) -> str:
-    """Whole numbers as short ranges.
-
-    >>> as_ranges([0, 1, 2, 3, 7, 9, 10])
-    '0–3, 7, 9, 10'
-    """
-    runs: list[list[int]] = []
-    for value in sorted(int(n) for n in numbers):
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    return ", ".join(
-        f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
-    )
-
-
-def instances_phrase(results: xr.Dataset) -> str:
-    """How many instances of what, with seeds where they are known.
-
-    >>> coords = {"instance": [0, 1, 2], "seed": ("instance", [4, 5, 6])}
-    >>> instances_phrase(xr.Dataset(coords=coords, attrs={"model": "all_cnn_c"}))
-    '3 instances of All-CNN-C (seeds 4–6)'
-    """
-    words = f"{results.sizes['instance']} instances{of_model(results)}"
-    return f"{words} (seeds {as_ranges(results.seed.values)})" if has_seeds(results) else words
+    model = str(results.attrs.get("model", ""))
+    return f"{MODEL_NAMES.get(model, model)} surrogate (not the network of the paper)"
 
 
 def noted_instances(
     dataset: xr.Dataset, entries: Iterable[Mapping[str, Any]]
 ) -> dict[int, Mapping[str, Any]]:
-    """Which instances of a data set the entries speak of: by seed where known, else by number.
+    """Match entries to the instances of a data set: by seed where known, else by number.
 
-    The seed comes first because instances are counted anew when some were left out.
+    Seeds come first because instances are renumbered when some are excluded.
 
     Args:
-        dataset: with dimension `instance`, and `seed (instance)` where it is known.
+        dataset: with dimension `instance`, and `seed (instance)` where known.
         entries: `{"instance": …, "seed": …, "reason": …}` each.
 
     Returns:
@@ -139,13 +70,30 @@ def noted_instances(
     return noted
 
 
+def as_ranges(numbers: Sequence[int] | np.ndarray) -> str:
+    """Whole numbers as short ranges.
+
+    >>> as_ranges([0, 1, 2, 3, 7, 9, 10])
+    '0–3, 7, 9, 10'
+    """
+    runs: list[list[int]] = []
+    for value in sorted(int(n) for n in numbers):
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    return ", ".join(
+        f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
+    )
+
+
 def percent(results: xr.Dataset) -> str:
-    """The level of confidence as a number of per cent, "95" unless the results say otherwise."""
+    """The level of confidence in per cent, "95" unless the results say otherwise."""
     return f"{100 * float(results.attrs.get('confidence', 0.95)):g}"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number to so many decimals; a dash for one that is not defined.
+    """A number to so many decimals; a dash if it is not defined.
 
     >>> number(0.4429), number(float("nan"))
     ('0.443', '–')
@@ -162,8 +110,19 @@ def signed(value: float, digits: int = 2) -> str:
     return number(value, digits).replace("-", "−")
 
 
+def compact(value: float) -> str:
+    """Three decimals, or two significant digits of a small number; whole numbers as they are.
+
+    >>> compact(0.44291), compact(-0.5), compact(1.2e-7), compact(499500.0), compact(0.0)
+    ('0.443', '-0.500', '1.2e-07', '499,500', '0')
+    """
+    if value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) >= 5e-4 else f"{value:.1e}"
+
+
 def p_value(p: float) -> str:
-    """A p value to two digits, below 0.001 as a bound; a dash where it is not defined.
+    """A p value to two digits, below 0.001 as a bound; a dash if it is not defined.
 
     >>> p_value(0.0213), p_value(3e-7), p_value(float("nan"))
     ('p = 0.021', 'p < 0.001', 'p = –')
@@ -173,26 +132,36 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
-def bounds(low: float, high: float, digits: int = 2) -> str:
-    """An interval in brackets; with a dash where there is none.
+def bounds(limits: Sequence[float], digits: int = 2) -> str:
+    """An interval in brackets; a dash if it is not defined.
 
-    >>> bounds(0.4291, 0.4551), bounds(float("nan"), float("nan"))
+    >>> bounds((0.4291, 0.4551)), bounds((float("nan"), float("nan")))
     ('[0.43, 0.46]', '[–]')
     """
+    low, high = limits
     if not np.isfinite([low, high]).all():
         return "[–]"
     return f"[{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def interval(mean: float, low: float, high: float) -> str:
-    """A mean with its interval: two decimals, three near 1 or where the interval is narrow.
+def interval(mean: float, limits: Sequence[float]) -> str:
+    """A mean with its interval: two decimals, three near 1 or if the interval is narrow.
 
-    >>> interval(0.4429, 0.4291, 0.4551), interval(0.9981, 0.9968, 0.9993)
+    >>> interval(0.4429, (0.4291, 0.4551)), interval(0.9981, (0.9968, 0.9993))
     ('0.44 [0.43, 0.46]', '0.998 [0.997, 0.999]')
     """
-    narrow = bool(np.isfinite(high - low)) and high - low < 0.01
-    digits = 3 if mean >= 0.995 or narrow else 2
-    return f"{mean:.{digits}f} {bounds(low, high, digits)}"
+    width = limits[1] - limits[0]
+    digits = 3 if mean >= 0.995 or width < 0.01 else 2
+    return f"{mean:.{digits}f} {bounds(limits, digits)}"
+
+
+def percentage(share: float) -> str:
+    """A share in per cent, a dash if it is not defined.
+
+    >>> percentage(0.962), percentage(float("nan"))
+    ('96.2 %', '–')
+    """
+    return f"{100 * share:.1f} %" if np.isfinite(share) else "–"
 
 
 def accuracy_range(values: Any) -> str:
@@ -201,10 +170,19 @@ def accuracy_range(values: Any) -> str:
     >>> accuracy_range([0.981, 0.962, 0.97])
     '96.2–98.1 %'
     """
-    lowest, highest = (f"{100 * float(f(values)):.1f}" for f in (np.nanmin, np.nanmax))
-    return f"{lowest} %" if lowest == highest else f"{lowest}–{highest} %"
+    lowest, highest = (percentage(float(f(values))) for f in (np.nanmin, np.nanmax))
+    return highest if lowest == highest else f"{lowest.removesuffix(' %')}–{highest}"
+
+
+def paper_figure(name: str) -> str:
+    """What the paper calls a figure.
+
+    >>> paper_figure("fig4"), paper_figure("s3")
+    ('Fig. 4', 'Fig. S3')
+    """
+    return f"Fig. {name.removeprefix('fig')}" if name.startswith("fig") else f"Fig. {name.upper()}"
 
 
 def capitalize(text: str) -> str:
-    """The text with its first letter large and the others as they are."""
+    """The text with its first letter in upper case and the others unchanged."""
     return text[:1].upper() + text[1:]

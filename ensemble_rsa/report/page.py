@@ -3,49 +3,64 @@
 import base64
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ensemble_rsa.files import atomic_path
+from ensemble_rsa.report.captions import Caption
+from ensemble_rsa.report.rendering import ENVIRONMENT
 
-_WIDE = 1500  # pixels: at 300 dpi, more than one column of a journal
+_WIDE = 1500  # pixels; at 300 dpi, wider than one column of a journal
 
 
-def write_page(path: Path, template: str, **values: Any) -> Path:
-    """Fill in a template and write it; the file appears under its name only when it is whole.
+@dataclass(frozen=True)
+class PageFigure:
+    """A PNG file with its label, such as `Figure 1`, and its caption."""
+
+    file: Path
+    label: str
+    caption: Caption
+
+
+def write_page(
+    path: Path,
+    template: str,
+    figures: Sequence[PageFigure],
+    details: Mapping[str, Mapping[str, Any]],
+    **values: Any,
+) -> Path:
+    """Fill in a page template and write it; the file appears under its name when it is complete.
 
     Args:
         path: where to.
-        template: its name.
-        values: what it asks for, everything of it.
+        template: its name, without `.html.j2`.
+        figures: embedded in the page.
+        details: heading → plain values, shown as JSON at the end; empty ones are left out.
+        values: what the template needs besides.
 
     Returns:
         `path`.
     """
-    environment = Environment(
-        loader=PackageLoader("ensemble_rsa.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    page = ENVIRONMENT.get_template(f"{template}.html.j2").render(
+        figures=[_embed(figure) for figure in figures],
+        details={heading: _as_json(shown) for heading, shown in details.items() if shown},
+        **values,
     )
-    page = environment.get_template(template).render(**values)
     path = Path(path)
     with atomic_path(path) as partial:
         partial.write_text(page, encoding="utf-8")
     return path
 
 
-def embedded_figure(file: Path, title: str, caption: str) -> dict[str, Any]:
-    """A PNG file as a template shows it: its content, its size, and its words."""
-    content = file.read_bytes()
+def _embed(figure: PageFigure) -> dict[str, Any]:
+    content = figure.file.read_bytes()
     width, height = struct.unpack(">II", content[16:24])  # the header that every PNG begins with
     return {
-        "title": title,
-        "caption": caption,
+        "label": figure.label,
+        "title": figure.caption.title,
+        "text": figure.caption.text,
         "width": width,
         "height": height,
         "wide": width > _WIDE,
@@ -53,6 +68,5 @@ def embedded_figure(file: Path, title: str, caption: str) -> dict[str, Any]:
     }
 
 
-def as_json(values: Mapping[str, Any]) -> str:
-    """Plain values as indented JSON."""
+def _as_json(values: Mapping[str, Any]) -> str:
     return json.dumps(values, indent=2, default=str, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """The Jinja environment of captions, sentences and pages, with the filters that write numbers.
 
 Text templates (`*.j2`) are not escaped; pages (`*.html.j2`) escape everything that they are given.
+A page must therefore get text as a value and never import or include a text template.
 """
 
 from typing import Any
@@ -25,12 +26,15 @@ ENVIRONMENT.filters |= {
     "accuracy_range": wording.accuracy_range,
     "bounds": wording.bounds,
     "capitalize_first": wording.capitalize,
-    "distance_name": wording.DISTANCE_NAMES.__getitem__,
+    "compact": wording.compact,
+    "distance_name": lambda distance: wording.DISTANCE_NAMES.get(distance, distance),
     "interval": wording.interval,
     "kind_name": wording.KIND_NAMES.__getitem__,
     "model_name": lambda model: wording.MODEL_NAMES.get(model, model),
     "number": wording.number,
     "p_value": wording.p_value,
+    "paper_figure": wording.paper_figure,
+    "percentage": wording.percentage,
     "ranges": wording.as_ranges,
     "signed": wording.signed,
 }

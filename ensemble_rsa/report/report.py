@@ -1,29 +1,32 @@
-"""One self-contained HTML file with the result, figures, numbers and where they come from."""
+"""The report of an analysis: one self-contained HTML file with results, figures and provenance."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from ensemble_rsa.figures.wording import (
-    KIND_NAMES,
-    capitalize,
-    has_seeds,
-    instances_phrase,
-    is_surrogate,
-    percent,
-)
-from ensemble_rsa.report.captions import caption, setting
-from ensemble_rsa.report.choices import our_choices
-from ensemble_rsa.report.page import as_json, embedded_figure, write_page
+from ensemble_rsa.figures.wording import noted_instances
+from ensemble_rsa.report.captions import render
+from ensemble_rsa.report.page import PageFigure, write_page
+from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.sentence import result_sentence
-from ensemble_rsa.report.tables import (
-    accuracy_ranges,
-    consistency_rows,
-    constant_pattern_lines,
-    instance_rows,
+from ensemble_rsa.report.values import (
+    clustering_at,
+    consistency_at,
+    dataset_values,
+    known_accuracies,
 )
+
+# Settings that the paper leaves open, and the value proposed for each.
+_OPEN = {
+    "last_relu": ("model", True),
+    "valid_padding": ("model", True),
+    "dropout_after": ("model", "strided"),
+    "l2_biases": ("training", True),
+    "one_mask": ("analysis", False),
+}
 
 
 def write_report(
@@ -40,44 +43,92 @@ def write_report(
     """Write `report.html`: no script, no file beside it, nothing fetched from the network.
 
     Args:
-        path: where to; the file appears under this name only when it is whole.
+        path: where to; the file appears under this name when it is complete.
         results: what `analyze` returns; accuracies, categories and seeds may be missing.
         history: what training recorded; None for activations from elsewhere.
         summary: the run's summary.
         manifest: versions, commit, device and seconds of the run.
         config: its settings, nested.
-        figures: PNG files, as `save_figures` returns them; a caption goes by the file's name.
+        figures: PNG files, as `save_figures` returns them; the file's name selects the caption.
         excluded: instances left out (`instance`, `seed`, `reason`).
         flagged: instances kept although they did not converge, in the same form.
 
     Returns:
         `path`.
     """
-    sources = {"Settings": config, "Versions and times": manifest, "Numbers": summary}
+    values = dataset_values(results)
+    trained = {} if history is None else history.sizes
+    captions = values | {"n_trained": trained.get("instance"), "n_epochs": trained.get("epoch")}
     return write_page(
         path,
-        "report.html.j2",
-        title=f"Representational consistency of {instances_phrase(results)}",
-        surrogate=is_surrogate(results),
-        with_seeds=has_seeds(results),
-        sentence=result_sentence(results, summary),
-        setting=setting(results),
+        "report",
+        figures=[
+            PageFigure(file, f"Figure {number}", render(f"captions/{file.stem}", **captions))
+            for number, file in enumerate(map(Path, figures), 1)
+        ],
+        details={"Settings": config, "Versions and times": manifest, "Numbers": summary},
+        title=render_text("title", **values),
+        setting=render_text("setting", **values),
         created=str(manifest.get("created", "")),
-        figures=[_figure(Path(file), results, history) for file in figures],
-        level=percent(results),
-        kinds=[capitalize(KIND_NAMES[str(kind)]) for kind in results.kind.values],
-        rows=consistency_rows(results),
-        n_instances=results.sizes["instance"],
-        n_pairs=results.sizes["instance_pair"],
-        accuracies=accuracy_ranges(results),
-        instances=instance_rows(results, flagged),
+        sentence=result_sentence(results, summary),
+        rows=[
+            {
+                "layer": layer,
+                "estimates": [consistency_at(results, kind, place) for kind in values["kinds"]],
+                "clustering": clustering_at(results, place),
+            }
+            for place, layer in enumerate(values["layers"])
+        ],
+        instances=_instance_rows(results, flagged),
+        train_accuracy=known_accuracies(results, "train_accuracy"),
+        test_accuracy=known_accuracies(results, "test_accuracy"),
         set_aside={"Excluded": excluded, "Kept, but flagged": flagged},
-        constant=constant_pattern_lines(results),
-        choices=our_choices(results, config),
-        details={name: as_json(values) for name, values in sources.items() if values},
-    )
+        constant_patterns=_constant_patterns(results),
+        within_category=results.attrs.get("within_category", "pooled"),
+        switches=_switches(config),
+        preprocessing=(config.get("data") or {}).get("preprocessing", "gcn_zca"),
+        **{name: values[name] for name in ("n_instances", "n_pairs", "level", "kinds", "seeds",
+                                           "model", "surrogate", "scale")},
+    )  # fmt: skip
 
 
-def _figure(file: Path, results: xr.Dataset, history: xr.Dataset | None) -> dict[str, Any]:
-    title, text = caption(file.stem, results, history)
-    return embedded_figure(file, title, text)
+def _switches(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that the paper leaves open and that differ from what we propose."""
+    found = {
+        name: (config.get(section) or {}).get(name, proposed)
+        for name, (section, proposed) in _OPEN.items()
+    }
+    return {name: value for name, value in found.items() if value != _OPEN[name][1]}
+
+
+def _instance_rows(
+    results: xr.Dataset, flagged: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """A row per analysed instance; none without accuracies and flags."""
+    names = ("train_accuracy", "test_accuracy")
+    accuracies = {name: known_accuracies(results, name) for name in names}
+    if not any(accuracies.values()) and not flagged:
+        return []
+    notes = noted_instances(results, flagged)
+    seeds = dataset_values(results)["seeds"]
+    return [
+        {
+            "instance": instance,
+            "seed": seeds[place] if seeds else None,
+            "note": notes[instance].get("reason", "flagged") if instance in notes else "",
+        }
+        | {name: known[place] if known else np.nan for name, known in accuracies.items()}
+        for place, instance in enumerate(results.instance.values.tolist())
+    ]
+
+
+def _constant_patterns(results: xr.Dataset) -> dict[str, list[int]]:
+    """Layer → number of constant patterns of each instance, for layers that have any."""
+    if "constant_patterns" not in results:
+        return {}
+    counts = results.constant_patterns.transpose("layer", "instance")
+    return {
+        str(layer): row.tolist()
+        for layer, row in zip(results.layer.values, counts.values, strict=True)
+        if row.any()
+    }

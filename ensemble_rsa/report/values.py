@@ -1,50 +1,98 @@
-"""Plain values of a data set of results, for templates."""
+"""Plain values of a data set of results, for the templates of captions, sentences and pages."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.figures.wording import percent
+from ensemble_rsa.figures.wording import has_seeds, percent
+
+_UNKNOWN = (float("nan"), float("nan"))
 
 
 def dataset_values(results: xr.Dataset) -> dict[str, Any]:
-    """Return sizes, names and settings of results as plain values; None or empty where unknown.
+    """Return sizes, names and settings of results; None, empty or False where unknown.
 
     Args:
-        results: an analysis or the result of an experiment.
+        results: an analysis, or the result of an experiment.
 
     Returns:
         `n_instances, n_pairs, n_layers, n_stimuli, n_categories, n_resamples` · `level` (of
         confidence, in per cent) · `layers, kinds, shown, seeds` · `model, surrogate, distance,
-        cocktail_blank, dataset, scale`.
+        cocktail_blank, dataset, scale` · `stress` (of the second level).
     """
     sizes, attrs = results.sizes, results.attrs
 
     def listed(name: str) -> list[Any]:
         return np.atleast_1d(results[name].values).tolist() if name in results.coords else []
 
-    def count(name: str, dimension: str) -> int | None:
-        found = attrs.get(name, sizes.get(dimension))
-        return None if found is None else int(found)
-
-    model = str(attrs.get("model", ""))
     return {
         "n_instances": sizes.get("instance"),
         "n_pairs": sizes.get("instance_pair"),
         "n_layers": sizes.get("layer"),
-        "n_stimuli": count("n_stimuli", "stimulus"),
-        "n_categories": count("n_categories", "category"),
-        "n_resamples": count("n_resamples", "resample"),
+        "n_stimuli": attrs.get("n_stimuli", sizes.get("stimulus")),
+        "n_categories": attrs.get("n_categories"),
+        "n_resamples": attrs.get("n_resamples"),
         "level": percent(results),
         "layers": listed("layer"),
         "kinds": listed("kind"),
         "shown": listed("shown"),
-        "seeds": listed("seed") if model else [],
-        "model": model,
+        "seeds": listed("seed") if has_seeds(results) else [],
+        "model": str(attrs.get("model", "")),
         "surrogate": bool(attrs.get("surrogate", False)),
         "distance": attrs.get("distance"),
         "cocktail_blank": bool(attrs.get("cocktail_blank", False)),
         "dataset": str(attrs.get("dataset", "")),
         "scale": str(attrs.get("scale", "")),
+        "stress": float(results.get("second_level_stress", np.nan)),
     }
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean at one layer with its intervals over instance pairs and over instances.
+
+    An interval that is not defined is a pair of NaN.
+    """
+
+    layer: str
+    mean: float
+    pairs: tuple[float, float]
+    instances: tuple[float, float]
+
+
+def consistency_at(results: xr.Dataset, kind: str, layer: int) -> Estimate:
+    """Return the consistency of one layer; a single instance pair has no intervals.
+
+    Args:
+        results: `consistency_mean (kind, layer)`, `consistency_low, _high (bootstrap, kind,
+            layer)`.
+        kind: of consistency.
+        layer: its position.
+    """
+    chosen = results.sel(kind=kind).isel(layer=layer)
+    limits = {"pairs": _UNKNOWN, "instances": _UNKNOWN}
+    if results.sizes["instance_pair"] > 1:
+        for over in limits:
+            at = chosen.sel(bootstrap=over)
+            limits[over] = (float(at.consistency_low), float(at.consistency_high))
+    return Estimate(str(chosen.layer.values), float(chosen.consistency_mean), **limits)
+
+
+def clustering_at(results: xr.Dataset, layer: int) -> Estimate | None:
+    """Return the category clustering index of one layer; None without categories."""
+    if "category_clustering_index_mean" not in results:
+        return None
+    chosen = results.isel(layer=layer)
+    mean, low, high = (
+        float(chosen[f"category_clustering_index_{part}"]) for part in ("mean", "low", "high")
+    )
+    return Estimate(str(chosen.layer.values), mean, _UNKNOWN, (low, high))
+
+
+def known_accuracies(results: xr.Dataset, name: str) -> list[float]:
+    """Return the accuracies of the instances; empty for activations from elsewhere."""
+    if name not in results or not np.isfinite(results[name].values).any():
+        return []
+    return results[name].values.tolist()

@@ -1,5 +1,6 @@
 """One command from training to figure, ledger and report."""
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -12,12 +13,13 @@ from ensemble_rsa.config.settings import Config
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.extract import check_stimuli
+from ensemble_rsa.report.captions import Caption
+from ensemble_rsa.report.reproduction import write_reproduction
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
 from ensemble_rsa.reproduce.estimate import estimate_in_words
 from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.generated import write_images
 from ensemble_rsa.reproduce.ledger import compare
-from ensemble_rsa.reproduce.page import Plate, write_reproduction
 from ensemble_rsa.reproduce.record import (
     Record,
     ensembles_in_plain_values,
@@ -194,18 +196,19 @@ def _judged_as(scale: Scale, experiment: Experiment) -> Scale:
 
 def _write_report(work: Workspace) -> Path:
     rows, captions = write_ledger(work, EXPERIMENTS)
-    plates = [
-        Plate(name, work.root / run_folder.FIGURES / f"{name}.png", **words)
+    folder = work.root / run_folder.FIGURES
+    figures = {
+        name: (folder / f"{name}.png", Caption(words["title"], words["caption"]))
         for name, words in captions.items()
-    ]
+    }
     origin = run_folder.make_manifest(None, {})
     del origin["seconds"]  # each network's run folder knows its own
     return write_reproduction(
         work.root / run_folder.REPORT,
-        work.scale,
-        rows,
-        read_variants(work),
-        plates,
+        work.scale.name,
+        [dataclasses.asdict(row) for row in rows],
+        [dataclasses.asdict(tried) for tried in read_variants(work)],
+        figures,
         origin | {"ensembles": ensembles_in_plain_values(work.scale.ensembles)},
         datetime.datetime.now(datetime.UTC).date().isoformat(),
     )

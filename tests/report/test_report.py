@@ -1,16 +1,18 @@
 import base64
 import re
 from html.parser import HTMLParser
-from importlib import resources
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
 
-from ensemble_rsa.figures.save import save_figures
-from ensemble_rsa.report.captions import caption
-from ensemble_rsa.report.choices import our_choices
+from ensemble_rsa.figures.save import save_figure, save_figures
+from ensemble_rsa.figures.style import new_figure
+from ensemble_rsa.report.captions import Caption, render
 from ensemble_rsa.report.report import write_report
+from ensemble_rsa.report.reproduction import write_reproduction
 from ensemble_rsa.report.sentence import result_sentence
+from ensemble_rsa.report.values import dataset_values
 
 VOID = {"meta", "img", "br"}
 
@@ -41,11 +43,6 @@ def write(folder, results, history=None, figures=(), **given):
     given = {"summary": {}, "manifest": {}, "config": {}, **given}
     path = write_report(folder / "report.html", results, history, figures=figures, **given)
     return Page(path.read_text(encoding="utf-8"))
-
-
-def test_template_is_package_data():
-    template = resources.files("ensemble_rsa.report") / "templates" / "report.html.j2"
-    assert "<!DOCTYPE html>" in template.read_text(encoding="utf-8")
 
 
 def test_everything_is_inside_one_file(make_results, make_history, tmp_path):
@@ -142,35 +139,88 @@ def test_one_pair_and_undefined_numbers(make_results, tmp_path):
     assert "nan" not in page.text
 
 
+def caption(name, results, **training):
+    return render(f"captions/{name}", **dataset_values(results), **training).text
+
+
 def test_a_surrogate_says_so_in_sentence_caption_and_choices(make_results, tmp_path):
     results = make_results(n_layers=2, n_instances=3, model="all_cnn_7", surrogate=1)
     page = write(tmp_path, results)
     assert "Surrogate network." in page.text
+    assert "All-CNN-7 surrogate: the layers of the paper's network are not known" in page.text
     assert "surrogate" in result_sentence(results, {})
-    assert "surrogate" in caption("consistency", results, None)[1]
-    assert "surrogate" in our_choices(results, {})["Network"]
+    assert "surrogate" in caption("consistency", results)
 
 
 @pytest.mark.parametrize("name", ["geometry", "second_level", "consistency", "category_consistency",
                                   "clustering", "training"])  # fmt: skip
-def test_captions_say_scale_seeds_and_sample_sizes(make_results, make_history, name):
-    text = caption(name, make_results(n_layers=2, n_instances=3), make_history(3))[1]
-    for words in ("3 instances of All-CNN-C (seeds 0–2)", "width 0.25", "60 stimuli of 10 categor"):
-        assert words in text
+def test_captions_say_scale_seeds_and_sample_sizes(make_results, name):
+    results = make_results(n_layers=2, n_instances=3)
+    text = caption(name, results, n_trained=3, n_epochs=12)
+    assert text.endswith(
+        "3 instances of All-CNN-C (seeds 0–2); digits; width 0.25, 10 epochs, 1000 images; 60 "
+        "stimuli of 10 categories; correlation distance."
+    )
 
 
-def test_captions_of_intervals_say_what_was_resampled(make_results):
-    results = make_results(n_layers=2, n_instances=4)
-    for name in ("consistency", "category_consistency"):
-        text = caption(name, results, None)[1]
-        assert "95 % bootstrap intervals (10,000 resamples) over the 6 pairs" in text
-        assert "over the 4 instances" in text
+@pytest.mark.parametrize("name", ["consistency", "category_consistency"])
+def test_captions_of_intervals_say_what_was_resampled(make_results, name):
+    text = caption(name, make_results(n_layers=2, n_instances=4))
+    assert "95 % bootstrap intervals (10,000 resamples) over the 6 pairs" in text
+    assert "over the 4 instances" in text
 
 
-def test_choices_follow_the_run(make_results, foreign_results):
-    ours = our_choices(make_results(), {"data": {"preprocessing": "standardize"}})
-    assert "standardize" in ours["Preprocessing"]
-    assert "pooled" in ours["Within-category consistency"]
-    assert "width 0.25" in ours["Scale"]
-    assert "Preprocessing" not in our_choices(make_results(), {})
-    assert not {"Training", "Stimuli", "Scale", "Network"} & set(our_choices(foreign_results, {}))
+def test_choices_follow_the_run(make_results, foreign_results, tmp_path):
+    config = {"data": {"preprocessing": "standardize"}, "model": {"last_relu": False}}
+    page = write(tmp_path, make_results(n_layers=2), config=config)
+    for words in (
+        "Images were prepared by standardize",
+        "distances of all categories are pooled in one correlation; the alternative",
+        "This run: width 0.25, 10 epochs, 1000 images.",
+        "differs from the proposed default: the class maps have no ReLU.",
+    ):
+        assert words in page.text
+    plain = write(tmp_path, make_results(n_layers=2)).text
+    assert "Preprocessing" not in plain
+    assert "Switches" not in plain
+    foreign = write(tmp_path, foreign_results).text
+    assert not any(topic in foreign for topic in ("Which test images", "This run", "Network"))
+
+
+def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
+    row = {
+        "figure": "s3", "quantity": "<b>consistency", "paper": 0.443, "low": 0.429, "high": 0.455,
+        "ours": 0.4412, "ours_low": 0.4, "ours_high": 0.5, "scale": "small", "kind": "number",
+        "verdict": "met", "note": "",
+    }  # fmt: skip
+    effect = row | {"kind": "effect", "paper": None, "low": None, "high": None, "ours": None}
+    missing = row | {"ours": None, "ours_low": None, "ours_high": None, "verdict": "not run"}
+    variant = {
+        "variant": "padded", "what": "padding", "accuracy": (0.85, 0.84, 0.86), "flagged": 1,
+        "correlation": (0.44, 0.4, 0.5), "euclidean": (0.7, 0.6, 0.8), "replaced": 2,
+    }  # fmt: skip
+    file = save_figure(new_figure(1.0, 1.0), tmp_path / "s3.png")
+    path = write_reproduction(
+        tmp_path / "report.html", "small", [row, effect, missing], [variant],
+        {"s3": (file, Caption("Title", "Text & more."))}, {"commit": "abc"}, "2026-01-02",
+    )  # fmt: skip
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.open == []
+    for words in (
+        "Scale small: fewer channels",
+        "Fig. S3 <b>consistency 0.443 [0.429, 0.455] 0.441 0.400 to 0.500 met",
+        "Fig. S3 <b>consistency 0.443 [0.429, 0.455] – not run",
+        "<b>consistency above 0 not defined",
+        "padded padding 0.850 (0.840 to 0.860) 0.440 (0.400 to 0.500)",
+        "1 kept, 2 replaced",
+        "Fig. S3. Title. Text & more.",
+        '"commit": "abc"',
+        "Made 2026-01-02.",
+    ):
+        assert words in page.text
+    assert "Further numbers" not in page.text
+
+
+def test_a_caption_without_a_value_is_an_error():
+    with pytest.raises(UndefinedError, match="n_pairs"):
+        render("paper/s7", level="95")

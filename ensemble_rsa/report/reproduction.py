@@ -1,0 +1,50 @@
+"""The page of a reproduction: the ledger as tables, and every figure with its caption."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ensemble_rsa.figures.wording import paper_figure
+from ensemble_rsa.report.captions import Caption
+from ensemble_rsa.report.page import PageFigure, write_page
+
+
+def write_reproduction(
+    path: Path,
+    scale: str,
+    rows: Sequence[Mapping[str, Any]],
+    variants: Sequence[Mapping[str, Any]],
+    figures: Mapping[str, tuple[Path, Caption]],
+    origin: Mapping[str, Any],
+    created: str,
+) -> Path:
+    """Write `report.html` of a reproduction.
+
+    Args:
+        path: where to.
+        scale: name of the scale of all experiments.
+        rows: the ledger; each row with the fields of `comparison.json`.
+        variants: results for the switches that the paper leaves open: `variant, what, flagged,
+            replaced`, and `accuracy, correlation, euclidean` with a mean and two bounds each.
+        figures: name, such as `fig4` → PNG file and caption.
+        origin: versions, commit, and the settings of each ensemble.
+        created: the date.
+
+    Returns:
+        `path`.
+    """
+    return write_page(
+        path,
+        "reproduction",
+        figures=[
+            PageFigure(file, paper_figure(name), caption)
+            for name, (file, caption) in figures.items()
+        ],
+        details={"Ensembles and versions": origin},
+        title="Individual differences among deep neural network models, reproduced",
+        setting=f"Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, at scale {scale}.",
+        created=created,
+        scale=scale,
+        rows=rows,
+        variants=variants,
+    )
