@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import jax
 
+from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 
 EPOCHS = 350
 ALEXNET_EPOCHS = 90
-CIFAR10 = Blueprint("all_cnn_c", (32, 32, 3), 10)
-IMAGENET = Blueprint("alexnet", (224, 224, 3), 1000)
+CIFAR10 = Blueprint(ModelConfig(), (32, 32, 3), 10)
+IMAGENET = Blueprint(ModelConfig("alexnet"), (224, 224, 3), 1000)
 
 
 @dataclass(frozen=True)

@@ -145,10 +145,9 @@ def device_bytes(entry: str) -> int | None:
 
 def _blueprint(setup: Setup, way: Execution) -> Blueprint:
     return Blueprint(
-        setup.model,
+        ModelConfig(setup.model, setup.width),
         setup.image,
         N_CATEGORIES,
-        width=setup.width,
         convolution=way.convolution,
         precision=setup.precision,
     )

@@ -1,8 +1,8 @@
 """AlexNet as TF-slim's `alexnet_v2` has it (Krizhevsky 2014, without local normalisation).
 
-Five convolutions, then three layers of a classifier that are convolutions too: 50,303,912
-parameters for 1000 categories. What a layer is recorded as is its ReLU's output (fc8's is linear);
-pooling and dropout belong to the way to the next layer, so that neither is in what is recorded.
+Five convolutions and a classifier of three more: 50,303,912 parameters for 1000 categories. The
+recorded activations of a layer are the output of its ReLU (fc8 has none), before the pooling and
+dropout that lead to the next layer.
 """
 
 import math
@@ -18,7 +18,8 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from ensemble_rsa.models.all_cnn import Conv, map_size, scaled_channels
+from ensemble_rsa.config.settings import ModelConfig
+from ensemble_rsa.models.convnet import Conv, ConvNet, map_size, scaled_channels
 from ensemble_rsa.models.dropout import Dropout, drop_out
 
 SMALLEST_EXACT = 195  # pixels: on smaller images some windows do not fit
@@ -27,7 +28,7 @@ _POOL, _POOL_STRIDE = 3, 2
 
 @dataclass(frozen=True)
 class Layer(Conv):
-    """A convolution, and what is done to the maps on their way here."""
+    """A convolution, and whether its input is pooled or dropped out."""
 
     pooled: bool = False
     dropped: bool = False
@@ -48,38 +49,38 @@ LAYERS = MappingProxyType(
 )
 
 
-class AlexNet(nnx.Module):
+class AlexNet(ConvNet):
     """`LAYERS`, then the mean of each category's map over space, which is 1 × 1 at 224 pixels.
 
-    Images below `SMALLEST_EXACT` pixels leave maps that some window or pool does not fit; these
-    then go "SAME" instead of "VALID", with the same parameters. That fallback is ours.
+    With images of fewer than `SMALLEST_EXACT` pixels some maps are smaller than the next window or
+    pool, which then has "SAME" padding instead of "VALID", with the same parameters (ours).
 
     Args:
+        config: its width scales the channels of fc6 and fc7 too; the rest concerns All-CNNs.
         image_shape: (height, width, channel) of an image.
-        n_categories: how many category maps.
-        width: factor on the number of channels, of fc6 and fc7 too (1.0 is the original's).
-        convolution: the way convolutions are computed, one of `CONVOLUTIONS`.
+        n_categories: number of category maps.
+        convolution: one of the values of `CONVOLUTIONS`.
         dtype: of the arithmetic; parameters are float32.
-        rngs: the stream "params" gives every layer a key of its own.
+        rngs: the stream "params" gives each layer its own key.
     """
 
     def __init__(
         self,
+        config: ModelConfig,
         image_shape: tuple[int, int, int],
         n_categories: int,
-        width: float,
         convolution: Callable,
         dtype: DTypeLike,
         rngs: nnx.Rngs,
     ):
         height, wide, channels = image_shape
-        convolutions, narrow = [], _narrow(width)
+        convolutions, narrow = [], _narrow(config.width)
         for name, spec in LAYERS.items():
             if spec.pooled:
                 height, wide = (_pooled_size(n, min(height, wide)) for n in (height, wide))
             padding = spec.padding if min(height, wide) >= spec.window else "SAME"
             is_last = name == "fc8"
-            out = n_categories if is_last else scaled_channels(spec.channels, width)
+            out = n_categories if is_last else scaled_channels(spec.channels, config.width)
             convolutions.append(
                 nnx.Conv(
                     channels,
@@ -101,7 +102,7 @@ class AlexNet(nnx.Module):
     def layer(
         self, index: int, x: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
     ) -> Array:
-        """What layer `index` makes of the maps recorded before it: what is recorded here."""
+        """Recorded activations of layer `index`, from those of the layer before it."""
         spec = tuple(LAYERS.values())[index]
         if spec.pooled:
             x = pooled(x)
@@ -110,28 +111,20 @@ class AlexNet(nnx.Module):
         x = self.convolutions[index](x)
         return x if index == len(LAYERS) - 1 else jax.nn.relu(x)
 
-    def __call__(
-        self, images: Float[Array, "stimulus h w c"], dropout: Dropout | None = None
-    ) -> Float[Array, "stimulus category"]:
-        """Logits: network outputs before the softmax."""
-        for index in range(len(self.convolutions)):
-            images = self.layer(index, images, dropout)
-        return images.astype(jnp.float32).mean(axis=(1, 2))
-
 
 def _narrow(width: float) -> jax.nn.initializers.Initializer:
-    """Cut at two standard deviations, as TensorFlow's.
+    """Normal, truncated at two standard deviations as in TensorFlow.
 
-    A narrower layer adds up fewer inputs, and would hand on less and less: ours for widths but 1.
+    The standard deviation grows as the layer narrows, so that activations keep their size (ours).
     """
     return nnx.initializers.truncated_normal(0.005 / math.sqrt(width))
 
 
 def pooled(x: Float[Array, "stimulus h w c"]) -> Float[Array, "stimulus _h _w c"]:
-    """The largest value of each 3 × 3 window, two apart; without padding where one fits.
+    """Maximum over 3 × 3 windows with stride 2; without padding if a window fits.
 
-    As nine shifted slices: on a CPU their gradient takes a fifth to a third of the time of that of
-    a reduced window.
+    Computed from nine shifted slices, whose gradient on a CPU takes a fifth to a third of the time
+    that the gradient of `lax.reduce_window` takes.
 
     >>> pooled(jnp.arange(25.0).reshape(1, 5, 5, 1)).ravel().tolist()
     [12.0, 14.0, 22.0, 24.0]

@@ -129,5 +129,4 @@ def _chosen(data: DataConfig, contents: Contents) -> int:
 
 def _multiplications(config: Config, contents: Contents) -> int:
     shape, n_categories, _ = contents
-    model = config.model
-    return multiplications(Blueprint(model.model, shape, n_categories, width=model.width))
+    return multiplications(Blueprint(config.model, shape, n_categories))

@@ -15,8 +15,9 @@ from ensemble_rsa import files
 from ensemble_rsa.config.settings import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
-from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes, make_blueprint
+from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import History, TrainedEnsemble, gather, group_folder
@@ -164,7 +165,7 @@ def load_networks(
     if epoch is not None and epoch not in kept_epochs(run):
         kept = ", ".join(map(str, kept_epochs(run))) or "none"
         raise InputError(f"epoch: expected one that {run.path} kept ({kept}), got {epoch}")
-    blueprint = make_blueprint(run.config.model, run.image_shape, len(run.categories), convolution)
+    blueprint = Blueprint(run.config.model, run.image_shape, len(run.categories), convolution)
     network, shapes = ensemble_shapes(blueprint, len(run.seeds))
     at = FINAL if epoch is None else epoch_folder(Path(CHECKPOINTS), epoch)
     return network, load_parameters(run.path / at, shapes)

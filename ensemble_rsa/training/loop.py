@@ -22,16 +22,10 @@ from ensemble_rsa.config.settings import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.data.source import StoredImages
+from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.checkpoints import save_parameters
 from ensemble_rsa.models.devices import Layout, collect, distribute, layout
-from ensemble_rsa.models.ensemble import (
-    Blueprint,
-    Network,
-    Parameters,
-    ensemble_shapes,
-    init_ensemble,
-    make_blueprint,
-)
+from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes, init_ensemble
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import processes
 from ensemble_rsa.training.feed import Feed, Stored, answers, make_feed, on_all
@@ -137,7 +131,7 @@ def make_setup(
     images: tuple[DeviceImages | Stored, DeviceImages | Stored],
 ) -> TrainingSetup:
     """Set up the programs, compiled on first use, for images from `place_images`."""
-    blueprint = make_blueprint(
+    blueprint = Blueprint(
         config.model,
         dataset.train_images.shape[1:],
         len(dataset.categories),

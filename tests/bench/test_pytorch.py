@@ -6,6 +6,7 @@ import pytest
 
 from ensemble_rsa.bench import pytorch
 from ensemble_rsa.bench.steps import Setup, random_images, recipe
+from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.all_cnn import ARCHITECTURES, Architecture, Conv
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
@@ -25,7 +26,7 @@ def test_steps_are_ours(tiny_model, quick_execution, monkeypatch):
     setup = Setup(2, 0.2, (8, 8, 3), 10, steps=3, model=tiny_model)
     training = recipe(setup)
     blueprint = Blueprint(
-        tiny_model, setup.image, 10, width=0.2, convolution=quick_execution.convolution
+        ModelConfig(tiny_model, width=0.2), setup.image, 10, convolution=quick_execution.convolution
     )
     network, start = init_ensemble(blueprint, [0, 1])
     start = jax.device_get(start)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 
@@ -13,7 +14,9 @@ from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 def recorded(tiny_model, quick_execution):
     """Both instances' network, parameters, images and recorded layers."""
     images = np.random.default_rng(0).normal(size=(5, 8, 8, 1)).astype(np.float32)
-    network, stack = init_ensemble(Blueprint(tiny_model, (8, 8, 1), 10, width=0.2), [0, 1])
+    network, stack = init_ensemble(
+        Blueprint(ModelConfig(tiny_model, width=0.2), (8, 8, 1), 10), [0, 1]
+    )
     runner = compile_layers(network, quick_execution)
     layers = [
         {

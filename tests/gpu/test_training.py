@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.bench.steps import way_name, ways
-from ensemble_rsa.config.settings import TrainingConfig
+from ensemble_rsa.config.settings import ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble
 from ensemble_rsa.models.execution import Execution, default_execution
@@ -52,7 +52,11 @@ def epoch(model: str, execution: Execution, precision: str = "float32") -> Epoch
     pixels = rng.integers(0, 256, (STEPS * BATCH, *IMAGE), np.uint8)
     config = TrainingConfig(instances=2, learning_rate=0.05, dropout=0.2, precision=precision)
     blueprint = Blueprint(
-        model, IMAGE, 10, width=0.5, convolution=execution.convolution, precision=precision
+        ModelConfig(model, width=0.5),
+        IMAGE,
+        10,
+        convolution=execution.convolution,
+        precision=precision,
     )
     network, parameters = init_ensemble(blueprint, SEEDS)
     programs = make_programs(network, config, STEPS, execution)

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from jax import lax
 
+from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.models.alexnet import pooled
 from ensemble_rsa.models.catalogue import Blueprint, layer_names, model_entry
 from ensemble_rsa.models.convolution import NHWC
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble, map_shapes, member
 
-IMAGENET = Blueprint("alexnet", (224, 224, 3), 1000)
-SMALL = Blueprint("alexnet", (64, 64, 3), 10, width=0.05)
+IMAGENET = Blueprint(ModelConfig("alexnet"), (224, 224, 3), 1000)
+SMALL = Blueprint(ModelConfig("alexnet", width=0.05), (64, 64, 3), 10)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,9 @@ def test_maps_at_224_pixels_are_slims():
 def test_the_smallest_image_whose_windows_all_fit_is_195_pixels():
     # With "SAME" fc6 keeps the size of its input; 5 × 5 without padding leaves one place.
     def fc6(size):
-        return map_shapes(Blueprint("alexnet", (size, size, 3), 10, width=0.05), 1)[6].shape[1:3]
+        return map_shapes(Blueprint(ModelConfig("alexnet", width=0.05), (size, size, 3), 10), 1)[
+            6
+        ].shape[1:3]
 
     assert fc6(195) == (1, 1)
     assert fc6(194) == (4, 4)
@@ -50,14 +53,14 @@ def test_the_smallest_image_whose_windows_all_fit_is_195_pixels():
 
 
 def test_windows_that_do_not_fit_are_padded_and_keep_their_parameters():
-    digits = Blueprint("alexnet", (8, 8, 3), 1000)
+    digits = Blueprint(ModelConfig("alexnet"), (8, 8, 3), 1000)
     shapes = ensemble_shapes(digits, 1)[1]
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 50_303_912
     assert map_shapes(digits, 2)[-1].shape == (2, 1, 1, 1000)
 
 
 def test_first_weights_and_biases():
-    _, stack = init_ensemble(Blueprint("alexnet", (64, 64, 3), 10, width=0.25), [0])
+    _, stack = init_ensemble(Blueprint(ModelConfig("alexnet", width=0.25), (64, 64, 3), 10), [0])
     layers = [jax.tree.map(np.asarray, one) for one in stack["convolutions"].values()]
     for one in layers[:7]:
         np.testing.assert_array_equal(one["bias"], np.float32(0.1))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.models import catalogue
 from ensemble_rsa.models.all_cnn import Architecture, Conv
 from ensemble_rsa.models.dropout import Dropout
@@ -35,7 +36,7 @@ def masked(maps, place: int) -> np.ndarray:
     [("strided", False, {1}), ("input_and_strided", True, {1}), ("all", False, {0, 1, 2})],
 )
 def test_dropout_acts_where_it_is_said_to(dropout_after, input_too, dropped, small, rng):
-    blueprint = Blueprint(small, (8, 8, 1), 3, dropout_after=dropout_after)
+    blueprint = Blueprint(ModelConfig(small, dropout_after=dropout_after), (8, 8, 1), 3)
     network, stack = init_ensemble(blueprint, [0])
     maps = jnp.asarray(rng.random((2, 8, 8, 1)), jnp.float32)
     for index in range(LAST + 1):
@@ -53,12 +54,12 @@ def sides(blueprint: Blueprint) -> list[int]:
 
 
 def test_without_valid_padding_the_last_maps_keep_their_size(small):
-    assert sides(Blueprint(small, (8, 8, 1), 3)) == [8, 4, 2, 2]
-    assert sides(Blueprint(small, (8, 8, 1), 3, valid_padding=False)) == [8, 4, 4, 4]
+    assert sides(Blueprint(ModelConfig(small), (8, 8, 1), 3)) == [8, 4, 2, 2]
+    assert sides(Blueprint(ModelConfig(small, valid_padding=False), (8, 8, 1), 3)) == [8, 4, 4, 4]
 
 
 def test_all_cnn_c_has_maps_of_six_by_six_or_of_eight_by_eight():
     narrow = {"width": 0.05}
-    assert sides(Blueprint("all_cnn_c", (32, 32, 3), 10, **narrow))[5:] == [8, 6, 6, 6]
-    same = Blueprint("all_cnn_c", (32, 32, 3), 10, valid_padding=False, **narrow)
+    assert sides(Blueprint(ModelConfig("all_cnn_c", **narrow), (32, 32, 3), 10))[5:] == [8, 6, 6, 6]
+    same = Blueprint(ModelConfig("all_cnn_c", valid_padding=False, **narrow), (32, 32, 3), 10)
     assert sides(same)[5:] == [8, 8, 8, 8]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
@@ -40,12 +41,12 @@ def shapes(network, parameters, image_shape) -> list[tuple[int, ...]]:
     ],
 )
 def test_parameter_counts_at_full_width(model, parameters):
-    _, stack = init_ensemble(Blueprint(model, CIFAR, 10), [0])
+    _, stack = init_ensemble(Blueprint(ModelConfig(model), CIFAR, 10), [0])
     assert count(stack) == parameters
 
 
 def test_maps_of_all_cnn_c_are_the_papers():
-    network, stack = init_ensemble(Blueprint("all_cnn_c", CIFAR, 10), [0])
+    network, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_c"), CIFAR, 10), [0])
     assert network.layers == tuple(f"conv{i}" for i in range(1, 10))
     assert shapes(network, stack, CIFAR) == [
         (32, 32, 96), (32, 32, 96), (16, 16, 96), (16, 16, 192), (16, 16, 192),
@@ -54,17 +55,17 @@ def test_maps_of_all_cnn_c_are_the_papers():
 
 
 def test_small_images_keep_their_last_maps():
-    network, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.25), [0])
+    network, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_c", width=0.25), DIGITS, 10), [0])
     assert shapes(network, stack, DIGITS)[5:] == [(2, 2, 48), (2, 2, 48), (2, 2, 48), (2, 2, 10)]
 
 
 def test_surrogate_b_halves_its_maps_three_times():
-    network, stack = init_ensemble(Blueprint("all_cnn_7b", CIFAR, 10, width=0.1), [0])
+    network, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_7b", width=0.1), CIFAR, 10), [0])
     assert [shape[0] for shape in shapes(network, stack, CIFAR)] == [16, 8, 8, 8, 4, 4, 4]
 
 
 def test_scores_are_the_mean_of_the_class_maps(rng):
-    network, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1), [3])
+    network, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_c", width=0.1), DIGITS, 10), [3])
     one, images = member(stack, 0), jnp.asarray(rng.normal(size=(5, *DIGITS)), jnp.float32)
     maps = images
     for index in range(9):
@@ -77,21 +78,21 @@ def test_scores_are_the_mean_of_the_class_maps(rng):
 
 def test_without_the_last_relu_class_maps_go_below_zero(rng):
     network, stack = init_ensemble(
-        Blueprint("all_cnn_c", DIGITS, 10, width=0.1, last_relu=False), [3]
+        Blueprint(ModelConfig("all_cnn_c", width=0.1, last_relu=False), DIGITS, 10), [3]
     )
     images = jnp.asarray(rng.normal(size=(5, *DIGITS)), jnp.float32)
     assert float(network.logits(member(stack, 0), images).min()) < 0
 
 
 def test_an_instance_is_the_same_in_any_ensemble():
-    _, three = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.25), [4, 5, 6])
-    _, alone = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.25), [6])
+    _, three = init_ensemble(Blueprint(ModelConfig("all_cnn_c", width=0.25), DIGITS, 10), [4, 5, 6])
+    _, alone = init_ensemble(Blueprint(ModelConfig("all_cnn_c", width=0.25), DIGITS, 10), [6])
     for many, one in zip(jax.tree.leaves(three), jax.tree.leaves(alone), strict=True):
         np.testing.assert_array_equal(many[2], one[0])
 
 
 def test_no_two_layers_or_instances_start_equal():
-    _, stack = init_ensemble(Blueprint("all_cnn_c", CIFAR, 10, width=0.25), [0, 1, 2])
+    _, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_c", width=0.25), CIFAR, 10), [0, 1, 2])
     kernels = [np.asarray(leaf) for leaf in jax.tree.leaves(stack) if leaf.ndim == 5]
     starts = [tuple(kernel[i].ravel()[:10]) for kernel in kernels for i in range(3)]
     assert len(kernels) == 9
@@ -99,7 +100,7 @@ def test_no_two_layers_or_instances_start_equal():
 
 
 def test_he_initialisation_and_zero_biases():
-    _, stack = init_ensemble(Blueprint("all_cnn_c", CIFAR, 10), [0])
+    _, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_c"), CIFAR, 10), [0])
     for leaf in jax.tree.leaves(stack):
         if leaf.ndim == 2:
             assert not leaf.any()
@@ -111,7 +112,8 @@ def test_he_initialisation_and_zero_biases():
 @pytest.mark.parametrize("vmap_batch_size", [1, 2, None])
 def test_mapping_over_instances_does_not_change_the_numbers(vmap_batch_size, rng):
     network, stack = init_ensemble(
-        Blueprint("all_cnn_c", DIGITS, 10, width=0.25, convolution="plain_gradients"), [0, 1, 2]
+        Blueprint(ModelConfig("all_cnn_c", width=0.25), DIGITS, 10, convolution="plain_gradients"),
+        [0, 1, 2],
     )
     images = jnp.asarray(rng.normal(size=(4, *DIGITS)), jnp.float32)
     together = jax.jit(map_instances(lambda one: network.logits(one, images), vmap_batch_size))(
@@ -124,7 +126,7 @@ def test_mapping_over_instances_does_not_change_the_numbers(vmap_batch_size, rng
 
 
 def test_dropout_zeroes_the_strided_layers_and_keeps_the_mean():
-    network, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.5), [0])
+    network, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_c", width=0.5), DIGITS, 10), [0])
     one = member(stack, 0)
     images = jnp.ones((64, *DIGITS))
     layer = lambda index, maps, dropout: network.merged(one).layer(index, maps, dropout)
@@ -142,7 +144,7 @@ def test_dropout_zeroes_the_strided_layers_and_keeps_the_mean():
 
 
 def test_checkpoints_come_back_bit_for_bit(tmp_path):
-    _, stack = init_ensemble(Blueprint("all_cnn_c", DIGITS, 10, width=0.1), [0, 1])
+    _, stack = init_ensemble(Blueprint(ModelConfig("all_cnn_c", width=0.1), DIGITS, 10), [0, 1])
     save_parameters(tmp_path / "a" / "final", stack)
     for old, new in zip(
         jax.tree.leaves(stack),

@@ -105,7 +105,7 @@ def test_reports_count_up_to_all_steps(fit):
 
 def test_no_epochs_leave_the_first_networks(fit, tiny_model):
     trained, statuses = fit(epochs=0, seed=3)
-    first = init_ensemble(Blueprint(tiny_model, (8, 8, 1), 10, width=0.2), [3, 4])[1]
+    first = init_ensemble(Blueprint(ModelConfig(tiny_model, width=0.2), (8, 8, 1), 10), [3, 4])[1]
     for i in range(2):
         np.testing.assert_array_equal(flat(trained.parameters, i), flat(first, i))
     assert trained.history.train_loss.shape == (0, 2)

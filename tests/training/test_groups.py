@@ -16,7 +16,7 @@ from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import memory
 from ensemble_rsa.training.ensemble import gather, train_ensemble
 
-BLUEPRINT = Blueprint("all_cnn_c", (32, 32, 3), 10)
+BLUEPRINT = Blueprint(ModelConfig("all_cnn_c"), (32, 32, 3), 10)
 
 
 def test_groups_change_nothing(tiny_model, small_digits, quick_execution):

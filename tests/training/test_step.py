@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.settings import TrainingConfig
+from ensemble_rsa.config.settings import ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream
@@ -43,7 +43,10 @@ def build(tiny_model, quick_execution):
 
     def built(seeds, config: TrainingConfig):
         blueprint = Blueprint(
-            tiny_model, (SIDE, SIDE, 1), 10, width=0.2, convolution=quick_execution.convolution
+            ModelConfig(tiny_model, width=0.2),
+            (SIDE, SIDE, 1),
+            10,
+            convolution=quick_execution.convolution,
         )
         network, parameters = init_ensemble(blueprint, seeds)
         programs = make_programs(network, config, STEPS, quick_execution)

@@ -30,7 +30,7 @@ def test_images_per_second_counts_all_instances(config, quick_execution, monkeyp
 
 
 def test_multiplications_are_kernels_times_places():
-    blueprint = Blueprint("all_cnn_7", (32, 32, 3), 10)
+    blueprint = Blueprint(ModelConfig("all_cnn_7"), (32, 32, 3), 10)
     by_hand = 1024 * 27 * 96 + 256 * (9 * 96 * 96 + 9 * 96 * 192) + 64 * 9 * 192 * 192
     by_hand += 36 * (9 * 192 * 192 + 192 * 192 + 192 * 10)
     assert throughput.multiplications(blueprint) == by_hand
