@@ -1,26 +1,25 @@
 """The command line, `ensemble-rsa {demo, train, analyze, compare, report, reproduce, bench}`.
 
-Exit status 0 when all went well, 1 when a run failed, 2 when it was asked for something impossible.
+Exit status 0 for success, 1 for a failed run, 2 for wrong arguments, 130 for an interrupted one.
 """
 
+import argparse
 import contextlib
 import dataclasses
-import functools
-import io
 import logging
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import NamedTuple
 
-import tyro
 from rich.console import Console
 
-from ensemble_rsa.cli.bench import bench_analysis, bench_train
-from ensemble_rsa.config import settings as config_settings
+import ensemble_rsa
+from ensemble_rsa.cli import bench, reproduce
+from ensemble_rsa.cli.options import Parser, add_config, add_option, read_config, suggestion
+from ensemble_rsa.config import settings
 from ensemble_rsa.config.settings import (
     AnalysisConfig,
     Config,
@@ -39,60 +38,197 @@ DEMO = Config(
     ModelConfig(model="all_cnn_c", width=0.25),
     TrainingConfig(instances=10, epochs=16, batch_size=32),
 )
-
-app = tyro.extras.SubcommandApp()
-
-
-def _later(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-    """A command that is parsed first and run later: its errors are not tyro's."""
-
-    @functools.wraps(function)
-    def parsed(*args, **options) -> Callable[[], None]:
-        return functools.partial(function, *args, **options)
-
-    return parsed
+NEW_RUN = "the run folder; a new one under runs/ when not given"
 
 
-def _command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command."""
-    app.command(_later(function))
-    return function
-
-
-@_command
-def demo(out: Path | None = None, quiet: bool = False) -> None:
-    """Train ten All-CNN-C on the embedded digits, analyse and report: the main job in two minutes.
+def demo(options: argparse.Namespace) -> None:
+    """Train ten All-CNN-C on the embedded digits, analyse them and write a report, in two minutes.
 
     Args:
-        out: the run folder; a new one under runs/ when not given.
-        quiet: no progress.
+        options: `out` and `quiet`.
     """
-    run = _train(DEMO, out, quiet)
-    _analyze(run, AnalysisConfig(), None, quiet)
+    run = _train(DEMO, options)
+    _analyze(run, AnalysisConfig(), None, options.quiet)
 
 
-@_command
-def train(
-    config: Config,
-    out: Path | None = None,
-    sweep: tuple[str, ...] = (),
-    resume: bool = False,
-    quiet: bool = False,
-) -> None:
-    """Train an ensemble whose instances differ only in the seed of their first weights.
+def train(options: argparse.Namespace) -> None:
+    """Train an ensemble whose instances differ only in the seed of their first weights."""
+    base = Config()
+    if options.resume and options.out is not None:
+        from ensemble_rsa.runs.run_folder import read_config as stored_config
 
-    Args:
-        config: data, network and recipe.
-        out: the run folder; a new one under runs/ when not given.
-        sweep: settings that also differ, such as dropout=0,0.5 l2=1e-5,1e-4: every combination has
-            all instances, and all of them are one ensemble.
-        resume: go on with the interrupted run in --out; settings that are not given are its own.
-        quiet: no progress.
-    """
-    if sweep:
-        config = config_settings.sweep(config, **dict(map(_swept, sweep)))
+        base = stored_config(options.out)
+    config = read_config(options, base)
+    if options.sweep:
+        config = settings.sweep(config, **dict(map(_swept, options.sweep)))
     config = dataclasses.replace(config, execution=_on_slurm(config.execution))
-    print(_train(config, out, quiet, resume))
+    print(_train(config, options))
+
+
+def analyze(options: argparse.Namespace) -> None:
+    """Compute RDMs and consistency of a trained ensemble, and write figures and a report."""
+    config = read_config(options, AnalysisConfig())
+    _analyze(options.run, config, options.out, options.quiet)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Draw the figures and the report again from stored results."""
+    from ensemble_rsa.pipeline.analyze import redraw
+
+    print(redraw(options.run, options.out))
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Test whether the networks of two analysed runs differ by more than the seed explains."""
+    from ensemble_rsa.cli.progress import show_comparison
+    from ensemble_rsa.pipeline.compare import compare_runs
+
+    config = read_config(options, AnalysisConfig())
+    result, path = compare_runs(options.run, options.other, options.out, options.paired, config)
+    show_comparison(result, Console())
+    print(path)
+
+
+def _demo_arguments(parser: Parser) -> None:
+    _add_out(parser, NEW_RUN)
+    _add_quiet(parser)
+
+
+def _train_arguments(parser: Parser) -> None:
+    _add_out(parser, NEW_RUN)
+    about = (
+        "settings to vary, such as dropout=0,0.5 l2=1e-5,1e-4: every combination is trained with "
+        "all instances, and all of them form one ensemble"
+    )
+    add_option(parser, "sweep", tuple[str, ...], (), about)
+    about = "continue the interrupted run in --out; settings that are not given are the run's own"
+    add_option(parser, "resume", bool, False, about)
+    _add_quiet(parser)
+    add_config(parser, Config)
+
+
+def _analyze_arguments(parser: Parser) -> None:
+    parser.add_argument("run", type=Path, help="the folder that `train` wrote")
+    _add_out(parser, "where the results go; the run folder when not given")
+    _add_quiet(parser)
+    add_config(parser, AnalysisConfig)
+
+
+def _report_arguments(parser: Parser) -> None:
+    parser.add_argument("run", type=Path, help="the folder that `train` wrote")
+    _add_out(parser, "where `analyze` put its results; the run folder when not given")
+
+
+def _compare_arguments(parser: Parser) -> None:
+    parser.add_argument("run", type=Path, help="the first run's folder")
+    about = "the second run's folder, analysed with the same distance and stimuli"
+    parser.add_argument("other", type=Path, help=about)
+    _add_out(parser, "where the results go; comparison-OTHER in the first run's folder otherwise")
+    about = (
+        "whether instance i has the same first weights in both runs; inferred from the seeds when "
+        "not given"
+    )
+    add_option(parser, "paired", bool | None, None, about)
+    add_config(parser, AnalysisConfig)
+
+
+def _add_out(parser: Parser, text: str) -> None:
+    add_option(parser, "out", Path | None, None, text)
+
+
+def _add_quiet(parser: Parser) -> None:
+    add_option(parser, "quiet", bool, False, "no progress and no notes")
+
+
+class Command(NamedTuple):
+    """A command: what it runs (its docstring is the help), and what it takes."""
+
+    run: Callable[[argparse.Namespace], None]
+    add_arguments: Callable[[Parser], None]
+
+
+COMMANDS = {
+    "demo": Command(demo, _demo_arguments),
+    "train": Command(train, _train_arguments),
+    "analyze": Command(analyze, _analyze_arguments),
+    "report": Command(report, _report_arguments),
+    "compare": Command(compare, _compare_arguments),
+    "reproduce": Command(reproduce.reproduce_figures, reproduce.add_arguments),
+    "bench": Command(bench.bench, bench.add_arguments),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        arguments: words after the program's name; those of the process when not given.
+    """
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        with _one_line_messages(getattr(options, "quiet", False)):
+            options.run_command(options)
+    except InputError as error:
+        return _fail(str(error), 2)
+    except RunError as error:
+        return _fail(str(error), 1)
+    except OSError as error:
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt as stop:
+        return _fail(str(stop) or "interrupted", 130)
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command, and in `run_command` what it runs.
+
+    Raises:
+        InputError: an unknown command or flag, or a value of another type.
+        SystemExit: help or version was asked for.
+    """
+    parser, parsers = _parsers()
+    words = [_hyphenated(word) for word in arguments]
+    if not words:
+        parser.print_help()
+        parser.exit()
+    command = next((word for word in words if not word.startswith("-")), None)
+    if command is not None and command not in COMMANDS:
+        near = suggestion(command, COMMANDS)
+        parser.error(f"unknown command {command!r}; choose from {', '.join(COMMANDS)}{near}")
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        parsers.get(options.command, parser).refuse(unknown)
+    if options.command is None:
+        parser.error("expected a command")
+    options.run_command = COMMANDS[options.command].run
+    return options
+
+
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    """The parser of the program, and that of each command."""
+    parser = Parser(prog=PROGRAM, description=(ensemble_rsa.__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--version", action="version", version=f"{PROGRAM} {ensemble_rsa.__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    parsers = {}
+    for name, command in COMMANDS.items():
+        about = (command.run.__doc__ or "").splitlines()[0]
+        parsers[name] = commands.add_parser(name, help=about, description=about)
+        command.add_arguments(parsers[name])
+    return parser, parsers
+
+
+def _hyphenated(word: str) -> str:
+    """The word with hyphens in a flag's name, where underscores are accepted too.
+
+    >>> _hyphenated("--train_images=a_b")
+    '--train-images=a_b'
+    """
+    if not word.startswith("--"):
+        return word
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value
 
 
 def _swept(words: str) -> tuple[str, list[float]]:
@@ -106,260 +242,64 @@ def _swept(words: str) -> tuple[str, list[float]]:
 
 
 def _on_slurm(execution: ExecutionConfig) -> ExecutionConfig:
-    """Which process of how many this is, where SLURM started several and no flag says so."""
+    """With the process and number of processes that SLURM started, unless flags say so."""
     processes, number = (os.environ.get(f"SLURM_{name}", "") for name in ("NTASKS", "PROCID"))
     if execution.processes > 1 or not (processes.isdigit() and number.isdigit()):
         return execution
     return dataclasses.replace(execution, processes=int(processes), process_id=int(number))
 
 
-@_command
-def analyze(
-    run: tyro.conf.Positional[Path],
-    settings: AnalysisConfig,
-    out: Path | None = None,
-    quiet: bool = False,
-) -> None:
-    """Make RDMs, consistency, figures and a report of a trained ensemble.
-
-    Args:
-        run: the folder that `train` wrote.
-        settings: distance, stimuli and bootstrap.
-        out: where results go; the run folder when not given.
-        quiet: no progress.
-    """
-    _analyze(run, settings, out, quiet)
-
-
-@_command
-def report(run: tyro.conf.Positional[Path], out: Path | None = None) -> None:
-    """Draw the figures and the report again from stored results.
-
-    Args:
-        run: the folder that `train` wrote.
-        out: where `analyze` put its results; the run folder when not given.
-    """
-    from ensemble_rsa.pipeline.analyze import redraw
-
-    print(redraw(run, out))
-
-
-@_command
-def compare(
-    run: tyro.conf.Positional[Path],
-    other: tyro.conf.Positional[Path],
-    settings: AnalysisConfig,
-    out: Path | None = None,
-    paired: bool | None = None,
-) -> None:
-    """Test whether the networks of two analysed runs differ by more than a seed does.
-
-    Args:
-        run: the first run's folder.
-        other: the second run's folder, analysed with the same distance and stimuli.
-        settings: resamples and relabellings, confidence, seed.
-        out: where the results go; comparison-OTHER in the first run's folder when not given.
-        paired: whether instance i has the same first weights in both runs; seen from the seeds
-            when not given.
-    """
-    from ensemble_rsa.cli.progress import show_comparison
-    from ensemble_rsa.pipeline.compare import compare_runs
-
-    result, path = compare_runs(run, other, out, paired, settings)
-    show_comparison(result, Console())
-    print(path)
-
-
-@_command
-def reproduce(
-    figures: tyro.conf.Positional[tuple[str, ...]],
-    scale: str = "smoke",
-    out: Path | None = None,
-    data_dir: Path | None = None,
-    image_folder: Path | None = None,
-    category_map: str | None = None,
-    variants: bool = False,
-    quiet: bool = False,
-) -> None:
-    """Run experiments of the paper, from training to figure, and set the numbers beside its own.
-
-    Args:
-        figures: fig2 to fig9, s1 to s8, or all.
-        scale: smoke (every path, some minutes), small (CIFAR-10, about an hour a figure on two
-            cores) or paper (the published setting, for a GPU).
-        out: networks, results and figures; runs/reproduce-SCALE when not given. What is there is
-            not made again.
-        data_dir: where TFDS keeps CIFAR-10; TFDS's own choice when not given.
-        image_folder: large images for AlexNet, one folder per category.
-        category_map: cifar10, broad, or a JSON file: which of these folders make a category: at
-            paper of AlexNet's stimuli alone, below it of all that AlexNet is trained on. When not
-            given, and where the folders are ImageNet's: cifar10 at paper, broad below it; else each
-            folder is a category.
-        variants: train what the paper leaves open instead, and tabulate accuracy and consistency.
-        quiet: no progress.
-    """
-    from ensemble_rsa.cli.reproduce import reproduce_figures
-
-    _keep_compiled_programs()
-    place = None if data_dir is None else str(data_dir)
-    print(
-        reproduce_figures(figures, scale, out, place, image_folder, category_map, variants, quiet)
-    )
-
-
-@_command
-def bench(
-    what: Annotated[Any, tyro.conf.subcommand("analysis", constructor=_later(bench_analysis))]
-    | Annotated[Any, tyro.conf.subcommand("train", constructor=_later(bench_train))],
-) -> None:
-    """Measure what this package costs on this machine, beside other tools.
-
-    Args:
-        what: what to measure.
-    """
-    what()
-
-
-def _train(config: Config, out: Path | None, quiet: bool, resume: bool = False) -> Path:
-    # JAX takes a second to import, which --help and a wrong flag need not wait for
-    from ensemble_rsa.cli.progress import training_display
+def _train(config: Config, options: argparse.Namespace) -> Path:
+    # JAX takes a second to import, which --help and wrong flags need not wait for
+    from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
     from ensemble_rsa.pipeline import train as pipeline
 
-    _keep_compiled_programs()
-    console = Console(stderr=True, quiet=quiet)
-    with training_display(config.training.epochs, console) as show:
-        run = pipeline.train(config, out, None if quiet else show, resume)
-    for verdict in run.replaced:
-        _say(f"seed {verdict.seed} was replaced: {verdict.reason}")
-    for verdict in run.flagged:
-        who = f"instance {verdict.instance} (seed {verdict.seed})"
-        _say(f"{who} did not converge: {verdict.reason}")
+    keep_compiled_programs()
+    quiet, resume = options.quiet, getattr(options, "resume", False)
+    with training_display(config.training.epochs, Console(stderr=True, quiet=quiet)) as progress:
+        run = pipeline.train(config, options.out, None if quiet else progress, resume)
+    for one in run.replaced:
+        _print_error(f"seed {one.seed} was replaced: {one.reason}")
+    for one in run.flagged:
+        _print_error(f"instance {one.instance} (seed {one.seed}) did not converge: {one.reason}")
     return run.path
 
 
-def _keep_compiled_programs() -> None:
-    """Compile once for all runs on this machine, unless the user has a place of his own for it."""
-    import jax
-
-    from ensemble_rsa.files import cache_folder
-
-    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
-        # JAX keeps what took a second; ours has many programs that take less, layer by layer
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-
-
-def _tell(quiet: bool) -> None:
-    """Notes of the library and warnings as one line each."""
-    log = logging.getLogger("ensemble_rsa")
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
-    warnings.showwarning = lambda message, *place, **more: _say(f"{PROGRAM}: {message}")
-
-
-def _say(message: str) -> None:
-    """What nobody may miss, also in silence."""
-    print(message, file=sys.stderr)
-
-
-def _analyze(run: Path, settings: AnalysisConfig, out: Path | None, quiet: bool) -> None:
-    from ensemble_rsa.cli.progress import rdm_display
+def _analyze(run: Path, config: AnalysisConfig, out: Path | None, quiet: bool) -> None:
+    from ensemble_rsa.cli.progress import keep_compiled_programs, rdm_display
     from ensemble_rsa.pipeline.analyze import analyze_run
 
-    _keep_compiled_programs()
-    console = Console(stderr=True, quiet=quiet)
-    with rdm_display(console) as show:
-        path = analyze_run(run, settings, out, None if quiet else show)
+    keep_compiled_programs()
+    with rdm_display(Console(stderr=True, quiet=quiet)) as progress:
+        path = analyze_run(run, config, out, None if quiet else progress)
     print(path)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status.
-
-    Args:
-        arguments: words after the program's name; those of the process when not given.
-    """
-    try:
-        _parse(arguments)()
-    except InputError as error:
-        return _fail(str(error), 2)
-    except RunError as error:
-        return _fail(str(error), 1)
-    except OSError as error:
-        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
-    except KeyboardInterrupt as stop:
-        return _fail(str(stop) or "interrupted", 130)
-    return 0
-
-
-def _parse(arguments: Sequence[str] | None) -> Callable[[], None]:
-    """The command that the words ask for, ready to run.
-
-    Raises:
-        InputError: words that make no command.
-        SystemExit: help was asked for.
-    """
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    _tell("--quiet" in words)
-    framed = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(framed), _defaults_of(words):
-            return app.cli(
-                args=words,
-                prog=PROGRAM,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-    raise InputError(_one_line(framed.getvalue()))
-
-
 @contextlib.contextmanager
-def _defaults_of(words: Sequence[str]) -> Iterator[None]:
-    """To resume, settings that are not given are those of the run in --out."""
-    if words[:1] != ["train"] or "--resume" not in words or "--out" not in words[:-1]:
-        yield
-        return
-    from ensemble_rsa.runs.run_folder import read_config
-
-    stored = read_config(Path(words[list(words).index("--out") + 1]))
-    train.__defaults__, before = (stored, *(train.__defaults__ or ())), train.__defaults__
-    try:
-        yield
-    finally:
-        train.__defaults__ = before
-
-
-def _one_line(framed: str) -> str:
-    r"""The first part of tyro's framed message, and its suggestion, as one line.
-
-    >>> _one_line("╭─ Value error ──╮\n│ Error parsing --epochs: no  │\n│ number │\n│ ─── │")
-    '--epochs: no number; see ensemble-rsa --help'
-    >>> _one_line(" Value error\n ------\n  Error parsing --epochs: no\n  number\n  -----")
-    '--epochs: no number; see ensemble-rsa --help'
-    """
-    rows = [row.strip("│ ") for row in framed.splitlines()[1:]]  # the first holds the title
-    is_rule = [bool(row) and set(row) <= set("─╰╯-") for row in rows]
-    if is_rule[:1] == [True]:  # where the terminal has no lines to draw, the title stands above one
-        rows, is_rule = rows[1:], is_rule[1:]
-    rule = is_rule.index(True) if True in is_rule else len(rows)
-    text = re.sub(r"\s+", " ", " ".join(rows[:rule]))
-    text = re.sub(r"^Error parsing (\S*__tyro\S*: )?", "", text).rstrip(".")
-    if found := re.match(r"Unrecognized or misplaced options: (.*) Arguments are applied", text):
-        # so tyro says where another command knows the option
-        words = re.sub(r" \(applied to [^)]*\)", ",", found[1]).rstrip(",")
-        text = f"Unrecognized options: {words}"
-    text = text.replace("invalid literal for int() with base 10:", "expected a whole number, got")
-    text = text.replace("could not convert string to float:", "expected a number, got")
-    meant = re.search(r"Perhaps you meant:\W*(--[\w-]+)", " ".join(rows[rule:]))
-    return f"{text}; {f'did you mean {meant[1]}? ' if meant else ''}see {PROGRAM} --help"
+def _one_line_messages(quiet: bool) -> Iterator[None]:
+    """Print the package's log messages and all warnings as one line each."""
+    log = logging.getLogger("ensemble_rsa")
+    handler = logging.StreamHandler()
+    before = log.level, log.propagate
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *place, **more: _print_error(f"{PROGRAM}: {message}")
+        log.addHandler(handler)
+        log.setLevel(logging.WARNING if quiet else logging.INFO)
+        log.propagate = False  # other packages install a handler of the root logger
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+            log.level, log.propagate = before
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    _print_error(f"{PROGRAM}: {message}")
     return status
+
+
+def _print_error(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

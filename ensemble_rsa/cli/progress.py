@@ -1,8 +1,9 @@
-"""What the terminal shows meanwhile: a bar with the time left, a row for each instance."""
+"""What the terminal shows during long work and after a comparison: bars and tables of rich."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import jax
 import numpy as np
 import xarray as xr
 from rich.console import Console, Group
@@ -18,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from ensemble_rsa.extraction.collect import Progress as RdmReport
+from ensemble_rsa.files import cache_folder
 from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
 
 MOST_ROWS = 20  # a larger ensemble is shown as ranges
@@ -34,6 +36,14 @@ def _bar(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+def keep_compiled_programs() -> None:
+    """Keep compiled programs in the user's cache folder, unless JAX is configured otherwise."""
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
+        # JAX keeps what takes a second to compile; here many programs take less, layer by layer
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 @contextmanager

@@ -52,14 +52,19 @@ def choose_execution(config: Config, dataset: Dataset, memory: Path | None = Non
     remembered = _read(memory)
     for way in ways:
         if remembered.get(name, {}).get("chosen") == _words(way):
-            log.info("computing with %s, which was fastest here before", _words(way))
+            log.info("computing with %s: the fastest in an earlier measurement", _words(way))
             return way
     seconds = _measure(config, dataset, ways)
     if seconds is None:
         return ways[0]
     best = min(range(len(ways)), key=seconds.__getitem__)
     table = {_words(way): round(value, 6) for way, value in zip(ways, seconds, strict=True)}
-    log.info("computing with %s: %s seconds per instance and step", _words(ways[best]), table)
+    log.info(
+        "computing with %s: the fastest of %d ways, %.3g seconds per instance and step",
+        _words(ways[best]),
+        len(ways),
+        seconds[best],
+    )
     if memory is not None:
         entry = {"chosen": _words(ways[best]), "seconds per instance and step": table}
         files.write_json(memory, remembered | {name: entry})

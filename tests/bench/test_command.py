@@ -3,7 +3,6 @@
 import io
 import json
 import platform
-import subprocess
 import sys
 
 import numpy as np
@@ -95,23 +94,6 @@ def test_missing_tools_are_named_once(bench, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["bench"], "Expected one of {analysis, train}"),
-        (["bench", "analyses"], "analyses"),
-        (["bench", "analysis", "--quick", "--full"], "--quick and --full"),
-        (["bench", "analysis", "--quik"], "did you mean --quick"),
-    ],
-)
-def test_a_mistake_is_told_in_a_line(words, message, capsys):
-    assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert message in err
-    assert err.count("\n") == 1
-
-
 def test_a_file_that_cannot_be_written_is_told_before_the_work(bench, tmp_path):
     *_, path = bench()
     kept = path.read_text()
@@ -134,12 +116,6 @@ def test_the_default_covers_the_promised_sizes():
     sizes = [size for _, sizes in SCALES["default"].plan for size in sizes]
     assert {100, 1000, 10_000} <= {size.stimuli for size in sizes}
     assert {1000, 36_864, 49_152, 100_000} <= {size.units for size in sizes}
-
-
-def test_help_does_not_wait_for_jax():
-    check = "import sys; from ensemble_rsa.cli.main import _parse; _parse(['bench', 'analysis']); "
-    check += "sys.exit('jax' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check]).returncode == 0
 
 
 def test_a_terminal_shows_a_bar():

@@ -1,0 +1,224 @@
+"""Command line arguments made from configuration dataclasses, on top of argparse.
+
+A field's annotation gives the type and the choices of its flag, the `Attributes:` section of the
+docstring gives its help. Flags that are not given leave no trace in the parsed options, so that
+defaults can come from a stored configuration.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import inspect
+import re
+import sys
+import types
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ensemble_rsa.errors import InputError
+
+ConfigT = TypeVar("ConfigT", bound=Any)
+_METAVARS = {int: "INT", float: "FLOAT", str: "STR", Path: "PATH", bool: "True|False"}
+_EXPECTED = {int: "a whole number", float: "a number", str: "a word", Path: "a path"}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser that raises `InputError` and whose help any terminal can print."""
+
+    def __init__(self, **options: Any):
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse prints by default."""
+        message = message.removeprefix("argument ")
+        raise InputError(f"{message}{' ' if message.endswith('?') else '; '}see {self.prog} --help")
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help with `?` for characters that the terminal's encoding lacks."""
+        stream = file or sys.stdout
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(self.format_help().encode(encoding, "replace").decode(encoding))
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """Raise for words that are no arguments of this parser, suggesting the nearest flag."""
+        flags = [word.partition("=")[0] for word in words if word.startswith("-")]
+        if not flags:
+            self.error(f"unexpected argument {words[0]!r}")
+        known = [flag for action in self._actions for flag in action.option_strings]
+        self.error(f"unknown flag {flags[0]}{suggestion(flags[0], known)}")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The nearest known word as a question, or nothing.
+
+    >>> suggestion("trian", ["demo", "train"])
+    '; did you mean train?'
+    """
+    nearest = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
+
+
+def add_option(
+    group: Any, name: str, annotation: Any, default: Any, text: str, stored: bool = True
+) -> None:
+    """Add the flag `--name`, typed by an annotation.
+
+    Args:
+        group: a parser or a group of its arguments.
+        name: of the option in the parsed namespace.
+        annotation: int, float, str, bool, Path, a `Literal`, a tuple of any length, or a union.
+        default: its value when the flag is not given.
+        text: the help, to which the default is added.
+        stored: whether the namespace holds the default; else a flag that is not given is absent.
+    """
+    text = text.rstrip(".")
+    if default is not False and default not in (None, ()):
+        shown = default if isinstance(default, tuple) else (default,)
+        words = " ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in shown)
+        text = f"{text} (default: {words})"
+    options: dict[str, Any] = {
+        "dest": name,
+        "default": default if stored else argparse.SUPPRESS,
+        "help": text.replace("%", "%%"),
+    }
+    flag = f"--{name.replace('_', '-')}"
+    if annotation is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
+        return
+    takes_several = any(get_origin(member) is tuple for member in _members(annotation))
+    options |= {"nargs": "*" if takes_several else None, "metavar": _metavar(annotation)}
+    group.add_argument(flag, action=_Typed, annotation=annotation, **options)
+
+
+def add_config(parser: Parser, config: type) -> None:
+    """Add a flag for each field of each section of a configuration, a group for each section."""
+    for name, kind in get_type_hints(config).items():
+        about = (inspect.getdoc(kind) or "").splitlines()[0]
+        group = parser.add_argument_group(name, about)
+        hints, texts = get_type_hints(kind), _field_help(kind)
+        for field in dataclasses.fields(kind):
+            add_option(
+                group, field.name, hints[field.name], field.default, texts[field.name], False
+            )
+
+
+def read_config(options: argparse.Namespace, base: ConfigT) -> ConfigT:
+    """`base` with the fields that were given as flags.
+
+    Raises:
+        InputError: a value that the configuration refuses.
+    """
+    given = vars(options)
+    sections = {
+        name: dataclasses.replace(
+            section, **{field: value for field, value in given.items() if field in vars(section)}
+        )
+        for name, section in vars(base).items()
+    }
+    return dataclasses.replace(base, **sections)
+
+
+class _Typed(argparse.Action):
+    """Stores the value that an annotation makes of the words."""
+
+    def __init__(self, *, annotation: Any, **options: Any):
+        super().__init__(**options)
+        self.annotation = annotation
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        words = values if isinstance(values, list) else [values]
+        try:
+            value = parse_words(self.annotation, words)
+        except ValueError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        setattr(namespace, self.dest, value)
+
+
+def parse_words(annotation: Any, words: Sequence[str]) -> Any:
+    """The value of an annotated type that some words stand for.
+
+    Raises:
+        ValueError: no member of the annotation can be made of them.
+
+    >>> from typing import Literal
+    >>> parse_words(Literal["trajectory"] | tuple[int, ...], ["0", "5"])
+    (0, 5)
+    >>> parse_words(float | tuple[float, ...], ["0.5"]), parse_words(int | None, ["None"])
+    (0.5, None)
+    """
+    for member in _members(annotation):
+        try:
+            return _parse_member(member, words)
+        except ValueError:
+            continue
+    got = " ".join(words)
+    choices = [choice for member in _members(annotation) for choice in get_args(member)]
+    near = suggestion(got, [choice for choice in choices if isinstance(choice, str)])
+    raise ValueError(f"expected {_expected(annotation)}, got {got!r}{near}")
+
+
+def _parse_member(member: Any, words: Sequence[str]) -> Any:
+    if get_origin(member) is tuple:
+        return tuple(_parse_member(get_args(member)[0], [word]) for word in words)
+    if len(words) != 1:
+        raise ValueError
+    choices = {types.NoneType: (None,), bool: (True, False)}.get(member, get_args(member))
+    if not choices:
+        return member(words[0])
+    by_word = {str(choice): choice for choice in choices}
+    if words[0] not in by_word:
+        raise ValueError
+    return by_word[words[0]]
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, None first; or the annotation alone."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return (annotation,)
+    return tuple(sorted(get_args(annotation), key=lambda member: member is not types.NoneType))
+
+
+def _metavar(annotation: Any) -> str:
+    """What stands for the value in the help; None is not mentioned.
+
+    >>> from typing import Literal
+    >>> _metavar(int | Literal["auto", "all"]), _metavar(float | tuple[float, ...])
+    ('INT|auto|all', 'FLOAT')
+    """
+    names: list[str] = []
+    for member in _members(annotation):
+        if get_origin(member) is tuple:
+            member = get_args(member)[0]
+        if member is not types.NoneType:
+            names += [_METAVARS[member]] if member in _METAVARS else map(str, get_args(member))
+    return "|".join(dict.fromkeys(names))
+
+
+def _expected(annotation: Any) -> str:
+    """What a value may be, in words.
+
+    >>> from typing import Literal
+    >>> _expected(Literal["trajectory"] | tuple[int, ...])
+    'trajectory or whole numbers'
+    """
+    names: list[str] = []
+    for member in _members(annotation):
+        if get_origin(member) is tuple:
+            names.append(_EXPECTED[get_args(member)[0]].removeprefix("a ") + "s")
+        elif member is bool:
+            names += ["True", "False"]
+        elif member is types.NoneType:
+            names.append("None")
+        else:
+            names += [_EXPECTED[member]] if member in _EXPECTED else map(str, get_args(member))
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _field_help(kind: Any) -> dict[str, str]:
+    """Field → its description in the `Attributes:` section of a docstring."""
+    section = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
