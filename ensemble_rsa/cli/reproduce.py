@@ -50,8 +50,8 @@ def reproduce_figures(options: argparse.Namespace) -> None:
         raise InputError("figures: expected fig2 … fig9, s1 … s8 or all, got none")
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
     from ensemble_rsa.data.category_map import SHIPPED, read_category_map
+    from ensemble_rsa.reproduce.image_locations import ImageLocations
     from ensemble_rsa.reproduce.run import reproduce
-    from ensemble_rsa.reproduce.scales import Images
 
     keep_compiled_programs()
     category_map, data_dir = options.category_map, options.data_dir
@@ -68,9 +68,9 @@ def reproduce_figures(options: argparse.Namespace) -> None:
         options.figures,
         options.scale,
         options.out,
-        Images(data_dir, folder, category_map),
-        say=console.print,
-        show=lambda epochs: training_display(epochs, console),
+        ImageLocations(data_dir, folder, category_map),
+        log=console.print,
+        progress=lambda epochs: training_display(epochs, console),
         variants=options.variants,
     )
     print(path)

@@ -3,12 +3,10 @@
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.experiments import (
-    alexnet,
     blank,
     categories,
     clustering,
     depth,
-    distances,
     dropout,
     geometry,
     images,
@@ -20,10 +18,10 @@ from ensemble_rsa.reproduce.experiments import (
 EXPERIMENTS: tuple[Experiment, ...] = (
     geometry.EXPERIMENT,
     second_level.EXPERIMENT,
-    depth.EXPERIMENT,
+    depth.FIG4,
     images.EXPERIMENT,
-    distances.EXPERIMENT,
-    alexnet.EXPERIMENT,
+    depth.FIG5,
+    depth.FIG6,
     categories.EXPERIMENT,
     clustering.EXPERIMENT,
     rotations.EXPERIMENT,
@@ -34,12 +32,12 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 
 
 def figure_names() -> tuple[str, ...]:
-    """Every figure that can be asked for, in the order of the experiments."""
+    """The name of every figure, in the order of the experiments."""
     return tuple(name for experiment in EXPERIMENTS for name in experiment.pictures)
 
 
 def experiments_of(figures: tuple[str, ...]) -> tuple[Experiment, ...]:
-    """The experiments that these figures show, in the order of the paper.
+    """The experiments behind these figures, in the order of the paper.
 
     Args:
         figures: names such as `fig4`, or `all`.

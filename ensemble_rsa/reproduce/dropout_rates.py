@@ -1,252 +1,193 @@
-"""Networks by their rate of dropout: what they share of their RDMs, with and without test masks.
+"""Consistency and clustering by dropout rate, for Fig. 8.
 
-Everything stands on a grid of rates and seeds, so that instances of one seed are paired between
-rates; NaN stands where an instance cannot be compared.
+All values are on a grid `(dropout, seed, …)`, so that instances of one seed are paired between
+rates. NaN marks an instance that cannot be compared; it propagates through sums over mask samples.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
-from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.reproduce.measures import attributes
-from ensemble_rsa.runs.run import Run
-
-_PAIRED = (
-    "consistency", "sampled_consistency", "unshared_consistency", "centroid_consistency",
-)  # fmt: skip
-_ONE_EACH = ("train_accuracy", "test_accuracy", "dropout_accuracy", "clustering_index")
-
-ByRate = Mapping[float, xr.Dataset]
+from ensemble_rsa.reproduce.measures import attributes, clustering_by_layer, resampling
 
 
-class Networks(NamedTuple):
-    """The rate and the seed of every network of both ensembles, and the values each can take."""
+class Grid(NamedTuple):
+    """Rates of dropout, ascending from 0, and the seeds of all instances."""
 
-    rate_of: tuple[float, ...]
-    seed_of: tuple[int, ...]
     rates: tuple[float, ...]
     seeds: tuple[int, ...]
 
+    def fill(self, *parts: xr.DataArray) -> Float[np.ndarray, "dropout seed ..."]:
+        """Values of several ensembles on the grid; NaN where there is no instance.
 
-def all_networks(control: Run, swept: Run, rates: Sequence[float]) -> Networks:
-    """The networks of the control, whose rate is 0, and those of the swept ensemble."""
-    training = swept.config.training
-    swept_rates = np.broadcast_to(training.dropout, training.instances).tolist()
-    return Networks(
-        (*(0.0,) * len(control.seeds), *swept_rates),
-        (*control.seeds, *swept.seeds),
-        tuple(rates),
-        tuple(sorted({*control.seeds, *swept.seeds})),
-    )
-
-
-def by_rate(stack: xr.Dataset, rate_of: Sequence[float]) -> dict[float, xr.Dataset]:
-    """The instances of each rate, with their seeds in place of their numbers.
-
-    Args:
-        stack: RDMs of an ensemble; instances that cannot be compared are missing from it.
-        rate_of: the rate of every instance of the ensemble, by number.
-    """
-    rates = np.asarray(rate_of)[stack.instance.values]
-    seeded = stack.swap_dims(instance="seed").drop_vars("instance")
-    return {rate: seeded.isel(seed=np.flatnonzero(rates == rate)) for rate in sorted({*rate_of})}
+        Args:
+            parts: with dimension `instance` and its coordinates `dropout` and `seed`.
+        """
+        shape = parts[0].transpose("instance", ...).shape[1:]
+        filled = np.full((len(self.rates), len(self.seeds), *shape), np.nan, parts[0].dtype)
+        for part in parts:
+            rows = [self.rates.index(rate) for rate in part.dropout.values.tolist()]
+            columns = [self.seeds.index(seed) for seed in part.seed.values.tolist()]
+            filled[rows, columns] = part.transpose("instance", ...).values
+        return filled
 
 
 def by_dropout(
-    chosen: Networks,
-    untested: ByRate,
-    samples: Iterable[ByRate],
-    accuracies: Mapping[str, Float[np.ndarray, " network"]],
-    settings: StatisticsConfig,
+    grid: Grid,
+    untested: Sequence[xr.Dataset],
+    samples: Iterable[xr.Dataset],
+    accuracies: Mapping[str, Sequence[xr.DataArray]],
+    statistics: StatisticsConfig,
 ) -> xr.Dataset:
-    """What the figure draws; NaN for an instance that cannot be compared at its rate.
+    """Everything that Fig. 8 draws; NaN for an instance that cannot be compared at its rate.
 
     Args:
-        chosen: rates and seeds of the networks.
-        untested: rate → RDMs without dropout at test of the last two layers.
-        samples: for each sample of masks, rate → RDMs of the last layer.
-        accuracies: of each network, control first.
-        settings: of the bootstraps.
+        grid: rates and seeds.
+        untested: RDMs of the last two layers without dropout at test, of the ensembles without and
+            with dropout in training; like all arguments with `dropout` and `seed (instance)`.
+        samples: RDMs of the last layer of the networks with dropout, for each sample of masks.
+        accuracies: variable → values of both ensembles.
+        statistics: of the intervals.
 
     Returns:
         `consistency, centroid_consistency (dropout, instance_pair)` of the last layer without
         dropout at test; `sampled_consistency (dropout, sample, instance_pair)` of the mean RDMs of
-        the first samples; `unshared_consistency (dropout, instance_pair)` of one sample each, not
-        the same; `clustering_index (layer, dropout, instance)`; `train_accuracy,
-        test_accuracy, dropout_accuracy (dropout, instance)`. Each with its mean and interval.
+        the first samples; `unshared_consistency (dropout, instance_pair)` of one sample each, a
+        different one; `clustering_index (layer, dropout, instance)`; the accuracies `(dropout,
+        instance)`. Each with its mean and interval.
     """
-    rates, seeds = chosen.rates, chosen.seeds
-    last = {rate: untested[rate].isel(layer=-1) for rate in rates}
-    consistency = np.stack([pairs_among(last[rate].exemplar, seeds) for rate in rates])
-    centroids = np.stack([pairs_among(last[rate].centroid, seeds) for rate in rates])
-    samples = iter(samples)
-    two = list(itertools.islice(samples, 2))
-    unshared = consistency_of_other_samples(two, rates, seeds)
-    every = consistency_of_means(itertools.chain(two, samples), rates, seeds)
-    sampled = np.stack(list(every), axis=1)
-    without = [place for place, rate in enumerate(rates) if rate == 0]
-    sampled[without] = consistency[without][:, None]  # no masks, so every sample is the same
-    unshared[without] = consistency[without]
-    clustering = np.stack([_clustering(untested[rate], seeds) for rate in rates], axis=1)
-    kept = _in_pairs(np.isfinite(consistency) & np.isfinite(sampled).all(1), len(seeds))
-    first, second = pair_indices(len(seeds))
+    plain = grid.fill(*(stack.exemplar.isel(layer=-1) for stack in untested))
+    centroid = grid.fill(*(stack.centroid.isel(layer=-1) for stack in untested))
+    index = grid.fill(*(_clustering(stack, statistics) for stack in untested))
+    consistency = consistency_at_rates(plain)
+    sampled, unshared, sums = consistency_of_samples(grid, samples)
+    sampled[0], unshared[0] = consistency[0], consistency[0]  # rate 0: all samples are the same
+    kept = np.asarray(np.isfinite(plain).all(-1))
+    kept[1:] &= np.isfinite(sums[1:]).all(-1)
+    kept[kept.sum(-1) < 2] = False
+    first, second = pair_indices(len(grid.seeds))
     both = kept[:, first] & kept[:, second]
-    values = {
-        "consistency": (("dropout", "instance_pair"), np.where(both, consistency, np.nan)),
-        "centroid_consistency": (("dropout", "instance_pair"), np.where(both, centroids, np.nan)),
-        "sampled_consistency": (
-            ("dropout", "sample", "instance_pair"), np.where(both[:, None], sampled, np.nan),
-        ),
-        "unshared_consistency": (("dropout", "instance_pair"), np.where(both, unshared, np.nan)),
-        "clustering_index": (("layer", "dropout", "instance"), np.where(kept, clustering, np.nan)),
-        **{
-            name: (("dropout", "instance"), np.where(kept, on_grid(each, chosen), np.nan))
-            for name, each in accuracies.items()
-        },
-    }  # fmt: skip
-    coords = {
-        "dropout": list(rates),
-        "sample": np.arange(1, sampled.shape[1] + 1),
-        "layer": untested[rates[0]].layer.values.tolist(),
-        "instance": np.arange(len(seeds)),
-        "seed": ("instance", list(seeds)),
+    pairs = {
+        "consistency": consistency,
+        "centroid_consistency": consistency_at_rates(centroid),
+        "unshared_consistency": unshared,
     }
-    found = xr.Dataset(values, coords, attributes(untested[rates[0]], settings))
-    return found.assign(_means(found, settings)).assign_attrs(left_out=_left_out(kept, chosen))
-
-
-def pairs_among(
-    stack: xr.DataArray, seeds: Sequence[int], other: xr.DataArray | None = None
-) -> Float[np.ndarray, " instance_pair"]:
-    """Consistency of all pairs of these seeds; NaN where one of them is not in the stack.
-
-    Args:
-        stack: RDMs `(seed, pair)`.
-        seeds: of the instances, in order.
-        other: the RDMs of a pair's second instance, in which either may be the second: the mean
-            of both. The stack itself when not given.
-    """
-    whole = np.full((len(seeds), len(seeds)), np.nan)
-    other = stack if other is None else other
-    present = stack.seed.values.tolist()
-    places = [seeds.index(seed) for seed in present]
-    if len(places) > 1:
-        between = consistency_between(stack.values, other.sel(seed=present).values)
-        whole[np.ix_(places, places)] = (between + between.T) / 2
-    return whole[pair_indices(len(seeds))]
-
-
-def consistency_of_other_samples(
-    two: Sequence[ByRate], rates: Sequence[float], seeds: Sequence[int]
-) -> Float[np.ndarray, "dropout instance_pair"]:
-    """Consistency of one instance's RDM in one sample with another instance's in another sample.
-
-    Each has masks of its own then, where `consistency_of_means` has all share theirs.
-
-    Args:
-        two: rate → RDMs, of two samples; with fewer there is nothing to compare.
-        rates: in order.
-        seeds: of the instances, in order.
-    """
-    found = np.full((len(rates), len(seeds) * (len(seeds) - 1) // 2), np.nan)
-    if len(two) == 2:
-        for rate in two[0].keys() & two[1].keys():
-            one, other = xr.align(
-                *(sample[rate].exemplar.isel(layer=0, drop=True) for sample in two)
-            )
-            found[rates.index(rate)] = pairs_among(one, seeds, other)
-    return found
-
-
-def consistency_of_means(
-    samples: Iterable[ByRate], rates: Sequence[float], seeds: Sequence[int]
-) -> Iterator[Float[np.ndarray, "dropout instance_pair"]]:
-    """Consistency of each instance's mean RDM over the first sample, the first two, and so on.
-
-    Consistency does not change with scale, so that sums do for means; one sample is in memory
-    beside them. Instances that cannot be compared in a sample are missing from there on.
-
-    Args:
-        samples: rate → RDMs of one sample; a rate that is not there (0) gives NaN.
-        rates: in order.
-        seeds: of the instances, in order.
-    """
-    sums: dict[float, xr.DataArray] = {}
-    nothing = np.full(len(seeds) * (len(seeds) - 1) // 2, np.nan)
-    for sample in samples:
-        for rate, stack in sample.items():
-            rdm = stack.exemplar.isel(layer=0, drop=True)
-            sums[rate] = sums[rate] + rdm if rate in sums else rdm  # xarray matches their seeds
-        yield np.stack(
-            [pairs_among(sums[rate], seeds) if rate in sums else nothing for rate in rates]
-        )
-
-
-def on_grid(
-    values: Float[np.ndarray, " network"], chosen: Networks
-) -> Float[np.ndarray, "dropout instance"]:
-    """A value of each network, at its rate and seed; NaN where there is none."""
-    grid = np.full((len(chosen.rates), len(chosen.seeds)), np.nan)
-    for rate, seed, value in zip(chosen.rate_of, chosen.seed_of, values, strict=True):
-        grid[chosen.rates.index(rate), chosen.seeds.index(seed)] = value
-    return grid
-
-
-def _clustering(stack: xr.Dataset, seeds: Sequence[int]) -> Float[np.ndarray, "layer instance"]:
-    index = np.full((stack.sizes["layer"], len(seeds)), np.nan)
-    if stack.sizes["seed"]:
-        places = [seeds.index(seed) for seed in stack.seed.values.tolist()]
-        index[:, places] = category_clustering_index(stack.exemplar.values, stack.category.values)
-    return index
-
-
-def _in_pairs(known: np.ndarray, n: int) -> np.ndarray:
-    """Which instances `(dropout, instance)` have a known pair `(dropout, instance_pair)`."""
-    first, second = pair_indices(n)
-    return np.stack(
-        [(known & ((first == i) | (second == i))).any(-1) for i in range(n)], axis=1
+    own = {name: grid.fill(*values) for name, values in accuracies.items()}
+    found = xr.Dataset(
+        {k: (("dropout", "instance_pair"), np.where(both, v, np.nan)) for k, v in pairs.items()}
+        | {k: (("dropout", "instance"), np.where(kept, v, np.nan)) for k, v in own.items()}
+        | {
+            "sampled_consistency": (
+                ("dropout", "sample", "instance_pair"), np.where(both[:, None], sampled, np.nan),
+            ),
+            "clustering_index": (
+                ("layer", "dropout", "instance"), np.where(kept, np.moveaxis(index, -1, 0), np.nan),
+            ),
+        },
+        coords={
+            "dropout": list(grid.rates),
+            "sample": np.arange(1, sampled.shape[1] + 1),
+            "layer": untested[0].layer.values,
+            "instance": np.arange(len(grid.seeds)),
+            "seed": ("instance", list(grid.seeds)),
+        },
+        attrs=attributes(untested[0], statistics),
     )  # fmt: skip
+    present = np.isfinite(next(iter(own.values())))
+    return found.assign(_means(found, statistics)).assign_attrs(
+        left_out=_in_words(grid, present & ~kept)
+    )
 
 
-def _means(found: xr.Dataset, settings: StatisticsConfig) -> dict[str, tuple]:
+def consistency_at_rates(
+    rdms: Float[np.ndarray, "dropout seed pair"],
+    other: Float[np.ndarray, "dropout seed pair"] | None = None,
+) -> Float[np.ndarray, "dropout instance_pair"]:
+    """Consistency of all pairs of seeds at each rate; NaN where one of them is not known.
+
+    Args:
+        rdms: NaN where not known.
+        other: RDMs of the pair's other instance; the mean over which of the two it is. The same
+            RDMs when not given.
+    """
+    other = rdms if other is None else other
+    n_rates, n_seeds = rdms.shape[:2]
+    square = np.full((n_rates, n_seeds, n_seeds), np.nan)
+    for rate in range(n_rates):
+        own = np.isfinite(rdms[rate]).all(-1) & np.isfinite(other[rate]).all(-1)
+        if own.sum() > 1:
+            between = consistency_between(rdms[rate, own], other[rate, own])
+            square[rate][np.ix_(own, own)] = (between + between.T) / 2
+    return square[:, *pair_indices(n_seeds)]
+
+
+def consistency_of_samples(
+    grid: Grid, samples: Iterable[xr.Dataset]
+) -> tuple[
+    Float[np.ndarray, "dropout sample instance_pair"],
+    Float[np.ndarray, "dropout instance_pair"],
+    Float[np.ndarray, "dropout seed pair"],
+]:
+    """Consistency with dropout at test, of shared masks and of masks that are not shared.
+
+    Args:
+        grid: rates and seeds.
+        samples: RDMs of one layer with the masks of each sample; read one at a time.
+
+    Returns:
+        Consistency of each instance's mean RDM over the first sample, the first two, and so on
+        (consistency does not depend on scale, so sums stand for means); consistency of the first
+        sample of one instance with the second sample of another; and the sum over all samples.
+    """
+    rdms = (grid.fill(stack.exemplar.isel(layer=0)) for stack in samples)
+    first = next(rdms)
+    sums, sampled = first, [consistency_at_rates(first)]
+    unshared = np.full_like(sampled[0], np.nan)
+    for number, own in enumerate(rdms):
+        if number == 0:
+            unshared = consistency_at_rates(first, own)
+        sums = sums + own
+        sampled.append(consistency_at_rates(sums))
+    return np.stack(sampled, axis=1), unshared, sums
+
+
+def _clustering(stack: xr.Dataset, statistics: StatisticsConfig) -> xr.DataArray:
+    index = clustering_by_layer(stack, statistics).category_clustering_index
+    return index.assign_coords({name: stack[name] for name in ("dropout", "seed")})
+
+
+def _means(found: xr.Dataset, statistics: StatisticsConfig) -> dict[str, tuple]:
     """Mean and interval over instances of every variable, over the values that are known."""
     summaries = {}
-    for name in (*_PAIRED, *_ONE_EACH):
-        dims, values = found[name].dims[:-1], found[name].values
+    for name, variable in found.data_vars.items():
+        values = variable.values
         ends = np.full((3, *values.shape[:-1]), np.nan)
         for place in np.ndindex(*values.shape[:-1]):
             known = values[place][np.isfinite(values[place])]
-            if known.size:
-                ends[:, *place] = _interval(known, name in _PAIRED, settings)
+            if not known.size:
+                continue
+            if variable.dims[-1] == "instance_pair":
+                boot = bootstrap_pairs(known, "instances", *resampling(statistics))
+            else:
+                boot = bootstrap_mean(known, *resampling(statistics))
+            ends[:, *place] = boot.mean, boot.low, boot.high
         for end, each in zip(("mean", "low", "high"), ends, strict=True):
-            summaries[f"{name}_{end}"] = (dims, each)
+            summaries[f"{name}_{end}"] = (variable.dims[:-1], each)
     return summaries
 
 
-def _interval(
-    known: Float[np.ndarray, " member"], paired: bool, settings: StatisticsConfig
-) -> tuple[float, float, float]:
-    how = settings.n_resamples, settings.confidence, settings.seed
-    boot = bootstrap_pairs(known, "instances", *how) if paired else bootstrap_mean(known, *how)
-    return float(boot.mean), float(boot.low), float(boot.high)
-
-
-def _left_out(kept: np.ndarray, chosen: Networks) -> str:
-    """Which instances cannot be compared, in words."""
-    present = np.isfinite(on_grid(np.ones(len(chosen.rate_of)), chosen))
-    parts = [
-        f"seeds {as_ranges(np.asarray(chosen.seeds)[missing])} at {rate:g}"
-        for rate, missing in zip(chosen.rates, present & ~kept, strict=True)
-        if missing.any()
-    ]
-    return "; ".join(parts)
+def _in_words(grid: Grid, instances: Bool[np.ndarray, "dropout seed"]) -> str:
+    """Such as "seeds 5 at 0.8"."""
+    return "; ".join(
+        f"seeds {as_ranges(np.asarray(grid.seeds)[chosen])} at {rate:g}"
+        for rate, chosen in zip(grid.rates, instances, strict=True)
+        if chosen.any()
+    )

@@ -1,7 +1,8 @@
-"""What an experiment is: what it measures, what it finds, and which figures show it."""
+"""What an experiment consists of, and how its findings are computed from its result."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,21 +10,23 @@ from matplotlib.figure import Figure
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.reproduce.measures import bootstrap_matched, resampling, statistics_of
 from ensemble_rsa.reproduce.workspace import Workspace
+
+Values = np.ndarray | xr.DataArray
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One number of ours, or one effect of the paper as a number that it says is above zero.
+    """A value of ours that the ledger compares with the paper's, or an effect.
 
     Attributes:
-        figure: a name of `FIGURES`.
-        quantity: a key of `paper.NUMBERS` for a number that the paper prints; else what it is.
+        figure: of the paper, such as `fig4`.
+        quantity: a key of `paper.NUMBERS` for a number that the paper prints; else a description.
         value: ours.
-        low, high: its 95 % interval, over instances unless the note says otherwise.
-        effect: whether the paper says that the value is above zero.
-        note: what a reader should know.
+        low, high: its interval, over instances unless the note says otherwise.
+        effect: whether the paper reports that the value is above zero.
+        note: for the reader.
     """
 
     figure: str
@@ -37,17 +40,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the paper.
+    """A figure of the paper; its title and caption are in the template `paper/NAME`.
 
     Attributes:
-        title: what it shows, in a few words.
         draw: from the experiment's result.
-        caption: without scale, seeds and sample sizes, which are added.
+        values: what the template needs besides `dataset_values` of the result.
     """
 
-    title: str
     draw: Callable[[xr.Dataset], Figure]
-    caption: Callable[[xr.Dataset], str]
+    values: Callable[[xr.Dataset], Mapping[str, Any]] = lambda result: {}
 
 
 @dataclass(frozen=True)
@@ -56,33 +57,63 @@ class Experiment:
 
     Attributes:
         name: of its result's file.
-        ensembles: of the scale, which it needs.
+        ensembles: the scale's ensembles that it needs.
         measure: the result, with everything that its figures draw.
         findings: in the paper's order.
         pictures: figure name → picture.
-        revision: raised whenever results hold something else than before, so that those of
-            older code are measured anew.
+        revision: to be raised when results get another content, so that stored ones are not used.
     """
 
     name: str
     ensembles: tuple[str, ...]
     measure: Callable[[Workspace], xr.Dataset]
     findings: Callable[[xr.Dataset], list[Finding]]
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
     revision: int = 1
 
 
-def as_finding(
-    figure: str, quantity: str, found: Bootstrap, effect: bool = False, note: str = ""
+def mean_over_pairs(
+    result: xr.Dataset,
+    figure: str,
+    quantity: str,
+    values: Values,
+    effect: bool = False,
+    note: str = "",
 ) -> Finding:
-    """A bootstrapped mean as a line of the ledger."""
-    return Finding(
-        figure, quantity, float(found.mean), float(found.low), float(found.high), effect, note
-    )
+    """The mean of `(instance_pair,)` values; the interval resamples instances."""
+    boot = bootstrap_pairs(np.asarray(values), "instances", *resampling(statistics_of(result)))
+    return _finding(figure, quantity, boot, effect, note)
+
+
+def mean_over_instances(
+    result: xr.Dataset,
+    figure: str,
+    quantity: str,
+    values: Values,
+    effect: bool = False,
+    note: str = "",
+) -> Finding:
+    """The mean of `(instance,)` values; the interval resamples instances."""
+    boot = bootstrap_mean(np.asarray(values), *resampling(statistics_of(result)))
+    return _finding(figure, quantity, boot, effect, note)
+
+
+def mean_of_matched(
+    result: xr.Dataset,
+    figure: str,
+    quantity: str,
+    same: np.ndarray | float,
+    different: np.ndarray,
+    effect: bool = False,
+    note: str = "",
+) -> Finding:
+    """The sum of the two means that `bootstrap_matched` describes, of one layer."""
+    boot = bootstrap_matched(same, different, statistics_of(result))
+    return _finding(figure, quantity, boot, effect, note)
 
 
 def negative(finding: Finding) -> Finding:
-    """As an effect that a number which the paper says is below zero is: with its sign turned.
+    """The finding with its sign reversed, as the effect that the paper reports to be below zero.
 
     >>> negative(Finding("s4", "correlation", -0.9, -1.0, -0.5)).value
     0.9
@@ -97,29 +128,6 @@ def negative(finding: Finding) -> Finding:
     )
 
 
-def over_instances(
-    figure: str,
-    quantity: str,
-    pairs: np.ndarray,
-    settings: StatisticsConfig,
-    effect: bool = False,
-    note: str = "",
-) -> Finding:
-    """The mean of `(instance_pair,)` values, with an interval from resampled instances."""
-    boot = bootstrap_pairs(
-        pairs, "instances", settings.n_resamples, settings.confidence, settings.seed
-    )
-    return as_finding(figure, quantity, boot, effect, note)
-
-
-def mean_of_instances(
-    figure: str,
-    quantity: str,
-    values: np.ndarray,
-    settings: StatisticsConfig,
-    effect: bool = False,
-    note: str = "",
-) -> Finding:
-    """The mean of `(instance,)` values, with an interval from resampled instances."""
-    boot = bootstrap_mean(values, settings.n_resamples, settings.confidence, settings.seed)
-    return as_finding(figure, quantity, boot, effect, note)
+def _finding(figure: str, quantity: str, boot: Bootstrap, effect: bool, note: str) -> Finding:
+    mean, low, high = (float(part) for part in (boot.mean, boot.low, boot.high))
+    return Finding(figure, quantity, mean, low, high, effect, note)

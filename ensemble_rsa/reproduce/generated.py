@@ -1,4 +1,4 @@
-"""Generated photographs-to-be: coloured gratings that stand in for images where there are none."""
+"""Generated images for AlexNet at the smallest scale, where no image folder is given."""
 
 from pathlib import Path
 
@@ -12,13 +12,10 @@ CATEGORIES, PER_CATEGORY, SIDE = 10, 8, 96
 
 
 def write_images(folder: Path) -> Path:
-    """A folder of ten categories of small images, written once.
+    """Write ten category folders of coloured gratings, unless the folder exists; return it.
 
-    Each category has an orientation and a frequency of its own; its images differ in phase, colour
-    and noise.
-
-    Args:
-        folder: where to; what is there already stays.
+    The orientation and frequency of the gratings give their category; the images of a category
+    differ in phase, colour and noise.
     """
     if folder.is_dir():
         return folder

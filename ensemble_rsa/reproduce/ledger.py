@@ -1,4 +1,4 @@
-"""Ours beside the paper's: a row for each number it prints and each effect it reports."""
+"""The ledger: our findings beside the numbers and effects of the paper, each with a verdict."""
 
 import dataclasses
 import math
@@ -19,20 +19,20 @@ NOT_JUDGED, NOT_RUN = "not judged", "not run"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the ledger.
+class LedgerRow:
+    """One row of the ledger.
 
     Attributes:
         figure: of the paper.
         quantity: what is compared.
         paper: the printed number; None for an effect, or where only a range is printed.
         low, high: the printed interval or range.
-        ours: ours; for an effect the number that should be above zero; None where not defined.
-        ours_low, ours_high: its 95 % interval.
+        ours: our value; None where it is not defined or not run.
+        ours_low, ours_high: its interval.
         scale: of our networks.
-        kind: `number` that the paper prints, `effect` that it reports, or `measure` of ours alone.
+        kind: `number` that the paper prints, `effect` that it reports, or `measure` of ours.
         verdict: whether the paper's number or effect was met; a measure is not judged.
-        note: what a reader should know.
+        note: for the reader.
     """
 
     figure: str
@@ -49,38 +49,27 @@ class Row:
     note: str
 
 
-def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
-    """Set a finding beside what the paper prints.
+def compare(finding: Finding, scale: Scale, simulated: bool = False) -> LedgerRow:
+    """The row of a finding.
 
-    A number is met if the two intervals touch, or, where the paper prints none, if ours comes
-    within 0.02 of it; where it prints the range of its instances, if our mean lies in it. It is
-    judged at the paper's scale only. An effect is met if the whole
-    interval lies above zero; it is judged at every scale whose networks learn something, and
-    wherever it is simulated without networks.
+    Effects are judged at scales whose networks learn, and where no network is involved; numbers
+    where they are comparable.
 
     Args:
         finding: ours.
         scale: at which it was found.
-        simulated: whether no network has a part in it.
+        simulated: whether it does not depend on networks.
     """
     printed = NUMBERS.get((finding.figure, finding.quantity))
-    low = finding.value if finding.low is None else finding.low
-    high = finding.value if finding.high is None else finding.high
-    notes = [finding.note, printed.note if printed else ""]
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
     verdict: Verdict = NOT_JUDGED if kind == "measure" else NOT_COMPARABLE
-    if finding.effect and (scale.learns or simulated):
-        verdict = MET if low > 0 else NOT_MET
-        if low <= 0:  # neither where it is not defined
-            notes.append("reversed" if high < 0 else "its interval holds zero")
-    elif printed and not finding.effect and scale.comparable:
-        from_, to = _printed_range(printed)
-        inside = from_ <= finding.value <= to
-        touching = low <= to and high >= from_ and printed.value is not None
-        verdict = MET if inside or touching else NOT_MET
-        if touching and not inside:
-            notes.append("ours lies outside, but the intervals overlap")
-    return Row(
+    reason = ""
+    if kind == "effect" and (scale.learns or simulated):
+        verdict, reason = _judge_effect(finding)
+    elif kind == "number" and printed and scale.comparable:
+        verdict, reason = _judge_number(finding, printed)
+    notes = (finding.note, printed.note if printed else "", reason)
+    return LedgerRow(
         figure=finding.figure,
         quantity=finding.quantity,
         paper=printed.value if printed else None,
@@ -96,10 +85,44 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> Row:
     )
 
 
-def not_run(figures: Sequence[str], scale: Scale) -> list[Row]:
-    """The numbers that the paper prints for these figures, without ours."""
+def _interval(finding: Finding) -> tuple[float, float]:
+    low, high = finding.low, finding.high
+    return finding.value if low is None else low, finding.value if high is None else high
+
+
+def _judge_effect(finding: Finding) -> tuple[Verdict, str]:
+    """An effect is met if its interval lies above zero."""
+    low, high = _interval(finding)
+    if low > 0:
+        return MET, ""
+    if low <= 0:
+        return NOT_MET, "reversed" if high < 0 else "its interval contains zero"
+    return NOT_MET, ""  # not defined
+
+
+def _judge_number(finding: Finding, printed: Printed) -> tuple[Verdict, str]:
+    """A number is met if the two intervals overlap.
+
+    Without a printed interval it is met if ours is within `TOLERANCE`. Where the paper prints only
+    the range of its instances, our mean must be in that range.
+    """
+    if printed.low is not None and printed.high is not None:
+        from_, to = printed.low, printed.high
+    else:
+        assert printed.value is not None  # NUMBERS holds a value or a range
+        from_, to = printed.value - TOLERANCE, printed.value + TOLERANCE
+    if from_ <= finding.value <= to:
+        return MET, ""
+    low, high = _interval(finding)
+    if low <= to and high >= from_ and printed.value is not None:
+        return MET, "ours lies outside, but the intervals overlap"
+    return NOT_MET, ""
+
+
+def not_run(figures: Sequence[str], scale: Scale) -> list[LedgerRow]:
+    """Rows with the numbers that the paper prints for these figures, without ours."""
     return [
-        Row(
+        LedgerRow(
             figure, quantity, printed.value, printed.low, printed.high, None, None, None,
             scale.name, "number", NOT_RUN, printed.note,
         )
@@ -109,17 +132,10 @@ def not_run(figures: Sequence[str], scale: Scale) -> list[Row]:
 
 
 def _defined(value: float | None) -> float | None:
-    """JSON has no word for what is not a number."""
+    """The value, None where it is not finite, which JSON cannot express."""
     return value if value is not None and math.isfinite(value) else None
 
 
-def _printed_range(printed: Printed) -> tuple[float, float]:
-    if printed.low is not None and printed.high is not None:
-        return printed.low, printed.high
-    assert printed.value is not None  # NUMBERS holds a value or a range
-    return printed.value - TOLERANCE, printed.value + TOLERANCE
-
-
-def write_comparison(path: Path, scale: Scale, rows: Sequence[Row]) -> None:
-    """Write the ledger: `scale`, and `rows`."""
+def write_comparison(path: Path, scale: Scale, rows: Sequence[LedgerRow]) -> None:
+    """Write the ledger as JSON: `scale`, and `rows`."""
     files.write_json(path, {"scale": scale.name, "rows": [dataclasses.asdict(row) for row in rows]})

@@ -1,24 +1,30 @@
-"""What several experiments do with values of instance pairs: match instances, add intervals."""
+"""Measures that several experiments share: matched instances, consistency, intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
+from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap, Resampled, bootstrap_result
+from ensemble_rsa.analysis.clustering import category_clustering_index
+from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.pipeline.results import BOOTSTRAPS
+from ensemble_rsa.rng import host_stream
 
 
 def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
-    """The stacks with the instances that all of them hold, in one order, matched by seed.
+    """The stacks, reduced to the instances that all of them hold, in one order, matched by seed.
 
-    An instance that cannot be compared in one layer or by one distance is missing from that stack
-    alone, so that the same number may mean another network in each.
+    Instances are not matched by number: one that cannot be compared by one distance is missing
+    from that stack alone, and the others are renumbered.
 
     Args:
-        stacks: with dimension `instance` and its coordinate `seed`, which is different for all.
+        stacks: with dimension `instance` and its coordinate `seed`, which is unique.
 
     Raises:
         RunError: fewer than two are left.
@@ -31,59 +37,144 @@ def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
     seeds = [stack.seed.values.tolist() for stack in stacks]
     shared = [seed for seed in seeds[0] if all(seed in others for others in seeds)]
     if len(shared) < 2:
-        raise RunError("fewer than two instances can be compared in all that is set side by side")
+        raise RunError("fewer than two instances can be compared in all conditions of this figure")
     return [
         stack if own == shared else stack.isel(instance=[own.index(seed) for seed in shared])
         for stack, own in zip(stacks, seeds, strict=True)
     ]
 
 
-def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Dataset:
+def consistency_by(
+    conditions: Mapping[str, Sequence[str]],
+    stacks: Sequence[xr.Dataset],
+    statistics: StatisticsConfig,
+) -> xr.Dataset:
+    """Exemplar consistency of every layer in several conditions, of the same instance pairs in all.
+
+    Args:
+        conditions: dimension → its values, such as `distance` → names of distances.
+        stacks: `exemplar (layer, instance, stimulus_pair)` of each combination, the last
+            dimension's values changing fastest.
+        statistics: of the intervals.
+
+    Returns:
+        `with_intervals` of `(*conditions, layer, instance_pair)`, with the attributes of the first
+        stack.
+    """
+    shared = same_instances(stacks)
+    values = np.stack([consistency(stack.exemplar.values) for stack in shared])
+    lengths = [len(names) for names in conditions.values()]
+    pairs = xr.DataArray(
+        values.reshape(*lengths, *values.shape[1:]),
+        dims=(*conditions, "layer", "instance_pair"),
+        coords={name: list(own) for name, own in conditions.items()}
+        | {"layer": shared[0].layer.values},
+    )
+    return with_intervals(pairs, statistics).assign_attrs(attributes(shared[0], statistics))
+
+
+def with_intervals(values: xr.DataArray, statistics: StatisticsConfig) -> xr.Dataset:
     """Values of instance pairs with their mean and the intervals of both bootstraps.
 
     Args:
         values: `(..., instance_pair)`.
-        settings: of the bootstraps.
+        statistics: of the intervals.
 
     Returns:
         `consistency (..., instance_pair)`, `consistency_mean (...)` and `consistency_low,
         consistency_high (bootstrap, ...)`, which is what `draw_course` draws.
     """
-    leading = values.dims[:-1]
-    bounds = [
-        bootstrap_pairs(
-            values.values, over, settings.n_resamples, settings.confidence, settings.seed
-        )
-        for over in BOOTSTRAPS
-    ]
+    bounds = [bootstrap_pairs(values.values, over, *resampling(statistics)) for over in BOOTSTRAPS]
+    dims = ("bootstrap", *values.dims[:-1])
     return xr.Dataset(
         {
             "consistency": values,
             "consistency_mean": values.mean("instance_pair"),
-            "consistency_low": (("bootstrap", *leading), np.stack([b.low for b in bounds])),
-            "consistency_high": (("bootstrap", *leading), np.stack([b.high for b in bounds])),
+            "consistency_low": (dims, np.stack([each.low for each in bounds])),
+            "consistency_high": (dims, np.stack([each.high for each in bounds])),
         },
         coords={"bootstrap": list(BOOTSTRAPS)},
     )
 
 
-def attributes(stack: xr.Dataset, settings: StatisticsConfig) -> dict:
-    """What captions and findings need to know of a stack of RDMs and of the analysis."""
+def clustering_by_layer(stack: xr.Dataset, statistics: StatisticsConfig) -> xr.Dataset:
+    """`category_clustering_index (layer, instance)`, with its mean and interval over instances."""
+    name = "category_clustering_index"
+    index = np.asarray(category_clustering_index(stack.exemplar.values, stack.category.values))
+    boot = bootstrap_mean(index, *resampling(statistics))
+    return xr.Dataset(
+        {
+            name: (("layer", "instance"), index),
+            f"{name}_mean": ("layer", np.asarray(boot.mean)),
+            f"{name}_low": ("layer", np.asarray(boot.low)),
+            f"{name}_high": ("layer", np.asarray(boot.high)),
+        },
+        coords={"layer": stack.layer.values},
+    )
+
+
+def bootstrap_matched(
+    same: Float[np.ndarray, "... instance"] | float,
+    different: Float[np.ndarray, "... instance other_instance"],
+    statistics: StatisticsConfig,
+) -> Bootstrap:
+    """The mean of `same` over instances plus that of `different` over ordered pairs of instances.
+
+    An instance that is drawn is drawn in both terms: with c_i the number of times it was drawn,
+    its value in `same` counts c_i times, and that of two instances i ≠ j in `different` c_i·c_j
+    times. The diagonal of `different` never counts. A resample of one instance alone has no pairs
+    and is dropped. `bootstrap_pairs` draws the same instances for the same seed.
+
+    Args:
+        same: a value for each seed, such as the similarity of its two networks.
+        different: a value for each two seeds, such as the similarity of their networks; it need
+            not be symmetric.
+        statistics: resamples, confidence and seed.
+
+    >>> values = np.array([[0.9, 0.4], [0.2, 0.7]])
+    >>> statistics = StatisticsConfig(n_resamples=100)
+    >>> round(float(bootstrap_matched(np.diag(values), -values, statistics).mean), 2)
+    0.5
+    """
+    n = different.shape[-1]
+    first, second = np.nonzero(~np.eye(n, dtype=bool))
+    alone = np.broadcast_to(np.asarray(same, np.float64), different.shape[:-1])
+
+    def totals(counts: Float[np.ndarray, "resample instance"]) -> np.ndarray:
+        pairs = weighted_means(different[..., first, second], counts[:, first] * counts[:, second])
+        return weighted_means(alone, counts) + pairs  # NaN where there are no pairs
+
+    mean = totals(np.ones((1, n)))[..., 0]
+    stream = host_stream(statistics.seed, "bootstrap instance")
+    samples = totals(draw_counts(stream, slice(0, statistics.n_resamples), n))
+    return bootstrap_result(
+        "different", mean, Resampled(samples, mean, ()), statistics.confidence, "percentile",
+        "two distinct instances",
+    )  # fmt: skip
+
+
+def attributes(stack: xr.Dataset, statistics: StatisticsConfig) -> dict:
+    """The attributes of a result: where its RDMs come from, and how intervals were drawn."""
     return {
         **stack.attrs,
         "n_stimuli": stack.sizes["stimulus"],
         "n_categories": len(np.unique(stack.category.values)),
         "seeds": stack.seed.values,
-        "n_resamples": settings.n_resamples,
-        "confidence": settings.confidence,
-        "seed": settings.seed,
+        "n_resamples": statistics.n_resamples,
+        "confidence": statistics.confidence,
+        "seed": statistics.seed,
     }
 
 
-def settings_of(result: xr.Dataset) -> StatisticsConfig:
-    """The settings of the bootstraps that a result was made with."""
+def statistics_of(result: xr.Dataset) -> StatisticsConfig:
+    """How the intervals of a result were drawn."""
     return StatisticsConfig(
         n_resamples=int(result.attrs["n_resamples"]),
         confidence=float(result.attrs["confidence"]),
         seed=int(result.attrs["seed"]),
     )
+
+
+def resampling(statistics: StatisticsConfig) -> tuple[int, float, int]:
+    """The last arguments of `bootstrap_mean` and `bootstrap_pairs`."""
+    return statistics.n_resamples, statistics.confidence, statistics.seed

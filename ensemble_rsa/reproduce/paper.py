@@ -1,11 +1,14 @@
-"""Every number that the paper prints, by figure and quantity (paper.md §9)."""
+"""Every number that the paper prints, by figure and quantity.
+
+Mehrer, Spoerer, Kriegeskorte and Kietzmann 2020, Nature Communications 11:5725,
+doi:10.1038/s41467-020-19632-w.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-# Ours: how far from a number without an interval ours may be and still count as met.
-TOLERANCE = 0.02
+TOLERANCE = 0.02  # ours: the largest difference from a number without an interval
 
 
 @dataclass(frozen=True)

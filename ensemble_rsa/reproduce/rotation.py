@@ -1,35 +1,34 @@
-r"""Patterns of rectified units, and rotations that leave no activation below zero.
+r"""Rotations of non-negative patterns within the positive orthant (Figs S5 and S6).
 
-Units are taken two by two. The activations of such a pair are a point of a plane's positive
-quadrant, and turning the points of every pair by one angle θ is a rotation R of the whole space
-(2 × 2 blocks along its diagonal). Two such rotations are looked at (paper, S5 and S6):
+Units are taken in pairs. The activations of a pair are a point in the positive quadrant of a plane,
+and rotating the points of every pair by one angle θ is a rotation R of the whole space (2 × 2
+blocks along its diagonal). Two kinds keep all activations non-negative:
 
-- About a centre c, y = c + R (x − c) = R x + t with t = (I − R) c. Where the points of every pair
-  lie in a disc around c that touches no axis, no angle takes one of them below zero. Differences
-  between patterns are turned and nothing else, so Euclidean distances stay. But the origin, from
-  which cosine and norm are measured, has moved by −t among the patterns.
-- About the origin, y = R x. Where the points of every pair lie within an angle α of the diagonal,
-  angles up to 45° − α keep them in the quadrant. Inner products stay, and with them cosine,
-  Euclidean distance and norm.
+- About a centre c, y = c + R (x − c), if the points of every pair lie in a disc around c that
+  crosses no axis: any angle. Differences between patterns are rotated, so Euclidean distances do
+  not change. But relative to the patterns the origin, from which cosine and norm are measured,
+  moves by c − R c.
+- About the origin, y = R x, if the points of every pair lie within an angle α of the diagonal:
+  angles up to 45° − α. Inner products do not change, hence neither do cosine distance, Euclidean
+  distance and norm.
 
-Pearson's correlation is the cosine of H x, with H = I − 11ᵀ / n, which takes away the mean over
-units. It stays if R leaves the direction of 1 = (1, …, 1) where it is, since then H R = R H; a
-permutation of units does, a rotation in general does not. With t it also needs H t = 0. So a
-rotation about the origin changes correlation distances alone, and one about another centre changes
-cosine distances too.
+Pearson's correlation is the cosine of H x, where H = I − 11ᵀ / n subtracts the mean over units. It
+does not change if R maps 1 = (1, …, 1) to itself, since then H R = R H; a permutation of units
+does, a rotation in general does not. So a rotation about the origin changes correlation distances
+only, and one about another centre changes cosine distances too.
 """
 
 import numpy as np
 from jaxtyping import Float
 
-WEDGE = np.pi / 12  # α: patterns that are turned about the origin lie within 15° of the diagonal
+WEDGE = np.pi / 12  # α: patterns to be rotated about the origin lie within 15° of the diagonal
 LARGEST_ABOUT_ORIGIN = np.pi / 4 - WEDGE
 
 Patterns = Float[np.ndarray, "*set stimulus unit"]
 
 
-def rotate(patterns: Patterns, angle: float, centre: Float[np.ndarray, "..."] | None = None):
-    """Turn the points of every two units, first and second, third and fourth, …, by one angle.
+def rotate(patterns: Patterns, angle: float, centre: Float[np.ndarray, "..."] | float = 0.0):
+    """Patterns whose units are rotated in pairs (first and second, third and fourth, …).
 
     Args:
         patterns: `(..., stimulus, unit)`, an even number of units.
@@ -42,27 +41,26 @@ def rotate(patterns: Patterns, angle: float, centre: Float[np.ndarray, "..."] | 
     >>> rotate(np.array([[1.0, 0.0], [3.0, 1.0]]), np.pi / 2).round(6).tolist()
     [[0.0, 1.0], [-1.0, 3.0]]
     """
-    middle = 0.0 if centre is None else centre
-    moved = patterns - middle
+    moved = patterns - centre
     first, second = moved[..., ::2], moved[..., 1::2]
-    turned = np.empty_like(moved)
-    turned[..., ::2] = np.cos(angle) * first - np.sin(angle) * second
-    turned[..., 1::2] = np.sin(angle) * first + np.cos(angle) * second
-    return turned + middle
+    rotated = np.empty_like(moved)
+    rotated[..., ::2] = np.cos(angle) * first - np.sin(angle) * second
+    rotated[..., 1::2] = np.sin(angle) * first + np.cos(angle) * second
+    return rotated + centre
 
 
 def patterns_in_discs(
     n_stimuli: int, n_units: int, generator: np.random.Generator
 ) -> tuple[Float[np.ndarray, "stimulus unit"], Float[np.ndarray, " unit"]]:
-    """Random patterns that no rotation about their centre takes below zero, and that centre.
+    """Random patterns that stay non-negative when rotated about their centre, and that centre.
 
     The centre's activations are uniform from 0.5 to 1.5. The points of a pair of units are uniform
-    in the largest disc around its centre that the axes allow.
+    in the largest disc around its centre that crosses no axis.
 
     Args:
-        n_stimuli: how many patterns.
+        n_stimuli: number of patterns.
         n_units: an even number.
-        generator: where chance comes from.
+        generator: source of random numbers.
     """
     centre = generator.uniform(0.5, 1.5, n_units)
     radius = centre.reshape(-1, 2).min(axis=1)
@@ -75,15 +73,10 @@ def patterns_in_discs(
 def patterns_in_wedges(
     n_stimuli: int, n_units: int, generator: np.random.Generator
 ) -> Float[np.ndarray, "stimulus unit"]:
-    """Random patterns that rotations about the origin by up to 30° do not take below zero.
+    """Random patterns that stay non-negative when rotated about the origin by up to 30°.
 
     The points of a pair of units lie within 15° of the diagonal, 0 to 1 from the origin, both
-    uniform.
-
-    Args:
-        n_stimuli: how many patterns.
-        n_units: an even number.
-        generator: where chance comes from.
+    uniform. Arguments as for `patterns_in_discs`.
     """
     shape = (n_stimuli, n_units // 2)
     lengths = generator.uniform(size=shape)
@@ -93,24 +86,23 @@ def patterns_in_wedges(
 def _points(
     lengths: Float[np.ndarray, "stimulus pair"], angles: Float[np.ndarray, "stimulus pair"]
 ) -> Float[np.ndarray, "stimulus unit"]:
-    """Polar coordinates of the points of every pair of units, as patterns."""
+    """Patterns from the polar coordinates of the points of every pair of units."""
     points = np.stack([lengths * np.cos(angles), lengths * np.sin(angles)], axis=-1)
     return points.reshape(len(points), -1)
 
 
 def rounding_bound(patterns: Patterns, distance: str, smallest: float) -> float:
-    """How much rounding alone may change a float64 distance when patterns are rotated.
+    """A first-order bound on how much rounding changes a float64 distance under a rotation.
 
-    To first order: an inner product of n products carries an error of at most n ε of the lengths'
-    product, a square of a difference four of them, and before and after a rotation (itself a few
-    ε) there are two. Taking the mean away leaves shorter patterns, in units of which the same error
-    is larger. A root of a square s has the error of s over 2 √s, which is largest for the
-    smallest distance.
+    An inner product of n products has an error of at most n ε times the product of the lengths; a
+    squared difference has four of them, and they occur before and after a rotation, which itself
+    has a few ε. Subtracting the mean makes patterns shorter and the same error larger relative to
+    them. A root of a square s has the error of s over 2 √s, largest for the smallest distance.
 
     Args:
-        patterns: before or after, both have these lengths or nearly so.
-        distance: one of the five.
-        smallest: of the distances, other than between equal patterns.
+        patterns: before or after, both have nearly the same lengths.
+        distance: one of `DISTANCES`.
+        smallest: of the distances between unequal patterns.
     """
     lengths = np.linalg.norm(patterns, axis=-1)
     inner = 16 * patterns.shape[-1] * np.finfo(np.float64).eps

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from ensemble_rsa.reproduce.matched import bootstrap_matched
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.reproduce.matched import bootstrap_matched
 from ensemble_rsa.rng import host_stream
 
 SETTINGS = StatisticsConfig(n_resamples=200, seed=3)

@@ -34,16 +34,16 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     it leaves out are ringed.
 
     Args:
-        result: needs `index_mean, index_low, index_high (layer)`, `consistency_mean (layer)`,
-            `consistency_low, consistency_high (bootstrap, layer)`, `r (estimator)` and `outlier
-            (estimator, layer)`.
+        result: needs `category_clustering_index_mean, …_low, …_high (layer)`, `consistency_mean
+            (layer)`, `consistency_low, consistency_high (bootstrap, layer)`, `correlation
+            (estimator)` and `outlier (estimator, layer)`.
 
     Returns:
         A figure one column wide.
     """
     figure = new_figure(SINGLE_COLUMN, _HEIGHT)
     axes = figure.subplots()
-    x, y = result.index_mean.values, result.consistency_mean.values
+    x, y = result.category_clustering_index_mean.values, result.consistency_mean.values
     outlying = result.outlier.sel(estimator="skipped").values.astype(bool)
     _draw_fit(axes, x[~outlying], y[~outlying])
     shades = [to_hex(shade) for shade in layer_colours()(np.linspace(0, 1, len(x)))]
@@ -59,7 +59,7 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     axes.margins(x=0.1)
     axes.set_xlabel("Category clustering index (CCI)")
     axes.set_ylabel(CONSISTENCY_LABEL)
-    skipped = number(float(result.r.sel(estimator="skipped")), 2)
+    skipped = number(float(result.correlation.sel(estimator="skipped")), 2)
     axes.set_title(f"skipped r = {skipped.replace('-', '−')}", loc="right")
     _name_layers(figure, axes, layer_names(result), shades)
     _explain(figure, result, bool(outlying.any()))
@@ -78,9 +78,10 @@ def _draw_bars(axes: Axes, layer: xr.Dataset, colour: str) -> None:
         low, high = (
             layer[f"consistency_{side}"].sel(bootstrap=bootstrap).values for side in ("low", "high")
         )
-        draw(axes, layer.index_mean.values, low, high, colour)
+        draw(axes, layer.category_clustering_index_mean.values, low, high, colour)
+    low, high = (layer[f"category_clustering_index_{side}"].values for side in ("low", "high"))
     axes.hlines(
-        layer.consistency_mean.values, layer.index_low.values, layer.index_high.values,
+        layer.consistency_mean.values, low, high,
         colors=colour, linewidths=0.7, zorder=3, label="index interval",
     )  # fmt: skip
 

@@ -1,61 +1,122 @@
-"""Fig. 4: consistency falls with depth, in All-CNN-C and in All-CNN-7."""
+"""Figs 4 to 6 of Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w): consistency by layer.
 
+Fig. 4: All-CNN-C and All-CNN-7 by correlation distance. Fig. 5: the same networks by four other
+distances. Fig. 6: AlexNet on large images.
+"""
+
+from collections.abc import Mapping, Sequence
 from math import comb
 
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.figures.paper.depth import draw_depth
-from ensemble_rsa.figures.wording import MODEL_NAMES
-from ensemble_rsa.reproduce.depth_profiles import (
-    caption_of_courses,
-    falls_with_depth,
-    last_layer,
-    layer_consistency,
-    measure_profiles,
-)
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture
-from ensemble_rsa.reproduce.workspace import Workspace, networks
+from ensemble_rsa.figures.paper.depth import draw_depth, draw_distances
+from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_over_pairs
+from ensemble_rsa.reproduce.measures import consistency_by
+from ensemble_rsa.reproduce.paper import SURROGATE
+from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
-NETWORKS = ("all_cnn_c", "all_cnn_7")
+ALL_CNNS = ("all_cnn_c", "all_cnn_7")
+DISTANCES = ("cosine", "euclidean", "unit_euclidean", "norm_difference")
 
 
-def measure(work: Workspace) -> xr.Dataset:
+def measure_profiles(work: Workspace, names: Sequence[str], distances: Sequence[str]) -> xr.Dataset:
+    """Consistency of every layer of several ensembles, each of another model, by every distance.
+
+    The pairs of an ensemble are those of instances that can be compared by every distance.
+
+    Returns:
+        What `side_by_side` returns; attribute `NAME_seeds` holds the seeds compared of each.
+    """
+    profiles = {}
+    for name in names:
+        stacks = [rdms(work, name, distance=distance) for distance in distances]
+        profile = consistency_by({"distance": distances}, stacks, work.scale.analysis.statistics)
+        profiles[name] = profile.assign(surrogate=profile.attrs["surrogate"])
+    seeds = {f"{name}_seeds": profile.attrs["seeds"] for name, profile in profiles.items()}
+    return side_by_side(profiles).assign_attrs(seeds, distance=", ".join(distances))
+
+
+def side_by_side(profiles: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """Profiles of several networks along `network`; NaN where one has no such layer or pair.
+
+    Args:
+        profiles: ensemble → consistency by distance, layer and pair, with both intervals.
+
+    Returns:
+        `consistency (network, distance, layer, instance_pair)`, `consistency_mean (network,
+        distance, layer)` and `consistency_low, consistency_high (network, bootstrap, distance,
+        layer)`; attributes are those of the first.
+    """
+    layers = dict.fromkeys(name for profile in profiles.values() for name in profile.layer.values)
+    n_pairs = max(profile.sizes["instance_pair"] for profile in profiles.values())
+    same_shape = [
+        profile.assign_coords(instance_pair=range(profile.sizes["instance_pair"]))
+        .reindex(layer=list(layers), instance_pair=range(n_pairs))
+        .assign(n_compared=len(profile.attrs["seeds"]))
+        for profile in profiles.values()
+    ]
+    networks = xr.DataArray(list(profiles), dims="network", name="network")
+    return xr.concat(
+        same_shape, networks, data_vars="all", join="exact", combine_attrs="override"
+    ).drop_vars("instance_pair")
+
+
+def of_network(result: xr.Dataset, network: str) -> xr.Dataset:
+    """What `side_by_side` was given for this network."""
+    chosen = result.sel(network=network)
+    for axis in ("layer", "instance_pair"):
+        chosen = chosen.dropna(axis, how="all", subset=["consistency"])
+    return chosen
+
+
+def layer_difference(
+    result: xr.Dataset, figure: str, network: str, distance: str, more: str, less: str
+) -> Finding:
+    """One layer's consistency minus that of another, which the paper finds to be lower."""
+    pairs = of_network(result, network).consistency.sel(distance=distance)
+    by = "" if result.sizes["distance"] == 1 else f", {DISTANCE_NAMES[distance]}"
+    return mean_over_pairs(
+        result,
+        figure,
+        f"{more} minus {less} consistency{by}, {MODEL_NAMES[network]}",
+        pairs.sel(layer=more) - pairs.sel(layer=less),
+        effect=True,
+        note=SURROGATE if result.surrogate.sel(network=network) else "",
+    )
+
+
+def fall_with_depth(result: xr.Dataset, figure: str, network: str, distance: str) -> Finding:
+    """The first layer's consistency minus the last one's."""
+    layers = of_network(result, network).layer.values
+    return layer_difference(result, figure, network, distance, str(layers[0]), str(layers[-1]))
+
+
+def last_layer(result: xr.Dataset, network: str, distance: str) -> xr.DataArray:
+    """Consistency of the last layer, `(instance_pair,)`."""
+    return of_network(result, network).consistency.sel(distance=distance).isel(layer=-1)
+
+
+def compared(result: xr.Dataset) -> dict[str, object]:
+    """How many instances of each network were compared, and whether one is a surrogate."""
+    counts = dict(zip(result.network.values.tolist(), result.n_compared.values, strict=True))
+    return {"compared": counts, "surrogate": bool(result.surrogate.any())}
+
+
+def measure_depth(work: Workspace) -> xr.Dataset:
     """Consistency of every layer by correlation distance, and every network's test accuracy."""
-    settings = work.scale.analysis
-    runs = [networks(work, name) for name in NETWORKS]
-    return measure_profiles(work, NETWORKS, ["correlation"], settings).assign(
+    runs = [networks(work, name) for name in ALL_CNNS]
+    return measure_profiles(work, ALL_CNNS, ["correlation"]).assign(
         test_accuracy=(("network", "instance"), np.stack([run.accuracy["test"] for run in runs])),
         unconverged=("network", [len(run.flagged) for run in runs]),
         replaced=("network", [len(run.replaced) for run in runs]),
     )
 
 
-def findings(result: xr.Dataset) -> list[Finding]:
+def findings_depth(result: xr.Dataset) -> list[Finding]:
     """Counts, accuracies as ranges, the last layer's consistency, and the fall to it."""
-    found = _counts(result)
-    for name in NETWORKS:
-        accuracy = result.test_accuracy.sel(network=name).values
-        found.append(
-            Finding(
-                "fig4",
-                f"test accuracy, {MODEL_NAMES[name]}",
-                float(accuracy.mean()),
-                float(accuracy.min()),
-                float(accuracy.max()),
-                note=f"ours: mean and range of {accuracy.size} instances",
-            )
-        )
-    for name in NETWORKS:
-        quantity = f"last-layer consistency, {MODEL_NAMES[name]}"
-        found.append(layer_consistency("fig4", quantity, result, name, last_layer(result, name)))
-    return [*found, *(falls_with_depth("fig4", result, name, "correlation") for name in NETWORKS)]
-
-
-def _counts(result: xr.Dataset) -> list[Finding]:
-    """How much of everything there was, and how many instances did not converge."""
-    n_instances = int(result.n_compared.sel(network=NETWORKS[0]))
-    n_stimuli = int(result.attrs["n_stimuli"])
+    n_instances, n_stimuli = int(result.n_compared[0]), int(result.attrs["n_stimuli"])
     found = [
         Finding("fig4", quantity, float(count))
         for quantity, count in (
@@ -65,32 +126,85 @@ def _counts(result: xr.Dataset) -> list[Finding]:
             ("distances in an RDM", comb(n_stimuli, 2)),
         )
     ]
-    for name in NETWORKS:
-        of = result.sel(network=name)
+    for name in ALL_CNNS:
+        of, model = result.sel(network=name), MODEL_NAMES[name]
         found += [
-            Finding("fig4", f"{what}, {MODEL_NAMES[name]}", float(count), note=note)
-            for what, count, note in (
-                ("instances kept though they did not converge", of.unconverged, ""),
-                ("instances replaced since they did not converge", of.replaced,
-                 "the paper does not say whether it met any"),
-            )
-        ]  # fmt: skip
-    return found
+            Finding(
+                "fig4",
+                f"instances kept though they did not converge, {model}",
+                float(of.unconverged),
+            ),
+            Finding(
+                "fig4",
+                f"instances replaced since they did not converge, {model}",
+                float(of.replaced),
+                note="the paper does not mention any",
+            ),
+        ]
+    for name in ALL_CNNS:
+        accuracy = result.test_accuracy.sel(network=name)
+        mean, lowest, highest = (
+            float(value) for value in (accuracy.mean(), accuracy.min(), accuracy.max())
+        )
+        note = f"ours: mean and range of {accuracy.size} instances"
+        quantity = f"test accuracy, {MODEL_NAMES[name]}"
+        found.append(Finding("fig4", quantity, mean, lowest, highest, note=note))
+    for name in ALL_CNNS:
+        quantity = f"last-layer consistency, {MODEL_NAMES[name]}"
+        values = last_layer(result, name, "correlation")
+        found.append(mean_over_pairs(result, "fig4", quantity, values))
+    return [*found, *(fall_with_depth(result, "fig4", name, "correlation") for name in ALL_CNNS)]
 
 
-def caption(result: xr.Dataset) -> str:
-    """What Fig. 4 shows."""
-    return (
-        "Shared variance (r²) between the RDMs of two instances, by layer; correlation distance. "
-        f"{caption_of_courses(result)}"
-    )
+def findings_distances(result: xr.Dataset) -> list[Finding]:
+    """The last layer's consistency by Euclidean distance, and the fall by each distance."""
+    return [
+        mean_over_pairs(
+            result,
+            "fig5",
+            "last-layer Euclidean consistency, All-CNN-C",
+            last_layer(result, "all_cnn_c", "euclidean"),
+        ),
+        *(
+            fall_with_depth(result, "fig5", name, distance)
+            for distance in DISTANCES
+            for name in ALL_CNNS
+        ),
+    ]
 
 
-EXPERIMENT = Experiment(
+def findings_alexnet(result: xr.Dataset) -> list[Finding]:
+    """The paper's least consistent layer, fc6, and the rise from it to the penultimate one."""
+    pairs = result.consistency.isel(network=0, distance=0)
+    return [
+        mean_over_pairs(result, "fig6", "fc6 consistency, AlexNet", pairs.sel(layer="fc6")),
+        mean_over_pairs(
+            result, "fig6", "penultimate-layer consistency, AlexNet", pairs.sel(layer="fc7")
+        ),
+        layer_difference(result, "fig6", "alexnet", "correlation", "conv1", "fc6"),
+        layer_difference(result, "fig6", "alexnet", "correlation", "fc7", "fc6"),
+    ]
+
+
+FIG4 = Experiment(
     "depth",
-    NETWORKS,
-    measure,
-    findings,
-    {"fig4": Picture("Consistency by depth", draw_depth, caption)},
+    ALL_CNNS,
+    measure_depth,
+    findings_depth,
+    {"fig4": Picture(draw_depth, compared)},
     revision=2,
+)
+FIG5 = Experiment(
+    "distances",
+    ALL_CNNS,
+    lambda work: measure_profiles(work, ALL_CNNS, DISTANCES),
+    findings_distances,
+    {"fig5": Picture(draw_distances, compared)},
+)
+FIG6 = Experiment(
+    "alexnet",
+    ("alexnet",),
+    lambda work: measure_profiles(work, ("alexnet",), ["correlation"]),
+    findings_alexnet,
+    {"fig6": Picture(draw_depth, compared)},
 )

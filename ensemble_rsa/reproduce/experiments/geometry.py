@@ -1,41 +1,41 @@
-"""Fig. 2 and S1: how stimuli lie in each layer of two instances, and how true the picture is."""
+"""Figs 2 and S1 of Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w): geometry of the stimuli.
 
-import numpy as np
+Multidimensional scaling of the stimuli in each layer of two instances, and its stress.
+"""
+
 import xarray as xr
 
-from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.paper.pointwise_stress import draw_pointwise_stress
 from ensemble_rsa.pipeline.results import embed_stimuli
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_of_instances
-from ensemble_rsa.reproduce.measures import attributes, settings_of
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_over_instances
+from ensemble_rsa.reproduce.measures import attributes, clustering_by_layer
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 
 def measure(work: Workspace) -> xr.Dataset:
-    """Pictures of every layer of the first two instances, and how clustered all instances are."""
-    settings = work.scale.analysis.statistics
+    """Embeddings of every layer of the first two instances, and the clustering of all instances."""
+    statistics = work.scale.analysis.statistics
     stack = rdms(work, "all_cnn_c")
-    index = np.asarray(category_clustering_index(stack.exemplar.values, stack.category.values))
     return (
-        embed_stimuli(stack, settings)
-        .assign(category_clustering_index=(("layer", "instance"), index))
+        embed_stimuli(stack, statistics)
         .assign_coords({name: stack[name] for name in ("layer", "seed", "stimulus", "category")})
-        .assign_attrs(attributes(stack, settings))
+        .merge(clustering_by_layer(stack, statistics))
+        .assign_attrs(attributes(stack, statistics))
     )
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """That categories come apart with depth, and the stress of the pictures."""
+    """The rise of clustering with depth, and the stress of the embeddings."""
     index = result.category_clustering_index
     first, last = (str(result.layer.values[place]) for place in (0, -1))
     stress, pointwise = result.embedding_stress.values, result.embedding_pointwise_stress.values
     return [
-        mean_of_instances(
+        mean_over_instances(
+            result,
             "fig2",
             f"{last} minus {first} category clustering index",
-            (index.isel(layer=-1) - index.isel(layer=0)).values,
-            settings_of(result),
+            index.isel(layer=-1) - index.isel(layer=0),
             effect=True,
             note="the paper judges by eye here",
         ),
@@ -49,43 +49,11 @@ def findings(result: xr.Dataset) -> list[Finding]:
     ]
 
 
-def caption_geometry(result: xr.Dataset) -> str:
-    """What Fig. 2 shows."""
-    return (
-        f"{_method(result)} One mark per stimulus; colour and shape give its category. The bar is "
-        "the scale of its panel in units of correlation distance. Each panel is turned and "
-        "mirrored, never stretched, to fit the layer before it, and the first layers of the "
-        "instances each other, so that directions can be followed; they mean nothing else."
-    )
-
-
-def caption_stress(result: xr.Dataset) -> str:
-    """What S1 shows."""
-    return (
-        f"{_method(result)} Dots: stress of each stimulus's own distances, the root of "
-        "Σⱼ(δ − d)² / Σⱼδ², side by side in the order of categories; bars: stress of the whole "
-        "panel. 0 is a perfect picture."
-    )
-
-
-def _method(result: xr.Dataset) -> str:
-    shown = " and ".join(str(int(number)) for number in result.shown.values)
-    return (
-        "Metric multidimensional scaling of the stimuli in each layer of two instances of "
-        f"All-CNN-C ({shown}, the first that can be compared); correlation distance."
-    )
-
-
 EXPERIMENT = Experiment(
     "geometry",
     ("all_cnn_c",),
     measure,
     findings,
-    {
-        "fig2": Picture(
-            "Representational geometries at different depths", draw_geometry, caption_geometry
-        ),
-        "s1": Picture("Pointwise stress of these pictures", draw_pointwise_stress, caption_stress),
-    },
-    revision=2,
+    {"fig2": Picture(draw_geometry), "s1": Picture(draw_pointwise_stress)},
+    revision=3,
 )

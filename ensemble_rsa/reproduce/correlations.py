@@ -1,0 +1,72 @@
+"""Correlations over the points of a figure: layers in Fig. S4, epochs in Figs 9 and S8.
+
+Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w) report a robust correlation in both; it is most
+probably the skipped correlation. The others are computed for comparison.
+"""
+
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.reproduce.experiment import Finding
+
+
+def correlate(x: xr.DataArray, y: xr.DataArray) -> xr.Dataset:
+    """The correlations of two series by every method.
+
+    Args:
+        x: one dimension; points that are NaN in either series are not used.
+        y: of the same dimension.
+
+    Returns:
+        `correlation, correlation_low, correlation_high, correlation_p, n_kept (estimator)`,
+        `outlier (estimator, …)` and `missing (estimator)`, the reason why a correlation is not
+        defined, else "".
+    """
+    used = np.flatnonzero(np.isfinite(x.values) & np.isfinite(y.values))
+    rows: list[xr.Dataset] = []
+    for method in METHODS:
+        outlier, numbers, n_kept, missing = np.zeros(x.size, np.int8), [np.nan] * 4, 0, ""
+        try:
+            found = robust_correlation(x.values[used], y.values[used], method)
+        except InputError as reason:  # too few points, or all of them alike
+            missing = str(reason)
+        else:
+            numbers, n_kept = [found.r, found.low, found.high, found.p], found.n
+            outlier[used[found.outliers]] = 1
+        names = ("correlation", "correlation_low", "correlation_high", "correlation_p")
+        rows.append(
+            xr.Dataset(
+                dict(zip(names, numbers, strict=True))
+                | {"n_kept": n_kept, "outlier": (x.dims, outlier), "missing": missing}
+            )
+        )
+    return xr.concat(rows, xr.Variable("estimator", list(METHODS)))
+
+
+def correlation_finding(
+    figure: str, quantity: str, found: xr.Dataset, points: list[str], what: str, method: str
+) -> Finding:
+    """One of the correlations as a finding.
+
+    Args:
+        figure: of the paper.
+        quantity: what it is.
+        found: what `correlate` returned.
+        points: a name for each point.
+        what: what the points are, such as `layers`.
+        method: one of the estimators.
+    """
+    chosen = found.sel(estimator=method)
+    if not np.isfinite(chosen.correlation):
+        note = f"not defined: {chosen.missing.item()}"
+    else:
+        out = [name for name, outlier in zip(points, chosen.outlier.values, strict=True) if outlier]
+        note = f"p = {float(chosen.correlation_p):.2g} with {int(chosen.n_kept)} {what}"
+        note += f", outliers left out: {', '.join(out)}" if out else ""
+        note += f"; Fisher interval, as if {what} were independent"
+    return Finding(
+        figure, quantity, float(chosen.correlation), float(chosen.correlation_low),
+        float(chosen.correlation_high), note=note,
+    )  # fmt: skip
