@@ -11,6 +11,12 @@ from ensemble_rsa.analysis.robust_correlation import METHODS, robust_correlation
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce.experiment import Finding
 
+ESTIMATOR_NAMES = {
+    "skipped": "skipped",
+    "percentage_bend": "percentage bend",
+    "pearson": "Pearson",
+}
+
 
 def correlate(x: xr.DataArray, y: xr.DataArray) -> xr.Dataset:
     """The correlations of two series by every method.

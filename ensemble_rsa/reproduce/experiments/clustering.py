@@ -8,7 +8,7 @@ import xarray as xr
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
-from ensemble_rsa.reproduce.correlations import correlate, correlation_finding
+from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
 from ensemble_rsa.reproduce.experiment import (
     Experiment,
     Finding,
@@ -74,10 +74,11 @@ def findings(result: xr.Dataset) -> list[Finding]:
 def caption_values(result: xr.Dataset) -> dict[str, object]:
     """The correlations, and whether the skipped one excludes a layer or is not defined."""
     skipped = result.sel(estimator="skipped")
-    correlations = result.correlation.values.tolist()
-    names = [str(method).replace("_", " ") for method in result.estimator.values]
     return {
-        "correlations": dict(zip(names, correlations, strict=True)),
+        "correlations": {
+            name: float(result.correlation.sel(estimator=method))
+            for method, name in ESTIMATOR_NAMES.items()
+        },
         "outliers": bool(skipped.outlier.any()),
         "undefined": str(skipped.missing.item()),
     }

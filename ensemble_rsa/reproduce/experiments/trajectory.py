@@ -18,7 +18,7 @@ from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.reproduce.correlations import correlate, correlation_finding
+from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
 from ensemble_rsa.reproduce.experiment import (
     Experiment,
     Finding,
@@ -197,9 +197,10 @@ def _correlation(result: xr.Dataset, figure: str, kind: str) -> Finding:
     epochs = [str(epoch) for epoch in result.epoch.values]
     found = correlation_finding(figure, _CORRELATION, chosen, epochs, "epochs", "skipped")
     others = [
-        f"{str(method).replace('_', ' ')} {float(chosen.correlation.sel(estimator=method)):.2f}"
-        for method in chosen.estimator.values
-        if method != "skipped" and np.isfinite(chosen.correlation.sel(estimator=method))
+        f"{name} {value:.2f}"
+        for method, name in ESTIMATOR_NAMES.items()
+        if method != "skipped"
+        and np.isfinite(value := float(chosen.correlation.sel(estimator=method)))
     ]
     return replace(found, note="; ".join([found.note, *others]))
 
