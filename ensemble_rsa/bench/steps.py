@@ -12,7 +12,7 @@ from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, Traini
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.convolution import CONVOLUTIONS
-from ensemble_rsa.models.devices import distribute, layout, replicate
+from ensemble_rsa.models.devices import distribute, make_layout, replicate
 from ensemble_rsa.models.ensemble import init_ensemble
 from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training import memory
@@ -56,8 +56,10 @@ def ways() -> tuple[Execution, ...]:
     """
     found = {way_name(way): way for way in candidates()}
     for convolution in CONVOLUTIONS:
-        for at_once in (1, None):
-            way = dataclasses.replace(candidates()[0], convolution=convolution, at_once=at_once)
+        for size in (1, None):
+            way = dataclasses.replace(
+                candidates()[0], convolution=convolution, vmap_batch_size=size
+            )
             found.setdefault(way_name(way), way)
     return tuple(found.values())
 
@@ -122,7 +124,7 @@ def ready_to_train(setup: Setup, way: Execution) -> Callable[[], Any]:
         DataConfig(preprocessing="standardize"), ModelConfig(setup.model, setup.width), training
     )
     job = make_setup(config, dataset, way, place_images(config, dataset))
-    placing = layout(setup.instances, setup.batch)
+    placing = make_layout(setup.instances, setup.batch)
     programs = job.programs(placing.mesh)
     settings = distribute(placing, stacked_settings(training, range(setup.instances)))
     images = replicate(placing, job.train_data)

@@ -1,8 +1,8 @@
-"""The instance axis over several devices, and the batch too where there are more of them.
+"""The instance axis over several devices, and the batch too if there are more devices.
 
-Instances share nothing while they train, so each device runs its own loop on its own instances.
-Where devices are left over, several share a batch: each takes an equal part of its images, and they
-average their gradients.
+Instances share nothing while they train, so each device runs its own loop over its own instances.
+With more devices than instances, several share a batch: each takes an equal part of its images, and
+their gradients are averaged.
 """
 
 import math
@@ -23,21 +23,21 @@ class Layout:
 
     Attributes:
         mesh: devices by instance and batch; None for a single device, which needs no layout.
-        n_instances: how many there are.
-        n_places: how many fit; where there are more of them than instances, the last is repeated.
+        n_instances: number of instances.
+        n_padded: a multiple of the devices; the last instance is repeated to fill them.
     """
 
     mesh: Mesh | None
     n_instances: int
-    n_places: int
+    n_padded: int
 
 
-def layout(n_instances: int, batch_size: int, n_devices: int | None = None) -> Layout:
-    """Spread instances evenly, on no more devices than that takes.
+def make_layout(n_instances: int, batch_size: int, n_devices: int | None = None) -> Layout:
+    """Spread instances evenly, over no more devices than necessary.
 
     Args:
-        n_instances: how many there are.
-        batch_size: of the training; it is only split into equal parts.
+        n_instances: number of instances.
+        batch_size: of the training; it is split into equal parts only.
         n_devices: how many of this machine's devices to use; None for all.
     """
     devices = jax.local_devices()[:n_devices]
@@ -52,12 +52,12 @@ def layout(n_instances: int, batch_size: int, n_devices: int | None = None) -> L
     return Layout(Mesh(grid, (INSTANCE, BATCH)), n_instances, by_instance * each)
 
 
-def distribute(placing: Layout, stacked: Any) -> Any:
-    """Put a stack on the devices of a layout."""
-    if placing.mesh is None:
+def distribute(layout: Layout, stacked: Any) -> Any:
+    """Put stacked arrays on the devices of a layout."""
+    if layout.mesh is None:
         return jax.tree.map(jnp.asarray, stacked)
-    extra = placing.n_places - placing.n_instances
-    sharding = NamedSharding(placing.mesh, PartitionSpec(INSTANCE))
+    extra = layout.n_padded - layout.n_instances
+    sharding = NamedSharding(layout.mesh, PartitionSpec(INSTANCE))
 
     def put(leaf: Any) -> jax.Array:
         host = np.asarray(leaf)
@@ -66,13 +66,13 @@ def distribute(placing: Layout, stacked: Any) -> Any:
     return jax.tree.map(put, stacked)
 
 
-def replicate(placing: Layout, tree: Any) -> Any:
+def replicate(layout: Layout, tree: Any) -> Any:
     """Put what all instances share on every device."""
-    if placing.mesh is None:
+    if layout.mesh is None:
         return tree
-    return jax.device_put(tree, NamedSharding(placing.mesh, PartitionSpec()))
+    return jax.device_put(tree, NamedSharding(layout.mesh, PartitionSpec()))
 
 
-def collect(placing: Layout, stacked: Any) -> Any:
-    """Fetch a stack from the devices, without what was repeated to fill them."""
-    return jax.tree.map(lambda leaf: leaf[: placing.n_instances], jax.device_get(stacked))
+def collect(layout: Layout, stacked: Any) -> Any:
+    """Fetch stacked arrays from the devices, without the repeated instances."""
+    return jax.tree.map(lambda leaf: leaf[: layout.n_instances], jax.device_get(stacked))

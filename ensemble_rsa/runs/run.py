@@ -103,7 +103,7 @@ def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None
             trained.parameters,
         )
         parts.append(load_parameters(part, like))
-    save_parameters(whole, gather(parts, trained.members))
+    save_parameters(whole, gather(parts, trained.locations))
 
 
 def load_run(path: str | Path) -> Run:

@@ -1,7 +1,7 @@
-"""Which way of computing is fastest here: a short measurement, remembered.
+"""The fastest way of computing on this device, by a short measurement that is cached.
 
-All ways give the same networks to rounding, so only time is at stake. A training so short that
-measuring would take longer than it could save is run the usual way.
+All ways give the same networks to rounding. A training that is too short to profit from a
+measurement is computed in the device's default way.
 """
 
 import dataclasses
@@ -25,21 +25,21 @@ from ensemble_rsa.training.loop import make_setup, place_images
 from ensemble_rsa.training.throughput import TrainingTrial
 
 log = logging.getLogger(__name__)
-MOST_INSTANCES = 4  # more tell nothing new about the time of each
+MOST_INSTANCES = 4  # with more, the time per instance stays the same
 ROUNDS = 3
 SECONDS_PER_ROUND = 0.5
 STEPS_FROM_DISK = 4
-FEWEST_STEPS = 200  # of a training that is worth compiling anything for
-WORTH = 20  # times what the first candidate took to compile and run
+FEWEST_STEPS = 200  # shorter trainings are not measured
+WORTH = 20  # nor those shorter than so many times the first trial
 
 
-def choose_execution(config: Config, dataset: Dataset, memory: Path | None = None) -> Execution:
-    """How to compute a training: as the configuration says, and measured where it says auto.
+def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None) -> Execution:
+    """How to compute a training: as configured, or the fastest way where it says auto.
 
     Args:
         config: data, network and recipe.
         dataset: its images.
-        memory: a JSON file of earlier measurements, which is kept up to date; None for none.
+        cache: a JSON file of earlier measurements, which is updated; None for none.
 
     Raises:
         InputError: an unknown convolution.
@@ -49,7 +49,7 @@ def choose_execution(config: Config, dataset: Dataset, memory: Path | None = Non
     if len(ways) == 1:
         return ways[0]
     name = _name(config, dataset)
-    remembered = _read(memory)
+    remembered = _read(cache)
     for way in ways:
         if remembered.get(name, {}).get("chosen") == _words(way):
             log.info("computing with %s: the fastest in an earlier measurement", _words(way))
@@ -65,27 +65,27 @@ def choose_execution(config: Config, dataset: Dataset, memory: Path | None = Non
         len(ways),
         seconds[best],
     )
-    if memory is not None:
+    if cache is not None:
         entry = {"chosen": _words(ways[best]), "seconds per instance and step": table}
-        files.write_json(memory, remembered | {name: entry})
+        files.write_json(cache, remembered | {name: entry})
     return ways[best]
 
 
 def _as_asked(asked: ExecutionConfig) -> tuple[Execution, ...]:
-    """Candidates that agree with what was set by hand."""
+    """Candidates that agree with the configuration."""
     if asked.convolution not in ("auto", *CONVOLUTIONS):
         raise unknown_name("convolution", asked.convolution, ["auto", *CONVOLUTIONS])
     ways = candidates()
     if asked.convolution != "auto":
         ways = tuple(dataclasses.replace(way, convolution=asked.convolution) for way in ways)
     if asked.at_once != "auto":
-        at_once = None if asked.at_once == "all" else asked.at_once
-        ways = tuple(dataclasses.replace(way, at_once=at_once) for way in ways)
+        size = None if asked.at_once == "all" else asked.at_once
+        ways = tuple(dataclasses.replace(way, vmap_batch_size=size) for way in ways)
     return tuple({_words(way): way for way in ways}.values())
 
 
 def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> list[float] | None:
-    """Median seconds per instance and step; None where the training is over sooner."""
+    """Median seconds per instance and step; None for a training too short to be measured."""
     training = config.training
     n = min(training.instances, MOST_INSTANCES)
     steps = len(dataset.train_labels) // training.batch_size
@@ -93,7 +93,7 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
         return None
     sample = _in_memory(dataset, training.batch_size)
     most = len(sample.train_labels) // training.batch_size
-    images = place_images(config, sample)  # whitening takes a while, and is the same for all
+    images = place_images(config, sample)  # whitening takes a while
     one_device = dataclasses.replace(config.execution, devices=1)
     config = dataclasses.replace(config, execution=one_device)
     trials: list[TrainingTrial] = []
@@ -108,7 +108,7 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
                 return None
         trials.append(trial)
     counts, rounds = [1] * len(trials), []
-    for _ in range(ROUNDS):  # taking turns, so that other work slows all alike
+    for _ in range(ROUNDS):  # in turns, so that other load slows all of them equally
         taken = [_seconds_per_step(*pair) for pair in zip(trials, counts, strict=True)]
         counts = [max(1, min(most, int(SECONDS_PER_ROUND / each))) for each in taken]
         rounds.append([each / n for each in taken])
@@ -117,12 +117,12 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
 
 def _seconds_per_step(trial: TrainingTrial, n_steps: int) -> float:
     began = time.perf_counter()
-    jax.block_until_ready(trial.train(n_steps))
+    trial.train(n_steps)
     return (time.perf_counter() - began) / n_steps
 
 
 def _in_memory(dataset: Dataset, batch_size: int) -> Dataset:
-    """A data set to time steps on: itself, or a few batches of images that are on disk."""
+    """The data set itself, or a few batches of it in memory if its images are on disk."""
     if not isinstance(dataset.train_images, StoredImages):
         return dataset
     few, one = slice(STEPS_FROM_DISK * batch_size), slice(1)  # nothing is tested
@@ -136,7 +136,7 @@ def _in_memory(dataset: Dataset, batch_size: int) -> Dataset:
 
 
 def _name(config: Config, dataset: Dataset) -> str:
-    """What a measurement holds for."""
+    """The key under which a measurement is cached."""
     size = "×".join(map(str, dataset.train_images.shape[1:]))
     n = min(config.training.instances, MOST_INSTANCES)
     return (
@@ -152,10 +152,10 @@ def _words(way: Execution) -> str:
     return f"{way.convolution}, {names.get(size, f'{size} instances at once')}"
 
 
-def _read(memory: Path | None) -> dict:
-    """Earlier measurements; a file that cannot be read is made anew."""
+def _read(cache: Path | None) -> dict:
+    """Earlier measurements; none if the file cannot be read."""
     try:
-        found = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
+        found = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

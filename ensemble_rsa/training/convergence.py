@@ -1,8 +1,8 @@
-"""Which instances did not converge, and why: a rule fixed before training, never silent.
+"""Which instances did not converge, by a rule fixed before training.
 
-The ReLU on the class maps can kill a category for good (paper.md §1, "training hazard"): such an
-instance stalls below full training accuracy. The rule, a training accuracy of at least
-`converged_at`, is ours.
+With the ReLU on the class maps of Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, a category's
+gradient can vanish for all images, and training then stalls below full training accuracy. The rule,
+a training accuracy of at least `converged_at`, is ours.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 @dataclass(frozen=True)
 class UnconvergedInstance:
-    """Why an instance was named: its place, its weight seed, and the reason in words."""
+    """An instance that did not converge: its index, its weight seed, and the reason in words."""
 
     instance: int
     seed: int
@@ -30,31 +30,31 @@ def unconverged_instances(
     categories: Sequence[str],
     converged_at: float,
 ) -> list[UnconvergedInstance]:
-    """Name the instances of low training accuracy or with weights that are not finite.
+    """Instances with a low training accuracy or with weights that are not finite.
 
     Args:
         predictions: `(instance, image)`, the most likely category of each training image.
         labels: `(image,)`.
         finite: `(instance,)`, whether all weights are finite.
-        loss: `(instance, epoch)`, which tells since when they are not.
+        loss: `(instance, epoch)`, which shows since when they are not.
         seeds: weight seed of each instance.
         categories: names, in label order.
         converged_at: least training accuracy, 0 to 1.
 
     >>> right, wrong = np.array([0, 1, 1]), np.array([0, 0, 0])
-    >>> answers, finite = np.stack([right, wrong]), np.array([True, True])
-    >>> named = unconverged_instances(answers, right, finite, np.ones((2, 3)), [4, 5], "ab", 0.99)
-    >>> named[0].seed, named[0].reason
-    (5, 'training accuracy 0.333 is below 0.99; never answers b')
+    >>> both, finite, loss = np.stack([right, wrong]), np.array([True, True]), np.ones((2, 3))
+    >>> found = unconverged_instances(both, right, finite, loss, [4, 5], "ab", 0.99)
+    >>> found[0].seed, found[0].reason
+    (5, 'training accuracy 0.333 is below 0.99; never predicts b')
     """
-    named = []
-    for instance, (answers, seed) in enumerate(zip(predictions, seeds, strict=True)):
-        accuracy = float((answers == labels).mean())
+    found = []
+    for instance, (predicted, seed) in enumerate(zip(predictions, seeds, strict=True)):
+        accuracy = float((predicted == labels).mean())
         if not finite[instance]:
             broken = np.flatnonzero(~np.isfinite(loss[instance]))
-            # an overflow in the very last step shows in no loss
+            # an overflow in the very last step appears in no loss
             since = broken[0] + 1 if broken.size else loss.shape[1]
-            named.append(
+            found.append(
                 UnconvergedInstance(instance, seed, f"weights are not finite since epoch {since}")
             )
         elif accuracy < converged_at:
@@ -62,9 +62,9 @@ def unconverged_instances(
             never = [
                 name
                 for index, name in enumerate(categories)
-                if index in labels and index not in answers
+                if index in labels and index not in predicted
             ]
             if never:
-                reason += f"; never answers {', '.join(never)}"
-            named.append(UnconvergedInstance(instance, seed, reason))
-    return named
+                reason += f"; never predicts {', '.join(never)}"
+            found.append(UnconvergedInstance(instance, seed, reason))
+    return found

@@ -1,7 +1,7 @@
-"""A whole ensemble: trained in parts where it must be, with a verdict on every instance.
+"""Training of a whole ensemble in groups, and the check of every instance's convergence.
 
-The first parts hold the instances asked for; where instances that did not converge are replaced,
-each further part holds those that stand in.
+The first groups hold the instances of the configuration; if instances that did not converge are
+replaced, each further group holds their replacements.
 """
 
 import logging
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ensemble_rsa import files
 from ensemble_rsa.config.settings import Config, saved_epochs, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.devices import INSTANCE, layout
+from ensemble_rsa.models.devices import INSTANCE, make_layout
 from ensemble_rsa.models.ensemble import Network, Parameters
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import processes
@@ -36,12 +36,13 @@ from ensemble_rsa.training.progress import TrainingCallback
 from ensemble_rsa.training.recovery import KEPT
 
 log = logging.getLogger(__name__)
-DRAWS_PER_INSTANCE = 3  # replacing stops after this many seeds per instance asked for
+DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
+Locations = Sequence[tuple[int, int]]  # for each instance, its group and its index there
 
 
 @dataclass(frozen=True)
 class History:
-    """Loss and accuracy over each epoch's steps, and test accuracy (NaN where not tested)."""
+    """Loss and accuracy over the steps of each epoch, and test accuracy (NaN if not tested)."""
 
     train_loss: Float[np.ndarray, "epoch instance"]
     train_accuracy: Float[np.ndarray, "epoch instance"]
@@ -50,18 +51,18 @@ class History:
 
 @dataclass(frozen=True)
 class TrainedEnsemble:
-    """Networks and how they came to be.
+    """Trained networks and the record of their training.
 
     Attributes:
         network: the static half.
         parameters: stacked on the instance axis, on the host.
         seeds: weight seed of each instance.
-        history: what happened in each epoch.
+        history: of every epoch.
         train_accuracy, test_accuracy: `(instance,)` of the final networks on all images.
         flagged: instances kept although they did not converge.
-        replaced: instances that others stand in for.
-        members: the part each instance was trained in, and its place there.
-        group_sizes: how many instances each part had.
+        replaced: instances that were replaced because they did not converge.
+        locations: the group in which each instance was trained, and its index there.
+        group_sizes: number of instances in each group.
     """
 
     network: Network
@@ -72,12 +73,12 @@ class TrainedEnsemble:
     test_accuracy: Float[np.ndarray, " instance"]
     flagged: tuple[UnconvergedInstance, ...]
     replaced: tuple[UnconvergedInstance, ...]
-    members: tuple[tuple[int, int], ...]
+    locations: tuple[tuple[int, int], ...]
     group_sizes: tuple[int, ...]
 
 
 def check_batch_size(config: Config, dataset: Dataset) -> None:
-    """Raise if no step can be made.
+    """Raise if the training images do not fill one batch.
 
     Raises:
         InputError: the batch is larger than the training set.
@@ -104,148 +105,145 @@ def train_ensemble(
         dataset: images and labels.
         execution: how convolutions are computed and instances mapped on this device.
         progress: called about once a second with the status.
-        folder: where states are stored, and training goes on from if there are any.
+        folder: where states are stored; training resumes from the newest one.
 
     Raises:
         InputError: the batch is larger than the training set.
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     check_batch_size(config, dataset)
-    job = make_setup(config, dataset, execution, place_images(config, dataset))
+    setup = make_setup(config, dataset, execution, place_images(config, dataset))
     if folder:
-        files.check_room(folder.parent, bytes_stored(job))
+        files.check_room(folder.parent, bytes_stored(setup))
     seeds = weight_seeds(config.training)
-    parts = _train_groups(job, range(len(seeds)), seeds, 0, folder, progress)
-    members = [(part, i) for part, one in enumerate(parts) for i in range(len(one.part.seeds))]
+    groups = _train_groups(setup, range(len(seeds)), seeds, 0, folder, progress)
+    locations = [(g, i) for g, one in enumerate(groups) for i in range(len(one.group.seeds))]
     replaced: list[UnconvergedInstance] = []
-    flagged = _verdicts(job, parts, members)
-    fresh, drawn, most = max(seeds) + 1, len(seeds), DRAWS_PER_INSTANCE * len(seeds)
-    while config.training.unconverged == "replace" and flagged and drawn < most:
-        gone = flagged[: most - drawn]
-        places = [verdict.instance for verdict in gone]
-        new = range(fresh, fresh + len(gone))
-        for one in _train_groups(job, places, new, len(parts), folder, progress):
-            for index, place in enumerate(one.part.places):
-                members[place] = (len(parts), index)
-            parts.append(one)
-        fresh, drawn = fresh + len(gone), drawn + len(gone)
+    ensemble = _assemble(setup, groups, locations, replaced)
+    next_seed = max(seeds) + 1
+    draws_left = (DRAWS_PER_INSTANCE - 1) * len(seeds)
+    while config.training.unconverged == "replace" and ensemble.flagged and draws_left:
+        gone = ensemble.flagged[:draws_left]
+        instances = [one.instance for one in gone]
+        new_seeds = range(next_seed, next_seed + len(gone))
+        new = _train_groups(setup, instances, new_seeds, len(groups), folder, progress)
+        for number, one in enumerate(new, len(groups)):
+            for index, instance in enumerate(one.group.instances):
+                locations[instance] = (number, index)
+        groups += new
         replaced += gone
-        flagged = _verdicts(job, parts, members)
-    return _assembled(job, parts, members, flagged, replaced)
+        next_seed, draws_left = next_seed + len(gone), draws_left - len(gone)
+        ensemble = _assemble(setup, groups, locations, replaced)
+    return ensemble
 
 
-def bytes_stored(job: TrainingSetup) -> int:
-    """The most that training stores: states (two, and one on its way), kept epochs, the end."""
-    kept = len(saved_epochs(job.config.training)) + 1
-    each = parameter_bytes(job.blueprint) * (2 * (KEPT + 1) + kept)
-    return each * job.config.training.instances
+def bytes_stored(setup: TrainingSetup) -> int:
+    """Most bytes that training stores: states (`KEPT` and one being written) and kept epochs."""
+    training = setup.config.training
+    n_kept = len(saved_epochs(training)) + 1  # and the final networks
+    each = parameter_bytes(setup.blueprint) * (2 * (KEPT + 1) + n_kept)
+    return each * training.instances
 
 
 def _train_groups(
-    job: TrainingSetup,
-    places: Sequence[int],
+    setup: TrainingSetup,
+    instances: Sequence[int],
     seeds: Sequence[int],
-    number: int,
+    first_number: int,
     folder: Path | None,
     progress: TrainingCallback | None,
 ) -> list[TrainedGroup]:
-    """Train instances in groups that fit memory, shared out among the processes there are.
+    """Train instances in groups that fit into memory, divided among the processes.
 
     Args:
-        job: what they share.
-        places: which instances of the ensemble.
+        setup: what all instances share.
+        instances: indices in the ensemble.
         seeds: their weight seeds.
-        number: of the first part.
-        folder: where parts are stored.
+        first_number: number of the first group.
+        folder: where groups store their states.
         progress: called about once a second.
     """
-    execution = job.config.execution
-    size = min(group_size(job, len(places)), ceil(len(places) / execution.processes))
-    parts = []
-    for start in range(0, len(places), size):
+    execution, n = setup.config.execution, len(instances)
+    size = min(group_size(setup, n), ceil(n / execution.processes))
+    groups = []
+    for start in range(0, n, size):
         own = slice(start, start + size)
-        where = group_folder(folder, number + len(parts)) if folder else None
-        parts.append(InstanceGroup(tuple(places[own]), tuple(seeds[own]), where))
-    if len(parts) > 1:
-        sizes = ", ".join(str(len(part.seeds)) for part in parts)
-        log.info("training %d instances in groups of %s", len(places), sizes)
-    mine = [i % execution.processes == execution.process_id for i in range(len(parts))]
-    trained = {i: train_group(job, parts[i], progress) for i in range(len(parts)) if mine[i]}
-    for part, own in zip(parts, mine, strict=True):
-        if not own and part.folder:
-            processes.wait_for_file(part.folder / processes.DONE)
-    # what others have trained is only read
-    return [trained[i] if mine[i] else train_group(job, part, None) for i, part in enumerate(parts)]
+        where = group_folder(folder, first_number + len(groups)) if folder else None
+        groups.append(InstanceGroup(tuple(instances[own]), tuple(seeds[own]), where))
+    if len(groups) > 1:
+        sizes = ", ".join(str(len(group.seeds)) for group in groups)
+        log.info("training %d instances in groups of %s", n, sizes)
+    own = range(execution.process_id, len(groups), execution.processes)
+    trained = {i: train_group(setup, groups[i], progress) for i in own}
+    for i, group in enumerate(groups):
+        if i not in trained:
+            if group.folder:
+                processes.wait_for_file(group.folder / processes.DONE)
+            trained[i] = train_group(setup, group, None)  # reads what another process has stored
+    return [trained[i] for i in range(len(groups))]
 
 
-def group_size(job: TrainingSetup, n_instances: int) -> int:
-    """How many instances are trained together: as asked for, or as many as memory holds."""
-    asked = job.config.execution.group
-    if asked is not None:
-        return min(asked, n_instances)
-    batch = job.config.training.batch_size
-    placing = layout(n_instances, batch, job.config.execution.devices)
-    n_devices = 1 if placing.mesh is None else placing.mesh.shape[INSTANCE]
-    return largest_group(job.blueprint, batch, n_instances, n_devices, job.execution)
+def group_size(setup: TrainingSetup, n_instances: int) -> int:
+    """How many instances are trained together: as configured, or as many as memory holds."""
+    execution, batch_size = setup.config.execution, setup.config.training.batch_size
+    if execution.group is not None:
+        return min(execution.group, n_instances)
+    mesh = make_layout(n_instances, batch_size, execution.devices).mesh
+    n_devices = 1 if mesh is None else mesh.shape[INSTANCE]
+    return largest_group(setup.blueprint, batch_size, n_instances, n_devices, setup.execution)
 
 
 def group_folder(folder: Path, number: int) -> Path:
-    """Where a part stores what it needs to go on."""
+    """The folder in which a group stores its states and kept epochs."""
     return folder / f"part-{number:03d}"
 
 
-def gather(parts: Sequence[Parameters], members: Sequence[tuple[int, int]]) -> Parameters:
-    """Stack the chosen instances of several stacks, `(part, index)` by `(part, index)`."""
+def gather(stacks: Sequence[Parameters], locations: Locations) -> Parameters:
+    """Stack instances of several groups, given each group's stacked arrays."""
     return jax.tree.map(
-        lambda *leaves: np.stack([np.asarray(leaves[part][index]) for part, index in members]),
-        *parts,
+        lambda *leaves: np.stack([np.asarray(leaves[group][i]) for group, i in locations]), *stacks
     )
 
 
-def finite_instances(parameters: Parameters) -> np.ndarray:
-    """Which instances have finite weights only, `(instance,)`."""
+def finite_instances(parameters: Parameters) -> Bool[np.ndarray, " instance"]:
+    """Whether all weights of each instance are finite."""
     leaves = jax.tree.leaves(parameters)
     return np.all(
         [np.isfinite(np.asarray(leaf)).reshape(leaf.shape[0], -1).all(1) for leaf in leaves], axis=0
     )
 
 
-def _verdicts(
-    job: TrainingSetup, parts: Sequence[TrainedGroup], members: Sequence[tuple[int, int]]
-) -> list[UnconvergedInstance]:
-    return unconverged_instances(
-        _of_members([part.answers for part in parts], members),
-        np.asarray(job.dataset.train_labels),
-        _of_members([finite_instances(part.parameters) for part in parts], members),
-        _of_members([part.history[:, 0].T for part in parts], members),
-        [parts[part].part.seeds[index] for part, index in members],
-        job.dataset.categories,
-        job.config.training.converged_at,
-    )
-
-
-def _of_members(stacks: Sequence[np.ndarray], members: Sequence[tuple[int, int]]) -> np.ndarray:
-    return np.stack([stacks[part][index] for part, index in members])
-
-
-def _assembled(
-    job: TrainingSetup,
-    parts: Sequence[TrainedGroup],
-    members: Sequence[tuple[int, int]],
-    flagged: Sequence[UnconvergedInstance],
+def _assemble(
+    setup: TrainingSetup,
+    groups: Sequence[TrainedGroup],
+    locations: Locations,
     replaced: Sequence[UnconvergedInstance],
 ) -> TrainedEnsemble:
-    history = _of_members([np.moveaxis(part.history, 2, 0) for part in parts], members)
-    answers = _of_members([part.answers for part in parts], members)
+    """The ensemble of the instances at these locations, with those that did not converge."""
+    parameters, history, predictions, test_accuracy = gather(
+        [(one.parameters, one.history.T, one.predictions, one.test_accuracy) for one in groups],
+        locations,
+    )
+    seeds = tuple(groups[group].group.seeds[i] for group, i in locations)
+    labels = np.asarray(setup.dataset.train_labels)
+    flagged = unconverged_instances(
+        predictions,
+        labels,
+        finite_instances(parameters),
+        history[:, 0],
+        seeds,
+        setup.dataset.categories,
+        setup.config.training.converged_at,
+    )
     return TrainedEnsemble(
-        network=job.network,
-        parameters=gather([part.parameters for part in parts], members),
-        seeds=tuple(parts[part].part.seeds[index] for part, index in members),
-        history=History(*np.moveaxis(history, 0, 2).swapaxes(0, 1)),
-        train_accuracy=(answers == job.dataset.train_labels).mean(-1),
-        test_accuracy=_of_members([part.test_accuracy for part in parts], members),
+        network=setup.network,
+        parameters=parameters,
+        seeds=seeds,
+        history=History(*history.transpose(1, 2, 0)),
+        train_accuracy=(predictions == labels).mean(-1),
+        test_accuracy=test_accuracy,
         flagged=tuple(flagged),
         replaced=tuple(replaced),
-        members=tuple(members),
-        group_sizes=tuple(len(part.part.seeds) for part in parts),
+        locations=tuple(locations),
+        group_sizes=tuple(len(one.group.seeds) for one in groups),
     )

@@ -1,8 +1,8 @@
-"""Where training gets its images: from the device's memory, or chunk by chunk from disk.
+"""Images for training: all in the device's memory, or read from disk in chunks.
 
-A chunk holds the images of some steps, in the order of those steps, and the training program takes
-it for a small data set of its own. So one program serves both ways, and gives the same networks.
-Chunks are decoded by `grain`, in threads and ahead of use: while the device computes.
+A chunk holds the images of some steps in the order of those steps, as a small data set. The same
+program trains from memory and from disk, and gives the same networks. `grain` decodes chunks in
+threads, ahead of use.
 """
 
 import math
@@ -24,15 +24,18 @@ from ensemble_rsa.models.ensemble import Parameters
 from ensemble_rsa.training.step import DeviceImages, epoch_order
 
 CHUNK_BYTES = 2**26  # of decoded images; three chunks exist at a time
-_BLOCK = 16  # images that a thread decodes in one go
+_BLOCK = 16  # images that a thread decodes in turn
 
 
-class Stored(NamedTuple):
-    """Images on disk, with what turns them into a network's input."""
+class DiskImages(NamedTuple):
+    """Images on disk, with their preprocessing."""
 
     images: StoredImages
     labels: Int[np.ndarray, " image"]
     preprocessing: Preprocessing
+
+
+TrainingImages = DeviceImages | DiskImages
 
 
 class Chunk(NamedTuple):
@@ -40,8 +43,8 @@ class Chunk(NamedTuple):
 
     Attributes:
         data: on the devices.
-        order: numbers among these images `(step, batch)`.
-        first, stop: the first step whose images these are, and the one after the last.
+        order: indices into these images `(step, batch)`.
+        first, stop: the first step, and the one after the last.
     """
 
     data: DeviceImages
@@ -50,41 +53,41 @@ class Chunk(NamedTuple):
     stop: int
 
 
-class FromMemory:
-    """All images are on the devices.
+class MemoryFeed:
+    """Chunks of a whole epoch from images on the devices.
 
     Args:
-        data: these images.
-        order: the order of an epoch.
+        data: all images.
+        order: epoch → its order.
     """
 
     def __init__(self, data: DeviceImages, order: Callable[[int], Array]):
         self._data, self._order = data, order
 
     def chunk(self, epoch: int, step: int) -> Chunk:
-        """Images of the whole epoch."""
+        """The whole epoch."""
         order = self._order(epoch)
         return Chunk(self._data, order, 0, len(order))
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """No-op."""
 
 
-class FromDisk:
-    """Images are decoded when their turn comes.
+class DiskFeed:
+    """Chunks decoded from images on disk.
 
     Args:
-        data: these images.
-        placing: where chunks go.
-        order: the order of an epoch.
+        data: all images.
+        layout: the devices.
+        order: epoch → its order.
     """
 
-    def __init__(self, data: Stored, placing: Layout, order: Callable[[int], Array]):
-        self._data, self._placing, self._order = data, placing, order
+    def __init__(self, data: DiskImages, layout: Layout, order: Callable[[int], Array]):
+        self._data, self._layout, self._order = data, layout, order
         self._epoch: int | None = None
 
     def chunk(self, epoch: int, step: int) -> Chunk:
-        """Images of this step and some that follow; steps only go forward within an epoch."""
+        """The chunk that holds a step; steps must not go back within an epoch."""
         if epoch != self._epoch:
             self.close()
             self._epoch, self._chunks = epoch, self._read(epoch, step)
@@ -94,7 +97,7 @@ class FromDisk:
         return self._chunk
 
     def close(self) -> None:
-        """Let go of threads."""
+        """End the decoding threads."""
         if self._epoch is not None:
             self._chunks.close()
 
@@ -110,20 +113,20 @@ class FromDisk:
                 own = np.zeros(size, np.int32)
                 own[: (stop - step) * batch] = labels[order[step:stop].ravel()]
                 data = DeviceImages(jnp.asarray(pixels), jnp.asarray(own), preprocessing)
-                yield Chunk(replicate(self._placing, data), in_chunk, step, stop)
+                yield Chunk(replicate(self._layout, data), in_chunk, step, stop)
                 step = stop
 
 
-Feed = FromMemory | FromDisk
+ImageFeed = MemoryFeed | DiskFeed
 
 
-def make_feed(data: DeviceImages | Stored, placing: Layout, training: TrainingConfig) -> Feed:
-    """The feed for images that are on the device already, or on disk.
+def make_feed(data: TrainingImages, layout: Layout, training: TrainingConfig) -> ImageFeed:
+    """The feed of training images.
 
     Args:
-        data: training images.
-        placing: where instances lie.
-        training: its batch size and order.
+        data: on the devices, or on disk.
+        layout: the devices.
+        training: its batch size and order seed.
     """
     n_images, batch = len(data.labels), training.batch_size
 
@@ -131,18 +134,18 @@ def make_feed(data: DeviceImages | Stored, placing: Layout, training: TrainingCo
     def order(epoch: int) -> Int[Array, "step batch"]:
         return epoch_order(training.order_seed, epoch, n_images, batch)
 
-    if isinstance(data, Stored):
-        return FromDisk(data, placing, order)
-    return FromMemory(data, order)
+    if isinstance(data, DiskImages):
+        return DiskFeed(data, layout, order)
+    return MemoryFeed(data, order)
 
 
-def on_all(placing: Layout, data: DeviceImages | Stored) -> DeviceImages | Stored:
-    """Images on every device, unless they are on disk."""
-    return data if isinstance(data, Stored) else replicate(placing, data)
+def on_all_devices(layout: Layout, data: TrainingImages) -> TrainingImages:
+    """Images copied to every device, unless they are on disk."""
+    return data if isinstance(data, DiskImages) else replicate(layout, data)
 
 
-def answers(
-    predict: Callable, parameters: Parameters, data: DeviceImages | Stored, placing: Layout
+def predict_all(
+    predict: Callable, parameters: Parameters, data: TrainingImages, layout: Layout
 ) -> Int[np.ndarray, "instance image"]:
     """The most likely category of every image.
 
@@ -150,36 +153,36 @@ def answers(
         predict: of `Programs`.
         parameters: stacked, on the devices.
         data: images on these devices, or on disk.
-        placing: of the parameters.
+        layout: the devices.
     """
     if isinstance(data, DeviceImages):
-        return np.asarray(collect(placing, predict(parameters, data)))
+        return np.asarray(collect(layout, predict(parameters, data)))
     n = len(data.images)
     size = min(n, max(1, chunk_images(data.images)))
     unknown = jnp.zeros(size, jnp.int32)
-    found = []
+    predictions = []
     with closing(decoded_ahead(data.images, np.arange(n), size)) as decoded:
         for pixels in decoded:
             chunk = replicate(
-                placing, DeviceImages(jnp.asarray(pixels), unknown, data.preprocessing)
+                layout, DeviceImages(jnp.asarray(pixels), unknown, data.preprocessing)
             )
-            found.append(np.asarray(collect(placing, predict(parameters, chunk))))
-    return np.concatenate(found, axis=1)[:, :n]
+            predictions.append(np.asarray(collect(layout, predict(parameters, chunk))))
+    return np.concatenate(predictions, axis=1)[:, :n]
 
 
 def chunk_images(images: StoredImages) -> int:
-    """How many of these images fill a chunk."""
+    """Number of images in a chunk."""
     return CHUNK_BYTES // math.prod(images.image_shape)
 
 
 def decoded_ahead(
     images: StoredImages, numbers: Int[np.ndarray, " chosen"], size: int
 ) -> Generator[UInt8[np.ndarray, "size height width channel"]]:
-    """Pixels of these images in this order, `size` at a time; the last time filled up with zeros.
+    """Pixels of images in the given order, `size` at a time, the last ones padded with zeros.
 
-    As many again are decoded while the caller has these. Close it if it is not used up.
+    The next ones are decoded in the meantime. Close the generator if it is not exhausted.
     """
-    import grain  # a second to import, and only needed here
+    import grain  # takes a second to import
 
     chosen = images.chosen[numbers]
     blocks = (

@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's SIGTERM, held back until training is at a place where it can stop."""
+"""Ctrl-C and SIGTERM (which schedulers send), delayed until the state of training is stored."""
 
 import signal
 import threading
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Training was asked to stop, and did so with its state stored."""
+    """Training was stopped by a signal, and its state is stored."""
 
 
 @contextmanager
 def held_back() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether to stop; a second Ctrl-C stops at once.
+    """Yield a function that returns whether a signal has come; a second one interrupts at once.
 
-    Only the main thread can catch signals: elsewhere the answer is always no.
+    Only the main thread can catch signals: in others the function always returns False.
     """
     asked = False
 

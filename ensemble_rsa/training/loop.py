@@ -1,9 +1,10 @@
-"""Epochs of some instances trained together: shuffle, train, test, report, store.
+"""Training of a group of instances together: shuffle, train, test, report and store states.
 
-`train_group` is all there is to training. Which instances form a part, and what becomes of those
-that did not converge, is decided in `training.ensemble`.
+`train_group` is the whole training of a group. `training.ensemble` decides which instances form a
+group, and what happens to those that did not converge.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -24,17 +25,22 @@ from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.checkpoints import save_parameters
-from ensemble_rsa.models.devices import Layout, collect, distribute, layout
+from ensemble_rsa.models.devices import collect, distribute, make_layout
 from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes, init_ensemble
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import processes
-from ensemble_rsa.training.feed import Feed, Stored, answers, make_feed, on_all
+from ensemble_rsa.training.feed import (
+    DiskImages,
+    TrainingImages,
+    make_feed,
+    on_all_devices,
+    predict_all,
+)
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
 from ensemble_rsa.training.progress import Reporter, TrainingCallback
 from ensemble_rsa.training.recovery import TrainingPosition, load_newest, save_state
 from ensemble_rsa.training.step import (
     DeviceImages,
-    InstanceSettings,
     Programs,
     TrainingState,
     make_programs,
@@ -61,8 +67,8 @@ class TrainingSetup:
 
     config: Config
     dataset: Dataset
-    train_data: DeviceImages | Stored
-    test_data: DeviceImages | Stored
+    train_data: TrainingImages
+    test_data: TrainingImages
     blueprint: Blueprint
     network: Network
     programs: Callable[[Mesh | None], Programs]
@@ -75,47 +81,45 @@ class InstanceGroup:
     """Instances that are trained together.
 
     Attributes:
-        places: which instances of the ensemble, whose settings they have.
+        instances: their indices in the ensemble, which select their settings.
         seeds: their weight seeds.
         folder: for states and kept epochs; None to store nothing.
     """
 
-    places: tuple[int, ...]
+    instances: tuple[int, ...]
     seeds: tuple[int, ...]
     folder: Path | None
 
 
 @dataclass(frozen=True)
 class TrainedGroup:
-    """What became of a part.
+    """A group after training.
 
     Attributes:
-        part: the instances.
+        group: the instances.
         parameters: stacked on the instance axis, on the host.
         history: `(epoch, value, instance)`: loss, training accuracy and test accuracy.
-        answers: of the final networks for the training images, `(instance, image)`.
+        predictions: of the final networks for the training images, `(instance, image)`.
         test_accuracy: of the final networks, `(instance,)`.
     """
 
-    part: InstanceGroup
+    group: InstanceGroup
     parameters: Parameters
     history: Float[np.ndarray, "epoch value instance"]
-    answers: Int[np.ndarray, "instance image"]
+    predictions: Int[np.ndarray, "instance image"]
     test_accuracy: Float[np.ndarray, " instance"]
 
 
-def place_images(
-    config: Config, dataset: Dataset
-) -> tuple[DeviceImages | Stored, DeviceImages | Stored]:
-    """Training and test images on the device, with the preprocessing that the former ask for.
+def place_images(config: Config, dataset: Dataset) -> tuple[TrainingImages, TrainingImages]:
+    """Training and test images with the preprocessing fitted to the training images.
 
-    Those that the data set leaves on disk stay there.
+    Images in memory are copied to the device; images on disk stay there.
     """
     preprocessing = fit_preprocessing(config.data.preprocessing, dataset.train_images)
 
-    def place(images: Any, labels: np.ndarray) -> DeviceImages | Stored:
+    def place(images: Any, labels: np.ndarray) -> TrainingImages:
         if isinstance(images, StoredImages):
-            return Stored(images, labels, preprocessing)
+            return DiskImages(images, labels, preprocessing)
         return DeviceImages(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
 
     return (
@@ -128,7 +132,7 @@ def make_setup(
     config: Config,
     dataset: Dataset,
     execution: Execution,
-    images: tuple[DeviceImages | Stored, DeviceImages | Stored],
+    images: tuple[TrainingImages, TrainingImages],
 ) -> TrainingSetup:
     """Set up the programs, compiled on first use, for images from `place_images`."""
     blueprint = Blueprint(
@@ -145,183 +149,153 @@ def make_setup(
 
 
 def train_group(
-    job: TrainingSetup, part: InstanceGroup, progress: TrainingCallback | None
+    setup: TrainingSetup, group: InstanceGroup, progress: TrainingCallback | None
 ) -> TrainedGroup:
-    """Train some instances from their first weights, or from where their folder says they are.
+    """Train a group from its first weights, or from the newest state in its folder.
 
     Args:
-        job: what they share.
-        part: the instances.
+        setup: what all instances share.
+        group: the instances.
         progress: called about once a second with the status.
 
     Raises:
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
         RunError: no stored state can be read.
     """
-    training = job.config.training
-    on = _placed(job, part)
-    state, position = _begin(job, part, on)
-    rows = [list(row) for row in position.rows]
-    reporter = Reporter(progress, job.steps, training.epochs, part.seeds, position)
-    states = _States(part.folder, training.checkpoint_minutes, on.placing)
-    with closing(on.feed), held_back() as asked_to_stop:
-        while position.epoch <= training.epochs:
-            state, position = _some_steps(job, on, state, position, reporter)
-            if position.step == job.steps:
-                rows.append(_end_of_epoch(job, part, on, state, position, reporter))
-                position = _start_of(position.epoch + 1, part, rows)
-            states.store_if(asked_to_stop(), state, position)
-            if asked_to_stop() and position.epoch <= training.epochs:
-                raise TrainingInterrupted(_where(position, training.epochs, part.folder))
-    states.store_if(training.epochs > 0, state, position)
-    if part.folder is not None:
-        processes.mark_done(part.folder)
-    given = _answers(on, state, on.train_data)
-    history = np.array(rows, float).reshape(training.epochs, 3, len(part.seeds))
-    # the last epoch is tested
-    tested = history[-1, 2] if rows else _test_accuracy(job, on, state)
-    return TrainedGroup(part, collect(on.placing, state.parameters), history, given, tested)
+    training, epochs = GroupTraining(setup, group), setup.config.training.epochs
+    reporter = Reporter(progress, setup.steps, epochs, group.seeds, training.position)
+    with closing(training.feed), held_back() as asked_to_stop:
+        while training.position.epoch <= epochs:
+            began = time.perf_counter()
+            count = training.advance(reporter.steps_per_call)
+            seconds = time.perf_counter() - began
+            reporter.stepped(count, seconds, training.position, setup.config.training.batch_size)
+            if training.position.step == setup.steps:
+                reporter.epoch_ended(training.end_epoch())
+            training.store(now=asked_to_stop())
+            if asked_to_stop() and training.position.epoch <= epochs:
+                raise TrainingInterrupted(_interrupted(training.position, epochs, group.folder))
+    training.store(now=epochs > 0)
+    if group.folder is not None:
+        processes.mark_done(group.folder)
+    return training.result()
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """What a part needs on its devices."""
+class GroupTraining:
+    """A group on its devices; `state` and `position` change as its training advances.
 
-    placing: Layout
-    programs: Programs
-    settings: InstanceSettings
-    feed: Feed
-    train_data: DeviceImages | Stored
-    test_data: DeviceImages | Stored
+    Args:
+        setup: what all instances share.
+        group: the instances.
 
+    Raises:
+        RunError: no stored state can be read.
+    """
 
-def _placed(job: TrainingSetup, part: InstanceGroup) -> _Placed:
-    training = job.config.training
-    placing = layout(len(part.seeds), training.batch_size, job.config.execution.devices)
-    train_data = on_all(placing, job.train_data)
-    return _Placed(
-        placing,
-        job.programs(placing.mesh),
-        distribute(placing, stacked_settings(training, part.places)),
-        make_feed(train_data, placing, training),
-        train_data,
-        on_all(placing, job.test_data),
-    )
+    def __init__(self, setup: TrainingSetup, group: InstanceGroup):
+        training = setup.config.training
+        self._setup, self._group = setup, group
+        devices = setup.config.execution.devices
+        self._layout = make_layout(len(group.seeds), training.batch_size, devices)
+        self._programs = setup.programs(self._layout.mesh)
+        self._settings = distribute(self._layout, stacked_settings(training, group.instances))
+        self._train_data = on_all_devices(self._layout, setup.train_data)
+        self._test_data = on_all_devices(self._layout, setup.test_data)
+        self.feed = make_feed(self._train_data, self._layout, training)
+        self.state, self.position = self._start()
+        self._last_stored = time.monotonic()
 
+    def _start(self) -> tuple[TrainingState, TrainingPosition]:
+        setup, seeds, folder = self._setup, self._group.seeds, self._group.folder
+        if folder is not None:
+            shapes = ensemble_shapes(setup.blueprint, len(seeds))[1]
+            like = jax.eval_shape(setup.programs(None).start, shapes)
+            if found := load_newest(folder / STATES, like):
+                return distribute(self._layout, found[0]), found[1]
+        parameters = distribute(self._layout, init_ensemble(setup.blueprint, seeds)[1])
+        self._keep(0, parameters)
+        return self._programs.start(parameters), TrainingPosition.at_start(1, len(seeds))
 
-def _begin(
-    job: TrainingSetup, part: InstanceGroup, on: _Placed
-) -> tuple[TrainingState, TrainingPosition]:
-    """First weights, or the newest stored state."""
-    if part.folder is not None:
-        shapes = ensemble_shapes(job.blueprint, len(part.seeds))[1]
-        start = job.programs(None).start
-        found = load_newest(part.folder / STATES, jax.eval_shape(start, shapes))
-        if found is not None:
-            return distribute(on.placing, found[0]), found[1]
-    parameters = distribute(on.placing, init_ensemble(job.blueprint, part.seeds)[1])
-    _keep(job, part, on, 0, parameters)
-    return on.programs.start(parameters), _start_of(1, part, [])
+    def advance(self, most: int) -> int:
+        """Train for up to `most` steps of the current epoch, and return how many were made."""
+        position, steps = self.position, self._setup.steps
+        chunk = self.feed.chunk(position.epoch, position.step)
+        first, stop = position.step - chunk.first, position.step + most - chunk.first
+        stop = min(stop, chunk.stop - chunk.first)
+        steps_before = (position.epoch - 1) * steps + chunk.first
+        self.state, totals = self._programs.train(
+            self.state, self._settings, chunk.data, chunk.order, first, stop, steps_before
+        )
+        totals = collect(self._layout, totals)
+        self.position = dataclasses.replace(
+            position,
+            step=chunk.first + stop,
+            loss=(np.array(position.loss) + totals.loss).tolist(),
+            correct=(np.array(position.correct) + totals.correct).tolist(),
+        )
+        return stop - first
 
+    def end_epoch(self) -> Float[np.ndarray, " instance"] | None:
+        """Complete the epoch's history, and return the test accuracy if a test was due.
 
-def _start_of(epoch: int, part: InstanceGroup, rows: list[list[list[float]]]) -> TrainingPosition:
-    nothing = [0.0] * len(part.seeds)
-    return TrainingPosition(epoch, 0, nothing, nothing, rows)
+        The networks of the epoch are kept if the recipe asks for them.
+        """
+        training, position = self._setup.config.training, self.position
+        epoch, n = position.epoch, len(position.loss)
+        tested = epoch % training.eval_every == 0 or epoch == training.epochs
+        accuracy = self._test_accuracy() if tested else None
+        self._keep(epoch, self.state.parameters)
+        n_seen = self._setup.steps * training.batch_size
+        row = [
+            [value / n_seen for value in position.loss],
+            [value / n_seen for value in position.correct],
+            [float("nan")] * n if accuracy is None else accuracy.tolist(),
+        ]
+        self.position = TrainingPosition.at_start(epoch + 1, n, [*position.rows, row])
+        return accuracy
 
+    def store(self, now: bool) -> None:
+        """Store the state if it is due, or in any case `now`; no-op without a folder."""
+        seconds = 60 * self._setup.config.training.checkpoint_minutes
+        due = now or time.monotonic() - self._last_stored > seconds
+        if self._group.folder is not None and due:
+            state = collect(self._layout, self.state)
+            save_state(self._group.folder / STATES, state, self.position)
+            self._last_stored = time.monotonic()
 
-def _some_steps(
-    job: TrainingSetup,
-    on: _Placed,
-    state: TrainingState,
-    position: TrainingPosition,
-    reporter: Reporter,
-) -> tuple[TrainingState, TrainingPosition]:
-    """As many steps of the epoch under way as take about as long as reports are apart."""
-    training = job.config.training
-    began = time.perf_counter()
-    chunk = on.feed.chunk(position.epoch, position.step)
-    stop = min(chunk.stop, position.step + reporter.steps_per_call)
-    first, last = position.step - chunk.first, stop - chunk.first
-    before = (position.epoch - 1) * job.steps + chunk.first
-    state, totals = on.programs.train(
-        state, on.settings, chunk.data, chunk.order, first, last, before
-    )
-    added = collect(on.placing, totals)
-    loss, correct = (
-        (np.array(sums) + more).tolist()
-        for sums, more in ((position.loss, added.loss), (position.correct, added.correct))
-    )
-    seconds = time.perf_counter() - began
-    moved = TrainingPosition(position.epoch, stop, loss, correct, position.rows)
-    reporter.stepped(stop - position.step, seconds, moved, training.batch_size)
-    return state, moved
+    def result(self) -> TrainedGroup:
+        """The trained networks."""
+        history = np.array(self.position.rows, float)
+        history = history.reshape(len(history), 3, len(self._group.seeds))
+        return TrainedGroup(
+            self._group,
+            collect(self._layout, self.state.parameters),
+            history,
+            self._predict(self._train_data),
+            # the last epoch is tested
+            history[-1, 2] if len(history) else self._test_accuracy(),
+        )
 
+    def _predict(self, data: TrainingImages) -> Int[np.ndarray, "instance image"]:
+        return predict_all(self._programs.predict, self.state.parameters, data, self._layout)
 
-def _end_of_epoch(
-    job: TrainingSetup,
-    part: InstanceGroup,
-    on: _Placed,
-    state: TrainingState,
-    position: TrainingPosition,
-    reporter: Reporter,
-) -> list[list[float]]:
-    """Test if it is time to, keep the networks if they were asked for: the epoch's history."""
-    training, epoch = job.config.training, position.epoch
-    seen = job.steps * training.batch_size
-    tested = epoch % training.eval_every == 0 or epoch == training.epochs
-    accuracy = _test_accuracy(job, on, state) if tested else None
-    reporter.epoch_ended(accuracy)
-    _keep(job, part, on, epoch, state.parameters)
-    unknown = [float("nan")] * len(part.seeds)
-    return [
-        [value / seen for value in position.loss],
-        [value / seen for value in position.correct],
-        unknown if accuracy is None else accuracy.tolist(),
-    ]
+    def _test_accuracy(self) -> Float[np.ndarray, " instance"]:
+        return (self._predict(self._test_data) == self._setup.dataset.test_labels).mean(-1)
 
-
-def _answers(
-    on: _Placed, state: TrainingState, data: DeviceImages | Stored
-) -> Int[np.ndarray, "instance image"]:
-    return answers(on.programs.predict, state.parameters, data, on.placing)
-
-
-def _test_accuracy(
-    job: TrainingSetup, on: _Placed, state: TrainingState
-) -> Float[np.ndarray, " instance"]:
-    return (_answers(on, state, on.test_data) == job.dataset.test_labels).mean(-1)
+    def _keep(self, epoch: int, parameters: Parameters) -> None:
+        """Store the networks of an epoch, if the recipe keeps them; no-op without a folder."""
+        if self._group.folder is None or epoch not in saved_epochs(self._setup.config.training):
+            return
+        folder = epoch_folder(self._group.folder, epoch)
+        if not folder.exists():
+            save_parameters(folder, collect(self._layout, parameters))
 
 
 def epoch_folder(folder: Path, epoch: int) -> Path:
-    """Where the networks of an epoch lie."""
+    """The folder of the networks of an epoch."""
     return folder / f"epoch-{epoch:05d}"
 
 
-def _keep(
-    job: TrainingSetup, part: InstanceGroup, on: _Placed, epoch: int, parameters: Parameters
-) -> None:
-    if part.folder is None or epoch not in saved_epochs(job.config.training):
-        return
-    if not epoch_folder(part.folder, epoch).exists():
-        save_parameters(epoch_folder(part.folder, epoch), collect(on.placing, parameters))
-
-
-class _States:
-    """Stores a state when it is time to, where there is a folder."""
-
-    def __init__(self, folder: Path | None, minutes: float, placing: Layout):
-        self._folder = folder
-        self._placing = placing
-        self._seconds = 60 * minutes
-        self._last = time.monotonic()
-
-    def store_if(self, now: bool, state: Any, position: TrainingPosition) -> None:
-        if self._folder is None or not (now or time.monotonic() - self._last > self._seconds):
-            return
-        save_state(self._folder / STATES, collect(self._placing, state), position)
-        self._last = time.monotonic()
-
-
-def _where(position: TrainingPosition, epochs: int, folder: Path | None) -> str:
-    place = f"interrupted in epoch {position.epoch} of {epochs}, after {position.step} steps of it"
-    return place if folder else f"{place}; nothing was stored"
+def _interrupted(position: TrainingPosition, epochs: int, folder: Path | None) -> str:
+    where = f"interrupted in epoch {position.epoch} of {epochs}, after {position.step} steps of it"
+    return where if folder else f"{where}; nothing was stored"

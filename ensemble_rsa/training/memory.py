@@ -11,10 +11,10 @@ from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution
 
 log = logging.getLogger(__name__)
-SHARE = 0.8  # of the free memory; the rest is for images, programs and what others do meanwhile
-STATES = 5  # parameters and momentum before and after a step, and one more while they are stored
-# Maps of all layers that live at once while gradients are computed, in units of the forward pass:
-# measured as 2.1 to 3.4 over sizes and ways, patches excepted.
+SHARE = 0.8  # of the free memory; the rest is for images, programs and other processes
+STATES = 5  # parameters and momentum before and after a step, and a copy while they are stored
+# Memory for gradients in units of the maps of a forward pass: measured as 2.1 to 3.4 over sizes and
+# convolutions other than patches.
 MAPS = {"patches": 12.0}
 MAPS_OTHERWISE = 3.5
 
@@ -27,13 +27,13 @@ def largest_group(
     Args:
         blueprint: of the network.
         batch_size: of the training.
-        n_instances: how many there are.
+        n_instances: number of instances to train.
         n_devices: over which they spread.
-        execution: how many of them go through `vmap` at once, and how convolutions are computed.
+        execution: how convolutions are computed and instances mapped.
     """
     free = SHARE * free_bytes()
     on_host = jax.default_backend() == "cpu"
-    devices = n_devices if on_host else 1  # an accelerator has memory of its own
+    devices = n_devices if on_host else 1  # each accelerator has its own memory
     each = STATES * parameter_bytes(blueprint)
     maps = MAPS.get(execution.convolution, MAPS_OTHERWISE) * map_bytes(blueprint, batch_size)
 
@@ -47,7 +47,7 @@ def largest_group(
         group = ceil(group / 2)
     if group < n_instances:
         log.info(
-            "%d instances would need %.1f GB together, and %.1f are free: training %d at a time",
+            "%d instances need %.1f GB together, and %.1f GB are free: training %d at a time",
             n_instances,
             needed(n_instances) / 1e9,
             free / 1e9,

@@ -1,8 +1,8 @@
-"""Several processes, on one machine or many, that train one ensemble in a folder they all see.
+"""Several processes, on one machine or many, that train one ensemble in a shared folder.
 
-Instances share nothing while they train, so processes need not talk to each other: each trains
-some groups of instances, and reads those of the others from the folder once they are done. That
-needs no coordinator, and one that dies can be started again.
+Instances share nothing while they train, so processes need no coordinator: each trains some groups
+of instances and reads the others from the folder once they are done. One that dies can be started
+again.
 """
 
 import logging
@@ -13,20 +13,20 @@ from ensemble_rsa import files
 
 log = logging.getLogger(__name__)
 SECONDS_PER_LOOK = 0.5
-LOOKS_PER_WORD = 120
+LOOKS_PER_MESSAGE = 120
 DONE = "done.json"
 
 
 def mark_done(folder: Path) -> None:
-    """Say that a group is trained."""
+    """Record that a group is trained."""
     files.write_json(folder / DONE, {})
 
 
 def wait_for_file(path: Path) -> None:
-    """Return when another process has written a file."""
+    """Return once another process has written a file."""
     looks = 0
     while not path.is_file():
-        if looks % LOOKS_PER_WORD == 0:
+        if looks % LOOKS_PER_MESSAGE == 0:
             log.info("waiting for another process to write %s", path)
         looks += 1
         time.sleep(SECONDS_PER_LOOK)

@@ -1,4 +1,4 @@
-"""How far training is, for whoever watches: about one report a second."""
+"""Status of a training, passed to a callback about once a second."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ SECONDS_PER_CALL = 1.0
 
 @dataclass(frozen=True)
 class TrainingStatus:
-    """How far training is, for a position bar; values are the newest there are."""
+    """How far training has come, with the latest loss and accuracies."""
 
     step: int
     steps: int
@@ -29,17 +29,17 @@ TrainingCallback = Callable[[TrainingStatus], None]
 
 
 class Reporter:
-    """Keeps what a status needs, and finds how many steps a call of the program should make.
+    """Calls `progress`, and chooses how many steps each call of the training program makes.
 
-    A call ends where training can be reported, stored or stopped. One of a second costs nothing
-    that can be measured; the first makes a single step, since it compiles.
+    Training can be reported, stored and stopped only between calls. Calls of about a second have no
+    measurable cost; the first makes a single step because it compiles.
 
     Args:
-        progress: called with each status; None for silence.
+        progress: called with each status; None for no calls.
         steps: per epoch.
         epochs: of the training.
         seeds: of the instances.
-        position: where training begins.
+        position: at which training starts.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Reporter:
     def stepped(
         self, count: int, seconds: float, position: TrainingPosition, batch_size: int
     ) -> None:
-        """Take note of some steps that took so long."""
+        """Report `count` steps that took `seconds`."""
         if self._warm:
             self.steps_per_call = max(1, int(SECONDS_PER_CALL * count / max(seconds, 1e-6)))
         self._warm = True
@@ -80,7 +80,7 @@ class Reporter:
         self._progress(self._status)
 
     def epoch_ended(self, test_accuracy: np.ndarray | None) -> None:
-        """Take note that an epoch is over, and of the test accuracy if there is one."""
+        """Report the end of an epoch, with the test accuracy if it was tested."""
         newest = self._status.test_accuracy if test_accuracy is None else test_accuracy
         self._status = replace(self._status, epoch_ended=True, test_accuracy=newest)
         self._progress(self._status)

@@ -17,11 +17,16 @@ from jaxtyping import Int, UInt8
 from ensemble_rsa.config.settings import Config, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.models.catalogue import Blueprint
-from ensemble_rsa.models.devices import distribute, layout, replicate
-from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble, map_shapes
+from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution, default_execution
-from ensemble_rsa.training.loop import TrainingSetup, make_setup, place_images
-from ensemble_rsa.training.step import Totals, epoch_order, stacked_settings
+from ensemble_rsa.training.loop import (
+    GroupTraining,
+    InstanceGroup,
+    TrainingSetup,
+    make_setup,
+    place_images,
+)
+from ensemble_rsa.training.recovery import TrainingPosition
 
 N_CATEGORIES = 10
 STEPS_ON_ACCELERATOR = 10  # in a call, so that the time to start it does not count
@@ -42,30 +47,24 @@ def steps_per_call(on_cpu: int = 1) -> int:
 
 
 class TrainingTrial:
-    """The first instances of a training, whose networks are thrown away.
+    """The first instances of a training in memory, whose networks are thrown away.
 
     Args:
-        job: what the instances share; its images are in memory.
+        setup: what the instances share.
         n_instances: how many are trained.
     """
 
-    def __init__(self, job: TrainingSetup, n_instances: int):
-        training = job.config.training
-        placing = layout(n_instances, training.batch_size, job.config.execution.devices)
-        self._programs = job.programs(placing.mesh)
-        self._settings = distribute(placing, stacked_settings(training, range(n_instances)))
-        self._images = replicate(placing, job.train_data)
-        n_images = len(job.dataset.train_labels)
-        self._order = epoch_order(training.order_seed, 1, n_images, training.batch_size)
-        parameters = init_ensemble(job.blueprint, weight_seeds(training)[:n_instances])[1]
-        self._state = self._programs.start(distribute(placing, parameters))
-
-    def train(self, n_steps: int) -> Totals:
-        """Train for the first steps of an epoch; the first call compiles."""
-        self._state, totals = self._programs.train(
-            self._state, self._settings, self._images, self._order, 0, n_steps, 0
+    def __init__(self, setup: TrainingSetup, n_instances: int):
+        seeds = weight_seeds(setup.config.training)[:n_instances]
+        self._start = TrainingPosition.at_start(1, n_instances)
+        self._training = GroupTraining(
+            setup, InstanceGroup(tuple(range(n_instances)), tuple(seeds), None)
         )
-        return totals
+
+    def train(self, n_steps: int) -> None:
+        """Train for the first steps of an epoch and wait for them; the first call compiles."""
+        self._training.position = self._start
+        self._training.advance(n_steps)
 
 
 def training_call(
@@ -74,11 +73,11 @@ def training_call(
     execution: Execution,
     n_steps: int = 1,
     n_instances: int | None = None,
-) -> Callable[[], Totals]:
+) -> Callable[[], None]:
     """A call that trains for some steps on random images in memory; the first one compiles.
 
     It uses the programs of `ensemble-rsa train`, with instances on all devices of
-    `config.execution`. Wait for its result with `jax.block_until_ready`.
+    `config.execution`, and returns once the steps are done.
 
     Args:
         config: network and recipe; its data set is not read.
@@ -92,8 +91,8 @@ def training_call(
     dataset = Dataset("noise", pixels, labels, pixels[:1], labels[:1], ("0",), names)
     data = dataclasses.replace(config.data, preprocessing="standardize")
     config = dataclasses.replace(config, data=data)
-    job = make_setup(config, dataset, execution, place_images(config, dataset))
-    trial = TrainingTrial(job, n_instances or config.training.instances)
+    setup = make_setup(config, dataset, execution, place_images(config, dataset))
+    trial = TrainingTrial(setup, n_instances or config.training.instances)
     return lambda: trial.train(n_steps)
 
 
@@ -115,9 +114,9 @@ def images_per_second(
     call = training_call(
         config, image_shape, execution or default_execution(), n_steps, n_instances
     )
-    jax.block_until_ready(call())  # compiles
+    call()  # compiles
     began = time.perf_counter()
-    jax.block_until_ready(call())
+    call()
     return n_instances * config.training.batch_size * n_steps / (time.perf_counter() - began)
 
 

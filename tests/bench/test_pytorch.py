@@ -10,7 +10,7 @@ from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.all_cnn import ARCHITECTURES, Architecture, Conv
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
-from ensemble_rsa.training.step import Images, make_programs, stacked_settings
+from ensemble_rsa.training.step import DeviceImages, make_programs, stacked_settings
 
 torch = pytest.importorskip("torch")
 
@@ -35,7 +35,7 @@ def test_steps_are_ours(tiny_model, quick_execution, monkeypatch):
     state, _ = programs.train(
         programs.start(start),
         stacked_settings(training, [0, 1]),
-        Images(
+        DeviceImages(
             jax.numpy.asarray(pixels[:, ::-1, ::-1]),
             jax.numpy.asarray(labels, np.int32),
             fit_preprocessing("standardize", pixels),

@@ -41,7 +41,7 @@ def test_an_instance_below_it_is_named_with_its_accuracy():
 
 def test_categories_that_are_never_answered_are_named():
     (verdict,) = named([np.full(30, 1)])
-    assert verdict.reason == "training accuracy 0.333 is below 0.9; never answers ant, cat"
+    assert verdict.reason == "training accuracy 0.333 is below 0.9; never predicts ant, cat"
 
 
 def test_a_category_without_training_images_need_not_be_answered():

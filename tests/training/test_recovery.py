@@ -193,7 +193,7 @@ DAMAGE = {
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_newest_state_is_named_and_the_one_before_it_used(how, states):
     DAMAGE[how](states / "000003-00000001")
-    with pytest.warns(CheckpointWarning, match="000003-00000001 is damaged .*; going on from 0000"):
+    with pytest.warns(CheckpointWarning, match="000003-00000001 is damaged .*; resuming from 0000"):
         found, position = load_newest(states, STATE)
     assert position.epoch == 2
     np.testing.assert_array_equal(found["weights"], STATE["weights"] * 2)
@@ -202,7 +202,7 @@ def test_a_damaged_newest_state_is_named_and_the_one_before_it_used(how, states)
 def test_when_all_are_damaged_nothing_is_trained_in_silence(states):
     for path in states.iterdir():
         (path / "progress.json").write_text("{")
-    with pytest.raises(RunError, match="nothing is left to go on from, so train again"):
+    with pytest.raises(RunError, match="no state is left to resume from; train again"):
         load_newest(states, STATE)
 
 
@@ -211,7 +211,7 @@ def test_a_state_that_cannot_be_written_does_not_stop_training(states, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(recovery, "save_parameters", full)
-    with pytest.warns(CheckpointWarning, match="No space left on device.*; training goes on"):
+    with pytest.warns(CheckpointWarning, match="No space left on device.*; training continues"):
         save_state(states, STATE, at(4))
     assert load_newest(states, STATE)[1].epoch == 3
 
