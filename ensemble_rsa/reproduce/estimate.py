@@ -1,6 +1,7 @@
-"""How many hours the networks of some experiments will take, told before any is trained."""
+"""Estimated training time of ensembles, from a short measurement on this device."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,14 +17,13 @@ MEASURED_INSTANCES = 4
 
 
 class Contents(NamedTuple):
-    """What a data set holds to train on, of which a configuration may choose a part."""
+    """The training images of a data set, of which a configuration may use a part."""
 
     image_shape: tuple[int, int, int]
     n_categories: int
     n_images: int
 
 
-# Without a look at the images.
 KNOWN = {
     "cifar10": Contents((32, 32, 3), 10, 50_000),
     "imagenet2012": Contents((224, 224, 3), 1000, 1_281_167),
@@ -31,48 +31,57 @@ KNOWN = {
 }
 
 
-def measured_rate(config: Config) -> float:
-    """Training images a second of an All-CNN ensemble on this device, over all its instances.
+def estimate_in_words(configs: Mapping[str, Config], base: Config) -> Sequence[str]:
+    """A line for each ensemble and one for the total.
 
     Args:
-        config: with images of a kind in `KNOWN`.
+        configs: ensembles that are to be trained.
+        base: the All-CNN-C ensemble of the scale, whose throughput is measured.
     """
-    n_instances = min(MEASURED_INSTANCES, config.training.instances)
-    image_shape = KNOWN[config.data.dataset].image_shape
-    return images_per_second(config, image_shape, n_instances=n_instances)
+    if not configs:
+        return []
+    n_instances = min(MEASURED_INSTANCES, base.training.instances)
+    image_shape = KNOWN[base.data.dataset].image_shape
+    rate = images_per_second(base, image_shape, n_instances=n_instances)
+    found = hours(configs, base, rate)
+    lines = [
+        f"{name}: {configs[name].training.instances} networks, about {value:,.1f} hours"
+        for name, value in found.items()
+    ]
+    return [*lines, f"total: about {sum(found.values()):,.1f} hours on {device_name()}"]
 
 
 def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str, float]:
-    """Hours that each ensemble trains.
+    """Estimated hours of training of each ensemble.
 
-    Rates of other networks are those of as many multiplications at the speed of the base. Tests
-    after each epoch add some parts in a hundred, waiting for images from a disk more.
+    Other networks are assumed to do as many multiplications per second as the base. Testing after
+    each epoch and reading images from a disk add to it.
 
     Args:
         configs: name → ensemble.
         base: the ensemble whose rate was measured.
-        rate: its training images a second, over all instances that train at once.
+        rate: its training images per second, summed over instances that train together.
 
     Raises:
         InputError: a folder that is not one of images by category.
-
-    >>> from ensemble_rsa.reproduce.scales import make_scale
-    >>> paper = make_scale("paper").ensembles
-    >>> found = hours(paper, paper["all_cnn_c"], rate=1000.0)
-    >>> round(found["all_cnn_c"], 1), round(found["dropout"], 1), round(found["first_half"], 1)
-    (48.6, 388.9, 24.3)
     """
-    pace = rate * _multiplications(base, _contents(base.data))
+    count = cache(multiplications)
+
+    def cost(config: Config) -> int:
+        image_shape, n_categories, _ = _contents(config.data)
+        return count(Blueprint(config.model, image_shape, n_categories))
+
+    multiplications_per_hour = 3600 * rate * cost(base)
     found = {}
     for name, config in configs.items():
-        contents, training = _contents(config.data), config.training
-        seen = _chosen(config.data, contents) * training.epochs * training.instances
-        found[name] = seen * _multiplications(config, contents) / pace / 3600
+        training = config.training
+        n_images = training_images(config) * training.epochs * training.instances
+        found[name] = n_images * cost(config) / multiplications_per_hour
     return found
 
 
 def training_images(config: Config) -> int:
-    """How many images an epoch has; those in a folder are counted, not opened.
+    """The number of images in an epoch; those in a folder are counted, not opened.
 
     Raises:
         InputError: a folder that is not one of images by category.
@@ -80,28 +89,16 @@ def training_images(config: Config) -> int:
     >>> training_images(Config(DataConfig("cifar10", train_images=4000, part="first_half")))
     2000
     """
-    return _chosen(config.data, _contents(config.data))
-
-
-def estimate_in_words(configs: Mapping[str, Config], base: Config) -> Sequence[str]:
-    """A line for each ensemble and one for all, from a short measurement on this device.
-
-    Args:
-        configs: those that are yet to be trained.
-        base: the All-CNN-C ensemble of the scale.
-    """
-    if not configs:
-        return []
-    found = hours(configs, base, measured_rate(base))
-    lines = [
-        f"{name}: {configs[name].training.instances} networks, about {value:,.1f} hours"
-        for name, value in found.items()
-    ]
-    return [*lines, f"all of it: about {sum(found.values()):,.1f} hours on {device_name()}"]
+    data, contents = config.data, _contents(config.data)
+    n_images = data.train_images or contents.n_images
+    if data.part != "all":
+        n_images //= 2
+    if data.categories is None:
+        return n_images
+    return n_images * len(data.categories) // contents.n_categories
 
 
 def _contents(data: DataConfig) -> Contents:
-    """What is known of a data set, or counted in a folder."""
     if data.dataset in KNOWN:
         return KNOWN[data.dataset]
     groups = None if data.category_map is None else read_category_map(data.category_map)
@@ -116,17 +113,3 @@ def _contents(data: DataConfig) -> Contents:
     names, of_folder = grouped_categories(source.categories, groups)
     n_images = int((of_folder[source.train.labels] >= 0).sum())
     return Contents(source.image_shape, len(names), n_images)
-
-
-def _chosen(data: DataConfig, contents: Contents) -> int:
-    chosen = data.train_images or contents.n_images
-    if data.part != "all":
-        chosen //= 2
-    if data.categories is None:
-        return chosen
-    return chosen * len(data.categories) // contents.n_categories
-
-
-def _multiplications(config: Config, contents: Contents) -> int:
-    shape, n_categories, _ = contents
-    return multiplications(Blueprint(config.model, shape, n_categories))

@@ -1,4 +1,4 @@
-"""Made-up stacks of RDMs, as `rdms` hands them to experiments, and where these ask for them."""
+"""Made-up stacks of RDMs, and workspaces in which nothing has been computed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,6 +10,11 @@ import xarray as xr
 from scipy.spatial.distance import pdist, squareform
 
 
+def shared_variance(first: np.ndarray, second: np.ndarray) -> float:
+    """r² in NumPy and float64."""
+    return np.corrcoef(np.float64(first), np.float64(second))[0, 1] ** 2
+
+
 def build_stack(
     layers: Sequence[str],
     seeds: Sequence[int],
@@ -18,7 +23,7 @@ def build_stack(
     noise: Sequence[float] | None = None,
     **attrs: object,
 ) -> xr.Dataset:
-    """What all instances share plus noise, which grows with depth unless told."""
+    """RDMs that all instances share, plus noise that grows with depth unless given."""
     rng = np.random.default_rng(seed)
     n_pairs = n_stimuli * (n_stimuli - 1) // 2
     noise = np.linspace(0.05, 0.8, len(layers)) if noise is None else np.asarray(noise)
@@ -33,30 +38,32 @@ def build_stack(
             "stimulus": [f"test_{i}" for i in range(n_stimuli)],
             "category": ("stimulus", np.repeat(["cat", "dog"], [3, n_stimuli - 3])),
         },
-        attrs={
-            "distance": "correlation", "model": "all_cnn_c", "dataset": "digits", "surrogate": 0,
-            **attrs,
-        },
-    )  # fmt: skip
+        attrs={"distance": "correlation", "model": "all_cnn_c", "surrogate": 0, **attrs},
+    )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_stack() -> Callable[..., xr.Dataset]:
     return build_stack
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_work() -> Callable:
-    """A workspace with these settings in which nothing has been made."""
+    """A workspace at scale smoke, with some settings of the analysis or of the scale changed."""
     from ensemble_rsa.reproduce.scales import make_scale
     from ensemble_rsa.reproduce.workspace import Workspace
 
-    return lambda **settings: Workspace(Path(), replace(make_scale("smoke"), **settings))
+    def make(root: Path = Path(), n_resamples: int = 100, **settings: object) -> Workspace:
+        scale = make_scale("smoke")
+        analysis = scale.analysis.replace(n_resamples=n_resamples)
+        return Workspace(root, replace(scale, analysis=analysis, **settings))
+
+    return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quick_mds() -> Callable:
-    """In place of `mds`, which takes seconds to compile: classical scaling, one RDM at a time."""
+    """Classical scaling in place of `mds`, which takes seconds to compile."""
     from ensemble_rsa.analysis.mds import Mds
 
     def place(rdm: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:

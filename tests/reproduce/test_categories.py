@@ -5,33 +5,27 @@ from itertools import combinations
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
+from scipy.spatial.distance import pdist
 
 from ensemble_rsa.analysis.random_categories import random_category_consistency
-from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.figures.paper.categories import draw_categories
 from ensemble_rsa.reproduce.experiments import categories
 from ensemble_rsa.reproduce.paper import NUMBERS
+from tests.reproduce.conftest import shared_variance
 
 LABELS = list("aaabbbccc")
-SETTINGS = AnalysisConfig.of(n_resamples=100)
 
 
 def stack_of(patterns, seeds, layer, metric="correlation"):
-    """RDMs of `(instance, stimulus, unit)` in plain NumPy and SciPy."""
-    from scipy.spatial.distance import pdist
-
+    """RDMs of `(instance, stimulus, unit)` in NumPy and SciPy."""
     labels = np.array(LABELS)
     means = np.stack([patterns[:, labels == c].mean(1) for c in "abc"], axis=1)
+    exemplar, centroid = ([[pdist(x, metric) for x in rows]] for rows in (patterns, means))
     return xr.Dataset(
         {
-            "exemplar": (
-                ("layer", "instance", "stimulus_pair"), [[pdist(x, metric) for x in patterns]],
-            ),
-            "centroid": (
-                ("layer", "instance", "category_pair"), [[pdist(x, metric) for x in means]],
-            ),
+            "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
+            "centroid": (("layer", "instance", "category_pair"), centroid),
         },
         coords={
             "layer": [layer],
@@ -40,64 +34,55 @@ def stack_of(patterns, seeds, layer, metric="correlation"):
             "category": ("stimulus", LABELS),
         },
         attrs={"model": "all_cnn_c"},
-    )  # fmt: skip
+    )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def patterns():
     rng = np.random.default_rng(1)
     return (rng.random((9, 7)) + 0.5 * rng.random((4, 9, 7))).astype(np.float32)
 
 
-@pytest.fixture
-def measured(patterns, monkeypatch, make_work):
+@pytest.fixture(scope="module")
+def measured(patterns, make_work):
     """Two layers of four instances; the one of seed 6 cannot be compared by Euclidean distance."""
     activations = xr.DataArray(
         patterns,
         dims=("instance", "stimulus", "unit"),
         coords={"seed": ("instance", [4, 5, 6, 7]), "category": ("stimulus", LABELS)},
     )
-    asked = []
 
-    def rdms(work, name, distance="correlation", layers=None):
-        asked.append((name, distance, layers))
+    def rdms(work, name, layers=None, distance="correlation"):
         if distance == "euclidean":
+            assert layers == ["conv2"]
             return stack_of(patterns[[0, 1, 3]], [4, 5, 7], "conv2", "euclidean")
         first = stack_of(patterns**2, [4, 5, 6, 7], "conv1")
         return xr.concat([first, stack_of(patterns, [4, 5, 6, 7], "conv2")], "layer")
 
-    monkeypatch.setattr(categories, "rdms", rdms)
-    monkeypatch.setattr(
-        categories, "layer_patterns", lambda work, name, layer: {"conv2": activations}[layer]
-    )
-    result = categories.measure(make_work(analysis=SETTINGS, draws=20))
-    assert asked == [
-        ("all_cnn_c", "correlation", None), ("all_cnn_c", "euclidean", ["conv2"]),
-    ]  # fmt: skip
-    return result
-
-
-def shared_variance(first, second):
-    return np.corrcoef(first, second)[0, 1] ** 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(categories, "rdms", rdms)
+        patch.setattr(
+            categories, "layer_patterns", lambda work, name, layer: {"conv2": activations}[layer]
+        )
+        return categories.measure(make_work(draws=20))
 
 
 def test_kinds_by_hand():
-    # Between two instances, distances within a agree, those within b and c are turned round.
+    # Between two instances, distances within a agree, those within b and c are reversed.
     # Centroid distances 1, 2, 4 against 2, 1, 4 are not the means of the exemplars' distances.
     pairs = list(combinations(LABELS, 2))
     exemplar = np.full((1, 2, len(pairs)), 6.0)
     for label, values in (("a", [1, 2, 3]), ("b", [3, 2, 1]), ("c", [3, 2, 1])):
         own = [place for place, pair in enumerate(pairs) if pair == (label, label)]
         exemplar[0, 0, own], exemplar[0, 1, own] = [1, 2, 3], values
+    centroid = [[[1.0, 2, 4], [2.0, 1, 4]]]
     stack = xr.Dataset(
         {
             "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
-            "centroid": (
-                ("layer", "instance", "category_pair"), [[[1.0, 2, 4], [2.0, 1, 4]]],
-            ),
+            "centroid": (("layer", "instance", "category_pair"), centroid),
         },
         coords={"layer": ["conv1"]},
-    )  # fmt: skip
+    )
     found = categories.kinds_of_consistency(stack, np.array(LABELS)).isel(layer=0)
     kinds = {str(kind): float(found.sel(kind=kind)[0]) for kind in found.kind.values}
     # Centred, centroid distances are (−4, −1, 5)/3 and (−1, −4, 5)/3: r = 33/42.
@@ -118,7 +103,7 @@ def test_all_parts_are_of_the_same_instances(measured, patterns):
         assert float(last) == pytest.approx(shared_variance(correlation[i], correlation[j]))
         by_euclidean = measured.euclidean_consistency.sel(kind="centroid")[place]
         assert float(by_euclidean) == pytest.approx(shared_variance(euclidean[i], euclidean[j]))
-    expected = random_category_consistency(kept, LABELS, 20, SETTINGS.statistics.seed)
+    expected = random_category_consistency(kept, LABELS, 20, seed=0)
     np.testing.assert_allclose(measured.random_consistency, expected, atol=1e-9)
 
 
@@ -134,15 +119,14 @@ def test_every_printed_number_has_its_row_under_its_key(measured):
 
 def test_percentiles_are_over_draws_and_pairs_and_again_over_draw_means(measured):
     draws = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.5]])  # both means are 1/2
-    tampered = measured.drop_vars("random_consistency").assign(
+    changed = measured.drop_vars("random_consistency").assign(
         random_consistency=(("draw", "instance_pair"), draws)
     )
-    rows = {row.quantity: row.value for row in categories.findings(tampered)}
-    start = "random-category consistency,"
-    assert rows[f"{start} 2.5th percentile"] == pytest.approx(0)
-    assert rows[f"{start} 97.5th percentile"] == pytest.approx(1)
-    assert rows[f"{start} 2.5th percentile of draw means"] == pytest.approx(0.5)
-    assert rows[f"{start} 97.5th percentile of draw means"] == pytest.approx(0.5)
+    rows = {row.quantity: row.value for row in categories.findings(changed)}
+    for share, of_all in (("2.5th", 0), ("97.5th", 1)):
+        name = f"random-category consistency, {share} percentile"
+        assert rows[name] == pytest.approx(of_all)
+        assert rows[f"{name} of draw means"] == pytest.approx(0.5)
 
 
 def test_effects_are_differences_in_the_papers_direction(measured):
@@ -161,17 +145,12 @@ def test_effects_are_differences_in_the_papers_direction(measured):
 
 
 def test_both_panels_show_the_numbers(measured):
-    figure = draw_categories(measured)
-    by_layer, control = figure.axes
+    by_layer, control = draw_categories(measured).axes
     for kind in measured.kind.values:
         line = next(found for found in by_layer.lines if found.get_label() == kind)
         np.testing.assert_array_equal(line.get_ydata(), measured.consistency_mean.sel(kind=kind))
-    bars = [c for c in by_layer.collections if isinstance(c, LineCollection)]
-    assert len(bars) == 4 * 2
-    grey = sum(
-        bar.get_height() for c in control.containers for bar in c if hasattr(bar, "get_height")
-    )
-    assert grey == pytest.approx(1)  # shares of all draws and pairs
+    bars = [b for c in control.containers for b in c if hasattr(b, "get_height")]
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(1)  # shares of draws and pairs
     lines = {line.get_label(): line.get_xdata()[0] for line in control.lines}
     for kind in ("exemplar", "centroid"):
         assert lines[kind] == float(measured.consistency_mean.sel(kind=kind, layer="conv2"))
@@ -180,7 +159,3 @@ def test_both_panels_show_the_numbers(measured):
     for band, values in zip(bands, (every, every.mean(1)), strict=True):
         ends = [band.get_x(), band.get_x() + band.get_width()]
         np.testing.assert_allclose(ends, np.percentile(values, [2.5, 97.5]))
-    assert control.get_xlabel() == "Consistency in conv2 (r²)"
-    texts = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert {"within-category, pooled", "random draws, mean of pairs", "95 % CI, pairs"} <= texts
-    assert "20 draws" in categories.caption(measured)

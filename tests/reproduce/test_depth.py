@@ -1,33 +1,33 @@
-"""Fig. 4, and what Figs 4 to 6 share."""
+"""Figs 4 to 6: consistency by layer."""
 
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 
-from ensemble_rsa.config.settings import AnalysisConfig
-from ensemble_rsa.figures.paper.depth import draw_depth
-from ensemble_rsa.reproduce import depth_profiles
+from ensemble_rsa.figures.paper.depth import draw_depth, draw_distances
+from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.reproduce.experiments import depth
 from ensemble_rsa.reproduce.paper import NUMBERS
+from tests.reproduce.conftest import build_stack, shared_variance
 
-SETTINGS = AnalysisConfig.of(n_resamples=100)
 C_LAYERS, SEVEN_LAYERS = ("conv1", "conv2", "conv3"), ("conv1", "conv2")
+ALEXNET = layer_names("alexnet")
 
 
 @pytest.fixture
-def stacks(make_stack):
+def stacks():
     """All-CNN-C lacks the instance of seed 2, which could not be compared."""
     return {
-        "all_cnn_c": make_stack(C_LAYERS, [0, 1, 3]),
-        "all_cnn_7": make_stack(SEVEN_LAYERS, [0, 1, 2, 3], seed=1, surrogate=1, model="all_cnn_7"),
+        "all_cnn_c": build_stack(C_LAYERS, [0, 1, 3]),
+        "all_cnn_7": build_stack(SEVEN_LAYERS, [0, 1, 2, 3], seed=1, surrogate=1),
     }
 
 
 @pytest.fixture
 def result(stacks, monkeypatch, make_work):
-    monkeypatch.setattr(depth_profiles, "rdms", lambda work, name, *args, **kwargs: stacks[name])
+    monkeypatch.setattr(depth, "rdms", lambda work, name, distance: stacks[name])
     accuracy = {"all_cnn_c": [0.5, 0.7, 0.6, 0.8], "all_cnn_7": [0.4, 0.5, 0.3, 0.4]}
     monkeypatch.setattr(
         depth,
@@ -38,34 +38,32 @@ def result(stacks, monkeypatch, make_work):
             replaced=(3,) if name == "all_cnn_c" else (),
         ),
     )
-    return depth.measure(make_work(analysis=SETTINGS))
+    return depth.FIG4.measure(make_work())
 
 
-def shared_variance(stack, layer, a, b):
-    first, second = stack.exemplar.values[layer, [a, b]].astype(np.float64)
-    return np.corrcoef(first, second)[0, 1] ** 2
+def consistencies(stack):
+    """(layer, instance_pair) in NumPy."""
+    return [
+        [shared_variance(layer[a], layer[b]) for a, b in combinations(range(len(layer)), 2)]
+        for layer in stack.exemplar.values
+    ]
 
 
-def test_networks_of_unequal_depth_and_number_come_out_as_they_went_in(result, stacks):
-    for name, pairs in (
-        ("all_cnn_c", [(0, 1), (0, 2), (1, 2)]),
-        ("all_cnn_7", [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]),
-    ):
-        stack = stacks[name]
-        found = depth_profiles.of_network(result, name)
+def test_networks_of_unequal_depth_and_number_are_kept_apart(result, stacks):
+    for name, stack in stacks.items():
+        found = depth.of_network(result, name)
         assert found.layer.values.tolist() == stack.layer.values.tolist()
-        expected = [
-            [shared_variance(stack, layer, a, b) for a, b in pairs]
-            for layer in range(stack.sizes["layer"])
-        ]
-        np.testing.assert_allclose(
-            found.consistency.sel(distance="correlation"), expected, rtol=1e-5
-        )
-        assert int(result.n_compared.sel(network=name)) == stack.sizes["instance"]
+        pairs = found.consistency.sel(distance="correlation")
+        np.testing.assert_allclose(pairs, consistencies(stack), rtol=1e-5)
+    assert result.n_compared.values.tolist() == [3, 4]
+    assert result.attrs["all_cnn_c_seeds"].tolist() == [0, 1, 3]
+    assert depth.compared(result) == {
+        "compared": {"all_cnn_c": 3, "all_cnn_7": 4}, "surrogate": True,
+    }  # fmt: skip
 
 
-def test_findings_are_the_printed_numbers_and_the_fall_to_the_own_last_layer(result, stacks):
-    found = {finding.quantity: finding for finding in depth.findings(result)}
+def test_fig4_findings_are_the_printed_numbers_and_the_fall_to_the_last_layer(result, stacks):
+    found = {finding.quantity: finding for finding in depth.FIG4.findings(result)}
     assert {key for figure, key in NUMBERS if figure == "fig4"} <= set(found)
     accuracy = found["test accuracy, All-CNN-C"]
     assert (accuracy.value, accuracy.low, accuracy.high) == pytest.approx((0.65, 0.5, 0.8))
@@ -78,36 +76,70 @@ def test_findings_are_the_printed_numbers_and_the_fall_to_the_own_last_layer(res
         "instances kept though they did not converge, All-CNN-7": 2,
     }.items():
         assert found[quantity].value == value
+    first, _, last = np.mean(consistencies(stacks["all_cnn_c"]), axis=1)
+    assert found["last-layer consistency, All-CNN-C"].value == pytest.approx(last)
     fall = found["conv1 minus conv3 consistency, All-CNN-C"]
-    pairs = [(0, 1), (0, 2), (1, 2)]
-    apart = [
-        shared_variance(stacks["all_cnn_c"], 0, *p) - shared_variance(stacks["all_cnn_c"], 2, *p)
-        for p in pairs
-    ]
     assert fall.effect
-    assert fall.value == pytest.approx(np.mean(apart))
+    assert fall.value == pytest.approx(first - last)
     other = found["conv1 minus conv2 consistency, All-CNN-7"]
     assert other.effect
     assert "surrogate" in other.note
 
 
-def test_pairs_that_are_left_are_those_of_the_wanted_seeds():
-    values = np.array([[4.5, 4.6, 4.7, 5.6, 5.7, 6.7]])
-    kept = depth_profiles.pairs_of(values, np.array([4, 5, 6, 7]), {7, 5, 4})
-    assert kept.tolist() == [[4.5, 4.7, 5.7]]
-
-
-def test_each_network_has_its_line_and_the_surrogate_is_named(result):
-    figure = draw_depth(result)
-    axes = figure.axes[0]
+def test_fig4_has_a_line_for_each_network(result):
+    axes = draw_depth(result).axes[0]
     lines = {line.get_label(): line for line in axes.lines if line.get_linestyle() == "-"}
     assert set(lines) == {"All-CNN-C", "All-CNN-7 surrogate"}
-    drawn = lines["All-CNN-7 surrogate"].get_ydata()
     expected = result.consistency_mean.sel(network="all_cnn_7", distance="correlation")
-    np.testing.assert_allclose(drawn, expected)
+    np.testing.assert_allclose(lines["All-CNN-7 surrogate"].get_ydata(), expected)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == list(C_LAYERS)
-    assert sum(isinstance(bars, LineCollection) for bars in axes.collections) == 4
-    assert "surrogate" in depth.caption(result)
-    assert result.attrs["all_cnn_c_seeds"] == [0, 1, 3]
-    assert result.attrs["all_cnn_7_seeds"] == [0, 1, 2, 3]
-    assert "3 of All-CNN-C and 4 of All-CNN-7" in depth.caption(result)
+
+
+@pytest.fixture
+def by_distance():
+    """One instance could not be compared by norms: others have its number there."""
+    return {
+        (name, distance): build_stack(
+            SEVEN_LAYERS, [0, 1, 3] if distance == "norm_difference" else [0, 1, 2, 3], seed=place
+        )
+        for name in depth.ALL_CNNS
+        for place, distance in enumerate(depth.DISTANCES)
+    }
+
+
+def test_fig5_compares_the_same_instances_by_every_distance(by_distance, monkeypatch, make_work):
+    monkeypatch.setattr(depth, "rdms", lambda work, name, distance: by_distance[name, distance])
+    result = depth.FIG5.measure(make_work())
+    assert result.sizes["instance_pair"] == 3
+    kept = by_distance["all_cnn_c", "euclidean"].isel(instance=[0, 1, 3])
+    found = result.consistency.sel(network="all_cnn_c", distance="euclidean")
+    np.testing.assert_allclose(found, consistencies(kept), rtol=1e-5)
+
+    findings = depth.FIG5.findings(result)
+    printed = [key for figure, key in NUMBERS if figure == "fig5"]
+    assert [f.quantity for f in findings if not f.effect] == printed
+    effects = {f.quantity: f.value for f in findings if f.effect}
+    assert len(effects) == 8
+    unit = "conv1 minus conv2 consistency, Euclidean distance of unit-length patterns, All-CNN-7"
+    pairs = result.consistency.sel(network="all_cnn_7", distance="unit_euclidean").values
+    assert effects[unit] == pytest.approx((pairs[0] - pairs[1]).mean())
+
+    panels = draw_distances(result).axes
+    means = [[line for line in axes.lines if line.get_linestyle() == "-"] for axes in panels]
+    assert [len(lines) for lines in means] == [2, 4, 2]
+    expected = result.consistency_mean.sel(network="all_cnn_c", distance="norm_difference")
+    np.testing.assert_allclose(means[2][0].get_ydata(), expected)
+
+
+def test_fig6_findings_are_of_fc6_and_fc7(monkeypatch, make_work):
+    stack = build_stack(ALEXNET, range(3), noise=[0.1, 0.2, 0.2, 0.2, 0.2, 0.9, 0.4, 0.6])
+    monkeypatch.setattr(depth, "rdms", lambda work, name, distance: stack)
+    result = depth.FIG6.measure(make_work())
+    found = {finding.quantity: finding for finding in depth.FIG6.findings(result)}
+    assert {key for figure, key in NUMBERS if figure == "fig6"} <= set(found)
+    means = dict(zip(ALEXNET, np.mean(consistencies(stack), axis=1), strict=True))
+    assert found["penultimate-layer consistency, AlexNet"].value == pytest.approx(means["fc7"])
+    for more in ("conv1", "fc7"):
+        effect = found[f"{more} minus fc6 consistency, AlexNet"]
+        assert effect.effect
+        assert effect.value == pytest.approx(means[more] - means["fc6"])

@@ -1,14 +1,15 @@
-"""S3."""
+"""Fig. S3: other seeds, other images, other categories."""
 
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.training_sets import draw_training_sets
 from ensemble_rsa.reproduce.experiments import images
+from ensemble_rsa.reproduce.measures import bootstrap_matched
+from tests.reproduce.conftest import shared_variance
 
 LAYERS = ("conv1", "conv2", "conv3")
-SETTINGS = AnalysisConfig.of(n_resamples=100)
 
 
 @pytest.fixture
@@ -25,11 +26,7 @@ def stacks(make_stack):
 @pytest.fixture
 def result(stacks, monkeypatch, make_work):
     monkeypatch.setattr(images, "rdms", lambda work, name: stacks[name])
-    return images.measure(make_work(analysis=SETTINGS))
-
-
-def shared_variance(a, b):
-    return np.corrcoef(a.astype(np.float64), b.astype(np.float64))[0, 1] ** 2
+    return images.measure(make_work())
 
 
 PAIRS = [(i, j) for i in range(3) for j in range(3) if i != j]
@@ -74,19 +71,19 @@ def test_findings_are_drops_and_two_differences_that_are_no_effects(result):
 
 
 def test_intervals_resample_a_seed_in_both_training_sets():
-    """Seed 0's networks resemble all others most: its draws raise every mean together."""
+    """Seed 0's networks resemble all others most: drawing it raises every mean together."""
     within = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.1], [0.9, 0.1, 1.0]])
-    found = images.conditions(within, within - 0.2, SETTINGS.statistics)
-    apart = found["seed_minus_both"]
+    terms = images.conditions(within, within - 0.2)
+    apart, seed = (
+        bootstrap_matched(*terms[name], StatisticsConfig(n_resamples=100))
+        for name in ("seed_minus_both", "other_seed")
+    )
     np.testing.assert_allclose([apart.mean, apart.low, apart.high], 0.2)
-    assert found["other_seed"].high - found["other_seed"].low > 0.3
+    assert seed.high - seed.low > 0.3
 
 
 def test_figure_has_a_line_for_each_condition(result):
-    figure = draw_training_sets(result)
-    for axes, contrast in zip(figure.axes, ("images", "categories"), strict=True):
+    for axes, contrast in zip(draw_training_sets(result).axes, images.CONTRASTS, strict=True):
         drawn = [line.get_ydata() for line in axes.lines if line.get_linestyle() == "-"]
         np.testing.assert_array_equal(drawn, result[f"{contrast}_mean"].values)
-        assert [tick.get_text() for tick in axes.get_xticklabels()] == list(LAYERS)
-    assert "ours" in images.caption(result)
-    assert "3 seeds for images" in images.caption(result)
+    assert images.sample_sizes(result) == {"n_seeds_images": 3, "n_seeds_categories": 3}

@@ -1,32 +1,39 @@
-"""What several experiments share: instances matched by seed, intervals, settings."""
+"""Measures that several experiments share: matched instances, intervals, cached files."""
 
 import numpy as np
+import pytest
 import xarray as xr
 
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce.measures import (
     attributes,
+    bootstrap_matched,
     same_instances,
-    settings_of,
+    statistics_of,
     with_intervals,
 )
+from ensemble_rsa.rng import host_stream
+from tests.reproduce.conftest import build_stack
 
-SETTINGS = StatisticsConfig(n_resamples=300, confidence=0.9, seed=3)
+STATISTICS = StatisticsConfig(n_resamples=300, confidence=0.9, seed=3)
 
 
-def test_instances_are_matched_by_seed_not_by_number(make_stack):
-    first, second = make_stack(["conv1"], [4, 5, 6]), make_stack(["conv1"], [6, 7, 4])
+def test_instances_are_matched_by_seed_not_by_number():
+    first, second = build_stack(["conv1"], [4, 5, 6]), build_stack(["conv1"], [6, 7, 4])
     a, b = same_instances([first, second])
     assert a.seed.values.tolist() == b.seed.values.tolist() == [4, 6]
     np.testing.assert_array_equal(a.exemplar, first.exemplar[:, [0, 2]])
     np.testing.assert_array_equal(b.exemplar, second.exemplar[:, [2, 0]])
 
 
-def test_mean_and_bounds_of_pairs_and_of_instances():
-    # Of three pairs, all but one resample of instances with two distinct ones gives a single pair's
-    # value or all three; of pairs, any mean of three.
+def test_intervals_over_pairs_and_over_instances():
+    # A resample of instances with two distinct ones is a single pair or all three; of pairs it is
+    # any mean of three.
     values = xr.DataArray([[0.0, 0.3, 0.9]], dims=("layer", "instance_pair"))
-    found = with_intervals(values, SETTINGS)
+    found = with_intervals(values, STATISTICS)
     np.testing.assert_allclose(found.consistency_mean, [0.4])
     assert found.consistency_low.dims == ("bootstrap", "layer")
     instances, pairs = (
@@ -38,8 +45,38 @@ def test_mean_and_bounds_of_pairs_and_of_instances():
     assert 0.7 <= pairs[1] <= 0.9
 
 
-def test_settings_come_back_from_a_result(make_stack):
-    stack = make_stack(["conv1"], [4, 5])
-    kept = attributes(stack, SETTINGS)
-    assert settings_of(xr.Dataset(attrs=kept)) == SETTINGS
-    assert (kept["n_stimuli"], kept["n_categories"], kept["model"]) == (6, 2, "all_cnn_c")
+def test_statistics_are_kept_with_the_result():
+    stack = build_stack(["conv1"], [4, 5])
+    assert statistics_of(xr.Dataset(attrs=attributes(stack, STATISTICS))) == STATISTICS
+
+
+def test_of_symmetric_values_the_interval_is_that_of_instance_pairs(rng):
+    pairs = rng.random((2, 6))
+    square = np.full((2, 4, 4), 9.0)  # a diagonal that would show
+    square[:, *np.triu_indices(4, 1)] = pairs
+    square[:, *np.triu_indices(4, 1)[::-1]] = pairs
+    found = bootstrap_matched(0.0, square, STATISTICS)
+    expected = bootstrap_pairs(pairs, "instances", 300, 0.9, 3)
+    for name in ("mean", "low", "high", "samples"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name))
+
+
+def test_every_resample_draws_the_same_instances_in_both_terms(rng):
+    same, different = rng.random(3), rng.random((3, 3))
+    means = []
+    for counts in draw_counts(host_stream(3, "bootstrap instance"), slice(0, 300), 3):
+        drawn = np.repeat(range(3), counts.astype(int))
+        apart = [different[i, j] for i in drawn for j in drawn if i != j]
+        if apart:
+            means.append((same[drawn].mean(), np.mean(apart)))
+    one, two = np.array(means).T
+    for terms, samples in (((same, 0 * different), one), ((same, -different), one - two)):
+        found = bootstrap_matched(*terms, STATISTICS)
+        assert 0 < found.dropped == 300 - len(means)
+        np.testing.assert_allclose(found.samples, samples)
+        np.testing.assert_allclose([found.low, found.high], np.quantile(samples, [0.05, 0.95]))
+
+
+def test_one_instance_has_no_pairs():
+    with pytest.raises(InputError, match="two distinct instances"):
+        bootstrap_matched(np.ones(1), np.ones((1, 1)), STATISTICS)

@@ -1,4 +1,4 @@
-"""What is stored of an experiment hangs on all that made it; captions say who was compared."""
+"""Stored records depend on everything that made them; captions name who was compared."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,13 +8,15 @@ import pytest
 import xarray as xr
 
 from ensemble_rsa.config.settings import Config, DataConfig
-from ensemble_rsa.reproduce import record
+from ensemble_rsa.reproduce import captions
+from ensemble_rsa.reproduce.captions import setting
+from ensemble_rsa.reproduce.catalogue import EXPERIMENTS
 from ensemble_rsa.reproduce.experiment import Finding
-from ensemble_rsa.reproduce.experiments.depth import EXPERIMENT
+from ensemble_rsa.reproduce.experiments.depth import FIG4
 from ensemble_rsa.reproduce.ledger import compare
-from ensemble_rsa.reproduce.record import Record, made_from, made_with, read_record, write_record
+from ensemble_rsa.reproduce.record import Record, read_record, result_path, write_record
 from ensemble_rsa.reproduce.scales import make_scale
-from ensemble_rsa.reproduce.workspace import Workspace, hash_of
+from ensemble_rsa.reproduce.workspace import Workspace
 
 SMOKE = make_scale("smoke")
 
@@ -23,13 +25,13 @@ def with_ensemble(name, **changes):
     return replace(SMOKE, ensembles={**SMOKE.ensembles, name: replace(Config(), **changes)})
 
 
-def test_a_record_comes_back_as_it_was_written(tmp_path):
+def test_a_record_is_read_as_it_was_written(tmp_path):
     work = Workspace(tmp_path, SMOKE)
     row = compare(Finding("fig4", "a value", 0.5, 0.4, 0.6, note="ours"), SMOKE)
     stored = Record((row,), {"fig4": {"title": "Title", "caption": "Caption."}})
-    write_record(work, EXPERIMENT, stored)
-    assert read_record(work, EXPERIMENT) == stored
-    assert read_record(work, replace(EXPERIMENT, revision=EXPERIMENT.revision + 1)) == Record()
+    write_record(work, FIG4, stored)
+    assert read_record(work, FIG4) == stored
+    assert read_record(work, replace(FIG4, revision=FIG4.revision + 1)) == Record()
 
 
 @pytest.mark.parametrize(
@@ -40,22 +42,23 @@ def test_a_record_comes_back_as_it_was_written(tmp_path):
         (replace(SMOKE, analysis=SMOKE.analysis.replace(n_resamples=7)), True),
         (replace(SMOKE, samples=2), True),
         (with_ensemble("dropout"), False),  # none of this experiment's
-        (replace(SMOKE, large_images=SMOKE.large_images.replace(stimuli=50)), False),
+        (replace(SMOKE, large_images=replace(SMOKE.large_images, stimuli=50)), False),
     ],
 )
-def test_a_result_hangs_on_its_networks_and_its_analysis(scale, matters):
-    before, after = (hash_of(made_from(one, EXPERIMENT)) for one in (SMOKE, scale))
+def test_a_result_depends_on_its_networks_and_its_analysis(scale, matters, tmp_path):
+    before, after = (result_path(Workspace(tmp_path, one), FIG4) for one in (SMOKE, scale))
     assert (before != after) == matters
 
 
-def test_an_edited_mapping_makes_another_result(tmp_path):
-    mapping = tmp_path / "map.json"
-    hashes = []
+def test_an_edited_category_map_makes_another_result(tmp_path):
+    own = tmp_path / "map.json"
+    data = DataConfig("folder:/images", category_map=str(own))
+    work = Workspace(tmp_path, with_ensemble("all_cnn_c", data=data))
+    paths = set()
     for folders in ('["a"]', '["a", "b"]'):
-        mapping.write_text(f'{{"cat": {folders}, "dog": ["c"]}}', encoding="utf-8")
-        data = DataConfig("folder:/images", category_map=str(mapping))
-        hashes.append(hash_of(made_from(with_ensemble("all_cnn_c", data=data), EXPERIMENT)))
-    assert hashes[0] != hashes[1]
+        own.write_text(f'{{"cat": {folders}, "dog": ["c"]}}', encoding="utf-8")
+        paths.add(result_path(work, FIG4))
+    assert len(paths) == 2
 
 
 def run_of(flagged=0, replaced=()):
@@ -64,39 +67,39 @@ def run_of(flagged=0, replaced=()):
 
 
 @pytest.fixture
-def say_what(monkeypatch, tmp_path):
+def end_of_caption(monkeypatch, tmp_path):
     """The end of a caption, for networks of which some did not converge."""
 
-    def end(experiment=EXPERIMENT, runs=None, **attrs):
+    def end(experiment=FIG4, runs=None, **attrs):
         runs = runs or dict.fromkeys(experiment.ensembles, run_of())
-        monkeypatch.setattr(record, "networks", lambda work, name: runs[name])
+        monkeypatch.setattr(captions, "networks", lambda work, name: runs[name])
         measured = xr.Dataset(attrs={"seeds": np.array([0, 1, 2]), **attrs})
-        return made_with(Workspace(tmp_path, SMOKE), experiment, measured)
+        return setting(Workspace(tmp_path, SMOKE), experiment, measured)
 
     return end
 
 
-def test_a_caption_ends_with_scale_seeds_and_sizes(say_what):
-    assert say_what(n_stimuli=100) == (
+def test_a_caption_ends_with_scale_seeds_and_sizes(end_of_caption):
+    assert end_of_caption(n_stimuli=100) == (
         "Scale smoke: 3 instances (seeds compared: 0–2) of width 0.1, 5 epochs, 600 training "
         "images, standardize preprocessing, 100 stimuli."
     )
+    halves = replace(FIG4, ensembles=("first_half", "second_half"))
+    assert "300 training images" in end_of_caption(halves)
+    (rotations,) = (one for one in EXPERIMENTS if not one.ensembles)
+    assert "without networks" in end_of_caption(rotations)
 
 
-def test_networks_of_half_of_the_images_saw_half_of_them(say_what):
-    halves = replace(EXPERIMENT, ensembles=("first_half", "second_half"))
-    assert "300 training images" in say_what(halves)
-
-
-def test_seeds_are_named_by_network_where_they_differ(say_what):
-    words = say_what(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=np.array([0, 2]))
+def test_seeds_are_named_by_network_where_they_differ(end_of_caption):
+    words = end_of_caption(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=np.array([0, 2]))
     assert "(seeds compared: All-CNN-C 0–2; All-CNN-7 0, 2)" in words
-    assert "(seeds compared: 0–2)" in say_what(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=[0, 1, 2])
+    words = end_of_caption(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=[0, 1, 2])
+    assert "(seeds compared: 0–2)" in words
 
 
-def test_instances_that_did_not_converge_are_named(say_what):
+def test_instances_that_did_not_converge_are_named(end_of_caption):
     runs = {"all_cnn_c": run_of(replaced=(4, 9)), "all_cnn_7": run_of(flagged=2)}
-    assert say_what(runs=runs).endswith(
-        "Below a training accuracy of 0.99 (our rule): of all_cnn_c, seeds 4, 9 were replaced; "
-        "2 of 3 of all_cnn_7."
+    assert end_of_caption(runs=runs).endswith(
+        "Training accuracy below 0.99 (our criterion): 2 of 3 of all_cnn_7 kept; seeds 4, 9 of "
+        "all_cnn_c replaced."
     )

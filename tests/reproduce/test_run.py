@@ -1,4 +1,4 @@
-"""The command's loop: measured once, resumed, redrawn, and put into one ledger and one report."""
+"""The command: nothing is measured twice, and all of it is in one ledger and report."""
 
 import json
 from dataclasses import replace
@@ -6,97 +6,108 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 
 from ensemble_rsa.errors import InputError, RunError
-from ensemble_rsa.figures.style import SINGLE_COLUMN, new_figure, paper_style
-from ensemble_rsa.reproduce import catalogue, run
+from ensemble_rsa.report.captions import Caption
+from ensemble_rsa.reproduce import captions, catalogue, run
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture
 
 
-@pytest.fixture
-def measured(monkeypatch):
-    """Two experiments that need no networks; the list holds how often each was measured."""
-    calls = []
+class Trial:
+    """Two experiments without networks; `calls` holds the name of each that was measured."""
 
-    def experiment(name, figure, value):
+    def __init__(self, patch: pytest.MonkeyPatch):
+        self.calls, self.patch = [], patch
+        self.first = self._experiment("first", "fig4", 0.5)
+        second = self._experiment("second", "s5", np.nan)
+        self.second = replace(second, findings=lambda result: [])
+        self.install()
+
+    def install(self, **changes: Experiment) -> None:
+        """Change one of them."""
+        experiments = tuple(changes.get(name, getattr(self, name)) for name in ("first", "second"))
+        for module in (catalogue, run):
+            self.patch.setattr(module, "EXPERIMENTS", experiments)
+
+    def _experiment(self, name: str, figure: str, value: float) -> Experiment:
         def measure(work):
-            calls.append(name)
+            self.calls.append(name)
             return xr.Dataset({"value": value}, attrs={"n_stimuli": 12})
-
-        @paper_style()
-        def draw(result):
-            made = new_figure(SINGLE_COLUMN, 1.0)
-            made.subplots().plot([0, float(result.value)])
-            return made
 
         def findings(result):
             return [Finding(figure, "the value", float(result.value), effect=True)]
 
-        picture = Picture(f"Title of {figure}", draw, lambda result: f"Caption of {figure}.")
-        return Experiment(name, (), measure, findings, {figure: picture})
-
-    made = (experiment("first", "fig4", 0.5), experiment("second", "s5", np.nan))
-    made = (made[0], replace(made[1], findings=lambda result: []))
-    monkeypatch.setattr(catalogue, "EXPERIMENTS", made)
-    monkeypatch.setattr(run, "EXPERIMENTS", made)
-    return calls
+        return Experiment(name, (), measure, findings, {figure: Picture(lambda result: Figure())})
 
 
-def test_one_figure_then_all_share_what_was_measured(measured, tmp_path):
-    report = run.reproduce(["fig4"], "smoke", tmp_path / "out")
-    assert (tmp_path / "out" / "figures" / "fig4.pdf").is_file()
+def save_nothing(figure, path):
+    """In place of `save_figure`, which takes a second: the header of a PNG file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes([0, 0, 0, 9, 0, 0, 0, 9]))
+
+
+@pytest.fixture
+def trial(monkeypatch):
+    made_up = lambda name, **values: Caption(f"Title of {name}", f"Caption of {name}.")
+    monkeypatch.setattr(captions, "render", made_up)
+    monkeypatch.setattr(run, "save_figure", save_nothing)
+    return Trial(monkeypatch)
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def ledger(out):
+    return json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+
+
+def test_one_figure_then_all_share_what_was_measured(trial, out):
+    report = run.reproduce(["fig4"], "smoke", out)
     assert "Fig. S5" not in report.read_text(encoding="utf-8")
-    run.reproduce(["all"], "smoke", tmp_path / "out")
-    assert measured == ["first", "second"]
+    run.reproduce(["all"], "smoke", out)
+    assert trial.calls == ["first", "second"]
     page = report.read_text(encoding="utf-8")
-    assert page.index("Fig. 4. Title of fig4") < page.index("Fig. S5. Title of s5")
+    assert page.index("Title of paper/fig4") < page.index("Title of paper/s5")
     assert "the same at every scale" in page
 
 
-def test_the_ledger_keeps_other_figures_and_replaces_its_own(measured, tmp_path):
+def test_the_ledger_has_a_row_once(trial, out):
     for _ in range(2):
-        run.reproduce(["fig4"], "smoke", tmp_path / "out")
-    ledger = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
-    assert ledger["scale"] == "smoke"
-    (row,) = ledger["rows"]
+        run.reproduce(["fig4"], "smoke", out)
+    assert ledger(out)["scale"] == "smoke"
+    (row,) = ledger(out)["rows"]
     assert (row["figure"], row["ours"]) == ("fig4", 0.5)
-    assert row["verdict"] == "met"  # above zero, and no network has a part in it
+    assert row["verdict"] == "met"  # above zero, and judged since there are no networks
 
 
-def test_what_other_settings_gave_is_neither_in_the_ledger_nor_in_the_report(
-    measured, tmp_path, monkeypatch
-):
-    report = run.reproduce(["fig4"], "smoke", tmp_path / "out")
-    later = (replace(catalogue.EXPERIMENTS[0], revision=2), catalogue.EXPERIMENTS[1])
-    for module in (catalogue, run):
-        monkeypatch.setattr(module, "EXPERIMENTS", later)
-    run.reproduce(["s5"], "smoke", tmp_path / "out")
+def test_results_of_other_settings_are_in_neither_ledger_nor_report(trial, out):
+    report = run.reproduce(["fig4"], "smoke", out)
+    trial.install(first=replace(trial.first, revision=2))
+    run.reproduce(["s5"], "smoke", out)
     page = report.read_text(encoding="utf-8")
-    assert "Fig. S5. Title" in page
-    assert "Fig. 4. Title" not in page
-    rows = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))["rows"]
-    assert {row["verdict"] for row in rows} == {"not run"}  # the numbers of fig4
-    run.reproduce(["fig4"], "smoke", tmp_path / "out")
-    assert measured == ["first", "second", "first"]
+    assert "Title of paper/s5" in page
+    assert "Title of paper/fig4" not in page
+    assert {row["verdict"] for row in ledger(out)["rows"]} == {"not run"}  # numbers of fig4
+    run.reproduce(["fig4"], "smoke", out)
+    assert trial.calls == ["first", "second", "first"]
 
 
-def test_too_few_images_for_the_stimuli_are_told_before_anything_is_trained(
-    measured, tmp_path, monkeypatch
-):
-    needs = replace(catalogue.EXPERIMENTS[1], ensembles=("all_cnn_c", "alexnet"))
-    for module in (catalogue, run):
-        monkeypatch.setattr(module, "EXPERIMENTS", (catalogue.EXPERIMENTS[0], needs))
+def test_too_few_images_for_the_stimuli_are_an_error_before_training(trial, out, monkeypatch):
+    trial.install(second=replace(trial.second, ensembles=("all_cnn_c", "alexnet")))
     asked = []
 
-    def check(config, settings):
+    def check(config, stimuli):
         asked.append(config.model.model)
         if config.model.model == "alexnet":
             raise InputError("stimuli: too few")
 
     monkeypatch.setattr(run, "check_stimuli", check)
     with pytest.raises(InputError, match="too few"):
-        run.reproduce(["all"], "smoke", tmp_path / "out")
-    assert (asked, measured) == (["all_cnn_c", "alexnet"], [])
+        run.reproduce(["all"], "smoke", out)
+    assert (asked, trial.calls) == (["all_cnn_c", "alexnet"], [])
 
 
 @pytest.mark.parametrize(
@@ -107,46 +118,40 @@ def test_too_few_images_for_the_stimuli_are_told_before_anything_is_trained(
         (["s5"], {"variants": True}, r"variants.*fig4"),
     ],
 )
-def test_wrong_words_are_told_before_there_is_a_folder(
-    measured, tmp_path, figures, options, message
+def test_wrong_arguments_are_refused_before_there_is_a_folder(
+    trial, out, figures, options, message
 ):
     with pytest.raises(InputError, match=message):
-        run.reproduce(figures, out=tmp_path / "out", **options)
-    assert not (tmp_path / "out").exists()
+        run.reproduce(figures, out=out, **options)
+    assert not out.exists()
 
 
-def test_a_folder_holds_one_scale(measured, tmp_path):
-    run.reproduce(["fig4"], "smoke", tmp_path / "out")
+def test_a_folder_holds_one_scale(trial, out):
+    run.reproduce(["fig4"], "smoke", out)
     with pytest.raises(InputError, match=r"holds the scale smoke, not small"):
-        run.reproduce(["fig4"], "small", tmp_path / "out")
+        run.reproduce(["fig4"], "small", out)
 
 
-def test_without_large_images_alexnet_is_left_out_and_said(measured, tmp_path, monkeypatch):
-    needs = replace(catalogue.EXPERIMENTS[0], ensembles=("alexnet",))
-    for module in (catalogue, run):
-        monkeypatch.setattr(module, "EXPERIMENTS", (needs, catalogue.EXPERIMENTS[1]))
-    said = []
-    run.reproduce(["all"], "small", tmp_path / "out", say=said.append)
-    assert measured == ["second"]
-    assert any("--image-folder" in line for line in said)
+def test_without_large_images_alexnet_is_left_out(trial, out, tmp_path):
+    trial.install(first=replace(trial.first, ensembles=("alexnet",)))
+    lines = []
+    run.reproduce(["all"], "small", out, log=lines.append)
+    assert trial.calls == ["second"]
+    assert any("--image-folder" in line for line in lines)
     with pytest.raises(InputError, match="--image-folder"):
         run.reproduce(["fig4"], "small", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("error", [InputError, RunError])
-def test_of_all_figures_one_that_cannot_be_had_does_not_stop_the_others(
-    error, measured, tmp_path, monkeypatch
-):
+def test_with_all_a_figure_that_fails_does_not_stop_the_others(error, trial, out):
     def absent(work):
         raise error("ImageNet was not found")
 
-    failing = replace(catalogue.EXPERIMENTS[0], measure=absent)
-    for module in (catalogue, run):
-        monkeypatch.setattr(module, "EXPERIMENTS", (failing, catalogue.EXPERIMENTS[1]))
+    trial.install(first=replace(trial.first, measure=absent))
     with pytest.raises(RunError, match=r"fig4: ImageNet was not found; the other figures are in"):
-        run.reproduce(["all"], "smoke", tmp_path / "out")
-    assert measured == ["second"]
-    assert (tmp_path / "out" / "report.html").is_file()
+        run.reproduce(["all"], "smoke", out)
+    assert trial.calls == ["second"]
+    assert (out / "report.html").is_file()
     with pytest.raises(error, match="^ImageNet was not found$"):
-        run.reproduce(["fig4"], "smoke", tmp_path / "out")
+        run.reproduce(["fig4"], "smoke", out)

@@ -1,9 +1,8 @@
-"""Fig. 3 and S2."""
+"""Figs 3 and S2: RDMs of all layers and instances compared."""
 
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.figures.paper.layer_similarity import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.reproduce.experiments import second_level
@@ -20,7 +19,7 @@ def stack(make_stack):
 def result(stack, quick_mds, monkeypatch, make_work):
     monkeypatch.setattr(second_level, "mds", quick_mds)
     monkeypatch.setattr(second_level, "rdms", lambda work, name: stack)
-    return second_level.measure(make_work(analysis=AnalysisConfig.of(n_resamples=100)))
+    return second_level.measure(make_work())
 
 
 @pytest.fixture
@@ -70,7 +69,6 @@ def test_instances_move_apart_by_distances_that_are_not_squared(result, squared,
 
 
 def test_figures(result):
-    assert "9 RDMs" in second_level.caption_matrix(result)
     assert len(draw_second_level(result).axes[1].lines) == 3
     figure = draw_layer_similarity(result)
     panels = [

@@ -1,4 +1,4 @@
-"""Epochs and instances are matched as named, and the first weights stay out of what is found."""
+"""Figs 9 and S8: epochs and instances are matched, and epoch 0 enters no finding."""
 
 import itertools
 from types import SimpleNamespace
@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config.settings import AnalysisConfig, StatisticsConfig
+from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.reproduce.experiments import trajectory as experiment
 from ensemble_rsa.reproduce.experiments.trajectory import (
-    caption,
+    caption_values,
     findings,
     measure,
     pairs_by_epoch,
@@ -21,7 +21,7 @@ from ensemble_rsa.reproduce.experiments.trajectory import (
 )
 from ensemble_rsa.reproduce.paper import NUMBERS
 
-SETTINGS = StatisticsConfig(n_resamples=50)
+STATISTICS = StatisticsConfig(n_resamples=50)
 SEEDS = (4, 5, 6)
 
 
@@ -62,7 +62,7 @@ def accuracy(last: int, seeds=SEEDS) -> xr.DataArray:
 
 @pytest.fixture(scope="module")
 def result() -> xr.Dataset:
-    return trajectory(made_up(range(7)), accuracy(6), SETTINGS)
+    return trajectory(made_up(range(7)), accuracy(6), STATISTICS)
 
 
 def test_any_epoch_s_rdms_meet_any_other_s():
@@ -84,9 +84,9 @@ def test_pairs_are_of_one_epoch_and_of_two_instances():
 
 def test_instances_are_matched_by_seed_at_every_epoch():
     stacks = made_up(range(1, 5))
-    whole = trajectory(stacks, accuracy(4), SETTINGS)
+    whole = trajectory(stacks, accuracy(4), STATISTICS)
     stacks[3] = stacks[3].isel(instance=[2, 0])  # another order, and seed 5 cannot be compared
-    part = trajectory(stacks, accuracy(4, seeds=(6, 5, 4)), SETTINGS)
+    part = trajectory(stacks, accuracy(4, seeds=(6, 5, 4)), STATISTICS)
     assert part.seed.values.tolist() == [4, 6]
     np.testing.assert_allclose(
         part.similarity, whole.similarity.isel(instance=[0, 2], instance_b=[0, 2])
@@ -105,7 +105,7 @@ def test_one_instance_alone_is_refused():
     stacks = made_up((1, 2))
     stacks[2] = stacks[2].isel(instance=[0])
     with pytest.raises(RunError, match="fewer than two instances can be compared"):
-        trajectory(stacks, accuracy(2), SETTINGS)
+        trajectory(stacks, accuracy(2), STATISTICS)
 
 
 def test_the_correlation_is_over_epochs_without_the_first_weights(result):
@@ -136,13 +136,13 @@ def test_findings_are_the_papers_with_the_signs_it_reports(result):
     between = result.similarity.sel(kind="exemplar", epoch=5, epoch_b=6).values
     others = between[~np.eye(3, dtype=bool)].mean()
     assert own.value == pytest.approx(np.diagonal(between).mean() - others)
-    assert own.note == "epoch 5 stands for 50"
+    assert own.note == "epoch 5 is used for 50"
 
 
 def test_representations_are_stable_from_the_papers_epoch():
     epochs = (1, 2, 50, 60, 70)
     accuracies = accuracy(70)
-    long = trajectory(made_up(epochs), accuracies, SETTINGS)
+    long = trajectory(made_up(epochs), accuracies, STATISTICS)
     found = {one.quantity: one for one in findings(long)}
     own = found["epochs 50 and 70: consistency with oneself minus with other instances"]
     assert own.note == ""
@@ -152,7 +152,7 @@ def test_representations_are_stable_from_the_papers_epoch():
 
 
 def test_too_few_epochs_have_no_correlation():
-    short = trajectory(made_up(range(4)), accuracy(3), SETTINGS)
+    short = trajectory(made_up(range(4)), accuracy(3), STATISTICS)
     number = findings(short)[0]
     assert np.isnan(number.value)
     assert "expected at least 4 points, got 3" in number.note
@@ -177,7 +177,7 @@ def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_wo
         ("load_history", lambda run: history),
     ):
         monkeypatch.setattr(experiment, name, stand_in)
-    found = measure(make_work(analysis=AnalysisConfig(statistics=SETTINGS)))
+    found = measure(make_work(n_resamples=50))
     kept = [{"epoch": 0}, {"epoch": 1}, {"epoch": 2}, {}]
     assert asked == [("all_cnn_c", ("conv9",), chosen) for chosen in kept]
     assert found.epoch.values.tolist() == [0, 1, 2, 3]
@@ -216,11 +216,13 @@ def test_panels_show_the_numbers(result):
     np.testing.assert_array_equal(shown["epochs"], points[1:][~out])
     np.testing.assert_array_equal(shown["outliers"], points[1:][out])
     assert {text.get_text() for text in dots.texts} == {"epoch 1", "epoch 6"}
-    assert "3 instances" in caption(result, "centroid")
+    assert caption_values(result, "centroid") == {
+        "kind": "centroid", "layer": "conv9", "initial_weights": True,
+    }  # fmt: skip
 
 
 def test_late_epochs_have_a_matrix_of_their_own():
-    late = trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), SETTINGS)
+    late = trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), STATISTICS)
     figure = draw_trajectory(late, "exemplar")
     labels = [
         [tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes if axes.images
