@@ -1,9 +1,8 @@
 """Activations of any origin, read one block of units at a time.
 
-A layer of 1000 stimuli and 98,304 units fills 0.4 GB, so nothing here makes a second copy of it:
-NumPy arrays and memory maps, JAX arrays, and anything on disk that has a shape, a dtype and slices
-(h5py, zarr) are read in blocks of bounded size. The last block is filled up to the width of the
-others, so that one compiled program serves them all.
+A layer of 1000 stimuli and 98,304 units takes 0.4 GB, so nothing here makes a second copy of it:
+NumPy arrays and memory maps, JAX arrays, and data sets on disk that have a shape, a dtype and
+slices (h5py, zarr) are read in blocks of bounded size.
 """
 
 from collections.abc import Iterator
@@ -11,9 +10,8 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from ensemble_rsa.arrays import as_numpy, check_array, check_finite
 from ensemble_rsa.errors import InputError
@@ -65,27 +63,26 @@ def block_width(n_stimuli: int, n_units: int) -> int:
     return 1 << fitting.bit_length() - 1
 
 
-def unit_blocks(array: Any, index: tuple[int, ...], width: int) -> Iterator[tuple[Any, int]]:
-    """Yield (block, used): all stimuli of one instance by `width` units.
+def unit_blocks(array: Any, index: tuple[int, ...], width: int = 0) -> Iterator[Any]:
+    """Blocks `(stimulus, unit)` of one instance, in order of units.
 
     Args:
         array: from `open_activations`.
         index: position on the leading axes.
-        width: units per block. Only the first `used` are its own; the others mean nothing.
+        width: units per block, of which the last may have fewer; 0 for `block_width`.
     """
     n_stimuli, n_units = array.shape[-2:]
+    width = width or block_width(n_stimuli, n_units)
     if isinstance(array, jax.Array):
         for start in range(0, n_units, width):
-            yield _device_block(array, index, start, width), min(width, n_units - start)
+            yield _device_block(array, index, start, min(width, n_units - start))
         return
     at_once = 1 if isinstance(array, np.ndarray) else READ_ELEMENTS // (n_stimuli * width)
     step = width * max(1, at_once)
     for start in range(0, n_units, step):
         part = host_units(array, index, slice(start, min(start + step, n_units)))
         for first in range(0, part.shape[1], width):
-            block = part[:, first : first + width]
-            used = block.shape[1]
-            yield np.pad(block, ((0, 0), (0, width - used))) if used < width else block, used
+            yield part[:, first : first + width]
 
 
 def host_units(array: Any, index: tuple[int, ...], units: slice = slice(None)) -> np.ndarray:
@@ -98,32 +95,27 @@ def host_units(array: Any, index: tuple[int, ...], units: slice = slice(None)) -
     return part
 
 
-def sample_units(array: Any, index: tuple[int, ...]) -> Float[np.ndarray, "stimulus some_unit"]:
-    """Some units of one instance, in float64: from all over it, or near its start if on disk.
+def sample_units(array: Any, index: tuple[int, ...]) -> Shaped[np.ndarray, "stimulus some_unit"]:
+    """Some units of one instance: from all over it, or near its start if it lies on disk.
 
     >>> sample_units(np.eye(2), ()).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
     n_units = array.shape[-1]
-    if n_units <= SAMPLED_PLACES * SAMPLED_WIDTH:
-        return host_units(array, index).astype(np.float64)
+    if n_units <= 2 * SAMPLED_PLACES * SAMPLED_WIDTH:
+        return host_units(array, index)
     in_memory = isinstance(array, np.ndarray | jax.Array)
     places = SAMPLED_PLACES if in_memory else 1
     width = SAMPLED_PLACES * SAMPLED_WIDTH // places
     starts = [k * (n_units - width) // max(1, places - 1) for k in range(places)]
     parts = [host_units(array, index, slice(start, start + width)) for start in starts]
-    return np.concatenate(parts, axis=1, dtype=np.float64)
+    return np.concatenate(parts, axis=1)
 
 
 @partial(jax.jit, static_argnames="width")
 def _device_block(array: jax.Array, index: tuple[Any, ...], start: Any, width: int) -> jax.Array:
-    n_stimuli, n_units = array.shape[-2:]
-    size = min(width, n_units)
-    first = jnp.minimum(start, n_units - size)
-    sizes = (1,) * len(index) + (n_stimuli, size)
-    block = jax.lax.dynamic_slice(array, (*index, 0, first), sizes).reshape(n_stimuli, size)
-    block = jnp.roll(block, first - start, axis=1)
-    return jnp.pad(block, ((0, 0), (0, width - size)))
+    sizes = (1,) * len(index) + (array.shape[-2], width)
+    return jax.lax.dynamic_slice(array, (*index, 0, start), sizes).reshape(sizes[-2:])
 
 
 def refuse_not_finite(name: str, array: Any, index: tuple[int, ...], largest: float) -> None:

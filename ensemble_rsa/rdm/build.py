@@ -1,24 +1,19 @@
 """RDMs, cocktail-blank removal and category centroids of whole stacks of activations."""
 
-import math
 import warnings
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays import check_labels, stimuli_of_pairs
+from ensemble_rsa.arrays import LabelsLike, check_labels, stimuli_of_pairs
 from ensemble_rsa.errors import unknown_name
-from ensemble_rsa.rdm.blocks import block_width, open_activations, refuse_not_finite, unit_blocks
+from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
 from ensemble_rsa.rdm.measure import measure_array, measure_stream
 
 FLOAT32_RANGE = 1e38
-CACHE_LINE = 64  # bytes
 
 
 class ConstantPatternWarning(UserWarning):
@@ -27,7 +22,7 @@ class ConstantPatternWarning(UserWarning):
 
 def compute_rdm(
     activations: Any, distance: str = "correlation", precision: str = "float32"
-) -> Float[Array | np.ndarray, "... stimulus_pair"]:
+) -> Float[np.ndarray, "... stimulus_pair"]:
     """Distance between the activation patterns of every two stimuli.
 
     Correct to 1e-5 of the largest distance (`norm_difference`: to 1e-6 of the largest norm) against
@@ -50,8 +45,8 @@ def compute_rdm(
             to ten bits: faster there, without the promise above, and on CPU as `float32`.
 
     Returns:
-        `(..., stimulus_pair)`: each RDM in the order of `scipy.spatial.distance.pdist`; a JAX array
-        in float32, or for `float64` a NumPy array, since JAX has that type only on request.
+        `(..., stimulus_pair)`: each RDM in the order of `scipy.spatial.distance.pdist`, float32, or
+        float64 where `precision` says so.
         A constant pattern (for `cosine` and `unit_euclidean` an all-zero one) has no direction: its
         correlation or cosine distance to every other pattern is 1, its `unit_euclidean` √2.
 
@@ -84,7 +79,7 @@ def compute_rdm(
 
 def rdm_and_constant_patterns(
     activations: Any, distance: str = "correlation", precision: str = "float32"
-) -> tuple[Float[Array | np.ndarray, "... stimulus_pair"], Int[np.ndarray, "..."]]:
+) -> tuple[Float[np.ndarray, "... stimulus_pair"], Int[np.ndarray, "..."]]:
     """The RDMs of `compute_rdm`, and how many patterns had no direction in each, without a warning.
 
     Args:
@@ -112,23 +107,15 @@ def rdm_and_constant_patterns(
     else:
         array = open_activations("activations", activations)
         leading, n_stimuli = tuple(array.shape[:-2]), array.shape[-2]
-        rdms = _aligned((*leading, n_stimuli * (n_stimuli - 1) // 2), exactness.result)
+        rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), exactness.result)
         constant = np.zeros(leading, np.int64)
         for index in np.ndindex(leading):
             constant[index] = measure_array(kind, exactness, array, index, rdms[index])
-    return rdms if exactness.result == np.float64 else jax.device_put(rdms), constant
+    return rdms, constant
 
 
-def _aligned(shape: tuple[int, ...], dtype: type[np.floating]) -> np.ndarray:
-    """An array that JAX takes over on CPU without a copy: RDMs of many stimuli are large."""
-    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-    buffer = np.empty(n_bytes + CACHE_LINE, np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE
-    return buffer[start : start + n_bytes].view(dtype).reshape(shape)
-
-
-def cocktail_blank(activations: Any) -> Float[Array, "... stimulus unit"]:
-    """Activations minus each unit's mean over stimuli (paper, cocktail-blank normalisation).
+def cocktail_blank(activations: Any) -> Float[np.ndarray, "... stimulus unit"]:
+    """Activations minus each unit's mean over stimuli (cocktail-blank normalisation).
 
     Args:
         activations: `(..., stimulus, unit)`.
@@ -143,30 +130,21 @@ def cocktail_blank(activations: Any) -> Float[Array, "... stimulus unit"]:
     [[-1.0, 0.0], [1.0, 0.0]]
     """
     array = open_activations("activations", activations)
-    precision = np.result_type(array.dtype, np.float32)
-    with jax.enable_x64(True):
-        centred, finite = _subtract_unit_means(jnp.asarray(array), precision)
-    if not finite:
-        refuse_not_finite("activations", array, (), FLOAT32_RANGE)
+    centred = np.empty(array.shape, np.float32)
+    for index in np.ndindex(tuple(array.shape[:-2])):
+        start = 0
+        for block in unit_blocks(array, index):
+            patterns = np.asarray(block, np.float64)
+            units = slice(start, start + patterns.shape[1])
+            with np.errstate(all="ignore"):
+                centred[index][:, units] = patterns - patterns.mean(axis=0)
+            start = units.stop
+        if not np.isfinite(centred[index]).all():
+            refuse_not_finite("activations", array, index, FLOAT32_RANGE)
     return centred
 
 
-@partial(jax.jit, static_argnames="precision")
-def _subtract_unit_means(activations: Array, precision: np.dtype) -> tuple[Array, Array]:
-    patterns = activations.astype(precision).reshape(-1, *activations.shape[-2:])
-    n_stimuli = patterns.shape[1]
-    # A product, because XLA sums down columns slowly on CPU.
-    weights = jnp.full((patterns.shape[0], 1, n_stimuli), 1 / n_stimuli, precision)
-    # Twice, because the first mean of numbers with a large offset is only right to the offset.
-    means = jnp.matmul(weights, patterns, precision="highest")
-    remainder = jnp.matmul(weights, patterns - means, precision="highest")
-    centred = (patterns - means - remainder).astype(jnp.float32)
-    return centred.reshape(activations.shape), jnp.isfinite(means).all()
-
-
-def centroids(
-    activations: Any, labels: Sequence[Any] | np.ndarray
-) -> Float[Array, "... category unit"]:
+def centroids(activations: Any, labels: LabelsLike) -> Float[np.ndarray, "... category unit"]:
     """Mean activation pattern of each category: patterns are averaged, not distances.
 
     Args:
@@ -190,19 +168,11 @@ def centroids(
     means = np.empty((*leading, categories.size, n_units), np.float32)
     for index in np.ndindex(leading):
         start = 0
-        with jax.enable_x64(True):
-            for block, used in unit_blocks(array, index, block_width(n_stimuli, n_units)):
-                means[(*index, slice(None), slice(start, start + used))] = _weighted_sums(
-                    weights, block
-                )[:, :used]
-                start += used
+        for block in unit_blocks(array, index):
+            units = slice(start, start + block.shape[1])
+            with np.errstate(all="ignore"):
+                means[index][:, units] = weights @ np.asarray(block, np.float64)
+            start = units.stop
         if not np.isfinite(means[index]).all():
             refuse_not_finite("activations", array, index, FLOAT32_RANGE)
-    return jnp.asarray(means)
-
-
-@jax.jit
-def _weighted_sums(
-    weights: Float[Array, "category stimulus"], block: Array
-) -> Float[Array, "category unit"]:
-    return weights @ block.astype(jnp.float64)
+    return means

@@ -17,15 +17,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays import check_finite
-from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import pair_indices, power_of_two
-from ensemble_rsa.rdm.blocks import block_width, unit_blocks
+from ensemble_rsa.rdm.blocks import refuse_not_finite, sample_units, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES
+from ensemble_rsa.rdm.gram import PatternSums, constant_patterns, first_frame, frame_of, mirror
+from ensemble_rsa.rdm.squares import describe
 
-_STRIP_ROWS, _MOST_STRIPS = 256, 8  # a product of fewer rows runs slower per operation on CPU
+LARGEST = 1e150  # length of a pattern; its square would overflow
 _DEAD = 1e-5  # a squared length below this share of its two parts' is a rounding of 0
 
 
@@ -60,73 +60,34 @@ def pattern_products(
     Raises:
         InputError: NaN or inf among the activations.
     """
-    width = block_width(*array.shape[-2:])
-    with jax.enable_x64(True):
-        mean, scale = _place_and_scale(name, array, index, width, DISTANCES[distance].centre)
-        n_stimuli = array.shape[-2]
-        rows = max(_STRIP_ROWS, -(-n_stimuli // _MOST_STRIPS))
-        inner = np.zeros((n_stimuli, n_stimuli), np.float32)
-        with_mean, mean_square = np.zeros(n_stimuli), 0.0
-        for block, used in unit_blocks(array, index, width):
-            rest, along, square = _split(block, mean[:, None], scale, used)
-            with_mean += np.asarray(along)
-            mean_square += float(square)
-            for start in range(0, n_stimuli, rows):
-                # No jit around the product: joined with other steps, XLA's CPU compiler runs it 3
-                # times slower. The upper triangle will do.
-                strip = jnp.matmul(rest[start : start + rows], rest[start:].T, precision="highest")
-                inner[start : start + rows, start:] += np.asarray(strip)
-    for start in range(0, n_stimuli, rows):
-        stop = start + rows
-        inner[stop:, start:stop] = inner[start:stop, stop:].T
-    return PatternProducts(inner, with_mean, mean_square)
-
-
-def _place_and_scale(
-    name: str, array: Any, index: tuple[int, ...], width: int, centre: bool
-) -> tuple[Float[np.ndarray, " stimulus"], float]:
-    """The mean of each pattern, 0 unless they are centred, and one over the longest length."""
-    n_stimuli, n_units = array.shape[-2:]
-    # Measured from one of its own values, so that an offset costs the sum of squares no digits.
-    first = next(unit_blocks(array, index, width))[0][:, :1]
-    origin = np.asarray(first, np.float64) if centre else np.zeros((n_stimuli, 1))
-    total, squares = np.zeros(n_stimuli), np.zeros(n_stimuli)
-    for block, used in unit_blocks(array, index, width):
-        block_total, block_squares = _totals(block, origin, used)
-        total += np.asarray(block_total)
-        squares += np.asarray(block_squares)
-    if not np.isfinite(squares).all():
-        where = f"{name}{list(index)}"
-        check_finite(where, array[index])
-        raise InputError(
-            f"{where}: expected patterns shorter than 1e150, or their squares overflow"
-        )
-    if not centre:
-        return np.zeros(n_stimuli), 1 / np.sqrt(squares.max() or 1.0)
-    largest = (squares - total**2 / n_units).max()
-    return origin[:, 0] + total / n_units, 1 / np.sqrt(largest if largest > 0 else 1.0)
-
-
-@jax.jit
-def _totals(block: Array, origin: Float[Array, "stimulus 1"], used: Any) -> tuple[Array, Array]:
-    deviations = jnp.where(_own_units(block, used), block.astype(jnp.float64) - origin, 0.0)
-    return deviations.sum(axis=1), jnp.square(deviations).sum(axis=1)
-
-
-@jax.jit
-def _split(
-    block: Array, mean: Float[Array, "stimulus 1"], scale: Any, used: Any
-) -> tuple[Array, Array, Array]:
-    """From the block's own units: y in float32, y·m and |m|²."""
-    patterns = (block.astype(jnp.float64) - mean) * scale
-    patterns = jnp.where(_own_units(block, used), patterns, 0.0)
-    common = patterns.mean(axis=0, keepdims=True)
-    rest = patterns - common
-    return rest.astype(jnp.float32), (rest * common).sum(axis=1), jnp.square(common).sum()
-
-
-def _own_units(block: Array, used: Any) -> Array:
-    return jax.lax.broadcasted_iota(jnp.int32, (1, block.shape[1]), 1) < used
+    centre, n = DISTANCES[distance].centre, array.shape[-2]
+    with np.errstate(all="ignore"), jax.enable_x64(True):
+        sample = sample_units(array, index).astype(np.float64)
+        constant, value = constant_patterns(sample, centre)
+        frame = first_frame(sample, centre, False, constant)
+        for _ in range(2):
+            sums = PatternSums(frame, np.dtype(np.float64), np.float32, constant, value)
+            for block in unit_blocks(array, index):
+                sums.update(block)
+            sums.finish()
+            patterns = describe(sums, centre)
+            if not (patterns.length < LARGEST).all():
+                refuse_not_finite(name, array, index, LARGEST)
+            # What the means of a sample are off by, and what it adds to the inner products.
+            shift = patterns.excess - patterns.excess.mean()
+            excess = sums.n_units * shift**2
+            if (excess <= 0.5 * patterns.own[:, 0]).all():
+                break
+            frame = frame_of(patterns.mean, patterns.length, False)
+    inner = sums.gram[:n, :n].copy()
+    mirror(inner)
+    inner -= sums.n_units * np.outer(shift, shift).astype(np.float32)
+    square_of_mean, sum_of_mean = sums.common
+    with_mean = patterns.own[:, 1] - shift * sum_of_mean
+    mean_square = square_of_mean - sums.n_units * patterns.excess.mean() ** 2
+    largest = patterns.placed_length.max() ** 2 or 1.0
+    inner /= np.float32(largest)
+    return PatternProducts(inner, with_mean / largest, float(mean_square / largest))
 
 
 def category_forms(

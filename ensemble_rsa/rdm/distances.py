@@ -15,10 +15,9 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from ensemble_rsa.rdm.frame import Frame
-from ensemble_rsa.rdm.gram import Sums
+from ensemble_rsa.rdm.gram import PatternSums
 from ensemble_rsa.rdm.squares import Patterns, fill_squares, pairs_with, products
 
 TOLERANCE = 1e-5  # of the largest distance: what `compute_rdm` promises
@@ -51,7 +50,7 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Precision:
+class RdmPrecision:
     """How exactly an RDM is made.
 
     Attributes:
@@ -67,49 +66,41 @@ class Precision:
     promised: bool
 
 
-PRECISIONS: Mapping[str, Precision] = MappingProxyType(
+PRECISIONS: Mapping[str, RdmPrecision] = MappingProxyType(
     {
-        "float32": Precision(np.float32, np.float32, "highest", promised=True),
-        "float64": Precision(np.float64, np.float64, "highest", promised=True),
-        "tensorfloat32": Precision(np.float32, np.float32, "tensorfloat32", promised=False),
+        "float32": RdmPrecision(np.float32, np.float32, "highest", promised=True),
+        "float64": RdmPrecision(np.float64, np.float64, "highest", promised=True),
+        "tensorfloat32": RdmPrecision(np.float32, np.float32, "tensorfloat32", promised=False),
     }
 )
 
 
 def fill_rdm(
     distance: Distance,
-    sums: Sums,
-    frame: Frame,
+    sums: PatternSums,
     patterns: Patterns,
-    n_units: int,
-    undirected: Bool[np.ndarray, " stimulus"],
     out: Float[np.ndarray, " stimulus_pair"],
 ) -> float:
-    """Fill `out` with all distances between the patterns of one instance.
+    """Fill `out` with all distances between the patterns of one instance, from inner products.
 
     Args:
-        distance: from `DISTANCES`.
-        sums: over all units; their strips are used up.
-        frame: in which they were made.
-        patterns: what they say.
-        n_units: how many.
-        undirected: which patterns are without direction, if the distance needs one.
-        out: a condensed RDM; the only array of that size, for there may be many stimuli.
+        distance: any but `norm_difference`.
+        sums: over all units.
+        patterns: what follows from them.
+        out: a condensed RDM; the only array of that size, since there may be many stimuli.
 
     Returns:
-        The error of one product if it breaks the promise, else 0. A root blows up the error of a
+        The error of one product if it breaks the promise, else 0. A root magnifies the error of a
         small square, so float32 fails when some patterns are far closer (20 times, say) than the
         farthest two.
     """
-    if distance.form == "norm_difference":
-        _fill_norm_differences(patterns.length, out)
-        return 0.0
+    undirected = sums.constant if distance.unit_length else np.zeros_like(sums.constant)
     unit = 1.0 if distance.unit_length else patterns.length.max() or 1.0
-    length = patterns.placed_length if distance.unit_length else frame.scale * unit
+    length = patterns.placed_length if distance.unit_length else sums.frame.scale * unit
     lost = ~undirected & (length == 0)
     factor = np.divide(1.0, length, out=np.zeros_like(length), where=~undirected & ~lost)
-    made = products(sums, patterns, n_units, factor, distance.centre, distance.unit_length)
-    fill_squares(sums.strips, made, out)
+    made = products(sums, patterns, factor, distance.centre, distance.unit_length)
+    fill_squares(sums.gram, made, out)
     undirected_pairs = pairs_with(undirected)
     out[undirected_pairs] = np.nan
     rounding = np.inf if lost.any() else made.rounding
@@ -142,9 +133,10 @@ def _keeps_promise(
     return not np.sqrt(low + error) - np.sqrt(low) > TOLERANCE * np.sqrt(high)
 
 
-def _fill_norm_differences(
+def fill_norm_differences(
     lengths: Float[np.ndarray, " stimulus"], out: Float[np.ndarray, " stimulus_pair"]
 ) -> None:
+    """Fill `out` with the differences of all lengths."""
     place = 0
     for i, length in enumerate(lengths):
         others = lengths[i + 1 :]

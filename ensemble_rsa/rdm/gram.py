@@ -1,56 +1,37 @@
-"""Sums over units: inner products of all patterns (Gram matrix), and what puts their frame right.
+"""The blocked Gram engine: inner products of all patterns, one block of units after the other.
 
-Before the products, the mean pattern over stimuli is taken away. That changes no difference between
-patterns, but leaves small numbers where the patterns resemble each other, so that rounding is
-relative to how much they differ and not to how large they are. With y from `frame`, c the mean of y
-over stimuli (of one unit) and z = y − c, each block of units adds to
+RDMs, similarity kernels and products of centroids are made from it. On a CPU the product is a
+symmetric rank update (BLAS `syrk`), which does half of the work of a matrix product and adds to the
+sums in place; a block on an accelerator is multiplied there at full float32 precision.
 
-    z_i · z_j      c · c      z_i · c      z_i · 1      c · 1
-
-from which all products of y, of y minus its exact mean, and of these at exactly unit length follow.
+Each pattern x is first placed: y = (x − mean) · scale, with mean and scale from its `Frame`. Then
+the mean pattern c over stimuli is subtracted, z = y − c, so that rounding is relative to how much
+patterns differ and not to how large they are. The rows 1 and c are appended to z, so that one
+product also gives z·c and z·1. From these, the products of y, of y minus its exact mean, and of
+these at exactly unit length follow (`squares`).
 """
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+import scipy.linalg
+from jaxtyping import Array, Bool, Float
 
-from ensemble_rsa.rdm.frame import Frame
-
-STRIP_ROWS = 256  # a product of fewer rows runs slower per operation on CPU
-MOST_STRIPS = 16
-SAMPLED_ROWS = 64
-SMALL_STIMULI = 100
-ONE_THREAD = 2**18  # multiplications of a product; OpenBLAS divides a larger one among threads
+BLAS: Any = scipy.linalg.blas
+SAMPLED_ROWS = 32
+MOST_STRIPS, STRIP_ROWS = 16, 256  # of a product on an accelerator
+SAFE_SQUARES = 1e-30, 1e30  # float32 holds these squared lengths without loss
 EXACT_IN_FLOAT32 = (
     "bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"
 )  # fmt: skip
 
 
-class Sums(NamedTuple):
-    """Sums over the units seen so far.
-
-    Attributes:
-        strips: z · z, rows of the upper triangle, in order; one that begins with stimulus a has
-            columns a, a + 1, …. None where only the lengths of patterns are asked for.
-        along: `(stimulus, 2)`: z · c and z · 1 of each pattern.
-        common: c · c and c · 1.
-        exact: `(some stimulus, 3)`: z · z, z · c and z · 1 in float64. Of every so manyth pattern,
-            to measure the rounding of float32; of none where the products are in float64; of all,
-            and around no pattern but 0, where there are no products.
-    """
-
-    strips: list[Any]
-    along: Any
-    common: Any
-    exact: Any
-
-
-def working_dtype(stored: np.dtype, product: type[np.floating]) -> np.dtype:
-    """The precision in which patterns are centred and scaled: numbers are never rounded before.
+def working_dtype(stored: np.dtype, product: Any) -> np.dtype:
+    """The precision in which patterns are placed, such that input is never rounded before.
 
     >>> working_dtype(np.dtype("int32"), np.float32), working_dtype(np.dtype("int16"), np.float32)
     (dtype('float64'), dtype('float32'))
@@ -58,133 +39,231 @@ def working_dtype(stored: np.dtype, product: type[np.floating]) -> np.dtype:
     return np.dtype(product if str(stored) in EXACT_IN_FLOAT32 else np.float64)
 
 
-def exact_rows(n_stimuli: int, product: type[np.floating] | None) -> slice:
-    """The patterns whose sums are made in float64 by themselves."""
-    if product is None:
-        return slice(0, n_stimuli, 1)
-    if product == np.float64:
-        return slice(0, 0, 1)
-    return slice(0, n_stimuli, max(1, n_stimuli // SAMPLED_ROWS))
+def add_products(gram: Float[np.ndarray, "row row"], rows: Float[np.ndarray, "row unit"]) -> None:
+    """Add the inner products of all rows to the upper triangle of `gram`, in place.
+
+    >>> gram = np.zeros((2, 2))
+    >>> add_products(gram, np.array([[1.0, 2.0], [0.0, 3.0]]))
+    >>> gram.tolist()
+    [[5.0, 6.0], [0.0, 9.0]]
+    """
+    syrk = BLAS.ssyrk if gram.dtype == np.float32 else BLAS.dsyrk
+    # BLAS counts by columns: what it sees are the transposes.
+    syrk(1.0, rows.T, beta=1.0, c=gram.T, trans=1, lower=1, overwrite_c=1)
 
 
-def product_of(sums: Sums) -> type[np.floating] | None:
-    """The type of the products; None if there are none."""
-    return sums.strips[0].dtype.type if sums.strips else None
+def mirror(gram: Float[np.ndarray, "row row"]) -> None:
+    """Copy what is above the diagonal to below it, where there are zeros, in place."""
+    gram += np.triu(gram, 1).T
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def no_sums(n_stimuli: int, product: type[np.floating] | None) -> Sums:
-    """The sums over no units; call it, and `add_block`, where 64-bit types are enabled."""
-    rows = max(STRIP_ROWS, -(-n_stimuli // MOST_STRIPS))
-    starts = range(0, n_stimuli, rows) if product else ()
-    n_exact = len(range(n_stimuli)[exact_rows(n_stimuli, product)])
-    return Sums(
-        [jnp.zeros((min(rows, n_stimuli - a), n_stimuli - a), product) for a in starts],
-        jnp.zeros((n_stimuli, 2), jnp.float64),
-        jnp.zeros(2, jnp.float64),
-        jnp.zeros((n_exact, 3), jnp.float64),
-    )
+@dataclass(frozen=True)
+class Frame:
+    """Where each pattern is placed before products are taken.
+
+    A mean and a scale that are only approximate, from a sample of units, save a pass over the
+    activations: their error follows from the sums and is corrected exactly.
+
+    Attributes:
+        mean: what is subtracted; zero where patterns are not centred.
+        scale: what the difference is multiplied with.
+    """
+
+    mean: Float[np.ndarray, " stimulus"]
+    scale: Float[np.ndarray, " stimulus"]
+
+    def rounded(self, dtype: np.dtype) -> "Frame":
+        """The frame in the precision in which patterns are placed, as float64."""
+        limit = 1e37 if dtype == np.float32 else 1e300
+        scale = np.minimum(np.maximum(self.scale, 1 / limit), limit)
+        return Frame(*(part.astype(dtype).astype(np.float64) for part in (self.mean, scale)))
 
 
-def add_block(
-    sums: Sums, block: Any, frame: Frame, used: int, working: np.dtype, matmul: str = "highest"
-) -> Sums:
-    """The sums with one more block of units; the old ones are used up.
+def constant_patterns(
+    sample: Float[np.ndarray, "stimulus some_unit"], centre: bool
+) -> tuple[Bool[np.ndarray, " stimulus"], np.ndarray]:
+    """Which patterns have a single value in a sample of units, and that value.
+
+    A centred pattern has no direction if it is constant; otherwise only if it is all zero.
+    """
+    value = sample[:, 0] if centre else np.zeros(len(sample), sample.dtype)
+    constant = sample[:, -1] == value
+    candidates = np.flatnonzero(constant)
+    if candidates.size:
+        constant[candidates] = (sample[candidates] == value[candidates, None]).all(axis=1)
+    return constant, value
+
+
+def first_frame(
+    sample: Float[np.ndarray, "stimulus some_unit"],
+    centre: bool,
+    unit_length: bool,
+    constant: Bool[np.ndarray, " stimulus"],
+) -> Frame:
+    """The frame that fits a sample of units.
 
     Args:
-        sums: from `no_sums` or an earlier call.
-        block: `(stimulus, unit)`, of which the first `used` units count.
-        frame: of the patterns, in the working precision.
-        used: how many.
-        working: from `working_dtype`.
-        matmul: JAX's name for the precision of a product on an accelerator.
+        sample: float32 or float64.
+        centre: patterns are measured from their own mean.
+        unit_length: each pattern has its own scale; otherwise one power of two serves all, since
+            multiplying with it rounds nothing.
+        constant: from `constant_patterns`.
+
+    >>> first_frame(np.array([[3.0, 5.0], [1.0, 1.0]]), True, True, np.array([0, 1]) > 0).mean
+    array([4., 1.])
     """
-    mean, scale = (part.astype(working)[:, None] for part in (frame.mean, frame.scale))
-    # Waiting keeps the blocks of a long queue from filling the memory; for the block before, so
-    # that this one is brought while that one is worked on.
-    return _add_block(jax.block_until_ready(sums), block, mean, scale, used, matmul)
+    mean = np.zeros(len(sample), sample.dtype)
+    if centre:  # the mean of equal numbers may be off by a rounding
+        mean = np.where(constant, sample[:, 0], sample.mean(axis=1))
+    deviations = sample - mean[:, None] if centre else sample
+    squares = np.einsum("ij,ij->i", deviations, deviations)
+    if (constant | ((squares > SAFE_SQUARES[0]) & (squares < SAFE_SQUARES[1]))).all():
+        return frame_of(mean, np.sqrt(squares), unit_length)
+    if sample.dtype != np.float64:
+        return first_frame(sample.astype(np.float64), centre, unit_length, constant)
+    largest = np.abs(deviations).max(axis=1, keepdims=True)
+    deviations = deviations / np.where(largest > 0, largest, 1)
+    length = largest[:, 0] * np.sqrt(np.einsum("ij,ij->i", deviations, deviations))
+    return frame_of(mean, length, unit_length)
 
 
-@partial(jax.jit, donate_argnums=0, static_argnums=5)
-def _add_block(
-    sums: Sums,
-    block: Array,
-    mean: Float[Array, "stimulus 1"],
-    scale: Float[Array, "stimulus 1"],
-    used: Any,
-    matmul: str,
-) -> Sums:
-    product = product_of(sums)
+def frame_of(mean: np.ndarray, length: np.ndarray, unit_length: bool) -> Frame:
+    """The frame of patterns of this mean and length; a typical scale where there is no length."""
+    mean, length = mean.astype(np.float64), length.astype(np.float64)
+    if not unit_length:
+        return Frame(mean, np.full_like(mean, 0.5 ** np.frexp(length.max())[1]))
+    directed = length > 0
+    if not directed.all():
+        length = np.where(directed, length, np.median(length[directed]) if directed.any() else 1.0)
+    return Frame(mean, 1.0 / length)
+
+
+class PatternSums:
+    """Sums over the units of one instance; `update` adds a block of units.
+
+    Call where 64-bit types are enabled if blocks may lie on an accelerator.
+
+    Attributes:
+        frame: in which patterns are placed, as exactly as `working` holds it.
+        working: the precision in which they are placed.
+        gram: upper triangle of the inner products of z and, last, of c and 1.
+        common: c·c and c·1.
+        exact: `(some stimulus, 3)`: z·z, z·c and z·1 in float64 of every `step`-th pattern, to
+            measure the rounding of float32; empty where the products are float64.
+        n_units: how many units there were.
+        constant: patterns that had one value so far.
+    """
+
+    def __init__(
+        self,
+        frame: Frame,
+        working: np.dtype,
+        product: type[np.floating],
+        constant: Bool[np.ndarray, " stimulus"],
+        value: Float[np.ndarray, " stimulus"],
+        matmul: str = "highest",
+    ):
+        """No units yet.
+
+        Args:
+            frame: in which to place patterns.
+            working: the precision in which to place them.
+            product: type of the inner products.
+            constant: patterns that may be constant.
+            value: the value of these.
+            matmul: JAX's name for the precision of a product on an accelerator.
+        """
+        n = len(frame.mean)
+        self.frame, self.working, self.matmul = frame.rounded(working), working, matmul
+        self.gram: Any = np.zeros((n + 2, n + 2), product)
+        self.step = max(1, n // SAMPLED_ROWS) if product == np.float32 else None
+        self.common: Any = np.zeros(2)
+        self.exact: Any = np.zeros((len(range(0, n, self.step)) if self.step else 0, 3))
+        self.n_units, self.constant, self.value = 0, constant.copy(), value
+        self._mean, self._scale = (
+            part.astype(working)[:, None] for part in (self.frame.mean, self.frame.scale)
+        )
+        self._centred = bool(self.frame.mean.any())
+        self._buffers: dict[Any, np.ndarray] = {}
+
+    def update(self, block: Any) -> None:
+        """Add a block of units `(stimulus, unit)`, a NumPy array or one on an accelerator."""
+        candidates = np.flatnonzero(self.constant)
+        if candidates.size:
+            same = np.asarray(block[candidates]) == self.value[candidates, None]
+            self.constant[candidates] = same.all(axis=1)
+        self.n_units += block.shape[1]
+        if not isinstance(block, jax.Array):
+            self._update_on_host(block)
+            return
+        # Waiting for the block before keeps the blocks of a long queue from filling the memory.
+        gram = jax.block_until_ready(jnp.asarray(self.gram))
+        self.gram, common, exact = _update_on_device(
+            gram, block, self._mean, self._scale, self.step, self.matmul
+        )
+        self.common, self.exact = self.common + common, self.exact + exact
+
+    def _update_on_host(self, block: np.ndarray) -> None:
+        """In two buffers at most, because memory that is new for each block costs more time."""
+        n, n_units = block.shape
+        product = self.gram.dtype
+        rows = self._buffer(product, n_units)
+        placed = rows[:n] if product == self.working else self._buffer(self.working, n_units)[:n]
+        if self._centred:
+            np.subtract(block, self._mean, out=placed)
+            placed *= self._scale
+        else:
+            np.multiply(block, self._scale, out=placed)
+        # Any pattern would do in place of the mean, so its own rounding does not matter.
+        rows[n] = np.add.reduce(placed, axis=0) / n
+        rows[n + 1] = 1
+        np.subtract(placed, rows[n], out=rows[:n], casting="same_kind")
+        add_products(self.gram, rows)
+        centre = rows[n].astype(np.float64)
+        self.common += centre @ centre, centre.sum()
+        if self.step:
+            some = block[:: self.step] - self.frame.mean[:: self.step, None]
+            some *= self.frame.scale[:: self.step, None]
+            some -= centre
+            self.exact[:, 0] += np.einsum("ij,ij->i", some, some)
+            self.exact[:, 1] += np.einsum("ij,j->i", some, centre)
+            self.exact[:, 2] += some.sum(axis=1)
+
+    def _buffer(self, dtype: np.dtype, n_units: int) -> Float[np.ndarray, "row unit"]:
+        size = len(self.gram) * n_units
+        if dtype not in self._buffers or self._buffers[dtype].size < size:
+            self._buffers[dtype] = np.empty(size, dtype)
+        return self._buffers[dtype][:size].reshape(-1, n_units)
+
+    def finish(self) -> None:
+        """Bring all sums to the host, and release the buffers."""
+        self.gram, self.common, self.exact = map(np.asarray, (self.gram, self.common, self.exact))
+        self._buffers.clear()
+
+
+@partial(jax.jit, donate_argnums=0, static_argnums=(4, 5))
+def _update_on_device(
+    gram: Float[Array, "row row"], block: Array, mean: Array, scale: Array, step: Any, matmul: str
+) -> tuple[Array, Array, Array]:
+    n = block.shape[0]
     # "highest" keeps a GPU from rounding the factors to ten bits (TF32).
     with jax.default_matmul_precision("highest"):
-        own = (jnp.arange(block.shape[1]) < used)[None, :]
-        if not sums.strips:
-            placed = _placed(block, mean, scale, jnp.zeros((1, 1)), own)
-            return sums._replace(exact=sums.exact.at[:, 0].add(jnp.square(placed).sum(axis=1)))
-        # Any pattern would do in place of the mean, so its own rounding does not matter. A product,
-        # because XLA sums down columns slowly on CPU.
-        share = scale / block.shape[0]
-        centre = share.T @ block.astype(mean.dtype) - (share * mean).sum()
-        centre = jnp.where(own, centre, 0).astype(product)
-        exact = sums.exact
-        if exact.shape[0]:
-            rows = exact_rows(block.shape[0], product_of(sums))
-            some, its_mean, its_scale, wide = (
-                part.astype(jnp.float64) for part in (block[rows], mean[rows], scale[rows], centre)
+        placed = (block.astype(mean.dtype) - mean) * scale
+        centre = placed.mean(axis=0, keepdims=True).astype(gram.dtype)
+        ones = jnp.ones_like(centre)
+        wide, wide_ones = centre[0].astype(jnp.float64), ones[0].astype(jnp.float64)
+        beside = jnp.stack([wide, wide_ones], axis=1)
+        exact = jnp.zeros((0, 3))
+        if step:
+            some, its_mean, its_scale = (
+                part[::step].astype(jnp.float64) for part in (block, mean, scale)
             )
-            placed = _placed(some, its_mean, its_scale, wide, own)
-            squares = jnp.square(placed).sum(axis=1, keepdims=True)
-            exact = exact + jnp.concatenate([squares, _along(placed, centre, own)], axis=1)
-        wide = centre[0].astype(jnp.float64)
-        common = sums.common + jnp.stack([wide @ wide, wide.sum()])
-        placed = _placed(block, mean, scale, centre, own).astype(product)
-        along = sums.along + _along(placed, centre, own).astype(jnp.float64)
-    strips, start = [], 0
-    for strip in sums.strips:
-        rows = placed[start : start + strip.shape[0]]
-        strips.append(strip + jnp.matmul(rows, placed[start:].T, precision=matmul))
-        start += strip.shape[0]
-        if len(sums.strips) == MOST_STRIPS:
-            # Each product waits for the one before, or the memory holds all of them at once.
-            placed = placed + 0 * strips[-1][0, 0]
-    return Sums(strips, along, common, exact)
-
-
-def _placed(block: Array, mean: Array, scale: Array, centre: Array, own: Array) -> Array:
-    return jnp.where(own, (block.astype(mean.dtype) - mean) * scale - centre, 0)
-
-
-def _along(placed: Array, centre: Array, own: Array) -> Float[Array, "stimulus 2"]:
-    """Products with the mean pattern and with 1: faster on CPU than sums along rows."""
-    return placed @ jnp.concatenate([centre, own]).astype(placed.dtype).T
-
-
-def sums_at_once(patterns: Float[np.ndarray, "stimulus unit"], frame: Frame) -> Sums:
-    """The sums over all units of a small instance, by NumPy: nothing to compile or to dispatch.
-
-    Args:
-        patterns: no more than `SMALL_STIMULI` of them.
-        frame: of the patterns.
-    """
-    placed = (patterns - frame.mean[:, None]) * frame.scale[:, None]
-    centre = placed.mean(axis=0)
-    placed -= centre
-    along = np.stack([np.einsum("ij,j->i", placed, centre), placed.sum(axis=1)], axis=1)
-    common = np.array([np.square(centre).sum(), centre.sum()])
-    return Sums([_product_on_one_thread(placed)], along, common, np.zeros((0, 3)))
-
-
-def _product_on_one_thread(placed: np.ndarray) -> np.ndarray:
-    """Inner products of all rows, from pieces for which BLAS does not wake its threads.
-
-    On a busy machine, waiting for these takes far longer than such a product.
-    """
-    n_stimuli, n_units = placed.shape
-    width = ONE_THREAD // n_stimuli**2
-    # A copy: NumPy multiplies a matrix by its own transpose with a routine quicker to use threads.
-    transposed = placed.T.copy()
-    products = np.zeros((n_stimuli, n_stimuli))
-    for start in range(0, n_units, width):
-        units = slice(start, start + width)
-        products += placed[:, units] @ transposed[units]
-    return products
+            some = (some - its_mean) * its_scale - wide[None]
+            squares = jnp.square(some).sum(axis=1, keepdims=True)
+            exact = jnp.concatenate([squares, some @ beside], axis=1)
+        rows = jnp.concatenate([(placed - centre).astype(gram.dtype), centre, ones])
+    height = max(STRIP_ROWS, -(-n // MOST_STRIPS))
+    for start in range(0, n + 2, height):  # the upper triangle only
+        strip = jnp.matmul(rows[start : start + height], rows[start:].T, precision=matmul)
+        gram = gram.at[start : start + height, start:].add(strip)
+    return gram, wide @ beside, exact

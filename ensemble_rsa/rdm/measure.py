@@ -1,8 +1,8 @@
 """RDMs of arrays and of streams of unit blocks, within the promised accuracy.
 
-An array is passed over with float32 products in a frame from a sample of its units. Where the error
-that is then measured could break the promise, it is passed over again with float64 products, in the
-frame that the first pass found. A stream goes by once, so its products are float64 from the start.
+The first pass over an array takes float32 products, placed by a sample of its units. If the
+measured error could break the promise, a second pass takes float64 products, placed by what the
+first pass found. A stream can be read only once, so its products are float64.
 """
 
 from collections.abc import Iterator
@@ -11,34 +11,62 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.rdm.blocks import (
     NARROWEST,
     block_width,
-    host_units,
     open_activations,
     refuse_not_finite,
     sample_units,
     too_long,
     unit_blocks,
 )
-from ensemble_rsa.rdm.distances import Distance, Precision, fill_rdm
-from ensemble_rsa.rdm.gram import SMALL_STIMULI
-from ensemble_rsa.rdm.passes import Seen, begin, see, see_all, see_at_once
+from ensemble_rsa.rdm.distances import Distance, RdmPrecision, fill_norm_differences, fill_rdm
+from ensemble_rsa.rdm.gram import (
+    Frame,
+    PatternSums,
+    constant_patterns,
+    first_frame,
+    working_dtype,
+)
 from ensemble_rsa.rdm.squares import Patterns, describe, refined_frame
 
 LARGEST_LENGTH = {np.float32: 1e38, np.float64: 1e150}  # of a pattern, by the type of the result
-SMALL_ELEMENTS = 2**17  # up to here NumPy is done before a compiled program has been called
 MOST_ATTEMPTS = 4  # only for units that differ a billionfold from those that were sampled
 WORST_STREAM = 1e-9  # error of a product, for patterns of length 1
 
 
+def begin(
+    distance: Distance,
+    sample: np.ndarray,
+    stored: np.dtype,
+    precision: RdmPrecision,
+    product: type[np.floating],
+    frame: Frame | None = None,
+) -> PatternSums:
+    """Sums over no units yet.
+
+    Args:
+        distance: from `DISTANCES`.
+        sample: of units, from `sample_units`.
+        stored: type of the activations.
+        precision: from `PRECISIONS`.
+        product: type of the products.
+        frame: in which to place patterns; None for one that fits the sample.
+    """
+    sample = sample.astype(working_dtype(stored, np.float32), copy=False)
+    constant, value = constant_patterns(sample, distance.centre)
+    frame = frame or first_frame(sample, distance.centre, distance.unit_length, constant)
+    working = working_dtype(stored, product)
+    return PatternSums(frame, working, product, constant, value, precision.matmul)
+
+
 def measure_array(
     distance: Distance,
-    precision: Precision,
+    precision: RdmPrecision,
     array: Any,
     index: tuple[int, ...],
     out: Float[np.ndarray, " stimulus_pair"],
@@ -55,47 +83,67 @@ def measure_array(
     Raises:
         InputError: NaN or inf among the activations, or a pattern too long for the result.
     """
-    n_stimuli, n_units = array.shape[-2:]
     largest = LARGEST_LENGTH[precision.result]
-    small = (
-        not isinstance(array, jax.Array)
-        and n_stimuli <= SMALL_STIMULI
-        and n_stimuli * n_units <= SMALL_ELEMENTS
-    )
-    sample = host_units(array, index).astype(np.float64) if small else sample_units(array, index)
-    product, frame, attempts = (np.float64 if small else precision.product), None, 0
     with np.errstate(all="ignore"), jax.enable_x64(True):
-        while True:
-            attempts += 1
-            if small:
-                seen = see_at_once(distance, sample)
-            else:
-                seen = see_all(distance, array, index, sample, product, frame, precision.matmul)
-            patterns = describe(seen.sums, seen.frame, n_units, distance.centre)
+        sample = sample_units(array, index)
+        if distance.form == "norm_difference":
+            lengths = NormSums(sample)
+            for block in unit_blocks(array, index):
+                lengths.update(block)
+            if not (lengths.finish() < largest).all():
+                refuse_not_finite("activations", array, index, largest)
+            fill_norm_differences(lengths.finish(), out)
+            return 0
+        product, frame = precision.product, None
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            sums = begin(distance, sample, array.dtype, precision, product, frame)
+            for block in unit_blocks(array, index):
+                sums.update(block)
+            sums.finish()
+            patterns = describe(sums, distance.centre)
             if (patterns.length < largest).all():
-                broken = fill_rdm(
-                    distance, seen.sums, seen.frame, patterns, n_units, seen.undirected, out
-                )
-                best = product == np.float64 and (small or _fits(distance, seen, patterns))
-                if not broken or best or not precision.promised or attempts == MOST_ATTEMPTS:
-                    return int(seen.undirected.sum())
-                frame = refined_frame(patterns, seen.frame, product, distance.unit_length)
+                broken = fill_rdm(distance, sums, patterns, out)
+                best = product == np.float64 and _fits(distance, sums, patterns)
+                if not broken or best or not precision.promised or attempt == MOST_ATTEMPTS:
+                    break
+                frame = refined_frame(patterns, sums, distance.unit_length)
             elif product == np.float64:
                 refuse_not_finite("activations", array, index, largest)
             product = np.float64
+    return int(sums.constant.sum()) if distance.unit_length else 0
 
 
-def _fits(distance: Distance, seen: Seen, patterns: Patterns) -> bool:
+def _fits(distance: Distance, sums: PatternSums, patterns: Patterns) -> bool:
     """Whether the patterns were so well placed that another frame would not lower the rounding."""
     if not distance.unit_length:
         return True
-    lengths = patterns.placed_length[~seen.undirected]
-    level = np.abs(patterns.excess).max() * np.sqrt(seen.n_units)
+    lengths = patterns.placed_length[~sums.constant]
+    level = np.abs(patterns.excess).max() * np.sqrt(sums.n_units)
     return not lengths.size or bool(level < lengths.max() < 2 * lengths.min())
 
 
+class NormSums:
+    """Lengths of the patterns of one instance; `update` adds a block of units."""
+
+    def __init__(self, sample: Shaped[np.ndarray, "stimulus some_unit"]):
+        # A power of two keeps the squares within the range of float64, and rounds nothing.
+        largest = np.abs(sample.astype(np.float64)).max()
+        self.scale = 0.5 ** float(np.frexp(largest)[1]) if np.isfinite(largest) else 1.0
+        self.squares: Any = np.zeros(len(sample))
+
+    def update(self, block: Any) -> None:
+        """Add a block of units `(stimulus, unit)`."""
+        xp = jnp if isinstance(block, jax.Array) else np
+        scaled = xp.multiply(block, self.scale, dtype=np.float64)
+        self.squares = self.squares + xp.einsum("ij,ij->i", scaled, scaled)
+
+    def finish(self) -> Float[np.ndarray, " stimulus"]:
+        """The Euclidean norm of each pattern."""
+        return np.sqrt(np.asarray(self.squares)) / self.scale
+
+
 def measure_stream(
-    distance: Distance, precision: Precision, blocks: Iterator[Any]
+    distance: Distance, precision: RdmPrecision, blocks: Iterator[Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """RDMs of unit blocks that go by once, and how many patterns of each have no direction.
 
@@ -113,34 +161,45 @@ def measure_stream(
         InputError: no block, blocks that do not fit together, NaN or inf, patterns too long, or
             first units so unlike the others that one pass is not exact enough.
     """
-    seen: dict[tuple[int, ...], Seen] = {}
+    sums: dict[tuple[int, ...], Any] = {}
     leading, n_stimuli, width = (), 0, 0
+    largest = LARGEST_LENGTH[precision.result]
     with np.errstate(all="ignore"), jax.enable_x64(True):
         for array in _joined(_opened(blocks)):
-            if not seen:
+            if not sums:
                 *leading, n_stimuli, n_units = array.shape
                 width = block_width(n_stimuli, n_units)
                 for index in np.ndindex(*leading):
                     sample = sample_units(array, index)
-                    seen[index] = begin(distance, sample, array.dtype, np.float64)
-            for index in seen:
-                for block, used in unit_blocks(array, index, width):
-                    seen[index] = see(seen[index], block, used, "highest")
+                    sums[index] = (
+                        NormSums(sample)
+                        if distance.form == "norm_difference"
+                        else begin(distance, sample, array.dtype, precision, np.float64)
+                    )
+            for index, of_instance in sums.items():
+                for block in unit_blocks(array, index, width):
+                    of_instance.update(block)
         rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), precision.result)
         constant = np.zeros(tuple(leading), np.int64)
-        for index, one in seen.items():
-            patterns = describe(one.sums, one.frame, one.n_units, distance.centre)
-            if not (patterns.length < LARGEST_LENGTH[precision.result]).all():
-                raise too_long("activations", index, LARGEST_LENGTH[precision.result])
-            broken = fill_rdm(
-                distance, one.sums, one.frame, patterns, one.n_units, one.undirected, rdms[index]
-            )
+        for index, of_instance in sums.items():
+            finished = of_instance.finish()
+            if isinstance(of_instance, NormSums):
+                lengths, broken = finished, 0.0
+                fill_norm_differences(lengths, rdms[index])
+            else:
+                patterns = describe(of_instance, distance.centre)
+                lengths, broken = (
+                    patterns.length,
+                    fill_rdm(distance, of_instance, patterns, rdms[index]),
+                )
+                constant[index] = of_instance.constant.sum() if distance.unit_length else 0
+            if not (lengths < largest).all():
+                raise too_long("activations", index, largest)
             if broken > WORST_STREAM:
                 raise InputError(
                     "activations: the first units are too unlike the others to measure distances "
                     "in one pass; give all units as one array"
                 )
-            constant[index] = one.undirected.sum()
     return rdms, constant
 
 

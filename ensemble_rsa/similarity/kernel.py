@@ -17,6 +17,7 @@ from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
 from ensemble_rsa.rdm.blocks import block_width, open_activations, unit_blocks
+from ensemble_rsa.rdm.gram import add_products, mirror
 
 Prepared = TypeVar("Prepared")
 Pairs = tuple[np.ndarray, np.ndarray]
@@ -146,10 +147,10 @@ def centred_blocks(
 ) -> Iterator[Float[np.ndarray, "stimulus _"]]:
     """The activations of one instance, some units at a time, minus each unit's mean."""
     array, place, _ = _where(instances, index, k)
-    for block, used in unit_blocks(array, place, block_width(*array.shape[-2:])):
+    for block in unit_blocks(array, place, block_width(*array.shape[-2:])):
         # Close numbers subtract exactly: what all stimuli share costs no digits, and leaves exact
         # zeros where they are all alike.
-        patterns = np.asarray(block)[:, :used].astype(np.float64)
+        patterns = np.asarray(block).astype(np.float64)
         patterns -= patterns[:1].copy()
         patterns -= patterns.mean(axis=0, keepdims=True)
         yield patterns
@@ -172,7 +173,7 @@ def centred_kernels(
         kernel = np.zeros((array.shape[-2],) * 2)
         with np.errstate(invalid="ignore", over="ignore"):
             for patterns in centred_blocks(instances, index, k):
-                kernel += patterns @ patterns.T
+                add_products(kernel, patterns)
         trace = np.trace(kernel)
         if not np.isfinite(trace):
             check_finite(where, np.asarray(array[place]))
@@ -183,6 +184,7 @@ def centred_kernels(
                 f"leave this instance out"
             )
         kernel /= trace
+        mirror(kernel)
         yield kernel
 
 

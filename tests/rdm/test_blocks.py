@@ -11,9 +11,8 @@ from ensemble_rsa.rdm.blocks import block_width, open_activations, unit_blocks
 def test_blocks_put_together_are_the_instance(rng, kind, n_units, width):
     activations = rng.random((2, 3, 4, n_units), np.float32)
     blocks = list(unit_blocks(kind(activations), (1, 2), width))
-    assert {np.shape(block) for block, _ in blocks} == {(4, width)}
-    own = np.concatenate([np.asarray(block)[:, :used] for block, used in blocks], axis=1)
-    np.testing.assert_array_equal(own, activations[1, 2])
+    assert {np.shape(block) for block in blocks[:-1]} <= {(4, width)}
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), activations[1, 2])
 
 
 def test_jax_arrays_on_the_host_are_not_copied():

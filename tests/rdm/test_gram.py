@@ -1,101 +1,111 @@
+"""Sums over units, what follows from them, and how exact that is, against explicit float64."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.rdm.blocks import unit_blocks
-from ensemble_rsa.rdm.frame import Frame
-from ensemble_rsa.rdm.gram import add_block, no_sums, sums_at_once, working_dtype
-from ensemble_rsa.rdm.squares import describe
+from ensemble_rsa.rdm.gram import Frame, PatternSums
+from ensemble_rsa.rdm.squares import describe, fill_squares, pairs_with, products
 
-# Stimuli and units that leave a part of a strip and of a block over.
-SHAPE = (300, 600)
-WIDTH = 256
+SHAPE = N_STIMULI, N_UNITS = 300, 600  # more than one strip of a product on an accelerator
+CUTS = (256, 512)
+HOST, DEVICE = np.asarray, jnp.asarray
+
+
+def sums_of(activations, frame, product, convert=HOST):
+    nothing_constant = np.zeros(len(activations), bool), activations[:, 0]
+    sums = PatternSums(frame, np.dtype(product), product, *nothing_constant)
+    with jax.enable_x64(True):
+        for block in np.split(activations, CUTS, axis=1):
+            sums.update(convert(block))
+        sums.finish()
+    return sums
 
 
 @pytest.fixture
 def frame(rng):
-    return Frame(rng.random(SHAPE[0]), 1 + rng.random(SHAPE[0]))
+    return Frame(rng.random(N_STIMULI), 1 + rng.random(N_STIMULI))
 
 
-def sums_of(array, frame, product):
-    working = working_dtype(array.dtype, product or np.float64)
-    with jax.enable_x64(True):
-        sums = no_sums(SHAPE[0], product)
-        for block, used in unit_blocks(array, (), WIDTH):
-            sums = add_block(sums, block, frame, used, working)
-    return sums
+@pytest.mark.parametrize("convert", [HOST, DEVICE], ids=["host", "device"])
+@pytest.mark.parametrize(("product", "tolerance"), [(np.float32, 2e-6), (np.float64, 1e-12)])
+def test_sums_are_products_around_the_mean_pattern(rng, frame, convert, product, tolerance):
+    activations = rng.random(SHAPE).astype(product)
+    sums = sums_of(activations, frame, product, convert)
+    placed = (activations.astype(float) - frame.mean[:, None]) * frame.scale[:, None]
+    centre = placed.mean(axis=0)
+    rows = np.vstack([placed - centre, centre, np.ones(N_UNITS)])
+    expected = np.triu(rows @ rows.T)
+
+    assert sums.gram.dtype == product
+    upper = np.triu(sums.gram)
+    scale = np.sqrt(np.outer(np.diagonal(expected), np.diagonal(expected)))
+    np.testing.assert_array_less(np.abs(upper - expected)[:-1], 3 * tolerance * scale[:-1] + 1e-9)
+    np.testing.assert_allclose(sums.common, expected[-2, -2:], rtol=1e-5)
+    if product == np.float32:
+        some = placed[:: sums.step]
+        assert 32 <= len(some) == len(sums.exact) <= 64
+        # z + c = y, whatever c is, so that this holds to float64 although c is rounded.
+        square, with_centre, total = sums.exact.T
+        square = square + 2 * with_centre + sums.common[0]
+        np.testing.assert_allclose(square, np.square(some).sum(axis=1), rtol=1e-6)
+        np.testing.assert_allclose(total + sums.common[1], some.sum(axis=1), rtol=1e-5)
+    else:
+        assert sums.exact.size == 0
 
 
-def placed(activations, frame):
-    return (np.asarray(activations, np.float64) - frame.mean[:, None]) * frame.scale[:, None]
-
-
-@pytest.mark.parametrize(
-    ("kind", "product", "tolerance"),
-    [
-        (np.asarray, np.float32, 2e-6),
-        (jnp.asarray, np.float32, 2e-6),
-        (np.asarray, np.float64, 1e-12),
-    ],
-    ids=["host", "device", "float64"],
-)
-def test_strips_hold_products_around_a_common_pattern(rng, frame, kind, product, tolerance):
-    activations = kind(rng.random(SHAPE, np.float32))
-    sums = sums_of(activations, frame, product)
-    exact = placed(activations, frame)
-    exact -= exact.mean(axis=0)
-    expected = exact @ exact.T
-
-    start = 0
-    for strip in sums.strips:
-        assert strip.dtype == product
-        rows = slice(start, start + len(strip))
-        np.testing.assert_allclose(strip, expected[rows, start:], atol=tolerance * expected.max())
-        start += len(strip)
-    assert start == SHAPE[0]
-
-
-@pytest.mark.parametrize(
-    ("product", "centre"),
-    [(np.float64, False), (np.float64, True), (None, False)],
-    ids=["from 0", "from the mean", "lengths only"],
-)
-def test_mean_and_length_are_exact_whatever_the_frame(rng, frame, product, centre):
+@pytest.mark.parametrize("centre", [False, True])
+def test_mean_and_length_are_exact_whatever_the_frame(rng, frame, centre):
     activations = rng.random(SHAPE) + 100
-    mean = activations.mean(axis=1) if centre else np.zeros(SHAPE[0])
-    used = Frame(frame.mean if centre else np.zeros(SHAPE[0]), frame.scale)
-    patterns = describe(sums_of(activations, used, product), used, SHAPE[1], centre)
+    mean = activations.mean(axis=1) if centre else np.zeros(N_STIMULI)
+    used = frame if centre else Frame(np.zeros(N_STIMULI), frame.scale)
+    patterns = describe(sums_of(activations, used, np.float64), centre)
     np.testing.assert_allclose(patterns.mean, mean, rtol=1e-12)
-    np.testing.assert_allclose(
-        patterns.length, np.linalg.norm(activations - mean[:, None], axis=1), rtol=1e-9
-    )
+    length = np.linalg.norm(activations - mean[:, None], axis=1)
+    np.testing.assert_allclose(patterns.length, length, rtol=1e-9)
 
 
-def test_some_patterns_are_summed_in_float64_too(rng, frame):
-    activations = rng.random(SHAPE, np.float32)
-    working = Frame(*(part.astype(np.float32).astype(float) for part in (frame.mean, frame.scale)))
-    sums = sums_of(activations, working, np.float32)
-    step = SHAPE[0] // 64
-    assert sums.exact.shape == (len(range(0, SHAPE[0], step)), 3)
-    # z + c = y, whatever c is: (z + c)·(z + c) and (z + c)·1 are those of the placed patterns.
-    square, with_centre, total = np.asarray(sums.exact).T
-    common = np.asarray(sums.common)
-    expected = placed(activations, working)[::step]
-    np.testing.assert_allclose(
-        square + 2 * with_centre + common[0], np.square(expected).sum(axis=1), rtol=1e-12
-    )
-    np.testing.assert_allclose(total + common[1], expected.sum(axis=1), rtol=1e-12)
+def squares_of(sums):
+    patterns = describe(sums, centre=True)
+    made = products(sums, patterns, 1 / patterns.placed_length, True, True)
+    out = np.empty(len(patterns.length) * (len(patterns.length) - 1) // 2)
+    fill_squares(sums.gram, made, out)
+    return out, made
 
 
-@pytest.mark.parametrize("n_units", [1, 5, 700])
-def test_sums_at_once_are_the_same(rng, n_units):
-    patterns = rng.random((7, n_units))
-    frame = Frame(rng.random(7), 1 + rng.random(7))
-    exact = placed(patterns, frame)
-    centre = exact.mean(axis=0)
-    exact -= centre
-    sums = sums_at_once(patterns, frame)
-    np.testing.assert_allclose(sums.strips[0], exact @ exact.T, atol=1e-12)
-    np.testing.assert_allclose(sums.along, np.stack([exact @ centre, exact.sum(1)], 1), atol=1e-12)
-    np.testing.assert_allclose(sums.common, [centre @ centre, centre.sum()])
+def test_a_poor_frame_is_corrected(rng):
+    activations = rng.normal(size=SHAPE)
+    exact = activations - activations.mean(axis=1, keepdims=True)
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+    rows, columns = np.triu_indices(N_STIMULI, 1)
+    expected = np.square(exact[rows] - exact[columns]).sum(axis=1)
+    frame = Frame(rng.normal(size=N_STIMULI) * 10, np.exp(rng.normal(size=N_STIMULI)))
+    squares, made = squares_of(sums_of(activations, frame, np.float64))
+    np.testing.assert_allclose(squares, expected, rtol=1e-10)
+    assert made.rounding < 1e-11
+
+
+@pytest.mark.parametrize("part", ["squares", "along"])
+def test_an_error_in_the_sums_is_measured(rng, part):
+    activations = rng.normal(size=(6, 600)).astype(np.float32)
+    sums = sums_of(activations, Frame(np.full(6, 0.5), np.exp(rng.normal(size=6))), np.float32)
+    expected, _ = squares_of(sums)
+    wrong = 1 + 1e-3 * rng.normal(size=6)
+    if part == "squares":
+        sums.gram[:6, :6] *= np.sqrt(np.outer(wrong, wrong)).astype(np.float32)
+    else:
+        sums.gram[:6, 6:] *= wrong[:, None].astype(np.float32)
+    squares, made = squares_of(sums)
+    error = np.abs(squares - expected).max()
+    assert 1e-5 < error < 10 * made.rounding
+    assert made.rounding < 30 * error
+
+
+def test_pairs_with_some_stimuli():
+    chosen = np.zeros(7, bool)
+    chosen[[0, 4]] = True
+    rows, columns = np.triu_indices(7, 1)
+    expected = np.flatnonzero(chosen[rows] | chosen[columns])
+    np.testing.assert_array_equal(np.unique(pairs_with(chosen)), expected)
+    assert pairs_with(np.zeros(7, bool)).size == 0
