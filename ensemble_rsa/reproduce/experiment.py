@@ -4,16 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
-from ensemble_rsa.reproduce.measures import bootstrap_matched, resampling, statistics_of
+from ensemble_rsa.reproduce.measures import Terms, bootstrap_matched, resampling, statistics_of
 from ensemble_rsa.reproduce.workspace import Workspace
-
-Values = np.ndarray | xr.DataArray
 
 
 @dataclass(frozen=True)
@@ -72,43 +69,33 @@ class Experiment:
     revision: int = 1
 
 
-def mean_over_pairs(
+def mean_finding(
     result: xr.Dataset,
     figure: str,
     quantity: str,
-    values: Values,
+    values: xr.DataArray,
     effect: bool = False,
     note: str = "",
 ) -> Finding:
-    """The mean of `(instance_pair,)` values; the interval resamples instances."""
-    boot = bootstrap_pairs(np.asarray(values), "instances", *resampling(statistics_of(result)))
+    """The mean of `(instance_pair,)` values or of one per instance; instances are resampled."""
+    how = resampling(statistics_of(result))
+    if values.dims == ("instance_pair",):
+        boot = bootstrap_pairs(values.values, "instances", *how)
+    else:
+        boot = bootstrap_mean(values.values, *how)
     return _finding(figure, quantity, boot, effect, note)
 
 
-def mean_over_instances(
+def matched_finding(
     result: xr.Dataset,
     figure: str,
     quantity: str,
-    values: Values,
-    effect: bool = False,
-    note: str = "",
-) -> Finding:
-    """The mean of `(instance,)` values; the interval resamples instances."""
-    boot = bootstrap_mean(np.asarray(values), *resampling(statistics_of(result)))
-    return _finding(figure, quantity, boot, effect, note)
-
-
-def mean_of_matched(
-    result: xr.Dataset,
-    figure: str,
-    quantity: str,
-    same: np.ndarray | float,
-    different: np.ndarray,
+    terms: Terms,
     effect: bool = False,
     note: str = "",
 ) -> Finding:
     """The sum of the two means that `bootstrap_matched` describes, of one layer."""
-    boot = bootstrap_matched(same, different, statistics_of(result))
+    boot = bootstrap_matched(*terms, statistics_of(result))
     return _finding(figure, quantity, boot, effect, note)
 
 

@@ -1,6 +1,7 @@
 """Measures that several experiments share: matched instances, consistency, intervals."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -102,34 +103,55 @@ def clustering_by_layer(stack: xr.Dataset, statistics: StatisticsConfig) -> xr.D
     name = "category_clustering_index"
     index = np.asarray(category_clustering_index(stack.exemplar.values, stack.category.values))
     boot = bootstrap_mean(index, *resampling(statistics))
-    return xr.Dataset(
-        {
-            name: (("layer", "instance"), index),
-            f"{name}_mean": ("layer", np.asarray(boot.mean)),
-            f"{name}_low": ("layer", np.asarray(boot.low)),
-            f"{name}_high": ("layer", np.asarray(boot.high)),
-        },
-        coords={"layer": stack.layer.values},
-    )
+    values = {name: (("layer", "instance"), index), **summary(name, ("layer",), boot)}
+    return xr.Dataset(values, coords={"layer": stack.layer.values})
+
+
+def summary(name: str, dims: tuple[str, ...], boot: Bootstrap) -> dict[str, tuple]:
+    """The variables `NAME_mean`, `NAME_low` and `NAME_high` of a data set."""
+    return {f"{name}_{end}": (dims, getattr(boot, end)) for end in ("mean", "low", "high")}
+
+
+class Terms(NamedTuple):
+    """What `bootstrap_matched` adds up, of instances that have the same seeds on both sides.
+
+    Attributes:
+        same: `(..., instance)`, a value for each seed, such as the similarity of its two networks.
+        different: `(..., instance, other_instance)`, a value for each two seeds, such as the
+            similarity of their networks; it need not be symmetric, and its diagonal is not used.
+    """
+
+    same: np.ndarray
+    different: np.ndarray
+
+    @classmethod
+    def of_same(cls, same: np.ndarray) -> "Terms":
+        """Without a second term."""
+        return cls(same, np.zeros((*same.shape, same.shape[-1])))
+
+    @classmethod
+    def of_different(cls, different: np.ndarray) -> "Terms":
+        """Without a first term."""
+        return cls(np.zeros(different.shape[:-1]), different)
+
+
+def stack_terms(terms: Sequence[Terms]) -> Terms:
+    """Several terms of one shape along a new first axis."""
+    same, different = zip(*terms, strict=True)
+    return Terms(np.stack(same), np.stack(different))
 
 
 def bootstrap_matched(
-    same: Float[np.ndarray, "... instance"] | float,
+    same: Float[np.ndarray, "... instance"],
     different: Float[np.ndarray, "... instance other_instance"],
     statistics: StatisticsConfig,
 ) -> Bootstrap:
     """The mean of `same` over instances plus that of `different` over ordered pairs of instances.
 
-    An instance that is drawn is drawn in both terms: with c_i the number of times it was drawn,
-    its value in `same` counts c_i times, and that of two instances i ≠ j in `different` c_i·c_j
-    times. The diagonal of `different` never counts. A resample of one instance alone has no pairs
-    and is dropped. `bootstrap_pairs` draws the same instances for the same seed.
-
-    Args:
-        same: a value for each seed, such as the similarity of its two networks.
-        different: a value for each two seeds, such as the similarity of their networks; it need
-            not be symmetric.
-        statistics: resamples, confidence and seed.
+    An instance that is drawn is drawn in both terms (see `Terms`): with c_i the number of times it
+    was drawn, its value in `same` counts c_i times, and that of instances i ≠ j in `different`
+    c_i·c_j times. A resample of one instance alone has no pairs and is dropped. `bootstrap_pairs`
+    draws the same instances for the same seed.
 
     >>> values = np.array([[0.9, 0.4], [0.2, 0.7]])
     >>> statistics = StatisticsConfig(n_resamples=100)
@@ -138,11 +160,10 @@ def bootstrap_matched(
     """
     n = different.shape[-1]
     first, second = np.nonzero(~np.eye(n, dtype=bool))
-    alone = np.broadcast_to(np.asarray(same, np.float64), different.shape[:-1])
 
     def totals(counts: Float[np.ndarray, "resample instance"]) -> np.ndarray:
         pairs = weighted_means(different[..., first, second], counts[:, first] * counts[:, second])
-        return weighted_means(alone, counts) + pairs  # NaN where there are no pairs
+        return weighted_means(same, counts) + pairs  # NaN where there are no pairs
 
     mean = totals(np.ones((1, n)))[..., 0]
     stream = host_stream(statistics.seed, "bootstrap instance")

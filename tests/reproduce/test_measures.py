@@ -9,6 +9,7 @@ from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce.measures import (
+    Terms,
     attributes,
     bootstrap_matched,
     same_instances,
@@ -55,7 +56,7 @@ def test_of_symmetric_values_the_interval_is_that_of_instance_pairs(rng):
     square = np.full((2, 4, 4), 9.0)  # a diagonal that would show
     square[:, *np.triu_indices(4, 1)] = pairs
     square[:, *np.triu_indices(4, 1)[::-1]] = pairs
-    found = bootstrap_matched(0.0, square, STATISTICS)
+    found = bootstrap_matched(*Terms.of_different(square), STATISTICS)
     expected = bootstrap_pairs(pairs, "instances", 300, 0.9, 3)
     for name in ("mean", "low", "high", "samples"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name))

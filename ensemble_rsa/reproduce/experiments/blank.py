@@ -9,7 +9,7 @@ import xarray as xr
 
 from ensemble_rsa.figures.paper.blank import draw_blank
 from ensemble_rsa.figures.wording import DISTANCE_NAMES
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_over_pairs
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import consistency_by
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
@@ -36,7 +36,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         by_layer = rise.sel(distance=distance)
         rising = (by_layer.mean("instance_pair") > 0).values
         found.append(
-            mean_over_pairs(
+            mean_finding(
                 result,
                 "s7",
                 f"last layer, {DISTANCE_NAMES[distance]}: consistency with minus without the blank",

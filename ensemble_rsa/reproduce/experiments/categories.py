@@ -11,7 +11,7 @@ from ensemble_rsa.analysis.categories import AGGREGATES
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.random_categories import random_category_consistency
 from ensemble_rsa.figures.paper.categories import draw_categories
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_over_pairs
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import attributes, same_instances, with_intervals
 from ensemble_rsa.reproduce.workspace import Workspace, layer_patterns, rdms
 
@@ -74,7 +74,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
     by_euclidean = euclidean.sel(kind="centroid")
 
     def mean(quantity: str, values: xr.DataArray, effect: bool, note: str = "") -> Finding:
-        return mean_over_pairs(result, "fig7", quantity, values, effect, note)
+        return mean_finding(result, "fig7", quantity, values, effect, note)
 
     return [
         mean("last-layer centroid consistency, correlation", centroid, False),

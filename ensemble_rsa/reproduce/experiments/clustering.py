@@ -13,7 +13,7 @@ from ensemble_rsa.reproduce.experiment import (
     Experiment,
     Finding,
     Picture,
-    mean_over_instances,
+    mean_finding,
     negative,
 )
 from ensemble_rsa.reproduce.measures import attributes, clustering_by_layer, with_intervals
@@ -61,7 +61,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
     return [
         *correlations,
         negative(correlations[0]),
-        mean_over_instances(
+        mean_finding(
             result,
             "s4",
             "clustering index: last minus first layer",

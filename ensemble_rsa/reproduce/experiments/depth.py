@@ -12,7 +12,7 @@ import xarray as xr
 
 from ensemble_rsa.figures.paper.depth import draw_depth, draw_distances
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_over_pairs
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import consistency_by
 from ensemble_rsa.reproduce.paper import SURROGATE
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
@@ -77,7 +77,7 @@ def layer_difference(
     """One layer's consistency minus that of another, which the paper finds to be lower."""
     pairs = of_network(result, network).consistency.sel(distance=distance)
     by = "" if result.sizes["distance"] == 1 else f", {DISTANCE_NAMES[distance]}"
-    return mean_over_pairs(
+    return mean_finding(
         result,
         figure,
         f"{more} minus {less} consistency{by}, {MODEL_NAMES[network]}",
@@ -152,14 +152,14 @@ def findings_depth(result: xr.Dataset) -> list[Finding]:
     for name in ALL_CNNS:
         quantity = f"last-layer consistency, {MODEL_NAMES[name]}"
         values = last_layer(result, name, "correlation")
-        found.append(mean_over_pairs(result, "fig4", quantity, values))
+        found.append(mean_finding(result, "fig4", quantity, values))
     return [*found, *(fall_with_depth(result, "fig4", name, "correlation") for name in ALL_CNNS)]
 
 
 def findings_distances(result: xr.Dataset) -> list[Finding]:
     """The last layer's consistency by Euclidean distance, and the fall by each distance."""
     return [
-        mean_over_pairs(
+        mean_finding(
             result,
             "fig5",
             "last-layer Euclidean consistency, All-CNN-C",
@@ -177,8 +177,8 @@ def findings_alexnet(result: xr.Dataset) -> list[Finding]:
     """The paper's least consistent layer, fc6, and the rise from it to the penultimate one."""
     pairs = result.consistency.isel(network=0, distance=0)
     return [
-        mean_over_pairs(result, "fig6", "fc6 consistency, AlexNet", pairs.sel(layer="fc6")),
-        mean_over_pairs(
+        mean_finding(result, "fig6", "fc6 consistency, AlexNet", pairs.sel(layer="fc6")),
+        mean_finding(
             result, "fig6", "penultimate-layer consistency, AlexNet", pairs.sel(layer="fc7")
         ),
         layer_difference(result, "fig6", "alexnet", "correlation", "conv1", "fc6"),

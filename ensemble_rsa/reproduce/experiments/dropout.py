@@ -15,13 +15,7 @@ from ensemble_rsa.figures.paper.dropout import draw_dropout
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.pipeline.extract import dataset_of
 from ensemble_rsa.reproduce.dropout_rates import Grid, by_dropout
-from ensemble_rsa.reproduce.experiment import (
-    Experiment,
-    Finding,
-    Picture,
-    mean_over_instances,
-    mean_over_pairs,
-)
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
 BEST, HIGHEST = 0.6, 0.8  # the rates that the paper reports numbers for
@@ -77,19 +71,17 @@ def findings(result: xr.Dataset) -> list[Finding]:
         return values.sel(dropout=rate, method="nearest")
 
     def number(quantity: str, values: xr.DataArray, *rates: float, effect: bool = False) -> Finding:
-        known = values.values[np.isfinite(values.values)]
+        (dim,) = values.dims
+        known = values.dropna(dim)
         nearest = [(float(at(result.dropout, rate)), rate) for rate in rates]
         notes = [f"{used:g} is used for {rate:g}" for used, rate in nearest if used != rate]
-        if "instance" in values.dims:
-            n, mean = known.size, mean_over_instances
-        else:
-            n, mean = int((1 + np.sqrt(1 + 8 * known.size)) / 2), mean_over_pairs
+        n = known.size if dim == "instance" else int((1 + np.sqrt(1 + 8 * known.size)) / 2)
         if n < result.sizes["instance"]:
             notes.append(f"{n} of {result.sizes['instance']} instances")
         note = "; ".join(notes)
         if not known.size:
             return Finding("fig8", quantity, np.nan, effect=effect, note=note)
-        return mean(result, "fig8", quantity, known, effect, note)
+        return mean_finding(result, "fig8", quantity, known, effect, note)
 
     def effect(quantity: str, values: xr.DataArray, *rates: float) -> Finding:
         return number(quantity, values, *rates, effect=True)

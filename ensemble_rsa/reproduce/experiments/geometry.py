@@ -8,7 +8,7 @@ import xarray as xr
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.paper.pointwise_stress import draw_pointwise_stress
 from ensemble_rsa.pipeline.results import embed_stimuli
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_over_instances
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import attributes, clustering_by_layer
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
@@ -31,7 +31,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
     first, last = (str(result.layer.values[place]) for place in (0, -1))
     stress, pointwise = result.embedding_stress.values, result.embedding_pointwise_stress.values
     return [
-        mean_over_instances(
+        mean_finding(
             result,
             "fig2",
             f"{last} minus {first} category clustering index",

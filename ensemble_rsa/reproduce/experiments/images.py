@@ -8,7 +8,6 @@ as many training images. The last layer differs between sets of categories and i
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,8 +16,13 @@ from jaxtyping import Float
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.training_sets import draw_training_sets
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_of_matched
-from ensemble_rsa.reproduce.measures import attributes, bootstrap_matched, same_instances
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, matched_finding
+from ensemble_rsa.reproduce.measures import (
+    Terms,
+    attributes,
+    bootstrap_matched,
+    same_instances,
+)
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 CONTRASTS = {
@@ -34,13 +38,6 @@ _WORDS = {
 }
 
 Similarities = Float[np.ndarray, "*layer instance instance"]
-
-
-class Condition(NamedTuple):
-    """The two terms of `bootstrap_matched` whose sum is the mean similarity in a condition."""
-
-    same: np.ndarray | float
-    different: np.ndarray
 
 
 def measure(work: Workspace) -> xr.Dataset:
@@ -89,15 +86,15 @@ def summarise(
     }  # fmt: skip
 
 
-def conditions(within: Similarities, between: Similarities) -> Mapping[str, Condition]:
+def conditions(within: Similarities, between: Similarities) -> Mapping[str, Terms]:
     """What differs between two networks (the seed, the data, or both), and differences of these."""
     same_seed = np.diagonal(between, axis1=-2, axis2=-1)
     return {
-        "other_seed": Condition(0.0, within),
-        "other_data": Condition(same_seed, 0 * within),
-        "other_seed_and_data": Condition(0.0, between),
-        "seed_minus_data": Condition(-same_seed, within),
-        "seed_minus_both": Condition(0.0, within - between),
+        "other_seed": Terms.of_different(within),
+        "other_data": Terms.of_same(same_seed),
+        "other_seed_and_data": Terms.of_different(between),
+        "seed_minus_data": Terms(-same_seed, within),
+        "seed_minus_both": Terms.of_different(within - between),
     }
 
 
@@ -109,7 +106,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         names = result.layer.values[: len(within)]
         quantity = f"{words}: {names[0]} minus {names[-1]} consistency"
         drop = conditions(within[0] - within[-1], between[0] - between[-1])[condition]
-        found.append(mean_of_matched(result, "s3", quantity, *drop, effect=True))
+        found.append(matched_finding(result, "s3", quantity, drop, effect=True))
     last = conditions(result.images_within.values[-1], result.images_between.values[-1])
     start = f"{result.layer.values[-1]} consistency: other seed (same images) minus other"
     note = "near zero if images matter as little as seeds; split and numbers are ours"
@@ -117,7 +114,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         ("seed_minus_data", "images (same seed)"), ("seed_minus_both", "seed and images"),
     ):  # fmt: skip
         quantity = f"{start} {words}"
-        found.append(mean_of_matched(result, "s3", quantity, *last[condition], note=note))
+        found.append(matched_finding(result, "s3", quantity, last[condition], note=note))
     return found
 
 

@@ -18,7 +18,7 @@ from ensemble_rsa.figures.paper.rotations import draw_about_centre, draw_about_o
 from ensemble_rsa.figures.wording import DISTANCE_NAMES
 from ensemble_rsa.rdm.build import compute_rdm
 from ensemble_rsa.rdm.distances import DISTANCES
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_over_instances
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.rotation import (
     LARGEST_ABOUT_ORIGIN,
     patterns_in_discs,
@@ -181,7 +181,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         for distance in effects:
             name = DISTANCE_NAMES[distance]
             found.append(
-                mean_over_instances(
+                mean_finding(
                     result,
                     figure,
                     f"rotation by {judged:.0f}° {words}: 1 − consistency with before, {name}",

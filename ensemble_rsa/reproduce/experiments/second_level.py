@@ -5,14 +5,12 @@ late layers the layers of one instance resemble each other more than one layer o
 instances does (Fig. S2). Similarity in S2 is the shared variance r², as in consistency (ours).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.analysis.second_level import second_level_distances
 from ensemble_rsa.figures.paper.layer_similarity import draw_layer_similarity
@@ -22,10 +20,16 @@ from ensemble_rsa.reproduce.experiment import (
     Experiment,
     Finding,
     Picture,
-    mean_of_matched,
-    mean_over_pairs,
+    matched_finding,
+    mean_finding,
 )
-from ensemble_rsa.reproduce.measures import attributes, bootstrap_matched
+from ensemble_rsa.reproduce.measures import (
+    Terms,
+    attributes,
+    bootstrap_matched,
+    stack_terms,
+    summary,
+)
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 _AXES = ("layer", "instance", "layer_b", "instance_b")
@@ -47,18 +51,16 @@ def measure(work: Workspace) -> xr.Dataset:
     plane = mds(square[pair_indices(len(square))], seed=statistics.seed)
     distances = square.reshape(shape * 2)
 
-    within, between = [], []
-    for apart in range(1, n_layers):
-        similarity = shared_variance(distances, apart).mean(0)
-        same = np.diagonal(similarity)
-        within.append(bootstrap_matched(same, 0 * similarity, statistics))
-        between.append(bootstrap_matched(0.0, similarity, statistics))
+    by_distance = np.stack([shared_variance(distances, k).mean(0) for k in range(1, n_layers)])
+    same = np.diagonal(by_distance, axis1=-2, axis2=-1)
+    origins = [Terms.of_same(same), Terms.of_different(by_distance)]
     near = neighbours(distances)
     courses = [
-        bootstrap_matched(near.one_instance, 0 * near.next_layer, statistics),
-        bootstrap_matched(0.0, near.next_layer, statistics),
-        bootstrap_matched(0.0, near.same_layer, statistics),
+        Terms.of_same(near.one_instance),
+        Terms.of_different(near.next_layer),
+        Terms.of_different(near.same_layer),
     ]
+    boots = [bootstrap_matched(*stack_terms(rows), statistics) for rows in (origins, courses)]
     return xr.Dataset(
         {
             "second_level_distance": (_AXES, distances),
@@ -67,8 +69,8 @@ def measure(work: Workspace) -> xr.Dataset:
                 plane.embedding.reshape(*shape, -1),
             ),
             "second_level_stress": ((), float(plane.stress)),
-            **_stacked("similarity_by_distance", ("origin", "layer_distance"), within, between),
-            **_stacked("similarity_of_neighbours", ("course", "layer_pair"), *courses),
+            **summary("similarity_by_distance", ("origin", "layer_distance"), boots[0]),
+            **summary("similarity_of_neighbours", ("course", "layer_pair"), boots[1]),
         },
         coords={
             **{name: stack[name] for name in ("layer", "instance", "seed")},
@@ -118,22 +120,6 @@ def neighbours(distances: Distances) -> Neighbours:
     return Neighbours(one_instance, next_layer, (same_layer[:-1] + same_layer[1:]) / 2)
 
 
-def _stacked(
-    name: str, dims: tuple[str, str], *rows: Bootstrap | Sequence[Bootstrap]
-) -> dict[str, tuple]:
-    """Mean and interval of several rows as variables; a row is one bootstrap or one per column."""
-
-    def part(row: Bootstrap | Sequence[Bootstrap], end: str) -> np.ndarray:
-        if isinstance(row, Bootstrap):
-            return getattr(row, end)
-        return np.array([getattr(each, end) for each in row])
-
-    return {
-        f"{name}_{end}": (dims, np.stack([part(row, end) for row in rows]))
-        for end in ("mean", "low", "high")
-    }
-
-
 def findings(result: xr.Dataset) -> list[Finding]:
     """Instances move apart with depth, and late layers of one instance stay together."""
     distances = result.second_level_distance.transpose(*_AXES).values
@@ -143,27 +129,25 @@ def findings(result: xr.Dataset) -> list[Finding]:
     last = Neighbours(*(part[-1] for part in neighbours(distances)))
     layers = f"{names[-2]} and {names[-1]}"
     return [
-        mean_over_pairs(
+        mean_finding(
             result,
             "fig3",
             f"{names[-1]} minus {names[0]} distance (1 − r) between instances",
-            late - early,
+            xr.DataArray(late - early, dims="instance_pair"),
             effect=True,
         ),
-        mean_of_matched(
+        matched_finding(
             result,
             "s2",
             f"{layers}: similarity within minus between instances",
-            last.one_instance,
-            -last.next_layer,
+            Terms(last.one_instance, -last.next_layer),
             effect=True,
         ),
-        mean_of_matched(
+        matched_finding(
             result,
             "s2",
             f"{layers} of one instance minus the same layer of two",
-            last.one_instance,
-            -last.same_layer,
+            Terms(last.one_instance, -last.same_layer),
             effect=True,
             note="the same layer: mean of the two layers; r²",
         ),

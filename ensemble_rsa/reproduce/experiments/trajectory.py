@@ -23,11 +23,12 @@ from ensemble_rsa.reproduce.experiment import (
     Experiment,
     Finding,
     Picture,
-    mean_of_matched,
-    mean_over_pairs,
+    matched_finding,
+    mean_finding,
     negative,
 )
 from ensemble_rsa.reproduce.measures import (
+    Terms,
     attributes,
     resampling,
     same_instances,
@@ -154,17 +155,16 @@ def findings(result: xr.Dataset) -> list[Finding]:
     fall = f"epoch {first} minus epoch {last}"
     between = result.similarity.sel(kind="exemplar", epoch=stable, epoch_b=last).values
     correlation = _correlation(result, "fig9", "exemplar")
-    effect = partial(mean_over_pairs, result, effect=True)
+    effect = partial(mean_finding, result, effect=True)
     return [
         correlation,
         effect("fig9", f"{fall} consistency", exemplar.sel(epoch=first) - exemplar.sel(epoch=last)),
         negative(correlation),
-        mean_of_matched(
+        matched_finding(
             result,
             "fig9",
             f"epochs {stable} and {last}: consistency with oneself minus with other instances",
-            np.diagonal(between),
-            -between,
+            Terms(np.diagonal(between), -between),
             effect=True,
             note="" if stable == STABLE else f"epoch {stable} is used for {STABLE}",
         ),
