@@ -59,8 +59,15 @@ def test_only_constant_rows_are_nan():
     assert correlations[1, 2] == pytest.approx(1)
 
 
-def test_centred_rows_have_no_mean(rng):
+def test_standardised_rows_are_centred_and_within_one(rng):
     rows = (1e5 + related_rows(rng)).astype(np.float32)
-    centred = numerics.centred(rows, numerics.row_statistics(rows), slice(0, 100))
     exact = rows.astype(np.float64) - rows.mean(-1, keepdims=True, dtype=np.float64)
-    np.testing.assert_allclose(centred, exact[:, :100], rtol=0, atol=1e-5)
+    exact /= np.abs(rows.astype(np.float64) - rows[:, :1]).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(numerics.standardised(rows), exact, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [3, 65])
+def test_pieces_and_one_product_are_the_same(rng, n_rows):
+    rows = rng.normal(size=(2, n_rows, 100_000 // n_rows))
+    expected = [np.corrcoef(group) for group in rows]
+    np.testing.assert_allclose(correlation_matrix(rows), expected, rtol=0, atol=1e-12)

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jax.scipy.stats import rankdata
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_varied
@@ -87,10 +85,8 @@ def compare_pairs(
     return similarity[..., *pair_indices(rows.shape[-2])]
 
 
-def _ranks(rows: Any) -> Float[Any, "... column"]:
+def _ranks(rows: np.ndarray) -> Float[np.ndarray, "... column"]:
     """Ranks counted from the middle; float32, unless the rows are wider, holds 2²³ of them."""
-    if isinstance(rows, jax.Array):
-        return rankdata(rows, axis=-1) - (rows.shape[-1] + 1) / 2
     flat = rows.reshape(-1, rows.shape[-1])
     ranks = np.empty(flat.shape, np.float64 if rows.dtype.itemsize > 4 else np.float32)
     for i, row in enumerate(flat):

@@ -116,14 +116,14 @@ def first_frame(
     if centre:  # the mean of equal numbers may be off by a rounding
         mean = np.where(constant, sample[:, 0], sample.mean(axis=1))
     deviations = sample - mean[:, None] if centre else sample
-    squares = np.einsum("ij,ij->i", deviations, deviations)
+    squares = np.vecdot(deviations, deviations)
     if (constant | ((squares > SAFE_SQUARES[0]) & (squares < SAFE_SQUARES[1]))).all():
         return frame_of(mean, np.sqrt(squares), unit_length)
     if sample.dtype != np.float64:
         return first_frame(sample.astype(np.float64), centre, unit_length, constant)
     largest = np.abs(deviations).max(axis=1, keepdims=True)
     deviations = deviations / np.where(largest > 0, largest, 1)
-    length = largest[:, 0] * np.sqrt(np.einsum("ij,ij->i", deviations, deviations))
+    length = largest[:, 0] * np.sqrt(np.vecdot(deviations, deviations))
     return frame_of(mean, length, unit_length)
 
 
@@ -220,14 +220,14 @@ class PatternSums:
         np.subtract(placed, rows[n], out=rows[:n], casting="same_kind")
         add_products(self.gram, rows)
         centre = rows[n].astype(np.float64)
-        self.common += centre @ centre, centre.sum()
+        beside = np.stack([centre, np.ones(n_units)], axis=1)
+        self.common += centre @ beside
         if self.step:
             some = block[:: self.step] - self.frame.mean[:: self.step, None]
             some *= self.frame.scale[:: self.step, None]
             some -= centre
-            self.exact[:, 0] += np.einsum("ij,ij->i", some, some)
-            self.exact[:, 1] += np.einsum("ij,j->i", some, centre)
-            self.exact[:, 2] += some.sum(axis=1)
+            self.exact[:, 0] += np.vecdot(some, some)
+            self.exact[:, 1:] += some @ beside
 
     def _buffer(self, dtype: np.dtype, n_units: int) -> Float[np.ndarray, "row unit"]:
         size = len(self.gram) * n_units

@@ -135,7 +135,7 @@ class NormSums:
         """Add a block of units `(stimulus, unit)`."""
         xp = jnp if isinstance(block, jax.Array) else np
         scaled = xp.multiply(block, self.scale, dtype=np.float64)
-        self.squares = self.squares + xp.einsum("ij,ij->i", scaled, scaled)
+        self.squares = self.squares + xp.vecdot(scaled, scaled)
 
     def finish(self) -> Float[np.ndarray, " stimulus"]:
         """The Euclidean norm of each pattern."""

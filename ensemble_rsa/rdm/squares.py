@@ -175,10 +175,12 @@ def fill_squares(
 
 def pairs_with(chosen: Bool[np.ndarray, " stimulus"]) -> np.ndarray:
     """Places, in a condensed RDM, of all pairs with at least one of the chosen stimuli."""
+    if not chosen.any():
+        return np.empty(0, np.int64)
     n = chosen.size
     others = np.arange(n)
     places = []
     for k in np.flatnonzero(chosen):
         low, high = np.minimum(k, others), np.maximum(k, others)
         places.append((low * (2 * n - low - 1) // 2 + high - low - 1)[others != k])
-    return np.concatenate(places) if places else np.empty(0, np.int64)
+    return np.concatenate(places)

@@ -1,4 +1,3 @@
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
@@ -53,15 +52,6 @@ def test_blocks_change_nothing(rng, comparison, entries, monkeypatch):
     monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", entries)
     monkeypatch.setattr(numerics, "_NARROWEST", 3)
     np.testing.assert_allclose(compare_rows(rows, others, comparison), whole, rtol=0, atol=1e-13)
-
-
-@pytest.mark.parametrize("comparison", ["pearson", "spearman", "cosine"])
-def test_the_way_for_accelerators_gives_the_same(rng, comparison, monkeypatch):
-    rows, others = rows_with_ties(rng, 2, 4, 30), rows_with_ties(rng, 3, 30)
-    expected = compare_rows(rows, others, comparison)
-    monkeypatch.setattr(numerics, "on_host_if_cpu", jnp.asarray)
-    result = compare_rows(rows, others, comparison)
-    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("spread", [1e-25, 1e-15, 1e15, 1e25])

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ensemble_rsa.numerics import blocks, pair_indices, power_of_two, row_statistics, standardised
+from ensemble_rsa.numerics import blocks, pair_indices, power_of_two, standardised
 
 _FILLED_TO = 64  # resamples; blocks of nearly the same length then share a compiled program
 _LEAST_VARIANCE = (
@@ -29,7 +29,7 @@ def centred_squares(rdms: Any, n_stimuli: int) -> Float[Array, "form n n"]:
         rdms: `(instance, stimulus_pair)`.
         n_stimuli: their number of stimuli.
     """
-    return squares_and_ones(np.asarray(standardised(rdms, row_statistics(rdms))), n_stimuli)
+    return squares_and_ones(standardised(rdms), n_stimuli)
 
 
 def squares_and_ones(
@@ -49,7 +49,7 @@ def squares_and_ones(
 
 def centred_rows(rdms: Any) -> Float[np.ndarray, "row stimulus_pair"]:
     """Centred RDMs over some pairs only, and last a row of ones, in float32."""
-    rows = np.asarray(standardised(rdms, row_statistics(rdms)))
+    rows = standardised(rdms)
     return np.concatenate([rows, np.ones((1, rows.shape[-1]), np.float32)])
 
 
