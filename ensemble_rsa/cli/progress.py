@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ensemble_rsa.extraction.collect import Progress as RdmReport
+from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.files import cache_folder
 from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
 
@@ -117,7 +117,7 @@ def _range(values: np.ndarray) -> str:
 
 
 @contextmanager
-def rdm_display(console: Console) -> Iterator[RdmReport]:
+def rdm_display(console: Console) -> Iterator[RdmProgress]:
     """A callback that shows how many RDMs are done."""
     bar = _bar(console)
     task = bar.add_task("RDMs", total=None)

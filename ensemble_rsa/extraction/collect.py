@@ -1,13 +1,9 @@
-"""From activations to RDMs: instance after instance, layer after layer, nothing kept but distances.
+"""RDMs of a source of activations: instance by instance and layer by layer.
 
-Activations come from a run's networks or from anywhere else; `Source` is what both look like from
-here.
+Only distances are kept, so that the activations of one layer are in memory at a time.
 """
 
-import dataclasses
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,200 +11,27 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.arrays import check_labels
-from ensemble_rsa.config.settings import AnalysisConfig, RdmConfig, StimulusConfig
-from ensemble_rsa.data.dataset import Dataset
-from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
-from ensemble_rsa.data.stimuli import Stimuli, choose_stimuli
-from ensemble_rsa.errors import InputError, RunError
-from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
-from ensemble_rsa.models.catalogue import model_entry
-from ensemble_rsa.models.ensemble import member
-from ensemble_rsa.models.execution import default_execution
+from ensemble_rsa.errors import RunError
+from ensemble_rsa.extraction.sources import DIMENSIONS, ActivationSource
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.build import centroids, cocktail_blank, rdm_and_constant_patterns
-from ensemble_rsa.rng import stream
-from ensemble_rsa.runs.run import Run, fingerprint, load_networks
+from ensemble_rsa.runs.set_aside import with_set_aside
 
-Progress = Callable[[int, int], None]
-ROUNDING = 1e-6  # of an RDM's largest distance: what differs by less differs by rounding
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Where activations come from.
-
-    Attributes:
-        layers: names, in order.
-        seeds: weight seed of each instance, or its number where there is none.
-        stimuli: one name for each stimulus.
-        categories: the category of each stimulus, in words.
-        instance: number of an instance → its layers' names and activations `(stimulus, unit)`, in
-            order.
-        variables: further variables on the instance axis.
-        attributes: what a reader of the results should know of the source.
-    """
-
-    layers: tuple[str, ...]
-    seeds: tuple[int, ...]
-    stimuli: tuple[str, ...]
-    categories: tuple[str, ...]
-    instance: Callable[[int], Iterable[tuple[str, Any]]]
-    variables: dict[str, np.ndarray] = field(default_factory=dict)
-    attributes: dict[str, Any] = field(default_factory=dict)
+RdmProgress = Callable[[int, int], None]
+ROUNDING = 1e-6  # relative to an RDM's largest distance: smaller differences are rounding errors
 
 
-def source_from_run(run: Run, dataset: Dataset, shown: Dataset, settings: AnalysisConfig) -> Source:
-    """Activations of a run's networks for balanced test images.
-
-    Args:
-        run: the ensemble.
-        dataset: what it was trained on.
-        shown: what the stimuli are chosen from.
-        settings: stimuli, epoch and dropout.
-    """
-    if fingerprint(dataset) != run.fingerprint:
-        raise InputError(
-            f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
-            "its test images may have been trained on; restore the images or train again"
-        )
-    stimuli = stimuli_of(shown, settings.stimulus)
-    execution = default_execution()
-    network, parameters = load_networks(run, execution.convolution, settings.rdm.epoch)
-    runner = compile_layers(network, execution, settings.rdm.one_mask)
-    masks = masks_while_tested(run, settings.rdm.dropout_sample)
-    preprocessing = fit_preprocessing(run.config.data.preprocessing, dataset.train_images)
-    images = jax.jit(apply_preprocessing)(preprocessing, jnp.asarray(stimuli.images))
-    return Source(
-        layers=network.layers,
-        seeds=run.seeds,
-        stimuli=tuple(stimuli.ids),
-        categories=tuple(stimuli.categories[label] for label in stimuli.labels),
-        instance=lambda number: layer_activations(
-            runner, member(parameters, number), images, masks(number)
-        ),
-        # accuracies are those of the last epoch's networks, without dropout
-        variables={f"{name}_accuracy": values for name, values in run.accuracy.items()}
-        if settings.rdm.epoch is None and settings.rdm.dropout_sample is None
-        else {},
-        attributes=_run_attributes(run, dataset, settings.rdm),
-    )
-
-
-def stimuli_of(shown: Dataset, settings: StimulusConfig) -> Stimuli:
-    """The stimuli that the settings ask for, from these test images."""
-    how = "draw" if settings.draw_stimuli else "first"
-    return choose_stimuli(shown, settings.stimuli, how, settings.stimulus_seed)
-
-
-def masks_while_tested(run: Run, sample: int | None) -> Callable[[int], Masks | None]:
-    """Dropout of each instance while it is tested: its own rate, masks shared with all others.
-
-    Args:
-        run: the ensemble, whose rates of training these are.
-        sample: the number of the masks; None for no dropout.
-
-    Raises:
-        InputError: no instance was trained with dropout.
-    """
-    if sample is None:
-        return lambda number: None
-    training = run.config.training
-    rates = np.broadcast_to(np.asarray(training.dropout, np.float32), training.instances)
-    if not rates.any():
-        raise InputError(
-            f"dropout_sample: {run.path} was trained without dropout, so its tests have none; "
-            "leave it out"
-        )
-    key = jax.random.fold_in(stream(training.dropout_seed, "test_dropout"), sample)
-    return lambda number: Masks(rates[number], key)
-
-
-def _run_attributes(run: Run, dataset: Dataset, settings: RdmConfig) -> dict[str, Any]:
-    training = run.config.training
-    shown = {
-        f", the networks of epoch {settings.epoch}": settings.epoch is not None,
-        f", shown with dropout (masks {settings.dropout_sample})": settings.dropout_sample
-        is not None,
-    }
-    scale = (
-        f"width {run.config.model.width:g}, "
-        f"{training.epochs} epochs of {len(dataset.train_labels)} images, "
-        f"{run.config.data.preprocessing} preprocessing"
-        + "".join(words for words, applies in shown.items() if applies)
-    )
-    return {
-        "model": run.config.model.model,
-        "dataset": run.config.data.dataset,
-        "surrogate": int(model_entry(run.config.model.model).surrogate),
-        "scale": scale,
-        "flagged_instances": json.dumps([dataclasses.asdict(verdict) for verdict in run.flagged]),
-        "replaced_instances": json.dumps(
-            [
-                dataclasses.asdict(verdict)
-                | {"reason": f"{verdict.reason}; another seed stands in"}
-                for verdict in run.replaced
-            ]
-        ),
-    }
-
-
-def source_from_arrays(
-    activations: Mapping[str, Any], labels: Sequence[Any] | np.ndarray | None
-) -> Source:
-    """Activations from anywhere: layer name → `(instance, stimulus, unit)`, in memory or on disk.
-
-    Raises:
-        InputError: no layers, layers of different numbers of instances or stimuli, or labels of
-            another length.
-    """
-    if not isinstance(activations, Mapping):
-        raise InputError(
-            "source: expected a run, or a mapping of layer names to (instance, stimulus, unit), "
-            f"got {type(activations).__name__}"
-        )
-    if not activations:
-        raise InputError(
-            "source: expected layer names and their (instance, stimulus, unit), got none"
-        )
-    shapes = {name: tuple(np.shape(array)) for name, array in activations.items()}
-    for name, shape in shapes.items():
-        if len(shape) != 3:
-            raise InputError(f"source[{name!r}]: expected (instance, stimulus, unit), got {shape}")
-    first, (n_instances, n_stimuli, _) = next(iter(shapes.items()))
-    for name, shape in shapes.items():
-        if shape[:2] != (n_instances, n_stimuli):
-            raise InputError(
-                f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "
-                f"{first!r}, got {shape[0]} and {shape[1]}"
-            )
-    if labels is None:
-        categories = ("",) * n_stimuli
-    else:
-        codes, names = check_labels("labels", labels, n_stimuli)
-        categories = tuple(str(names[code]) for code in codes)
-    return Source(
-        layers=tuple(activations),
-        seeds=tuple(range(n_instances)),
-        stimuli=tuple(str(i) for i in range(n_stimuli)),
-        categories=categories,
-        # as NumPy, so that NaN is refused rather than taken for a broken network
-        instance=lambda number: (
-            (name, np.asarray(array[number])) for name, array in activations.items()
-        ),
-    )
-
-
-def layer_stack(source: Source, layer: str) -> xr.DataArray:
-    """Activations of one layer of all instances, `(instance, stimulus, unit)`."""
+def layer_stack(source: ActivationSource, layer: str) -> xr.DataArray:
+    """Return one layer's activations of all instances, `(instance, stimulus, unit)`."""
     patterns = [
-        np.asarray(next(found for name, found in source.instance(number) if name == layer))
-        for number in range(len(source.seeds))
+        np.asarray(next(found for name, found in source.activations(position) if name == layer))
+        for position in range(len(source.instances))
     ]
     return xr.DataArray(
         np.stack(patterns),
-        dims=("instance", "stimulus", "unit"),
+        dims=DIMENSIONS,
         coords={
+            "instance": list(source.instances),
             "seed": ("instance", list(source.seeds)),
             "stimulus": list(source.stimuli),
             "category": ("stimulus", list(source.categories)),
@@ -217,7 +40,7 @@ def layer_stack(source: Source, layer: str) -> xr.DataArray:
     )
 
 
-class _Stack(NamedTuple):
+class _InstanceRdms(NamedTuple):
     """RDMs of one instance, a row for each layer."""
 
     exemplar: list[np.ndarray]
@@ -230,105 +53,128 @@ class _NotComparable(Exception):
 
 
 def collect_rdms(
-    source: Source,
+    source: ActivationSource,
     layers: Sequence[str],
     distance: str,
-    report: Progress | None,
+    progress: RdmProgress | None = None,
     cocktail_blanked: bool = False,
 ) -> xr.Dataset:
-    """RDMs of the chosen layers of every instance that can be compared.
+    """Return the RDMs of the chosen layers of every instance that can be compared with others.
+
+    Args:
+        source: the activations.
+        layers: names, in the source's order.
+        distance: one of `DISTANCES`.
+        progress: called with the number of RDMs done and of all.
+        cocktail_blanked: whether each unit's mean over stimuli is subtracted first.
+
+    Returns:
+        The data set that `ensemble_rsa.extract` describes.
 
     Raises:
-        RunError: fewer than two instances are left.
+        RunError: fewer than two instances can be compared.
     """
-    stacks: dict[int, _Stack] = {}
+    rdms: dict[int, _InstanceRdms] = {}
     excluded: dict[int, str] = {}
-    total = len(layers) * len(source.seeds)
-    for number in range(len(source.seeds)):
-        stack = _Stack([], [], [])
+    n_instances = len(source.instances)
+    for position in range(n_instances):
+        own = _InstanceRdms([], [], [])
         try:
-            for name, activations in source.instance(number):
+            for name, activations in source.activations(position):
                 if name in layers:
                     patterns = cocktail_blank(activations) if cocktail_blanked else activations
-                    _append(stack, name, patterns, source.categories, distance)
-                if report:
-                    report(number * len(layers) + len(stack.exemplar), total)
-            stacks[number] = stack
+                    _append(own, name, patterns, source.categories, distance)
+                if progress:
+                    progress(position * len(layers) + len(own.exemplar), len(layers) * n_instances)
+            rdms[position] = own
         except _NotComparable as reason:
-            excluded[number] = str(reason)
-    if len(stacks) < 2:
-        reasons = "; ".join(f"instance {number}: {reason}" for number, reason in excluded.items())
+            excluded[position] = str(reason)
+    if len(rdms) < 2:
+        reasons = "; ".join(
+            f"instance {source.instances[position]}: {reason}"
+            for position, reason in excluded.items()
+        )
         raise RunError(
-            f"two instances are needed to compare, {len(stacks)} can be "
+            f"at least two instances are needed for a comparison, {len(rdms)} can be compared "
             f"({reasons or 'only one was given'})"
         )
-    dataset = _dataset(source, layers, distance, stacks, excluded)
-    return dataset.assign_attrs(cocktail_blank=int(cocktail_blanked))
+    dataset = _dataset(source, layers, rdms).assign_attrs(
+        distance=distance, cocktail_blank=int(cocktail_blanked), **source.attributes
+    )
+    return with_set_aside(
+        dataset,
+        "excluded",
+        [
+            {
+                "instance": source.instances[position],
+                "seed": source.seeds[position],
+                "reason": reason,
+            }
+            for position, reason in excluded.items()
+        ],
+    )
 
 
 def _append(
-    stack: _Stack, name: str, activations: Any, categories: Sequence[str], distance: str
+    own: _InstanceRdms, name: str, activations: Any, categories: Sequence[Any], distance: str
 ) -> None:
-    """Add one layer's RDMs; every set of distances that will be correlated must vary."""
+    """Add one layer's RDMs, unless a set of distances that will be correlated is constant."""
     if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
         raise _NotComparable(f"activations of {name} are not finite")
     rdm, constant = (np.asarray(part) for part in rdm_and_constant_patterns(activations, distance))
-    names = np.asarray(categories)
-    first, second = pair_indices(len(names))
-    to_correlate = {
+    labels = np.asarray(categories)
+    first, second = pair_indices(len(labels))
+    correlated = {
         "distances": rdm,
-        "same-category distances": rdm[names[first] == names[second]],
+        "same-category distances": rdm[labels[first] == labels[second]],
     }
     if len(set(categories)) > 1:
         patterns = centroids(activations, categories)
         centroid = np.asarray(rdm_and_constant_patterns(patterns, distance)[0])
-        to_correlate["distances between category centroids"] = centroid
-        stack.centroid.append(centroid)
-    for what, values in to_correlate.items():
+        correlated["distances between category centroids"] = centroid
+        own.centroid.append(centroid)
+    for what, values in correlated.items():
         if values.size >= 3 and np.ptp(values) <= ROUNDING * rdm.max():
-            raise _NotComparable(f"all {what} of {name} are equal, so they correlate with nothing")
-    stack.exemplar.append(rdm)
-    stack.constant.append(int(constant))
+            raise _NotComparable(
+                f"all {what} of {name} are equal, so their correlation is undefined"
+            )
+    own.exemplar.append(rdm)
+    own.constant.append(int(constant))
 
 
 def _dataset(
-    source: Source,
-    layers: Sequence[str],
-    distance: str,
-    stacks: dict[int, _Stack],
-    excluded: dict[int, str],
+    source: ActivationSource, layers: Sequence[str], rdms: dict[int, _InstanceRdms]
 ) -> xr.Dataset:
-    kept = list(stacks)
+    kept = list(rdms)
     exemplar, centroid, constant = (
-        np.stack([rows[part] for rows in stacks.values()], axis=1) for part in range(3)
+        np.stack([own[part] for own in rdms.values()], axis=1) for part in range(3)
     )
-    variables = {
-        "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
-        "constant_patterns": (("layer", "instance"), constant),
-        **{
-            name: ("instance", np.asarray(values)[kept])
-            for name, values in source.variables.items()
+    dataset = xr.Dataset(
+        {
+            "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
+            "constant_patterns": (("layer", "instance"), constant),
+            **{
+                name: ("instance", np.asarray(values)[kept])
+                for name, values in source.variables.items()
+            },
         },
-    }
-    if centroid.size:
-        variables["centroid"] = (("layer", "instance", "category_pair"), centroid)
-    return xr.Dataset(
-        variables,
         coords={
             "layer": list(layers),
-            "instance": kept,
-            "seed": ("instance", [source.seeds[number] for number in kept]),
+            "instance": [source.instances[position] for position in kept],
+            "seed": ("instance", [source.seeds[position] for position in kept]),
             "stimulus": list(source.stimuli),
             "category": ("stimulus", list(source.categories)),
         },
-        attrs={
-            "distance": distance,
-            "excluded_instances": json.dumps(
-                [
-                    {"instance": number, "seed": source.seeds[number], "reason": reason}
-                    for number, reason in excluded.items()
-                ]
-            ),
-            **source.attributes,
-        },
+    )
+    for kind, entries in source.set_aside.items():
+        dataset = with_set_aside(dataset, kind, entries)
+    if not centroid.size:
+        return dataset
+    names = np.unique(source.categories)
+    first, second = pair_indices(len(names))
+    return dataset.assign(
+        centroid=(("layer", "instance", "category_pair"), centroid)
+    ).assign_coords(
+        category_first=("category_pair", names[first]),
+        category_second=("category_pair", names[second]),
     )

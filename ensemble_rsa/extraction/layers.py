@@ -1,11 +1,10 @@
-"""Stimuli through one network, layer after layer: each layer is handed on as soon as it exists.
+"""Activations of one network, layer by layer.
 
-Only the maps of two layers are in memory at a time, so that a wide layer of many stimuli fits.
+Each layer is yielded as soon as it is computed, so that only the maps of two layers are in memory.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -16,8 +15,7 @@ from ensemble_rsa.models.ensemble import Network, Parameters
 from ensemble_rsa.models.execution import Execution
 
 
-@dataclass(frozen=True)
-class LayerRunner:
+class LayerRunner(NamedTuple):
     """Compiled layers of one network, shared by all its instances.
 
     Attributes:
@@ -30,26 +28,33 @@ class LayerRunner:
 
 
 class Masks(NamedTuple):
-    """Dropout while stimuli are shown: how likely a zero is, and the key of the masks."""
+    """Dropout while stimuli are shown: the probability of a zero, and the key of the masks."""
 
     rate: Float[Array, ""] | float
     key: Key[Array, ""]
 
 
 def compile_layers(network: Network, execution: Execution, one_mask: bool = False) -> LayerRunner:
-    """Compile each layer on its own; compiled on first use.
+    """Return the layers as functions that are each compiled on first use.
+
+    Networks built from the same blueprint share the compiled functions.
 
     Args:
         network: the static half.
         execution: how convolutions are computed.
         one_mask: with dropout, the same mask for all stimuli instead of one for each.
     """
-    options = execution.compiler_options or None
+    return _compile_layers(network, tuple(execution.compiler_options.items()), one_mask)
 
-    @partial(jax.jit, static_argnums=1, compiler_options=options)
+
+@lru_cache(maxsize=8)
+def _compile_layers(
+    network: Network, options: tuple[tuple[str, str], ...], one_mask: bool
+) -> LayerRunner:
+    @partial(jax.jit, static_argnums=1, compiler_options=dict(options) or None)
     def run(parameters: Parameters, index: int, maps: Array, masks: Masks | None) -> Array:
         dropout = None if masks is None else Dropout(*masks, one_mask=one_mask)
-        with jax.default_matmul_precision("float32"):  # else a GPU rounds factors to ten bits
+        with jax.default_matmul_precision("float32"):  # a GPU would use TF32 otherwise
             return network.layer(parameters, index, maps, dropout)
 
     return LayerRunner(network.layers, run)
@@ -61,13 +66,13 @@ def layer_activations(
     images: Float[Array, "stimulus h w c"],
     masks: Masks | None = None,
 ) -> Iterator[tuple[str, Float[Array, "stimulus unit"]]]:
-    """Yield the name and the activations of each layer, after its ReLU and flattened (paper.md §4).
+    """Yield the name and the activations of each layer, after its ReLU and flattened.
 
     Args:
         runner: of the network.
         parameters: of one instance.
         images: preprocessed stimuli.
-        masks: of dropout (paper.md §7); None for none.
+        masks: of dropout; None for none.
     """
     maps = images
     for index, name in enumerate(runner.layers):

@@ -1,89 +1,214 @@
-"""RDMs that know their stimuli, so that those of two origins are put together by id, not by luck.
+"""RDMs of labelled stimuli as an `xarray.Dataset`: matching and reordering by stimulus id.
 
-Nothing here changes an order unasked: stimuli that differ, or come in another order, are refused.
+The RDMs are the variable `exemplar (..., stimulus_pair)`, over `layer` and `instance` as
+`ensemble_rsa.extract` returns them or over a single dimension `rdm`. What is known of each RDM and
+of each stimulus are coordinates, what holds for all of them attributes, such as `distance`.
+No function changes the order of stimuli unless it is asked to.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays import stimuli_of_pairs
+from ensemble_rsa.arrays import check_rdms, stimuli_of_pairs
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import pair_indices
 
-
-@dataclass(frozen=True)
-class LabelledRdms:
-    """RDMs and what is known of them.
-
-    Attributes:
-        rdms: `(rdm, stimulus_pair)`.
-        distance: how they were measured, in the words of whoever made them (rsatoolbox says
-            "squared euclidean" where it also divides by the number of units).
-        rdm_descriptors: one value per RDM under each name, such as instance, layer, epoch.
-        pattern_descriptors: one value per stimulus under each name, such as stimulus, category.
-        descriptors: one value for all RDMs under each name.
-    """
-
-    rdms: Float[np.ndarray, "rdm stimulus_pair"]
-    distance: str | None
-    rdm_descriptors: Mapping[str, np.ndarray] = field(default_factory=dict)
-    pattern_descriptors: Mapping[str, np.ndarray] = field(default_factory=dict)
-    descriptors: Mapping[str, Any] = field(default_factory=dict)
+Descriptors = Mapping[str, Sequence[Any] | np.ndarray]
+RUNNING_NUMBER = "index"
 
 
-def stimulus_ids(name: str, rdms: LabelledRdms, descriptor: str = "stimulus") -> list[Any]:
-    """The id of each stimulus, once it is known that each has one of its own.
+def label_rdms(
+    rdms: Any,
+    distance: str | None = None,
+    rdm_descriptors: Descriptors | None = None,
+    pattern_descriptors: Descriptors | None = None,
+    descriptors: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Return RDMs and their descriptors as a data set.
 
     Args:
-        name: what the RDMs are called, for the message.
-        rdms: the RDMs.
-        descriptor: the pattern descriptor that holds the ids.
+        rdms: `(..., stimulus_pair)`, or square: leading axes become rows, the last of them running
+            fastest.
+        distance: how the RDMs were measured.
+        rdm_descriptors: one value per row under each name, such as instance, layer, epoch.
+        pattern_descriptors: one value per stimulus under each name, such as stimulus, category.
+        descriptors: one value for all RDMs under each name.
+
+    Returns:
+        `exemplar (layer, instance, stimulus_pair)` if the RDM descriptors layer and instance name
+        each combination once, else `exemplar (rdm, stimulus_pair)`. An RDM descriptor with the name
+        of a pattern descriptor is renamed to `rdm_NAME`; `index`, by which rsatoolbox numbers RDMs
+        and stimuli anew in every object, is dropped.
 
     Raises:
-        InputError: no such descriptor; ids that are missing or not unique.
+        InputError: NaN or inf, or descriptors that do not fit the RDMs.
 
-    >>> stimuli = {"stimulus": np.array(["b", "a"])}
-    >>> stimulus_ids("rdms", LabelledRdms(np.ones((1, 1)), "cosine", {}, stimuli))
-    ['b', 'a']
+    >>> layers = {"layer": ["V1", "IT"], "instance": [0, 0]}
+    >>> label_rdms([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], "cosine", layers).exemplar.dims
+    ('layer', 'instance', 'stimulus_pair')
     """
-    if descriptor not in rdms.pattern_descriptors:
-        there = ", ".join(rdms.pattern_descriptors) or "none"
+    array, _ = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)")
+    rows = np.asarray(array).reshape(-1, array.shape[-1])
+    return from_rows(
+        rows, distance, rdm_descriptors or {}, pattern_descriptors or {}, descriptors or {}
+    )
+
+
+def from_rows(
+    rows: Float[np.ndarray, "rdm stimulus_pair"],
+    distance: str | None,
+    rdm_descriptors: Descriptors,
+    pattern_descriptors: Descriptors,
+    descriptors: Mapping[str, Any],
+) -> xr.Dataset:
+    """Return the data set of `label_rdms` from condensed RDMs, which may hold NaN."""
+    stimuli = _columns(
+        "pattern_descriptors", pattern_descriptors, stimuli_of_pairs("rdms", rows.shape[1])
+    )
+    columns = {
+        f"rdm_{name}" if name in stimuli else name: values
+        for name, values in _columns("rdm_descriptors", rdm_descriptors, len(rows)).items()
+    }
+    coords = {name: ("rdm", values) for name, values in columns.items()}
+    coords |= {name: ("stimulus", values) for name, values in stimuli.items()}
+    attributes = {} if distance is None else {"distance": distance}
+    flat = xr.Dataset(
+        {"exemplar": (("rdm", "stimulus_pair"), rows)}, coords, attributes | dict(descriptors)
+    )
+    return _as_grid(flat) if {"layer", "instance"} <= columns.keys() else flat
+
+
+def _columns(argument: str, descriptors: Descriptors, length: int) -> dict[str, np.ndarray]:
+    columns = {}
+    for name, values in descriptors.items():
+        if name == RUNNING_NUMBER:
+            continue
+        column = np.array(values)
+        if column.dtype == object and all(isinstance(value, str) for value in column.flat):
+            column = column.astype(str)
+        what = f"{argument}[{name!r}]"
+        if column.dtype.kind not in "biufU":
+            raise InputError(f"{what}: expected numbers or text, got {column.dtype}")
+        if column.shape != (length,):
+            raise InputError(f"{what}: expected {length} values, got shape {column.shape}")
+        columns[name] = column
+    return columns
+
+
+def _as_grid(flat: xr.Dataset) -> xr.Dataset:
+    """Return RDMs over layers and instances, if they name each combination exactly once."""
+    layers, instances = (
+        list(dict.fromkeys(flat[n].values.tolist())) for n in ("layer", "instance")
+    )
+    rows = {
+        pair: i for i, pair in enumerate(zip(flat.layer.values, flat.instance.values, strict=True))
+    }
+    if not len(rows) == len(layers) * len(instances) == flat.sizes["rdm"]:
+        return flat
+    order = [[rows[layer, instance] for instance in instances] for layer in layers]
+    grid = flat.drop_vars(["layer", "instance"]).isel(rdm=xr.Variable(("layer", "instance"), order))
+    for name in list(grid.coords):
+        values = grid[name]
+        if values.dims == ("layer", "instance"):
+            if (values == values[:1].values).all():
+                grid[name] = values[0]
+            elif (values == values[:, :1].values).all():
+                grid[name] = values[:, 0]
+    return grid.assign_coords(layer=layers, instance=instances)
+
+
+class RdmRows(NamedTuple):
+    """RDMs as rows, with their descriptors by what they describe."""
+
+    rdms: Float[np.ndarray, "rdm stimulus_pair"]
+    rdm_descriptors: dict[str, np.ndarray]
+    pattern_descriptors: dict[str, np.ndarray]
+    descriptors: dict[str, Any]
+
+
+def rdm_rows(rdms: xr.Dataset, name: str = "rdms") -> RdmRows:
+    """Return the RDMs of a data set row by row, the last leading dimension running fastest.
+
+    Raises:
+        InputError: no data set with RDMs named `exemplar`.
+
+    >>> rows = rdm_rows(label_rdms([0.1, 0.2, 0.3], "cosine", {"layer": ["V1"]}))
+    >>> rows.rdms.shape, rows.rdm_descriptors["layer"].tolist(), rows.descriptors
+    ((1, 3), ['V1'], {'distance': 'cosine'})
+    """
+    if not isinstance(rdms, xr.Dataset) or "exemplar" not in rdms:
+        raise InputError(
+            f"{name}: expected RDMs as `extract` and `load_rdms` return them, "
+            f"got {type(rdms).__name__}"
+        )
+    leading = [dimension for dimension in rdms.exemplar.dims if dimension != "stimulus_pair"]
+    labelled = rdms[["exemplar"]].assign_coords(rdms.coords)
+    if not leading:
+        labelled = labelled.expand_dims("rdm")
+    elif leading != ["rdm"]:
+        labelled = labelled.stack(rdm=leading, create_index=False)
+    rows = labelled.exemplar.transpose("rdm", "stimulus_pair").values
+    n_stimuli = stimuli_of_pairs(name, rows.shape[1])
+    return RdmRows(
+        rows,
+        _columns("rdm_descriptors", _along(labelled, ("rdm",)), len(rows)),
+        _columns("pattern_descriptors", _along(labelled, ("stimulus",)), n_stimuli),
+        {**rdms.attrs, **{key: value.item() for key, value in _along(labelled, ()).items()}},
+    )
+
+
+def _along(dataset: xr.Dataset, dims: tuple[str, ...]) -> dict[str, np.ndarray]:
+    return {str(key): c.values for key, c in dataset.coords.items() if c.dims == dims}
+
+
+def stimulus_ids(name: str, rdms: xr.Dataset, descriptor: str = "stimulus") -> list[Any]:
+    """Return the stimulus ids, which must be present and unique.
+
+    Args:
+        name: what the RDMs are called in messages.
+        rdms: the RDMs.
+        descriptor: the coordinate that holds the ids.
+
+    Raises:
+        InputError: no such coordinate; ids that are missing or not unique.
+    """
+    patterns = rdm_rows(rdms, name).pattern_descriptors
+    if descriptor not in patterns:
         raise InputError(
             f"{name}: expected stimulus ids in the pattern descriptor {descriptor!r}, which is "
-            f"missing; there are: {there}"
+            f"missing; there are: {', '.join(patterns) or 'none'}"
         )
-    ids = _unique(f"{name}, {descriptor!r}", rdms.pattern_descriptors[descriptor])
-    n_stimuli = stimuli_of_pairs(name, rdms.rdms.shape[-1])
-    if len(ids) != n_stimuli:
-        raise InputError(f"{name}: expected an id for each of {n_stimuli} stimuli, got {len(ids)}")
-    return ids
+    return _unique(f"{name}, {descriptor!r}", patterns[descriptor])
 
 
 def check_stimuli(
-    name: str, rdms: LabelledRdms, stimuli: Sequence[Any] | np.ndarray, descriptor: str
+    name: str,
+    rdms: xr.Dataset,
+    stimuli: Sequence[Any] | np.ndarray,
+    descriptor: str = "stimulus",
 ) -> None:
-    """Refuse RDMs that are not of these stimuli in this order.
+    """Raise unless the RDMs are of these stimuli in this order.
 
     Args:
-        name: what the RDMs are called, for the message.
+        name: what the RDMs are called in messages.
         rdms: the RDMs.
         stimuli: ids in the expected order.
-        descriptor: the pattern descriptor that holds the ids.
+        descriptor: the coordinate that holds the ids.
 
     Raises:
-        InputError: no such descriptor; ids that are missing, not unique, others than expected, or
-            in another order.
+        InputError: no such coordinate; ids that are missing, not unique, different, or in another
+            order.
     """
     got, expected = stimulus_ids(name, rdms, descriptor), _unique("stimuli", stimuli)
-    _refuse_other_ids(name, got, expected)
+    _check_same_ids(name, got, expected)
     if got != expected:
         place = next(
-            i for i, pair in enumerate(zip(got, expected, strict=True)) if len({*pair}) > 1
+            i for i, (one, other) in enumerate(zip(got, expected, strict=True)) if one != other
         )
         raise InputError(
             f"{name}: the stimuli are as expected but in another order, first at position {place}: "
@@ -93,60 +218,63 @@ def check_stimuli(
 
 
 def reorder_stimuli(
-    rdms: LabelledRdms, stimuli: Sequence[Any] | np.ndarray, descriptor: str = "stimulus"
-) -> LabelledRdms:
-    """The same RDMs with their stimuli in another order; descriptors go along.
+    rdms: xr.Dataset, stimuli: Sequence[Any] | np.ndarray, descriptor: str = "stimulus"
+) -> xr.Dataset:
+    """Return the RDMs with their stimuli in another order, and descriptors likewise.
 
     Args:
         rdms: the RDMs, which are not changed.
         stimuli: all their ids in the new order.
-        descriptor: the pattern descriptor that holds the ids.
+        descriptor: the coordinate that holds the ids.
 
     Raises:
-        InputError: no such descriptor; ids that are missing, not unique, or not the same.
+        InputError: no such coordinate; ids that are missing, not unique, or different.
 
-    >>> rdms = np.array([[0.1, 0.2, 0.3]])  # ab, ac, bc
-    >>> labelled = LabelledRdms(rdms, "cosine", {}, {"stimulus": np.array(["a", "b", "c"])})
-    >>> reorder_stimuli(labelled, ["c", "a", "b"]).rdms.tolist()  # ca, cb, ab
-    [[0.2, 0.3, 0.1]]
+    >>> abc = label_rdms([0.1, 0.2, 0.3], pattern_descriptors={"stimulus": ["a", "b", "c"]})
+    >>> reorder_stimuli(abc, ["c", "a", "b"]).exemplar.values  # ca, cb, ab
+    array([[0.2, 0.3, 0.1]])
     """
-    _refuse_other_ids("rdms", stimulus_ids("rdms", rdms, descriptor), _unique("stimuli", stimuli))
+    _check_same_ids("rdms", stimulus_ids("rdms", rdms, descriptor), _unique("stimuli", stimuli))
     return select_stimuli(rdms, stimuli, descriptor)
 
 
 def select_stimuli(
-    rdms: LabelledRdms, stimuli: Sequence[Any] | np.ndarray, descriptor: str = "stimulus"
-) -> LabelledRdms:
-    """The distances among some of the stimuli, in the order asked for; descriptors go along.
+    rdms: xr.Dataset, stimuli: Sequence[Any] | np.ndarray, descriptor: str = "stimulus"
+) -> xr.Dataset:
+    """Return the distances between some of the stimuli, in the order given.
+
+    What depends on all stimuli, such as RDMs of category centroids, is dropped with the first
+    stimulus that is left out.
 
     Args:
         rdms: the RDMs, which are not changed.
         stimuli: two ids or more, in the new order.
-        descriptor: the pattern descriptor that holds the ids.
+        descriptor: the coordinate that holds the ids.
 
     Raises:
-        InputError: no such descriptor; ids that are missing, not unique, or unknown; fewer than two
-            stimuli.
+        InputError: no such coordinate; ids that are missing, not unique, or unknown; fewer than
+            two stimuli.
 
-    >>> rdms = np.array([[0.1, 0.2, 0.3]])  # ab, ac, bc
-    >>> labelled = LabelledRdms(rdms, "cosine", {}, {"stimulus": np.array(["a", "b", "c"])})
-    >>> select_stimuli(labelled, ["c", "a"]).rdms.tolist()
-    [[0.2]]
+    >>> abc = label_rdms([0.1, 0.2, 0.3], pattern_descriptors={"stimulus": ["a", "b", "c"]})
+    >>> select_stimuli(abc, ["c", "a"]).exemplar.values
+    array([[0.2]])
     """
     got, wanted = stimulus_ids("rdms", rdms, descriptor), _unique("stimuli", stimuli)
     if len(wanted) < 2:
         raise InputError(f"stimuli: expected two or more, got {len(wanted)}")
     place = {stimulus: i for i, stimulus in enumerate(got)}
-    unknown = [stimulus for stimulus in wanted if stimulus not in place]
-    if unknown:
+    if unknown := [stimulus for stimulus in wanted if stimulus not in place]:
         raise InputError(
             f"stimuli: {len(unknown)} of {len(wanted)} are not among the RDMs' stimuli, the first "
             f"is {unknown[0]!r}"
         )
     order = np.array([place[stimulus] for stimulus in wanted])
-    columns = {name: np.asarray(values)[order] for name, values in rdms.pattern_descriptors.items()}
-    pairs = _places_of_pairs(order, len(got))
-    return replace(rdms, rdms=rdms.rdms[:, pairs], pattern_descriptors=columns)
+    chosen = rdms.isel(stimulus=order, stimulus_pair=_pair_positions(order, len(got)))
+    if len(wanted) == len(got):
+        return chosen
+    return chosen.drop_dims("category_pair", errors="ignore").drop_vars(
+        "constant_patterns", errors="ignore"
+    )
 
 
 def _unique(name: str, ids: Sequence[Any] | np.ndarray) -> list[Any]:
@@ -163,24 +291,22 @@ def _unique(name: str, ids: Sequence[Any] | np.ndarray) -> list[Any]:
     return values
 
 
-def _refuse_other_ids(name: str, got: list[Any], expected: list[Any]) -> None:
+def _check_same_ids(name: str, got: list[Any], expected: list[Any]) -> None:
     among_got, among_expected = set(got), set(expected)
-    extra = [stimulus for stimulus in got if stimulus not in among_expected]
-    missing = [stimulus for stimulus in expected if stimulus not in among_got]
-    if extra or missing:
-        parts = [
-            f"{len(ids)} {what} (first {ids[0]!r})"
-            for ids, what in ((missing, "missing"), (extra, "not expected"))
-            if ids
-        ]
+    differences = {
+        "missing": [stimulus for stimulus in expected if stimulus not in among_got],
+        "not expected": [stimulus for stimulus in got if stimulus not in among_expected],
+    }
+    parts = [f"{len(ids)} {what} (first {ids[0]!r})" for what, ids in differences.items() if ids]
+    if parts:
         raise InputError(
             f"{name}: expected the same {len(expected)} stimuli, got {len(got)}, of which "
             f"{' and '.join(parts)}; select_stimuli takes those that are shared"
         )
 
 
-def _places_of_pairs(order: Int[np.ndarray, " chosen"], n: int) -> Int[np.ndarray, " pair"]:
-    """Where the pairs of the chosen stimuli lie in a condensed RDM of `n`."""
+def _pair_positions(order: Int[np.ndarray, " chosen"], n: int) -> Int[np.ndarray, " pair"]:
+    """Return the positions of the chosen stimuli's pairs in a condensed RDM of `n` stimuli."""
     rows, columns = pair_indices(len(order))
     low, high = np.minimum(order[rows], order[columns]), np.maximum(order[rows], order[columns])
     return low * n - low * (low + 1) // 2 + high - low - 1

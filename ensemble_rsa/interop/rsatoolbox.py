@@ -3,139 +3,77 @@
 Files are HDF5, written and read with h5py alone; only `to_rsatoolbox` needs rsatoolbox itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Float
+import xarray as xr
 
-from ensemble_rsa.arrays import check_array, check_finite, stimuli_of_pairs
+from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.files import atomic_path
-from ensemble_rsa.interop.labelled import LabelledRdms, check_stimuli
-
-Descriptors = Mapping[str, Sequence[Any] | np.ndarray]
+from ensemble_rsa.interop.labelled import RdmRows, check_stimuli, from_rows, rdm_rows
 
 
-@contextmanager
-def rdm_file(
-    path: str | Path,
-    distance: str,
-    rdm_descriptors: Descriptors,
-    pattern_descriptors: Descriptors,
-    descriptors: Mapping[str, Any] | None = None,
-) -> Iterator[h5py.Dataset]:
-    """Open a new file for RDMs that are written row by row, so that memory holds one at a time.
-
-    The file gets its name when the block ends with all rows written, and not before.
-
-    Args:
-        path: ends in `.h5` or `.hdf5`, by which rsatoolbox knows the format.
-        distance: how the RDMs were measured.
-        rdm_descriptors: one value per RDM under each name; their length is the number of rows.
-        pattern_descriptors: one value per stimulus under each name, likewise.
-        descriptors: one text or number for all RDMs under each name.
-
-    Yields:
-        `(rdm, stimulus_pair)` in the file: assign a condensed RDM to each row.
-
-    Raises:
-        InputError: another ending; descriptors that are missing, of unequal lengths, or neither
-            numbers nor strings.
-        RunError: rows that were never written.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "rdms.h5"
-    >>> layers, stimuli = {"layer": ["conv1", "conv2"]}, {"category": ["cat", "cat", "dog"]}
-    >>> with rdm_file(path, "correlation", layers, stimuli) as rows:
-    ...     for i in range(2):
-    ...         rows[i] = np.full(3, i, np.float32)
-    >>> load_rdms(path).rdms.tolist()
-    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
-    """
-    path = Path(path)
-    if not path.name.endswith((".h5", "hdf5")):
-        raise InputError(f"path: expected a name that ends in .h5 or .hdf5, got {path.name!r}")
-    columns = _columns("rdm_descriptors", rdm_descriptors)
-    pattern_columns = _columns("pattern_descriptors", pattern_descriptors)
-    if not columns or not pattern_columns:
-        raise InputError("rdm_descriptors, pattern_descriptors: expected at least one of each")
-    whole = {name: _text_or_number(name, value) for name, value in (descriptors or {}).items()}
-    n_rdms = next(iter(columns.values())).size
-    n_stimuli = next(iter(pattern_columns.values())).size
-    n_pairs = n_stimuli * (n_stimuli - 1) // 2
-    # Text beyond ASCII goes into attributes, and only from 1.8 on may these be larger than 64 KB.
-    with (
-        atomic_path(path) as temporary,
-        h5py.File(temporary, "w", libver=("v108", "v108")) as file,
-    ):
-        file.attrs["dissimilarity_measure"] = distance
-        file.create_group("descriptors").attrs.update({"source": "ensemble_rsa"} | whole)
-        _write_columns(file.create_group("rdm_descriptors"), columns)
-        _write_columns(file.create_group("pattern_descriptors"), pattern_columns)
-        rows = file.create_dataset(
-            "dissimilarities", (n_rdms, n_pairs), np.float32, chunks=(1, n_pairs), fillvalue=np.nan
-        )
-        yield rows
-        missing = np.flatnonzero(np.isnan(rows[:, 0]))
-        if missing.size:
-            raise RunError(
-                f"{path}: {missing.size} of {n_rdms} RDMs were not written, the first is row "
-                f"{missing[0]}; no file was made"
-            )
-
-
-def save_rdms(
-    path: str | Path,
-    rdms: Any,
-    distance: str,
-    rdm_descriptors: Descriptors,
-    pattern_descriptors: Descriptors,
-    descriptors: Mapping[str, Any] | None = None,
-) -> None:
+def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
     """Write RDMs as a file that `rsatoolbox.rdm.load_rdm` opens; an older one is replaced.
 
     Args:
         path: ends in `.h5` or `.hdf5`.
-        rdms: `(..., stimulus_pair)`: leading axes become rows, the last of them running fastest.
-        distance: how the RDMs were measured.
-        rdm_descriptors: one value per row under each name.
-        pattern_descriptors: one value per stimulus under each name.
-        descriptors: one text or number for all RDMs under each name.
+        rdms: what `extract`, `load_rdms` or `label_rdms` returned. Coordinates become descriptors
+            of RDMs and stimuli, attributes descriptors of the whole.
 
     Raises:
-        InputError: NaN or inf; descriptors that do not fit the RDMs, or as for `rdm_file`.
+        InputError: another ending; no distance; no coordinates of RDMs or of stimuli; attributes
+            that are neither text nor numbers; NaN or inf.
 
     >>> import tempfile
+    >>> from ensemble_rsa.interop.labelled import label_rdms
     >>> path = Path(tempfile.mkdtemp()) / "rdms.h5"
-    >>> save_rdms(path, [0.5], "cosine", {"instance": [0]}, {"stimulus": ["a", "b"]})
-    >>> load_rdms(path).pattern_descriptors["stimulus"].tolist()
+    >>> save_rdms(path, label_rdms([0.5], "cosine", {"instance": [0]}, {"stimulus": ["a", "b"]}))
+    >>> load_rdms(path).stimulus.values.tolist()
     ['a', 'b']
     """
-    rows = _rows(rdms)
-    _check_descriptors(rows, rdm_descriptors, pattern_descriptors)
-    with rdm_file(path, distance, rdm_descriptors, pattern_descriptors, descriptors) as file:
-        for i, row in enumerate(rows):
-            file[i] = row
+    path, rows = Path(path), _finite_rows(rdms)
+    if not path.name.endswith((".h5", "hdf5")):
+        raise InputError(f"path: expected a name that ends in .h5 or .hdf5, got {path.name!r}")
+    if not rows.rdm_descriptors or not rows.pattern_descriptors:
+        raise InputError("rdms: expected at least one coordinate of RDMs and one of stimuli")
+    whole = {name: _text_or_number(name, value) for name, value in rows.descriptors.items()}
+    if "distance" not in whole:
+        raise InputError("rdms: expected the attribute 'distance'; see assign_attrs")
+    # Text beyond ASCII is stored in attributes, which may exceed 64 KB only from HDF5 1.8 on.
+    with (
+        atomic_path(path) as temporary,
+        h5py.File(temporary, "w", libver=("v108", "v108")) as file,
+    ):
+        file.attrs["dissimilarity_measure"] = whole.pop("distance")
+        file.create_group("descriptors").attrs.update({"source": "ensemble_rsa"} | whole)
+        _write_columns(file.create_group("rdm_descriptors"), rows.rdm_descriptors)
+        _write_columns(file.create_group("pattern_descriptors"), rows.pattern_descriptors)
+        file.create_dataset(
+            "dissimilarities", data=rows.rdms, chunks=(1, rows.rdms.shape[1]), fillvalue=np.nan
+        )
 
 
 def load_rdms(
     path: str | Path,
     stimuli: Sequence[Any] | np.ndarray | None = None,
     descriptor: str = "stimulus",
-) -> LabelledRdms:
-    """Read what `save_rdms`, `rdm_file` or rsatoolbox's `RDMs.save` wrote.
+) -> xr.Dataset:
+    """Read RDMs that `save_rdms` or rsatoolbox's `RDMs.save` wrote.
 
     Args:
         path: an HDF5 file.
-        stimuli: ids in the order that the RDMs must have; None takes them as they are.
+        stimuli: ids in the order that the RDMs must have; None accepts any.
         descriptor: the pattern descriptor that holds the ids.
 
     Returns:
-        The RDMs with all their descriptors.
+        `exemplar (layer, instance, stimulus_pair)` if the file holds an RDM for each layer and
+        instance, else `exemplar (rdm, stimulus_pair)`. Descriptors of RDMs and stimuli are
+        coordinates, those of the whole attributes; the distance is the attribute `distance`.
 
     Raises:
         InputError: no such file, or none that holds RDMs; other stimuli, or another order of them
@@ -147,7 +85,7 @@ def load_rdms(
     try:
         with h5py.File(path, "r") as file:
             distance = file.attrs.get("dissimilarity_measure")
-            rdms = LabelledRdms(
+            rdms = from_rows(
                 np.asarray(file["dissimilarities"]),
                 None if distance is None else str(distance),
                 *(_read_group(file[f"{kind}descriptors"]) for kind in ("rdm_", "pattern_", "")),
@@ -161,107 +99,70 @@ def load_rdms(
     return rdms
 
 
-def to_rsatoolbox(
-    rdms: Any,
-    distance: str | None,
-    rdm_descriptors: Descriptors | None = None,
-    pattern_descriptors: Descriptors | None = None,
-    descriptors: Mapping[str, Any] | None = None,
-) -> Any:
-    """RDMs as an object of rsatoolbox, ready for its models, tests and plots.
+def to_rsatoolbox(rdms: xr.Dataset) -> Any:
+    """Return RDMs as an object of rsatoolbox, for its models, tests and plots.
 
     Args:
-        rdms: `(..., stimulus_pair)`: leading axes become rows, the last of them running fastest.
-        distance: how the RDMs were measured.
-        rdm_descriptors: one value per row under each name.
-        pattern_descriptors: one value per stimulus under each name.
-        descriptors: one value for all RDMs under each name.
+        rdms: what `extract`, `load_rdms` or `label_rdms` returned.
 
     Returns:
-        An `rsatoolbox.rdm.RDMs` that shares nothing with the arguments.
+        An `rsatoolbox.rdm.RDMs` that shares no memory with the argument.
 
     Raises:
-        InputError: NaN or inf, or descriptors that do not fit the RDMs.
+        InputError: NaN or inf, or no RDMs.
         RunError: rsatoolbox is not installed.
     """
     try:
         from rsatoolbox.rdm.rdms import RDMs
     except ImportError:
         raise RunError("rsatoolbox is not installed; run `pip install rsatoolbox`") from None
-    rows = _rows(rdms)
-    columns = _check_descriptors(rows, rdm_descriptors or {}, pattern_descriptors or {})
+    rows = _finite_rows(rdms)
     per_rdm, per_pattern = (
-        {name: column.tolist() for name, column in group.items()} for group in columns
+        {name: column.tolist() for name, column in group.items()}
+        for group in (rows.rdm_descriptors, rows.pattern_descriptors)
     )
-    whole = dict(descriptors or {})
-    return RDMs(rows.copy(), distance, whole, per_rdm, per_pattern)
+    whole = dict(rows.descriptors)
+    return RDMs(rows.rdms, whole.pop("distance", None), whole, per_rdm, per_pattern)
 
 
 def from_rsatoolbox(
     rdms: Any,
     stimuli: Sequence[Any] | np.ndarray | None = None,
     descriptor: str = "stimulus",
-) -> LabelledRdms:
-    """The RDMs and descriptors of an `rsatoolbox.rdm.RDMs`, as copies.
+) -> xr.Dataset:
+    """Return the RDMs and descriptors of an `rsatoolbox.rdm.RDMs`, as copies.
 
     Args:
         rdms: an object of rsatoolbox.
-        stimuli: ids in the order that the RDMs must have; None takes them as they are.
+        stimuli: ids in the order that the RDMs must have; None accepts any.
         descriptor: the pattern descriptor that holds the ids.
 
+    Returns:
+        What `load_rdms` returns.
+
     Raises:
-        InputError: something else than RDMs; other stimuli, or another order of them
+        InputError: not RDMs; other stimuli, or another order of them
             (`ensemble_rsa.interop.labelled.reorder_stimuli` permutes RDMs).
     """
     needed = ("dissimilarities", "dissimilarity_measure", "rdm_descriptors", "pattern_descriptors")
     if not all(hasattr(rdms, name) for name in needed):
         raise InputError(f"rdms: expected an rsatoolbox.rdm.RDMs, got {type(rdms).__name__}")
-    labelled = LabelledRdms(
+    labelled = from_rows(
         np.array(rdms.dissimilarities),
         rdms.dissimilarity_measure,
-        {name: np.array(values) for name, values in rdms.rdm_descriptors.items()},
-        {name: np.array(values) for name, values in rdms.pattern_descriptors.items()},
-        dict(rdms.descriptors),
+        rdms.rdm_descriptors,
+        rdms.pattern_descriptors,
+        rdms.descriptors,
     )
     if stimuli is not None:
         check_stimuli("rdms", labelled, stimuli, descriptor)
     return labelled
 
 
-def _rows(rdms: Any) -> Float[np.ndarray, "rdm stimulus_pair"]:
-    array = np.asarray(check_array("rdms", rdms, 1, "(..., stimulus_pair)"), np.float32)
-    stimuli_of_pairs("rdms", array.shape[-1])
-    check_finite("rdms", array)
-    return array.reshape(-1, array.shape[-1])
-
-
-def _check_descriptors(
-    rows: np.ndarray, rdm_descriptors: Descriptors, pattern_descriptors: Descriptors
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    n_stimuli = stimuli_of_pairs("rdms", rows.shape[1])
-    return (
-        _columns("rdm_descriptors", rdm_descriptors, len(rows)),
-        _columns("pattern_descriptors", pattern_descriptors, n_stimuli),
-    )
-
-
-def _columns(
-    argument: str, descriptors: Descriptors, length: int | None = None
-) -> dict[str, np.ndarray]:
-    """Descriptors as arrays of numbers or text, of this length or all of the first one's."""
-    columns = {}
-    for name, values in descriptors.items():
-        column = np.asarray(values)
-        if column.dtype == object and all(isinstance(value, str) for value in column.flat):
-            column = column.astype(str)
-        what = f"{argument}[{name!r}]"
-        if column.dtype.kind not in "biufU":
-            raise InputError(f"{what}: expected numbers or text, got {column.dtype}")
-        length = column.size if length is None else length
-        if column.shape != (length,):
-            raise InputError(f"{what}: expected {length} values, got shape {column.shape}")
-        columns[name] = column
-    return columns
+def _finite_rows(rdms: xr.Dataset) -> RdmRows:
+    rows = rdm_rows(rdms)
+    check_finite("rdms", rows.rdms)
+    return rows._replace(rdms=rows.rdms.astype(np.float32))
 
 
 def _text_or_number(name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Two analysed runs against each other: do their networks differ by more than a seed does?"""
+"""Comparison of two analysed runs: whether their networks differ by more than a seed."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.files import write_dataset
-from ensemble_rsa.interop.labelled import LabelledRdms, check_stimuli, stimulus_ids
+from ensemble_rsa.interop.labelled import check_stimuli, stimulus_ids
 from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.runs import run_folder
 
@@ -29,13 +29,13 @@ def compare_runs(
     paired: bool | None = None,
     settings: AnalysisConfig | None = None,
 ) -> tuple[xr.Dataset, Path]:
-    """Test layer by layer whether the networks of two runs differ by more than a seed does.
+    """Test layer by layer whether the networks of two runs differ by more than a seed.
 
     Args:
         run: folder of the first run, analysed.
         other: folder of the second run, analysed with the same distance and stimuli.
-        out: where the results go; None for `comparison-OTHER` in the first run's folder.
-        paired: whether instance i has the same first weights in both runs; None to see from the
+        out: where the results are written; None for `comparison-OTHER` in the first run's folder.
+        paired: whether instance i has the same initial weights in both runs; None to decide by the
             seeds.
         settings: `n_resamples` (of relabellings too), confidence and seed.
 
@@ -51,24 +51,25 @@ def compare_runs(
     statistics = (settings or AnalysisConfig()).statistics
     a, b = (_load(Path(folder)) for folder in (run, other))
     check_stimuli(str(other), b, stimulus_ids(str(run), a), "stimulus")
-    if a.distance != b.distance:
+    distances = [rdms.attrs.get("distance") for rdms in (a, b)]
+    if distances[0] != distances[1]:
         raise InputError(
-            f"{other}: expected {a.distance} distances as in {run}, got {b.distance}; analyse "
+            f"{other}: expected {distances[0]} distances as in {run}, got {distances[1]}; analyse "
             "both with the same --distance"
         )
-    layers = [name for name in _layers(a) if name in _layers(b)]
+    names, other_names = (list(map(str, rdms.layer.values)) for rdms in (a, b))
+    layers = [name for name in names if name in other_names]
     if not layers:
         raise InputError(
-            f"{other}: no layer in common with {run}: {', '.join(_layers(b))} against "
-            f"{', '.join(_layers(a))}"
+            f"{other}: no layer in common with {run}: {', '.join(other_names)} against "
+            f"{', '.join(names)}"
         )
-    (stack_a, seeds_a), (stack_b, seeds_b) = (_stack(rdms, layers) for rdms in (a, b))
-    if paired is None:
-        paired = seeds_a == seeds_b
+    same_seeds = a.seed.values.tolist() == b.seed.values.tolist()
+    is_paired = bool(same_seeds) if paired is None else paired
     result = compare_groups(
-        stack_a,
-        stack_b,
-        paired=paired,
+        a.exemplar.sel(layer=layers).values,
+        b.exemplar.sel(layer=layers).values,
+        paired=is_paired,
         n_permutations=statistics.n_resamples,
         confidence=statistics.confidence,
         seed=statistics.seed,
@@ -76,18 +77,18 @@ def compare_runs(
     dataset = comparison_dataset(result, layers).assign_attrs(
         name_a=Path(run).resolve().name,
         name_b=Path(other).resolve().name,
-        distance=a.distance,
-        paired=int(paired),
+        distance=distances[0],
+        paired=int(is_paired),
         confidence=statistics.confidence,
-        n_a=len(seeds_a),
-        n_b=len(seeds_b),
+        n_a=a.sizes["instance"],
+        n_b=b.sizes["instance"],
     )
     default = Path(run) / f"{COMPARISON}-{Path(other).resolve().name}"
     return dataset, _write(dataset, Path(out) if out is not None else default)
 
 
 def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset:
-    """A comparison with named axes.
+    """Return a comparison as a data set with named axes.
 
     Args:
         result: `(layer,)` values of `compare_groups`.
@@ -114,57 +115,38 @@ def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset
     return xr.Dataset(values, coords={"layer": layers}, attrs=attributes)
 
 
-def _load(folder: Path) -> LabelledRdms:
-    """The RDMs of a run, once it is known that they are one for each layer and seed."""
+def _load(folder: Path) -> xr.Dataset:
+    """Return the RDMs of a run, `exemplar (layer, instance, stimulus_pair)`, with their seeds."""
     path = folder / run_folder.RDMS
     if not path.is_file():
         raise InputError(
             f"run: {folder} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {folder}` first"
         )
     rdms = load_rdms(path)
-    missing = [name for name in ("layer", "seed") if name not in rdms.rdm_descriptors]
+    missing = [name for name in ("layer", "seed") if name not in rdms.coords]
     if missing:
         raise InputError(
             f"{path}: expected the RDM descriptors layer and seed, got no {missing[0]}"
         )
-    seeds = [_seeds(rdms, layer) for layer in _layers(rdms)]
-    if any(each != seeds[0] for each in seeds) or len({*seeds[0]}) < len(seeds[0]):
+    if rdms.seed.dims != ("instance",) or len({*rdms.seed.values.tolist()}) < rdms.seed.size:
         raise InputError(
             f"{path}: expected one RDM for each layer and seed, in the same order of seeds"
         )
     return rdms
 
 
-def _layers(rdms: LabelledRdms) -> list[str]:
-    return list(dict.fromkeys(str(name) for name in rdms.rdm_descriptors["layer"]))
-
-
-def _of_layer(rdms: LabelledRdms, layer: str) -> np.ndarray:
-    return np.asarray(rdms.rdm_descriptors["layer"]).astype(str) == layer
-
-
-def _seeds(rdms: LabelledRdms, layer: str) -> list[int]:
-    return np.asarray(rdms.rdm_descriptors["seed"])[_of_layer(rdms, layer)].tolist()
-
-
-def _stack(rdms: LabelledRdms, layers: list[str]) -> tuple[np.ndarray, list[int]]:
-    """RDMs of these layers, `(layer, instance, stimulus_pair)`, and the instances' seeds."""
-    stack = np.stack([rdms.rdms[_of_layer(rdms, layer)] for layer in layers])
-    return stack, _seeds(rdms, layers[0])
-
-
 def _write(dataset: xr.Dataset, folder: Path) -> Path:
     path = folder / f"{COMPARISON}.json"
     write_dataset(folder / f"{COMPARISON}.nc", dataset)
     save_figure(draw_groups(dataset), folder / f"{COMPARISON}.png")
-    plain = {name: [_number(value) for value in dataset[name].values] for name in dataset}
+    plain = {name: [_json_number(value) for value in dataset[name].values] for name in dataset}
     record = {**dataset.attrs, "layers": dataset.layer.values.tolist(), **plain}
-    files.write_json(path, json.loads(json.dumps(record, default=_number)))
+    files.write_json(path, json.loads(json.dumps(record, default=_json_number)))
     return path
 
 
-def _number(value: Any) -> float | int | None:
-    """A plain number; None for what is not one, which JSON has no word for."""
+def _json_number(value: Any) -> float | int | None:
+    """Return a plain number; None for NaN and inf, which JSON lacks."""
     if isinstance(value, int | np.integer):
         return int(value)
     return float(value) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""RDMs and activations of a run's networks, or of activations from anywhere else."""
+"""RDMs and activations of a run's networks, or of activations from anywhere."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,9 @@ import xarray as xr
 from ensemble_rsa.config.settings import AnalysisConfig, Config, DataConfig, StimulusConfig
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.errors import InputError, unknown_name
-from ensemble_rsa.extraction.collect import (
-    Progress,
-    Source,
-    collect_rdms,
-    layer_stack,
+from ensemble_rsa.extraction.collect import RdmProgress, collect_rdms, layer_stack
+from ensemble_rsa.extraction.sources import (
+    ActivationSource,
     source_from_arrays,
     source_from_run,
     stimuli_of,
@@ -25,60 +23,71 @@ from ensemble_rsa.runs.run import Run, load_run
 
 
 def extract(
-    source: Run | str | Path | Mapping[str, Any],
+    source: Run | str | Path | Mapping[str, Any] | ActivationSource,
     labels: Sequence[Any] | np.ndarray | None = None,
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,
-    report: Progress | None = None,
+    progress: RdmProgress | None = None,
 ) -> xr.Dataset:
-    """RDMs of every layer and instance, exemplar by exemplar and between category centroids.
+    """Compute the RDMs of every layer and instance, between stimuli and between categories.
 
-    Each layer's RDM is made as soon as its activations exist; activations are not kept.
+    Activations are not kept: each layer's RDMs are computed as soon as its activations exist.
 
     Args:
-        source: a run or its folder, or activations from anywhere: layer name →
-            `(instance, stimulus, unit)`.
-        labels: the category of each stimulus, where the source is a mapping.
+        source: a run or its folder, or activations from anywhere as a mapping of layer names to
+            `(instance, stimulus, unit)`. The dimensions of a DataArray are read by name; its
+            coordinates `instance`, `seed`, `stimulus` and `category` are kept.
+        labels: the category of each stimulus, for a mapping; instead of a coordinate `category`.
         settings: distance and, for a run, the stimuli.
         layers: which layers; all when not given.
-        report: called with the number of RDMs done and of all.
+        progress: called with the number of RDMs done and of all.
 
     Returns:
-        A data set with `exemplar (layer, instance, stimulus_pair)`, `centroid (layer, instance,
-        category_pair)` where there are at least two categories, `constant_patterns (layer,
-        instance)`, and the stimuli's names and categories. An instance that cannot be compared is
-        left out and named in the attribute `excluded`.
+        A data set with `exemplar (layer, instance, stimulus_pair)`; `centroid (layer, instance,
+        category_pair)` where there are at least two categories, with the coordinates
+        `category_first` and `category_second`, categories in sorted order; `constant_patterns
+        (layer, instance)`, the number of stimuli whose pattern is constant; and the stimuli's ids
+        and categories. An instance that cannot be compared with others is left out:
+        `excluded_instance`, `excluded_seed` and `excluded_reason` say which and why.
 
     Raises:
-        InputError: unknown layer or distance, labels of another length, NaN in given activations.
+        InputError: unknown layer or distance; labels of another length, or for a run, which has
+            categories of its own; NaN in given activations; layers whose coordinates differ.
         RunError: fewer than two instances can be compared.
 
     >>> rng = np.random.default_rng(0)
     >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))
-    >>> rdms.exemplar.sizes["stimulus_pair"], rdms.centroid.sizes["category_pair"]
-    (15, 3)
+    >>> rdms.exemplar.sizes["stimulus_pair"], rdms.category_first.values.tolist()
+    (15, ['a', 'a', 'b'])
     """
     settings = settings or AnalysisConfig()
     if settings.rdm.distance not in DISTANCES:
         raise unknown_name("distance", settings.rdm.distance, DISTANCES)
-    if isinstance(source, str | Path):
-        source = load_run(source)
-    if isinstance(source, Run):
-        given = _source_of(source, settings)
-    else:
-        given = source_from_arrays(source, labels)
+    given = _as_source(source, labels, settings)
     if layers is not None and not len(layers):
         raise InputError("layers: expected names of layers, got none; leave it out for all")
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
-    return collect_rdms(given, wanted, settings.rdm.distance, report, settings.rdm.cocktail_blank)
+    return collect_rdms(given, wanted, settings.rdm.distance, progress, settings.rdm.cocktail_blank)
+
+
+def _as_source(
+    source: Any, labels: Sequence[Any] | np.ndarray | None, settings: AnalysisConfig
+) -> ActivationSource:
+    if isinstance(source, str | Path):
+        source = load_run(source)
+    if not isinstance(source, Run | ActivationSource):
+        return source_from_arrays(source, labels)
+    if labels is not None:
+        raise InputError("labels: expected none, since the source has categories of its own")
+    return _source_of(source, settings) if isinstance(source, Run) else source
 
 
 def activations(
     run: Run | str | Path, layer: str, settings: AnalysisConfig | None = None
 ) -> xr.DataArray:
-    """What one layer of every instance makes of the stimuli.
+    """Compute the activations of one layer of every instance.
 
     Args:
         run: a run or its folder.
@@ -92,8 +101,7 @@ def activations(
     Raises:
         InputError: no run folder, an unknown layer, or impossible settings.
     """
-    if not isinstance(run, Run):
-        run = load_run(run)
+    run = run if isinstance(run, Run) else load_run(run)
     source = _source_of(run, settings or AnalysisConfig())
     if layer not in source.layers:
         raise unknown_name("layer", layer, source.layers)
@@ -101,7 +109,7 @@ def activations(
 
 
 def dataset_of(run: Run) -> Dataset:
-    """The images that a run was trained and tested on."""
+    """Load the images that a run was trained and tested on."""
     return load_images(run.config.data, run.config.execution.feed)
 
 
@@ -114,18 +122,18 @@ def check_stimuli(config: Config, settings: StimulusConfig) -> None:
 
     Raises:
         InputError: too few test images, or folders that a mapping names and that are not there.
-        RunError: the data cannot be had.
+        RunError: the data are not available.
     """
     stimuli_of(_shown(config, settings, load_images(config.data, config.execution.feed)), settings)
 
 
-def _source_of(run: Run, settings: AnalysisConfig) -> Source:
+def _source_of(run: Run, settings: AnalysisConfig) -> ActivationSource:
     dataset = dataset_of(run)
     return source_from_run(run, dataset, _shown(run.config, settings.stimulus, dataset), settings)
 
 
 def _shown(config: Config, settings: StimulusConfig, dataset: Dataset) -> Dataset:
-    """What stimuli are chosen from: the test images of training, or of all categories."""
+    """Return what stimuli are chosen from: test images of training, or of all categories."""
     if config.data.categories is None and settings.stimulus_map is None:
         return dataset
     # one training image, since none is shown

@@ -1,4 +1,4 @@
-"""Train an ensemble into a run folder, or go on with one."""
+"""Training of an ensemble into a run folder, from the start or resumed."""
 
 import dataclasses
 import time
@@ -32,25 +32,25 @@ def train(
 ) -> Run:
     """Train all instances of an ensemble together and store them in a run folder.
 
-    The state is stored every `checkpoint_minutes`, on Ctrl-C and on SIGTERM. A training that goes
-    on from it gives the networks of one that was never interrupted, bit for bit on the same device.
+    A checkpoint is stored every `checkpoint_minutes`, on Ctrl-C and on SIGTERM. Resumed training
+    gives the same networks as uninterrupted training, bit for bit on the same device.
 
     Args:
         config: data, network and recipe.
-        out: the run folder, which must not hold anything yet; None for a new one under `runs/`.
+        out: the run folder, which must be new or empty; None for a new one under `runs/`.
         progress: called about once a second with a `TrainingStatus`.
-        resume: go on with the run in `out`, which must have the same configuration; one that is
-            finished is returned as it is.
+        resume: go on with the run in `out`, which must have the same configuration; a finished
+            run is returned as it is.
 
     Returns:
         The run, as `load_run` would open it.
 
     Raises:
         InputError: an unknown name or an impossible number in the configuration, or `out` in use;
-            to resume, no run in `out`, or one of another configuration or other images.
-        RunError: the data cannot be had, the disk has no room, no stored state can be read, or
+            to resume, no run in `out`, or one with another configuration or other images.
+        RunError: the data are not available, the disk is full, no checkpoint can be read, or
             another process trains in `out`.
-        KeyboardInterrupt: it was asked to stop; what is needed to go on is stored.
+        KeyboardInterrupt: training was interrupted; a checkpoint is stored.
     """
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
@@ -58,16 +58,16 @@ def train(
     if config.data.preprocessing not in PREPROCESSING:
         raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
     config = _with_absolute_paths(config)
+    is_first = config.execution.process_id == 0
     if out is None and config.execution.processes > 1:
         raise InputError("out: several processes need one folder that all of them see; give --out")
-    first = config.execution.process_id == 0
-    if not first:
+    if not is_first:
         processes.wait_for_file(Path(str(out)) / run_folder.MANIFEST)
-    folder = _folder_to_resume(config, out) if resume or not first else None
+    folder = _folder_to_resume(config, out) if resume or not is_first else None
     if folder and (folder / run_folder.TRAINING).is_file():
         return load_run(folder)
     dataset = load_images(config.data, config.execution.feed)
-    check_batch_size(config, dataset)  # before there is a folder that would be in the way
+    check_batch_size(config, dataset)  # before a folder is made
     if folder:
         manifest = files.read_json(folder / run_folder.MANIFEST)
         _check_images(dataset, manifest, folder)
@@ -76,9 +76,9 @@ def train(
     execution = Execution.from_record(manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
     try:
-        with run_folder.alone_in(folder, config.execution.process_id):
+        with run_folder.lock_run_folder(folder, config.execution.process_id):
             trained = train_ensemble(config, dataset, execution, progress, folder / CHECKPOINTS)
-        if not first:
+        if not is_first:
             processes.wait_for_file(folder / run_folder.TRAINING)
             return load_run(folder)
         manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
@@ -88,16 +88,16 @@ def train(
             f"{stop}; go on with `ensemble-rsa train --resume --out {folder}`"
         ) from None
     finally:
-        if first and not (folder / run_folder.TRAINING).is_file():
+        if is_first and not (folder / run_folder.TRAINING).is_file():
             manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
             files.write_json(folder / run_folder.MANIFEST, manifest)
-            run_folder.discard_run_folder(folder)  # which does nothing once states are in it
+            run_folder.discard_run_folder(folder)  # only if it holds no checkpoint
 
 
 def _new_run(
     config: Config, out: str | Path | None, dataset: Dataset
 ) -> tuple[Path, dict[str, Any]]:
-    """A run folder, with what training will be computed by and on."""
+    """Create the folder of a new run, with its images and way of computing in the manifest."""
     folder = run_folder.create_run_folder(config, out)
     try:
         execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
@@ -112,7 +112,7 @@ def _new_run(
 
 
 def _folder_to_resume(config: Config, out: str | Path | None) -> Path | None:
-    """The folder of a run to go on with; None, and no folder, if it was killed before a step."""
+    """Return the folder of a run to resume; None, and remove it, if training had not begun."""
     if out is None:
         raise InputError("resume: which run? give its folder as `out`")
     folder = Path(out)
@@ -137,11 +137,11 @@ def _check_images(dataset: Dataset, manifest: dict[str, Any], folder: Path) -> N
 
 
 def _with_absolute_paths(config: Config) -> Config:
-    """A folder of images is found again from wherever the run is analysed."""
+    """Return the configuration with absolute paths, valid from any working directory."""
     data = config.data
     kind, colon, path = data.dataset.partition(":")
     if colon and path:
         data = dataclasses.replace(data, dataset=f"{kind}:{Path(path).resolve()}")
-    if data.category_map is not None and Path(data.category_map).is_file():  # else a name of ours
+    if data.category_map is not None and Path(data.category_map).is_file():  # else a shipped map
         data = dataclasses.replace(data, category_map=str(Path(data.category_map).resolve()))
     return dataclasses.replace(config, data=data)

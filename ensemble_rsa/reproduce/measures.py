@@ -181,6 +181,7 @@ def attributes(stack: xr.Dataset, statistics: StatisticsConfig) -> dict:
         "n_stimuli": stack.sizes["stimulus"],
         "n_categories": len(np.unique(stack.category.values)),
         "seeds": stack.seed.values,
+        "n_replaced": stack.sizes.get("replaced_instance", 0),
         "n_resamples": statistics.n_resamples,
         "confidence": statistics.confidence,
         "seed": statistics.seed,

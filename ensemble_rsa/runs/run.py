@@ -1,4 +1,4 @@
-"""A finished training run: its networks and what is known of each."""
+"""A finished training run: its networks, history and accuracies."""
 
 import dataclasses
 import hashlib
@@ -25,23 +25,23 @@ from ensemble_rsa.training.loop import epoch_folder
 
 CHECKPOINTS = "checkpoints"
 FINAL = Path(CHECKPOINTS) / "final"
-DIGESTED_AT_ONCE = 1024  # images
+HASHED_AT_ONCE = 1024  # images
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """An ensemble trained and stored.
+    """A trained and stored ensemble.
 
     Attributes:
         path: the run folder.
-        config: what it was made from.
+        config: data, network and recipe.
         seeds: weight seed of each instance.
         accuracy: "train" and "test" → `(instance,)`, 0 to 1, of the final networks.
         flagged: instances kept although they did not converge.
-        replaced: instances that others stand in for.
+        replaced: instances in whose place another seed was trained.
         image_shape: (height, width, channel) of an image.
         categories: names, in label order.
-        fingerprint: of the data set it was trained and tested on.
+        fingerprint: of the training and test data.
     """
 
     path: Path
@@ -58,9 +58,10 @@ class Run:
 def save_run(
     folder: Path, config: Config, trained: TrainedEnsemble, dataset: Dataset, manifest: dict
 ) -> Run:
-    """Write networks, history and verdicts; `training.json` comes last and marks the run whole.
+    """Write networks, history and unconverged instances, and return the run.
 
-    What it took to go on after a crash is then removed.
+    `training.json` is written last and marks the run as finished; the checkpoints needed to resume
+    are then removed.
     """
     if not (folder / FINAL).exists():
         save_parameters(folder / FINAL, trained.parameters)
@@ -74,8 +75,8 @@ def save_run(
     record = {
         "seeds": list(trained.seeds),
         "accuracy": accuracy,
-        "flagged": [dataclasses.asdict(verdict) for verdict in trained.flagged],
-        "replaced": [dataclasses.asdict(verdict) for verdict in trained.replaced],
+        "flagged": [dataclasses.asdict(instance) for instance in trained.flagged],
+        "replaced": [dataclasses.asdict(instance) for instance in trained.replaced],
         "image_shape": list(dataset.train_images.shape[1:]),
         "categories": list(dataset.categories),
         "fingerprint": fingerprint(dataset),
@@ -87,7 +88,7 @@ def save_run(
 
 
 def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None:
-    """The networks of one epoch, from the parts they were trained in."""
+    """Write the networks of one epoch, gathered from the parts they were trained in."""
     whole = epoch_folder(checkpoints, epoch)
     if whole.exists():
         return
@@ -113,7 +114,7 @@ def load_run(path: str | Path) -> Run:
         path: what `train` wrote.
 
     Raises:
-        InputError: no run folder, or training never finished.
+        InputError: not a run folder, or training has not finished.
     """
     folder = Path(path)
     config = run_folder.read_config(folder)
@@ -142,21 +143,22 @@ def load_run(path: str | Path) -> Run:
 
 
 def kept_epochs(run: Run) -> tuple[int, ...]:
-    """Epochs whose networks can be loaded, besides the last ones."""
+    """Return the epochs whose networks were kept, besides the final ones."""
     found = run.path.glob(f"{CHECKPOINTS}/epoch-*")
     numbers = (path.name.removeprefix("epoch-") for path in found)
-    return tuple(sorted(int(number) for number in numbers if number.isdigit()))  # whole ones
+    # A checkpoint that is being written has a longer name.
+    return tuple(sorted(int(number) for number in numbers if number.isdigit()))
 
 
 def load_networks(
     run: Run, convolution: str, epoch: int | None = None
 ) -> tuple[Network, Parameters]:
-    """The network and the stacked parameters of all instances of a run.
+    """Load the network and the stacked parameters of all instances of a run.
 
     Args:
         run: what `load_run` opened.
         convolution: one of `CONVOLUTIONS`.
-        epoch: one of `kept_epochs`; None for the networks at the end.
+        epoch: one of `kept_epochs`; None for the final networks.
 
     Raises:
         InputError: the networks of that epoch were not kept.
@@ -172,13 +174,13 @@ def load_networks(
 
 
 def load_history(run: Run) -> xr.Dataset:
-    """Loss and accuracies of every epoch and instance."""
+    """Load loss and accuracies of every epoch and instance."""
     with xr.open_dataset(run.path / run_folder.HISTORY, engine="h5netcdf") as stored:
         return stored.load()
 
 
 def history_dataset(history: History, seeds: tuple[int, ...]) -> xr.Dataset:
-    """A training history with named axes."""
+    """Return a training history with named axes."""
     names = [field.name for field in dataclasses.fields(history)]
     return xr.Dataset(
         {name: (("epoch", "instance"), getattr(history, name)) for name in names},
@@ -191,9 +193,9 @@ def history_dataset(history: History, seeds: tuple[int, ...]) -> xr.Dataset:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """What tells one data set, and one split of it, from another: the same for every feed.
+    """Return a hash of a data set and its split, which does not depend on how images are fed.
 
-    Images that are files of their own are known by the files' names and sizes, others by pixels.
+    Images that are separate files are identified by their names and sizes, others by their pixels.
     """
     digest = hashlib.blake2b(digest_size=16)
     for images, labels in (
@@ -201,8 +203,8 @@ def fingerprint(dataset: Dataset) -> str:
         (dataset.test_images, dataset.test_labels),
     ):
         if dataset.files is None:
-            for start in range(0, len(images), DIGESTED_AT_ONCE):
-                block = images[start : start + DIGESTED_AT_ONCE]
+            for start in range(0, len(images), HASHED_AT_ONCE):
+                block = images[start : start + HASHED_AT_ONCE]
                 digest.update(np.ascontiguousarray(block).data)
         digest.update(np.ascontiguousarray(labels).data)
     digest.update((dataset.files or "").encode())

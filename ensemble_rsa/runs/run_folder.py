@@ -1,4 +1,4 @@
-"""A run folder on disk: files appear whole or not at all, and say what made them."""
+"""A run folder on disk: its files, lock and manifest."""
 
 import datetime
 import importlib.metadata
@@ -19,24 +19,19 @@ from ensemble_rsa.errors import InputError, RunError
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
-RDMS, RESULTS, SUMMARY, FIGURES, REPORT = (
-    "rdms.h5",
-    "results.nc",
-    "summary.json",
-    "figures",
-    "report.html",
-)
+RDMS, RESULTS, SUMMARY = "rdms.h5", "results.nc", "summary.json"
+FIGURES, REPORT = "figures", "report.html"
 
 
 def create_run_folder(config: Config, out: str | Path | None) -> Path:
-    """Make the folder of a new run and write its configuration.
+    """Create the folder of a new run and write its configuration.
 
     Args:
         config: what the run is made from.
-        out: the folder; None for `runs/` with a name made of data set, model and time.
+        out: the folder; None for one under `runs/`, named after data set, model and time.
 
     Raises:
-        InputError: the folder holds something already, or cannot be made.
+        InputError: the folder is not empty, or cannot be created.
     """
     if out is None:
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -49,31 +44,31 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"out: cannot make {folder} ({error.strerror}); give another --out"
+            f"out: cannot create {folder} ({error.strerror}); give another --out"
         ) from None
     files.write_json(folder / CONFIG, config_to_dict(config))
     return folder
 
 
 def discard_run_folder(folder: Path) -> None:
-    """Take back `create_run_folder`, if nothing was written since but how it began."""
+    """Remove a run folder that holds nothing but a configuration and a manifest."""
     files = {path for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"}
     if files <= {folder / CONFIG, folder / MANIFEST}:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def alone_in(folder: Path, process: int) -> Iterator[None]:
-    """Hold a run folder against a second command that would train the same networks meanwhile.
+def lock_run_folder(folder: Path, process: int) -> Iterator[None]:
+    """Lock a run folder, so that no second command trains the same networks at the same time.
 
-    A killed process holds nothing.
+    The lock of a killed process is released by the system.
 
     Args:
         folder: the run folder.
-        process: of those that share its networks out among them.
+        process: number of this process among those that train one ensemble together.
 
     Raises:
-        RunError: another process holds it.
+        RunError: another process has the lock.
     """
     lock = FileLock(folder / f".training-{process}.lock", timeout=0)
     try:
@@ -91,10 +86,10 @@ def alone_in(folder: Path, process: int) -> Iterator[None]:
 
 
 def read_config(folder: Path) -> Config:
-    """The configuration of the run in `folder`.
+    """Read the configuration of the run in `folder`.
 
     Raises:
-        InputError: the folder is no run folder.
+        InputError: not a run folder.
     """
     if not (folder / CONFIG).is_file():
         what = "no such folder" if not folder.exists() else f"it holds no {CONFIG}"
@@ -108,7 +103,7 @@ def read_config(folder: Path) -> Config:
 
 
 def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:
-    """Where results come from: versions, commit, device, configuration, seconds per stage."""
+    """Return the provenance of results: versions, commit, device, configuration hash, seconds."""
     return {
         "versions": {name: _version(name) for name in VERSIONED},
         "git_commit": _git_commit(),
@@ -127,7 +122,7 @@ def _version(name: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """Commit of the source tree the package runs from; None for an installed package."""
+    """Return the commit of the source tree that the package runs from; None if it is installed."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -1,17 +1,18 @@
-"""The numbers of a run in one small JSON file, for scripts that want no xarray."""
+"""The main numbers of an analysis as plain values, for `summary.json`."""
 
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ensemble_rsa.runs.set_aside import set_aside
+
 
 def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
-    """What `summary.json` holds: accuracies, consistency, clustering, and who was left out.
+    """Return accuracies, consistency, clustering, and the instances that were set aside.
 
-    Intervals named `low` and `high` come from resampled instance pairs, as in the paper; those
-    under `instances` from resampled instances.
+    The intervals `low` and `high` are from resampled instance pairs, as in Mehrer et al. 2020
+    (doi:10.1038/s41467-020-19632-w, Methods); those under `instances` from resampled instances.
 
     Args:
         results: what `analyze` returned.
@@ -33,10 +34,10 @@ def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
     name = "category_clustering_index"
     if name in results:
         values[name] = {part: _plain(results[f"{name}_{part}"]) for part in ("mean", "low", "high")}
-    names = ("excluded_instances", "replaced_instances", "flagged_instances")
-    excluded, replaced, flagged = (json.loads(results.attrs.get(name, "[]")) for name in names)
-    values["excluded_instances"] = [*excluded, *replaced]
-    values["flagged_instances"] = flagged
+    values["excluded_instances"] = [
+        *set_aside(results, "excluded"), *set_aside(results, "replaced")
+    ]  # fmt: skip
+    values["flagged_instances"] = set_aside(results, "flagged")
     values["seconds"] = {stage: round(time, 2) for stage, time in seconds.items()}
     return values
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.interop.labelled import label_rdms
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.compare import compare_runs
 
@@ -23,17 +24,12 @@ def rdms(seed: int, layers: int = 2, instances: int = 3) -> np.ndarray:
 def write(folder, stack, layers=("one", "two"), seeds=None, distance="correlation", **patterns):
     n = stack.shape[1]
     folder.mkdir()
-    save_rdms(
-        folder / "rdms.h5",
-        stack,
-        distance,
-        {
-            "layer": np.repeat(layers, n),
-            "instance": np.tile(np.arange(n), len(layers)),
-            "seed": np.tile(np.arange(n) if seeds is None else seeds, len(layers)),
-        },
-        STIMULI | patterns,
-    )
+    columns = {
+        "layer": np.repeat(layers, n),
+        "instance": np.tile(np.arange(n), len(layers)),
+        "seed": np.tile(np.arange(n) if seeds is None else seeds, len(layers)),
+    }
+    save_rdms(folder / "rdms.h5", label_rdms(stack, distance, columns, STIMULI | patterns))
     return folder
 
 
@@ -105,7 +101,8 @@ def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_pa
 
 
 def test_rdms_that_do_not_say_their_layer_are_refused(runs):
-    save_rdms(runs[1] / "rdms.h5", rdms(1), "correlation", {"seed": np.arange(6)}, STIMULI)
+    unnamed = label_rdms(rdms(1), "correlation", {"seed": np.arange(6)}, STIMULI)
+    save_rdms(runs[1] / "rdms.h5", unnamed)
     with pytest.raises(InputError, match="expected the RDM descriptors .* got no layer"):
         compare_runs(*runs)
 

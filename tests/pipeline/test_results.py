@@ -133,7 +133,7 @@ def test_pictures_have_the_stress_that_is_written_beside_them(rdms, results):
 def test_the_attributes_say_how_it_was_done(results):
     expected = {
         "distance": "correlation", "confidence": 0.95, "n_resamples": 300, "n_stimuli": 16,
-        "n_categories": 4, "within_category": "pooled", "excluded_instances": "[]",
+        "n_categories": 4, "within_category": "pooled",
     }  # fmt: skip
     assert expected.items() <= results.attrs.items()
 

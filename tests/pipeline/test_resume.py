@@ -92,10 +92,10 @@ def test_a_finished_run_is_left_as_it_is(config, whole):
 
 
 def test_a_folder_in_which_another_process_trains_is_left_alone(config, begun, whole):
-    with run_folder.alone_in(begun, 0):
+    with run_folder.lock_run_folder(begun, 0):
         with pytest.raises(RunError, match=r"^out: another process trains in .*run; wait"):
             pipeline.train(config, begun, resume=True)
-        with run_folder.alone_in(begun, 1):
+        with run_folder.lock_run_folder(begun, 1):
             pass  # one that trains other networks of the same ensemble
     resumed = pipeline.train(config, begun, resume=True)
     np.testing.assert_array_equal(parameters_of(resumed)[0], parameters_of(whole)[0])

@@ -4,7 +4,6 @@ Networks without dropout are the ensemble `control`; all others are one ensemble
 each instance.
 """
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -139,8 +138,8 @@ def findings(result: xr.Dataset) -> list[Finding]:
 
 def caption_values(result: xr.Dataset) -> dict[str, object]:
     """Which instances were excluded, and whether any of the control were replaced."""
-    replaced = json.loads(result.attrs.get("replaced_instances", "[]"))
-    return {"left_out": result.attrs["left_out"], "replaced": bool(replaced)}
+    replaced = bool(result.attrs.get("n_replaced"))
+    return {"left_out": result.attrs["left_out"], "replaced": replaced}
 
 
 EXPERIMENT = Experiment(

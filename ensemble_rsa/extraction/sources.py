@@ -1,0 +1,233 @@
+"""Sources of activations: the networks of a run, or arrays from anywhere.
+
+RDMs are computed from an `ActivationSource`, whatever it was made from.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ensemble_rsa.arrays import as_numpy, check_array, check_labels
+from ensemble_rsa.config.settings import AnalysisConfig, RdmConfig, StimulusConfig
+from ensemble_rsa.data.dataset import Dataset
+from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
+from ensemble_rsa.data.stimuli import Stimuli, choose_stimuli
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
+from ensemble_rsa.models.catalogue import model_entry
+from ensemble_rsa.models.ensemble import member
+from ensemble_rsa.models.execution import default_execution
+from ensemble_rsa.rng import stream
+from ensemble_rsa.runs.run import Run, fingerprint, load_networks
+from ensemble_rsa.runs.set_aside import Kind
+
+DIMENSIONS = ("instance", "stimulus", "unit")
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationSource:
+    """Activations of an ensemble, computed or read one instance at a time.
+
+    Attributes:
+        layers: names, in order.
+        instances: a number or name of each instance.
+        seeds: weight seed of each instance, or its position where there is none.
+        stimuli: an id for each stimulus.
+        categories: the category of each stimulus; all "" where there are none.
+        activations: position of an instance → names and activations `(stimulus, unit)` of its
+            layers, in order.
+        variables: further variables on the instance axis.
+        attributes: attributes of the results.
+        set_aside: instances of the ensemble that were replaced or flagged.
+    """
+
+    layers: tuple[str, ...]
+    instances: tuple[Any, ...]
+    seeds: tuple[int, ...]
+    stimuli: tuple[Any, ...]
+    categories: tuple[Any, ...]
+    activations: Callable[[int], Iterable[tuple[str, Any]]]
+    variables: Mapping[str, np.ndarray] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    set_aside: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+def source_from_run(
+    run: Run, dataset: Dataset, shown: Dataset, settings: AnalysisConfig
+) -> ActivationSource:
+    """Return the activations of a run's networks for test images.
+
+    Args:
+        run: the ensemble.
+        dataset: what it was trained on.
+        shown: what the stimuli are chosen from.
+        settings: stimuli, epoch and dropout.
+
+    Raises:
+        InputError: the data set differs from the one the networks were trained on.
+    """
+    if fingerprint(dataset) != run.fingerprint:
+        raise InputError(
+            f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
+            "its test images may have been trained on; restore the images or train again"
+        )
+    stimuli, rdm = stimuli_of(shown, settings.stimulus), settings.rdm
+    execution = default_execution()
+    network, parameters = load_networks(run, execution.convolution, rdm.epoch)
+    runner = compile_layers(network, execution, rdm.one_mask)
+    sample = rdm.dropout_sample
+    masks = None if sample is None else dropout_masks(run, sample)
+    preprocessing = fit_preprocessing(run.config.data.preprocessing, dataset.train_images)
+    images = jax.jit(apply_preprocessing)(preprocessing, jnp.asarray(stimuli.images))
+    # The stored accuracies are those of the last epoch's networks without dropout.
+    has_accuracy = rdm.epoch is None and sample is None
+    return ActivationSource(
+        layers=network.layers,
+        instances=tuple(range(len(run.seeds))),
+        seeds=run.seeds,
+        stimuli=tuple(stimuli.ids),
+        categories=tuple(stimuli.categories[label] for label in stimuli.labels),
+        activations=lambda position: layer_activations(
+            runner, member(parameters, position), images, masks and masks(position)
+        ),
+        variables={f"{part}_accuracy": values for part, values in run.accuracy.items()}
+        if has_accuracy
+        else {},
+        attributes={
+            "model": run.config.model.model,
+            "dataset": run.config.data.dataset,
+            "surrogate": int(model_entry(run.config.model.model).surrogate),
+            "scale": _scale(run, dataset, rdm),
+        },
+        set_aside={
+            "flagged": [dataclasses.asdict(instance) for instance in run.flagged],
+            "replaced": [
+                dataclasses.asdict(instance)
+                | {"reason": f"{instance.reason}; another seed stands in"}
+                for instance in run.replaced
+            ],
+        },
+    )
+
+
+def stimuli_of(shown: Dataset, settings: StimulusConfig) -> Stimuli:
+    """Return the stimuli that the settings ask for, chosen from these test images."""
+    how = "draw" if settings.draw_stimuli else "first"
+    return choose_stimuli(shown, settings.stimuli, how, settings.stimulus_seed)
+
+
+def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
+    """Return each instance's dropout at test: its own rate, and masks that all instances share.
+
+    Args:
+        run: the ensemble, with the rates of its training.
+        sample: the number of the masks.
+
+    Raises:
+        InputError: no instance was trained with dropout.
+    """
+    training = run.config.training
+    rates = np.broadcast_to(np.asarray(training.dropout, np.float32), training.instances)
+    if not rates.any():
+        raise InputError(
+            f"dropout_sample: {run.path} was trained without dropout, so there is none to apply "
+            "at test; leave it out"
+        )
+    key = jax.random.fold_in(stream(training.dropout_seed, "test_dropout"), sample)
+    return lambda position: Masks(rates[position], key)
+
+
+def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
+    training = run.config.training
+    parts = [
+        f"width {run.config.model.width:g}",
+        f"{training.epochs} epochs of {len(dataset.train_labels)} images",
+        f"{run.config.data.preprocessing} preprocessing",
+    ]
+    if rdm.epoch is not None:
+        parts.append(f"the networks of epoch {rdm.epoch}")
+    if rdm.dropout_sample is not None:
+        parts.append(f"shown with dropout (masks {rdm.dropout_sample})")
+    return ", ".join(parts)
+
+
+def source_from_arrays(
+    activations: Mapping[str, Any], labels: Sequence[Any] | np.ndarray | None
+) -> ActivationSource:
+    """Return activations from anywhere, in memory or on disk.
+
+    Args:
+        activations: layer name → `(instance, stimulus, unit)`. The dimensions of a DataArray are
+            read by name, and its coordinates `instance`, `seed`, `stimulus` and `category` are
+            kept; layers must agree on them.
+        labels: the category of each stimulus, instead of the coordinate `category`.
+
+    Raises:
+        InputError: no layers; layers of different numbers of instances or stimuli, or whose
+            coordinates differ; labels of another length.
+    """
+    if not isinstance(activations, Mapping):
+        raise InputError(
+            "source: expected a run, or a mapping of layer names to (instance, stimulus, unit), "
+            f"got {type(activations).__name__}"
+        )
+    if not activations:
+        raise InputError(
+            "source: expected layer names and their (instance, stimulus, unit), got none"
+        )
+    arrays = {name: _checked(f"source[{name!r}]", array) for name, array in activations.items()}
+    first, array = next(iter(arrays.items()))
+    n_instances, n_stimuli, _ = array.shape
+    for name, array in arrays.items():
+        if array.shape[:2] != (n_instances, n_stimuli):
+            raise InputError(
+                f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "
+                f"{first!r}, got {array.shape[0]} and {array.shape[1]}"
+            )
+    given = _shared_coordinates(activations)
+    labels = given.get("category") if labels is None else labels
+    if labels is None:
+        categories = ("",) * n_stimuli
+    else:
+        codes, names = check_labels("labels", labels, n_stimuli)
+        categories = tuple(names[codes].tolist())
+    numbers = tuple(range(n_instances))
+    return ActivationSource(
+        layers=tuple(arrays),
+        instances=given.get("instance", numbers),
+        seeds=given.get("seed", numbers),
+        stimuli=given.get("stimulus", tuple(str(i) for i in range(n_stimuli))),
+        categories=categories,
+        # as NumPy arrays, so that NaN is refused instead of taken for a broken network
+        activations=lambda position: (
+            (name, as_numpy(array[position])) for name, array in arrays.items()
+        ),
+    )
+
+
+def _checked(name: str, activations: Any) -> Any:
+    axes = "(instance, stimulus, unit)"
+    array = check_array(name, activations, 3, axes)
+    if array.ndim > 3:
+        raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
+    return array
+
+
+def _shared_coordinates(activations: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Return what the DataArrays among the layers say of instances and stimuli, if they agree."""
+    shared: dict[str, tuple[Any, ...]] = {}
+    for name, array in activations.items():
+        for key in ("instance", "seed", "stimulus", "category"):
+            if key in getattr(array, "coords", ()) and array.coords[key].ndim == 1:
+                values = tuple(array.coords[key].values.tolist())
+                if shared.setdefault(key, values) != values:
+                    raise InputError(
+                        f"source[{name!r}]: the coordinate {key!r} differs from that of another "
+                        "layer; bring all layers into the same order"
+                    )
+    return shared
