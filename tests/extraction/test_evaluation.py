@@ -60,7 +60,7 @@ def by_hand(run, number: int, sample: int) -> float:
 
 
 def test_accuracies_are_those_worked_out_layer_by_layer(run, monkeypatch):
-    monkeypatch.setattr(evaluation, "_CHUNK", CHUNK)
+    monkeypatch.setattr(evaluation, "CHUNK", CHUNK)
     dataset = dataset_of(run)
     found = accuracy_with_dropout(run, dataset, sample=1)
     np.testing.assert_allclose(found, [by_hand(run, number, sample=1) for number in range(3)])
