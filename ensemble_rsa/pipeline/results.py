@@ -1,4 +1,6 @@
-"""The results of an analysis as one xarray data set.
+"""Results of an analysis as one xarray data set.
+
+Figures are those of Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
 
 Variables (dimension names as everywhere):
     consistency (kind, layer, instance_pair): squared Pearson r; kind is exemplar, centroid or
@@ -24,6 +26,7 @@ from jaxtyping import Float
 
 from ensemble_rsa.analysis.alignment import align, align_successive
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.mds import mds
@@ -31,98 +34,106 @@ from ensemble_rsa.analysis.second_level import second_level_distances
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 
-SHOWN = 2  # instances whose geometry is drawn, as in the paper's Fig. 2
+SHOWN = 2  # instances whose geometry is drawn, as in Fig. 2
 BOOTSTRAPS = ("pairs", "instances")
 
 
 def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
-    """Analyse a stack of RDMs; the module's text says what comes out.
+    """Analyse RDMs; the head of this module describes the result.
 
     Args:
         rdms: what `extract` returned.
         settings: resamples, confidence and seed.
     """
-    labels = rdms.category.values
-    n_categories = len(np.unique(labels))
+    if "category" not in rdms.coords:
+        rdms = rdms.assign_coords(category=("stimulus", [""] * rdms.sizes["stimulus"]))
+    rdms = rdms.transpose("layer", "instance", ...)
+    names, counts = np.unique(rdms.category.values, return_counts=True)
+    n_pairs_within = int((counts * (counts - 1) // 2).sum()) if len(names) > 1 else 0
     parts = [
         rdms.drop_vars(["exemplar", "centroid"], errors="ignore"),
-        _consistency(rdms, labels, settings),
+        _consistency(rdms, n_pairs_within, settings),
     ]
-    if n_categories > 1 and _pairs_within(labels):
-        parts.append(_clustering(rdms, labels, settings))
+    if n_pairs_within:
+        parts.append(clustering_by_layer(rdms, settings))
     parts += [_second_level(rdms, settings), embed_stimuli(rdms, settings)]
     return xr.merge(parts, combine_attrs="drop").assign_attrs(
         rdms.attrs,
         confidence=settings.confidence,
         n_resamples=settings.n_resamples,
         n_stimuli=rdms.sizes["stimulus"],
-        n_categories=n_categories,
+        n_categories=len(names),
         within_category=settings.within_category,
     )
 
 
-def _consistency(rdms: xr.Dataset, labels: np.ndarray, settings: StatisticsConfig) -> xr.Dataset:
-    """Each kind of consistency, with both intervals of its mean over instance pairs."""
+def _consistency(rdms: xr.Dataset, n_pairs_within: int, settings: StatisticsConfig) -> xr.Dataset:
+    """Return each kind of consistency that can be computed, with its intervals."""
     stacks = {"exemplar": consistency(rdms.exemplar.values)}
     if rdms.sizes.get("category_pair", 0) >= 3:
         stacks["centroid"] = consistency(rdms.centroid.values)
-    if len(np.unique(labels)) > 1 and _pairs_within(labels) >= 3:
+    if n_pairs_within >= 3:
         stacks["within_category"] = within_category_consistency(
-            rdms.exemplar.values, labels, settings.within_category
+            rdms.exemplar.values, rdms.category.values, settings.within_category
         )
-    values = np.stack(list(stacks.values()))
-    intervals = [
-        bootstrap_pairs(values, over, settings.n_resamples, settings.confidence, settings.seed)
-        for over in BOOTSTRAPS
-    ]
     pairs = list(itertools.combinations(rdms.instance.values.tolist(), 2))
-    return xr.Dataset(
-        {
-            "consistency": (("kind", "layer", "instance_pair"), values),
-            "consistency_mean": (("kind", "layer"), values.mean(-1)),
-            "consistency_low": (
-                ("bootstrap", "kind", "layer"),
-                np.stack([i.low for i in intervals]),
-            ),
-            "consistency_high": (
-                ("bootstrap", "kind", "layer"),
-                np.stack([i.high for i in intervals]),
-            ),
-        },
+    values = xr.DataArray(
+        np.stack(list(stacks.values())),
+        dims=("kind", "layer", "instance_pair"),
         coords={
             "kind": list(stacks),
-            "bootstrap": list(BOOTSTRAPS),
             "pair_first": ("instance_pair", [first for first, _ in pairs]),
             "pair_second": ("instance_pair", [second for _, second in pairs]),
         },
     )
+    return with_intervals(values, settings)
 
 
-def _pairs_within(labels: np.ndarray) -> int:
-    """How many pairs of stimuli share a category."""
-    counts = np.unique(labels, return_counts=True)[1]
-    return int((counts * (counts - 1) // 2).sum())
+def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Dataset:
+    """Return values of instance pairs with their mean and the intervals of both bootstraps.
 
+    Args:
+        values: `(..., instance_pair)`.
+        settings: resamples, confidence and seed.
 
-def _clustering(rdms: xr.Dataset, labels: np.ndarray, settings: StatisticsConfig) -> xr.Dataset:
-    """Category clustering index of each layer and instance; instances are resampled."""
-    index = np.asarray(category_clustering_index(rdms.exemplar.values, labels))
-    interval = bootstrap_mean(
-        index, n_resamples=settings.n_resamples, confidence=settings.confidence, seed=settings.seed
-    )
-    name = "category_clustering_index"
+    Returns:
+        `consistency (..., instance_pair)`, `consistency_mean (...)` and `consistency_low,
+        consistency_high (bootstrap, ...)`.
+    """
+    bounds = [bootstrap_pairs(values.values, over, *resampling(settings)) for over in BOOTSTRAPS]
+    dims = ("bootstrap", *values.dims[:-1])
     return xr.Dataset(
         {
-            name: (("layer", "instance"), index),
-            f"{name}_mean": ("layer", index.mean(-1)),
-            f"{name}_low": ("layer", np.asarray(interval.low)),
-            f"{name}_high": ("layer", np.asarray(interval.high)),
-        }
+            "consistency": values,
+            "consistency_mean": values.mean("instance_pair"),
+            "consistency_low": (dims, np.stack([each.low for each in bounds])),
+            "consistency_high": (dims, np.stack([each.high for each in bounds])),
+        },
+        coords={"bootstrap": list(BOOTSTRAPS)},
     )
+
+
+def clustering_by_layer(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
+    """Return `category_clustering_index (layer, instance)`, and its mean and interval."""
+    name = "category_clustering_index"
+    index = np.asarray(category_clustering_index(rdms.exemplar.values, rdms.category.values))
+    boot = bootstrap_mean(index, *resampling(settings))
+    values = {name: (("layer", "instance"), index), **summary(name, ("layer",), boot)}
+    return xr.Dataset(values, coords={"layer": rdms.layer.values})
+
+
+def summary(name: str, dims: tuple[str, ...], boot: Bootstrap) -> dict[str, tuple]:
+    """Return the variables `NAME_mean`, `NAME_low` and `NAME_high` of a data set."""
+    return {f"{name}_{end}": (dims, getattr(boot, end)) for end in ("mean", "low", "high")}
+
+
+def resampling(settings: StatisticsConfig) -> tuple[int, float, int]:
+    """Return the arguments that every bootstrap takes."""
+    return settings.n_resamples, settings.confidence, settings.seed
 
 
 def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
-    """Distances between all RDMs, and their arrangement in the plane (paper, Fig. 3)."""
+    """Return distances between all RDMs, and their MDS embedding (Fig. 3)."""
     n_layers, n_instances = rdms.sizes["layer"], rdms.sizes["instance"]
     square = np.asarray(
         second_level_distances(rdms.exemplar.values.reshape(n_layers * n_instances, -1))
@@ -146,14 +157,14 @@ def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
 
 
 def embed_stimuli(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
-    """The stimuli of the first instances in the plane, layer by layer (paper, Fig. 2, S1).
+    """Return MDS embeddings of the stimuli for the first instances, layer by layer (Figs 2, S1).
 
-    Each layer's picture is turned onto the one before it, and those of the first layer onto each
-    other. Nothing is stretched, so stress stays what it was.
+    Each layer's embedding is rotated to match the one before it, and those of the first layer to
+    match each other. Rotation does not change the stress.
 
     Args:
         rdms: `exemplar (layer, instance, stimulus_pair)`.
-        settings: the seed of the first arrangements.
+        settings: the seed of the initial embeddings.
 
     Returns:
         `embedding (shown, layer, stimulus, component)`, `embedding_stress (shown, layer)` and
@@ -162,7 +173,7 @@ def embed_stimuli(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     plane = mds(rdms.exemplar.values[:, :SHOWN], seed=settings.seed)
     found = xr.Dataset(
         {
-            "embedding": (("layer", "shown", "stimulus", "component"), _turned(plane.embedding)),
+            "embedding": (("layer", "shown", "stimulus", "component"), _aligned(plane.embedding)),
             "embedding_stress": (("layer", "shown"), np.asarray(plane.stress)),
             "embedding_pointwise_stress": (
                 ("layer", "shown", "stimulus"),
@@ -174,7 +185,7 @@ def embed_stimuli(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     return found.transpose("shown", "layer", ...)
 
 
-def _turned(
+def _aligned(
     embedding: Float[np.ndarray, "layer shown stimulus component"],
 ) -> Float[np.ndarray, "layer shown stimulus component"]:
     first = align(embedding[0], embedding[0, 0])

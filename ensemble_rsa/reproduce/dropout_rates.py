@@ -16,7 +16,8 @@ from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.reproduce.measures import attributes, clustering_by_layer, resampling
+from ensemble_rsa.pipeline.results import clustering_by_layer, resampling
+from ensemble_rsa.reproduce.measures import attributes
 
 
 class Grid(NamedTuple):

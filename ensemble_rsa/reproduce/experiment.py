@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
-from ensemble_rsa.reproduce.measures import Terms, bootstrap_matched, resampling, statistics_of
+from ensemble_rsa.pipeline.results import resampling
+from ensemble_rsa.reproduce.measures import Terms, bootstrap_matched, statistics_of
 from ensemble_rsa.reproduce.workspace import Workspace
 
 

@@ -7,14 +7,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap, Resampled, bootstrap_result
-from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import RunError
-from ensemble_rsa.pipeline.results import BOOTSTRAPS
+from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.rng import host_stream
 
 
@@ -72,44 +70,6 @@ def consistency_by(
         | {"layer": shared[0].layer.values},
     )
     return with_intervals(pairs, statistics).assign_attrs(attributes(shared[0], statistics))
-
-
-def with_intervals(values: xr.DataArray, statistics: StatisticsConfig) -> xr.Dataset:
-    """Values of instance pairs with their mean and the intervals of both bootstraps.
-
-    Args:
-        values: `(..., instance_pair)`.
-        statistics: of the intervals.
-
-    Returns:
-        `consistency (..., instance_pair)`, `consistency_mean (...)` and `consistency_low,
-        consistency_high (bootstrap, ...)`, which is what `draw_course` draws.
-    """
-    bounds = [bootstrap_pairs(values.values, over, *resampling(statistics)) for over in BOOTSTRAPS]
-    dims = ("bootstrap", *values.dims[:-1])
-    return xr.Dataset(
-        {
-            "consistency": values,
-            "consistency_mean": values.mean("instance_pair"),
-            "consistency_low": (dims, np.stack([each.low for each in bounds])),
-            "consistency_high": (dims, np.stack([each.high for each in bounds])),
-        },
-        coords={"bootstrap": list(BOOTSTRAPS)},
-    )
-
-
-def clustering_by_layer(stack: xr.Dataset, statistics: StatisticsConfig) -> xr.Dataset:
-    """`category_clustering_index (layer, instance)`, with its mean and interval over instances."""
-    name = "category_clustering_index"
-    index = np.asarray(category_clustering_index(stack.exemplar.values, stack.category.values))
-    boot = bootstrap_mean(index, *resampling(statistics))
-    values = {name: (("layer", "instance"), index), **summary(name, ("layer",), boot)}
-    return xr.Dataset(values, coords={"layer": stack.layer.values})
-
-
-def summary(name: str, dims: tuple[str, ...], boot: Bootstrap) -> dict[str, tuple]:
-    """The variables `NAME_mean`, `NAME_low` and `NAME_high` of a data set."""
-    return {f"{name}_{end}": (dims, getattr(boot, end)) for end in ("mean", "low", "high")}
 
 
 class Terms(NamedTuple):
@@ -195,8 +155,3 @@ def statistics_of(result: xr.Dataset) -> StatisticsConfig:
         confidence=float(result.attrs["confidence"]),
         seed=int(result.attrs["seed"]),
     )
-
-
-def resampling(statistics: StatisticsConfig) -> tuple[int, float, int]:
-    """The last arguments of `bootstrap_mean` and `bootstrap_pairs`."""
-    return statistics.n_resamples, statistics.confidence, statistics.seed

@@ -6,9 +6,9 @@ import xarray as xr
 
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
+from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.correlations import correlate
 from ensemble_rsa.reproduce.experiments import clustering
-from ensemble_rsa.reproduce.measures import with_intervals
 from ensemble_rsa.reproduce.paper import NUMBERS
 
 STATISTICS = StatisticsConfig(n_resamples=100)

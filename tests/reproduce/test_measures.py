@@ -8,13 +8,13 @@ from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.measures import (
     Terms,
     attributes,
     bootstrap_matched,
     same_instances,
     statistics_of,
-    with_intervals,
 )
 from ensemble_rsa.rng import host_stream
 from tests.reproduce.conftest import build_stack

@@ -11,8 +11,9 @@ from ensemble_rsa.analysis.categories import AGGREGATES
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.random_categories import random_category_consistency
 from ensemble_rsa.figures.paper.categories import draw_categories
+from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
-from ensemble_rsa.reproduce.measures import attributes, same_instances, with_intervals
+from ensemble_rsa.reproduce.measures import attributes, same_instances
 from ensemble_rsa.reproduce.workspace import Workspace, layer_patterns, rdms
 
 PERCENTILES = (2.5, 97.5)

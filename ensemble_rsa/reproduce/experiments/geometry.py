@@ -7,9 +7,9 @@ import xarray as xr
 
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.paper.pointwise_stress import draw_pointwise_stress
-from ensemble_rsa.pipeline.results import embed_stimuli
+from ensemble_rsa.pipeline.results import clustering_by_layer, embed_stimuli
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
-from ensemble_rsa.reproduce.measures import attributes, clustering_by_layer
+from ensemble_rsa.reproduce.measures import attributes
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 

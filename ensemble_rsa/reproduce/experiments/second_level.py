@@ -16,6 +16,7 @@ from ensemble_rsa.analysis.second_level import second_level_distances
 from ensemble_rsa.figures.paper.layer_similarity import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.numerics import pair_indices
+from ensemble_rsa.pipeline.results import summary
 from ensemble_rsa.reproduce.experiment import (
     Experiment,
     Finding,
@@ -23,13 +24,7 @@ from ensemble_rsa.reproduce.experiment import (
     matched_finding,
     mean_finding,
 )
-from ensemble_rsa.reproduce.measures import (
-    Terms,
-    attributes,
-    bootstrap_matched,
-    stack_terms,
-    summary,
-)
+from ensemble_rsa.reproduce.measures import Terms, attributes, bootstrap_matched, stack_terms
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 _AXES = ("layer", "instance", "layer_b", "instance_b")

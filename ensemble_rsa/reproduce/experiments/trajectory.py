@@ -18,6 +18,7 @@ from ensemble_rsa.config.settings import StatisticsConfig
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
+from ensemble_rsa.pipeline.results import resampling, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
 from ensemble_rsa.reproduce.experiment import (
     Experiment,
@@ -27,13 +28,7 @@ from ensemble_rsa.reproduce.experiment import (
     mean_finding,
     negative,
 )
-from ensemble_rsa.reproduce.measures import (
-    Terms,
-    attributes,
-    resampling,
-    same_instances,
-    with_intervals,
-)
+from ensemble_rsa.reproduce.measures import Terms, attributes, same_instances
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 from ensemble_rsa.runs.run import kept_epochs, load_history
 
