@@ -42,21 +42,22 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def small_digits():
     """100 training and 60 test images, 8 × 8."""
+    from ensemble_rsa.config.settings import DataConfig
     from ensemble_rsa.data.dataset import load_dataset
 
-    return load_dataset("digits", train_images=100, test_images=60)
+    return load_dataset(DataConfig("digits", train_images=100, test_images=60))
 
 
 @pytest.fixture(scope="module")
 def tiny_model():
-    """The name of a network of three layers, which compiles in a moment."""
+    """The name of a network, in whose place is one of three layers, which compiles in a moment."""
     from ensemble_rsa.models import catalogue
     from ensemble_rsa.models.all_cnn import Architecture, Conv
 
     tiny = catalogue.all_cnn(Architecture((Conv(40, stride=2), Conv(60, stride=2))))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalogue, "MODELS", {**catalogue.MODELS, "tiny": tiny})
-        yield "tiny"
+        patch.setattr(catalogue, "MODELS", {**catalogue.MODELS, "all_cnn_7b": tiny})
+        yield "all_cnn_7b"
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, ModelName, TrainingConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.convolution import CONVOLUTIONS
@@ -45,7 +45,7 @@ class Setup:
     batch: int
     precision: str = "float32"
     steps: int = 1
-    model: str = "all_cnn_c"
+    model: ModelName = "all_cnn_c"
 
 
 def ways() -> tuple[Execution, ...]:

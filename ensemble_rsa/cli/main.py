@@ -19,15 +19,15 @@ from rich.console import Console
 import ensemble_rsa
 from ensemble_rsa.cli import bench, reproduce
 from ensemble_rsa.cli.options import Parser, add_config, add_option, read_config, suggestion
-from ensemble_rsa.config import settings
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.settings import (
-    AnalysisConfig,
     Config,
     DataConfig,
     ExecutionConfig,
     ModelConfig,
     TrainingConfig,
 )
+from ensemble_rsa.config.sweep import sweep
 from ensemble_rsa.errors import InputError, RunError
 
 PROGRAM = "ensemble-rsa"
@@ -60,7 +60,7 @@ def train(options: argparse.Namespace) -> None:
         base = stored_config(options.out)
     config = read_config(options, base)
     if options.sweep:
-        config = settings.sweep(config, **dict(map(_swept, options.sweep)))
+        config = sweep(config, **dict(map(_swept, options.sweep)))
     config = dataclasses.replace(config, execution=_on_slurm(config.execution))
     print(_train(config, options))
 

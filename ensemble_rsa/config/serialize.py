@@ -1,37 +1,41 @@
-"""Configurations as plain values: for JSON, for comparing two, and for naming what made a run."""
+"""Configurations as plain values: for JSON files, for comparing two, and for hashes."""
 
 import dataclasses
 import hashlib
 import json
 from typing import Any
 
+from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig, StimulusConfig
 from ensemble_rsa.config.settings import (
-    AnalysisConfig,
     Config,
     DataConfig,
     ExecutionConfig,
     ModelConfig,
-    RdmConfig,
-    StimulusConfig,
     TrainingConfig,
 )
 from ensemble_rsa.errors import InputError
 
-RESULT_SECTIONS = ("data", "model", "training")  # execution changes a result by rounding at most
+SECTIONS = {
+    "data": DataConfig,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+    "execution": ExecutionConfig,
+}
+HASHED_SECTIONS = ("data", "model", "training")  # execution changes a result by rounding at most
 
 
 def config_differences(given: Config, stored: Config) -> list[str]:
-    """Each setting of data, network and recipe that differs, in words; not where data lie.
+    """Each setting of data, network and recipe that differs, in words; `data_dir` does not count.
 
     >>> config_differences(Config(model=ModelConfig(width=0.5)), Config())
     ['width is 0.5, was 1.0']
     >>> config_differences(Config(DataConfig(data_dir="elsewhere")), Config())
     []
     """
-    ours, theirs = _what_makes_a_run(given), _what_makes_a_run(stored)
+    ours, theirs = _hashed_values(given), _hashed_values(stored)
     return [
         f"{name} is {ours[section][name]}, was {theirs[section][name]}"
-        for section in RESULT_SECTIONS
+        for section in HASHED_SECTIONS
         for name in ours[section]
         if ours[section][name] != theirs[section][name]
     ]
@@ -57,43 +61,37 @@ def config_from_dict(values: dict[str, Any]) -> Config:
     Raises:
         InputError: a section or a field that this version does not know.
     """
-    sections = {
-        "data": DataConfig,
-        "model": ModelConfig,
-        "training": TrainingConfig,
-        "execution": ExecutionConfig,
-    }
     made = {}
     for name, section in values.items():
-        if name not in sections:
-            raise InputError(f"config: unknown section {name!r}; expected {', '.join(sections)}")
-        fields = {f.name for f in dataclasses.fields(sections[name])}
+        if name not in SECTIONS:
+            raise InputError(f"config: unknown section {name!r}; expected {', '.join(SECTIONS)}")
+        fields = {f.name for f in dataclasses.fields(SECTIONS[name])}
         if unknown := set(section) - fields:
             raise InputError(
                 f"config: unknown {name} setting {sorted(unknown)[0]!r}; "
                 f"expected {', '.join(sorted(fields))}"
             )
-        made[name] = sections[name](
+        made[name] = SECTIONS[name](
             **{k: tuple(v) if isinstance(v, list) else v for k, v in section.items()}
         )
     return Config(**made)
 
 
 def config_hash(config: Config) -> str:
-    """Twelve hexadecimal digits that name what made a run: data, network and recipe.
+    """Twelve hexadecimal digits of a digest of data, network and recipe.
 
-    Where the data lie does not count.
+    `data_dir` does not count, nor how training is computed.
 
     >>> config_hash(Config()) == config_hash(Config(execution=ExecutionConfig(group=2)))
     True
     >>> config_hash(Config()) == config_hash(Config(DataConfig(data_dir="elsewhere")))
     True
     """
-    text = json.dumps(_what_makes_a_run(config), sort_keys=True)
+    text = json.dumps(_hashed_values(config), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _what_makes_a_run(config: Config) -> dict[str, dict[str, Any]]:
+def _hashed_values(config: Config) -> dict[str, dict[str, Any]]:
     values = config_to_dict(config)
     del values["data"]["data_dir"]  # the images themselves have a fingerprint
-    return {name: values[name] for name in RESULT_SECTIONS}
+    return {name: values[name] for name in HASHED_SECTIONS}

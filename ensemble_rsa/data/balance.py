@@ -1,23 +1,10 @@
-"""Choosing images so that every category gets its fair share, in the data set's own order."""
+"""Choosing images balanced over categories, in the order of the data set."""
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from ensemble_rsa.arrays import check_count
 from ensemble_rsa.errors import InputError
-
-
-def check_count(argument: str, n: object) -> int:
-    """Return `n` if it is a positive whole number.
-
-    Raises:
-        InputError: it is not.
-
-    >>> check_count("train_images", 500)
-    500
-    """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise InputError(f"{argument}: expected a positive whole number, got {n!r}")
-    return int(n)
 
 
 def rank_in_category(
@@ -27,8 +14,8 @@ def rank_in_category(
 
     Args:
         labels: category numbers `(image,)`.
-        priority: what orders the images of a category `(image,)`, smallest first; ties, and images
-            without a priority, keep the order they are in.
+        priority: the order of the images of a category `(image,)`, smallest first; ties, and images
+            without a priority, keep their order.
 
     Returns:
         Ranks from 0 `(image,)`.
@@ -51,11 +38,11 @@ def balanced_indices(
 ) -> Int[np.ndarray, " chosen"]:
     """The first n/categories images of each category, as ascending indices.
 
-    What does not divide goes to the first categories. A category with fewer images than its share
-    gives all it has, and the others make up for it equally.
+    The remainder goes to the first categories. A category with fewer images than its share gives
+    all it has, and the others make up for it equally.
 
     Args:
-        argument: what `n` is called, for the message.
+        argument: the name of `n` in messages.
         labels: category numbers `(image,)`.
         n_categories: how many categories there are.
         n: how many images, or None for all.
@@ -68,9 +55,9 @@ def balanced_indices(
     """
     if n is None:
         return np.arange(len(labels))
-    remaining = check_count(argument, n)
+    remaining = check_count(argument, n, 1)
     if remaining > len(labels):
-        raise InputError(f"{argument}: expected at most {len(labels)}, all there are, got {n}")
+        raise InputError(f"{argument}: expected at most {len(labels)} images, got {n}")
     available = np.bincount(labels, minlength=n_categories)
     share = np.zeros(n_categories, np.int64)
     while remaining:

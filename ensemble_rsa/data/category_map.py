@@ -6,7 +6,6 @@ they hold and leave out is said in `mappings/README.md`.
 
 import json
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,12 @@ SHIPPED = ("broad", "cifar10")
 _FOLDER = Path(__file__).parent / "mappings"
 
 
-def read_category_map(name: str | PathLike[str]) -> dict[str, list[str]]:
+def category_groups(name: str | None) -> dict[str, list[str]] | None:
+    """The mapping of that name (see `read_category_map`); None without a name."""
+    return None if name is None else read_category_map(name)
+
+
+def read_category_map(name: str | Path) -> dict[str, list[str]]:
     """A mapping of categories to the folders they are made of.
 
     Args:

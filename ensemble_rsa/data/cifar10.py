@@ -1,7 +1,6 @@
 """CIFAR-10 from TFDS: 50,000 training and 10,000 test images of 32 × 32 pixels.
 
-Its ids are `train_00000` …, `test_00000` …, so that our order is the original one wherever TFDS or
-we prepared the files.
+Ids are `train_00000` …, `test_00000` …, so images sorted by id are in the original order.
 """
 
 import io
@@ -10,8 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.cifar10_download import REMEDY, download_cifar10
-from ensemble_rsa.data.source import Source, SourceOptions
+from ensemble_rsa.data.source import ImageSource
 from ensemble_rsa.data.tfds_records import Collection, tfds_source
 
 CIFAR10 = Collection(
@@ -19,22 +19,20 @@ CIFAR10 = Collection(
     title="CIFAR-10",
     test_split="test",
     id_feature="id",
-    decoded_once=True,
-    prepared=download_cifar10,
+    cache_pixels=True,
+    prepare=download_cifar10,
     remedy=f"delete that folder to have it downloaded again, or {REMEDY}",
 )
 
 
-def cifar10_source(options: SourceOptions) -> Source:
-    """The images `(image, 32, 32, 3)`; what is absent is downloaded through TFDS, with its own bar.
-
-    On tiny images threads do not pay, so decoding is serial.
+def cifar10_source(config: DataConfig) -> ImageSource:
+    """The images `(image, 32, 32, 3)`; downloaded through TFDS where they are absent.
 
     Raises:
-        InputError: `options.data_dir` is a file.
-        RunError: not there and not to be downloaded, or there but unreadable.
+        InputError: `config.data_dir` is a file.
+        RunError: absent and the download fails, or not readable.
     """
-    return tfds_source(CIFAR10, options, (32, 32, 3), lambda data: _decode(data), threads=False)
+    return tfds_source(CIFAR10, config, (32, 32, 3), lambda data: _decode(data))
 
 
 def _decode(encoded: bytes) -> UInt8[np.ndarray, "height width channel"]:

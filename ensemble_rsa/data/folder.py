@@ -1,10 +1,10 @@
-"""Any folder of images with one subfolder per category.
+"""Folders of images with one subfolder per category.
 
-    PATH/cat/*.jpg, PATH/dog/*.jpg, …                         split by a seed
+    PATH/cat/*.jpg, PATH/dog/*.jpg, …                         split at random, with a fixed seed
     PATH/train/cat/*.jpg, …, PATH/test/cat/*.jpg, …           split as the folders say
 
-Names that begin with a dot are left out, and so is what lies beside the category folders, or beside
-`train` and `test`. Everything inside a category folder must be an image that Pillow opens.
+Hidden files are ignored, and so are files beside the category folders, or beside `train` and
+`test`. Every file inside a category folder must be an image that Pillow can open.
 """
 
 import os
@@ -15,25 +15,26 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import UnidentifiedImageError
 
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.balance import rank_in_category
-from ensemble_rsa.data.category_map import grouped_categories
+from ensemble_rsa.data.category_map import category_groups, grouped_categories
 from ensemble_rsa.data.decoding import decode_to_size
-from ensemble_rsa.data.source import Source, SourceOptions, Split
+from ensemble_rsa.data.source import ImageSource, Split
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.rng import stream
 
 
-def folder_source(options: SourceOptions) -> Source:
-    """Images of `options.path` as RGB `(image, image_size, image_size, 3)`.
+def folder_source(config: DataConfig) -> ImageSource:
+    """Images of `config.folder` as RGB `(image, image_size, image_size, 3)`.
 
     Order: categories, then file names, both sorted. Ids are paths below the folder.
 
     Raises:
-        InputError: no such folder, fewer than two categories, an empty one, one too small to be
-            split, or `train` and `test` with different categories; while reading, a file that is
-            no image.
+        InputError: no such folder, fewer than two categories, an empty category, or one too small
+            to be split, or `train` and `test` with different categories; while reading, a file that
+            is not an image.
     """
-    path = options.path
+    path = config.folder
     if path is None or not path.is_dir():
         raise InputError(f"dataset: expected a folder with one subfolder per category, got {path}")
     if (path / "train").is_dir() and (path / "test").is_dir():
@@ -51,7 +52,7 @@ def folder_source(options: SourceOptions) -> Source:
         folders = _categories(path)
         names = tuple(folders)
         files, labels = _flatten(folders)
-        held_out = _held_out(labels, names, options)
+        held_out = _held_out(labels, names, config)
         train_labels, test_labels = labels[~held_out], labels[held_out]
         train_files = [file for file, out in zip(files, held_out, strict=True) if not out]
         test_files = [file for file, out in zip(files, held_out, strict=True) if out]
@@ -60,15 +61,15 @@ def folder_source(options: SourceOptions) -> Source:
         return Split(
             labels=labels,
             ids=tuple(file.relative_to(path).as_posix() for file in files),
-            read=lambda number: _read(files[number], options),
+            read=lambda number: _read(files[number], config),
             file_bytes=lambda number: files[number].stat().st_size,
         )
 
-    return Source(
+    return ImageSource(
         names,
         split(train_files, train_labels),
         split(test_files, test_labels),
-        image_shape=(options.image_size, options.image_size, 3),
+        image_shape=(config.image_size, config.image_size, 3),
         threads=True,
     )
 
@@ -93,7 +94,7 @@ def _categories(path: Path) -> dict[str, list[Path]]:
 
 
 def _visible(path: Path) -> list[Path]:
-    """What is in a folder, sorted by name, without the hidden entries."""
+    """The entries of a folder, sorted by name, without hidden ones."""
     try:
         names = sorted(os.listdir(path))
     except OSError as error:
@@ -109,13 +110,14 @@ def _flatten(categories: dict[str, list[Path]]) -> tuple[list[Path], Int[np.ndar
 
 
 def _held_out(
-    folders: Int[np.ndarray, " image"], names: tuple[str, ...], options: SourceOptions
+    folders: Int[np.ndarray, " image"], names: tuple[str, ...], config: DataConfig
 ) -> np.ndarray:
-    """Which images are for testing: a fraction of each category, at least one, never all.
+    """Which images are test images: a fraction of each category, at least one, never all.
 
-    Folders that a mapping of categories leaves out are never trained on.
+    Images of folders that the mapping of categories leaves out are test images.
     """
-    categories, of_folder = grouped_categories(names, options.category_map)
+    groups = category_groups(config.category_map)
+    categories, of_folder = grouped_categories(names, groups)
     known = of_folder[folders] >= 0
     labels = of_folder[folders[known]]
     counts = np.bincount(labels)
@@ -125,20 +127,20 @@ def _held_out(
             f"dataset: expected at least 2 images of each category, one to train on and one to "
             f"test on, but {categories[smallest]!r} has {counts[smallest]}"
         )
-    n_test = np.clip(np.rint(counts * options.test_fraction).astype(np.int64), 1, counts - 1)
-    lots = np.asarray(jax.random.uniform(stream(options.seed, "held_out"), labels.shape))
+    n_test = np.clip(np.rint(counts * config.test_fraction).astype(np.int64), 1, counts - 1)
+    lots = np.asarray(jax.random.uniform(stream(0, "held_out"), labels.shape))
     held_out = ~known
     held_out[known] = rank_in_category(labels, lots) < n_test[labels]
     return held_out
 
 
-def _read(file: Path, options: SourceOptions) -> UInt8[np.ndarray, "height width 3"]:
+def _read(file: Path, config: DataConfig) -> UInt8[np.ndarray, "height width 3"]:
     try:
-        return decode_to_size(file, options.image_size, options.resize)
+        return decode_to_size(file, config.image_size, config.resize)
     except Exception as error:  # each of Pillow's formats fails in its own way
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "no format that Pillow knows" if unknown else str(error) or type(error).__name__
         raise InputError(
             f"dataset: {file} cannot be read as an image ({reason}); "
-            "mend it, take it away, or hide it with a leading dot"
+            "repair it, remove it, or hide it with a leading dot"
         ) from error

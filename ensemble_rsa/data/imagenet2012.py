@@ -1,14 +1,15 @@
-"""ImageNet (ILSVRC 2012) from TFDS: its training images, and its validation images to test on.
+"""ImageNet (ILSVRC 2012) from TFDS: training images, and validation images as test images.
 
-The images must be asked for at image-net.org, so TFDS cannot download them by itself, and preparing
-them takes TensorFlow once; reading them does not. Categories are WordNet ids.
+Access to the images is granted by image-net.org, so TFDS cannot download them. Preparing them needs
+TensorFlow once; reading them does not. Categories are WordNet ids.
 """
 
 import io
 from typing import Any
 
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.decoding import decode_to_size
-from ensemble_rsa.data.source import Source, SourceOptions
+from ensemble_rsa.data.source import ImageSource
 from ensemble_rsa.data.tfds_records import Collection, tfds_source
 from ensemble_rsa.errors import RunError
 
@@ -29,26 +30,25 @@ IMAGENET = Collection(
     title="ImageNet",
     test_split="validation",
     id_feature="file_name",
-    decoded_once=False,
-    prepared=_absent,
+    cache_pixels=False,
+    prepare=_absent,
     remedy=REMEDY,
 )
 
 
-def imagenet2012_source(options: SourceOptions) -> Source:
-    """Its images as RGB `(image, image_size, image_size, 3)`; ids are file names.
+def imagenet2012_source(config: DataConfig) -> ImageSource:
+    """The images as RGB `(image, image_size, image_size, 3)`; ids are file names.
 
-    The first time, all files are read for a list of what they hold, which is then remembered.
+    On first use all files are read once for labels and ids, which are then cached.
 
     Raises:
-        InputError: `options.data_dir` is a file.
-        RunError: not there, or there but unreadable.
+        InputError: `config.data_dir` is a file.
+        RunError: absent or not readable.
     """
-    size = options.image_size
+    size = config.image_size
     return tfds_source(
         IMAGENET,
-        options,
+        config,
         (size, size, 3),
-        lambda data: decode_to_size(io.BytesIO(data), size, options.resize),
-        threads=True,
+        lambda data: decode_to_size(io.BytesIO(data), size, config.resize),
     )

@@ -1,10 +1,9 @@
-"""What a source of images offers: labels and ids at once, pixels only of the images asked for."""
+"""Sources of images: labels and ids are known at once, pixels are read for chosen images only."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int, Int64, UInt8
@@ -12,42 +11,16 @@ from jaxtyping import Int, Int64, UInt8
 ReadImage = Callable[[int], UInt8[np.ndarray, "height width channel"]]
 
 
-@dataclass(frozen=True)
-class SourceOptions:
-    """Where and how to read; each source takes what concerns it and leaves the rest.
-
-    Attributes:
-        path: the folder of images (`folder`).
-        data_dir: where TFDS keeps its data sets, or None for TFDS's own choice (`cifar10`,
-            `imagenet2012`).
-        category_map: category → names of folders that make it up, or None; images are held out of
-            a folder category by category (`folder`).
-        image_size: height and width of the images that come out, in pixels (`folder`,
-            `imagenet2012`).
-        resize: a name of `ensemble_rsa.data.decoding.RESIZE` (`folder`, `imagenet2012`).
-        test_fraction: share of each category held out when the folder has no split (`folder`).
-        seed: what the held-out images hang on (`folder`).
-    """
-
-    path: Path | None = None
-    data_dir: Path | None = None
-    category_map: Mapping[str, list[str]] | None = None
-    image_size: int = 32
-    resize: str = "crop"
-    test_fraction: float = 0.2
-    seed: int = 0
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The training or the test half of a source, before its pixels are read.
+    """The training or the test images of a source.
 
     Attributes:
         labels: category numbers `(image,)`.
         ids: one name for each image.
-        read: the number of an image → its pixels `(height, width, channel)`; safe in threads.
-        file_bytes: the number of an image → the size of its file, which with its name stands for
-            its pixels; None where all pixels are looked at to tell one data set from another.
+        read: the number of an image → its pixels `(height, width, channel)`; thread-safe.
+        file_bytes: the number of an image → the size of its file, which identifies the image
+            together with its name; None where images are identified by their pixels.
     """
 
     labels: Int64[np.ndarray, " image"]
@@ -57,14 +30,14 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
-    """Two splits with the same categories (sorted; labels index them).
+class ImageSource:
+    """Training and test images of the same categories.
 
     Attributes:
-        categories: their names.
-        train, test: the splits.
+        categories: names in sorted order; labels index them.
+        train, test: the images.
         image_shape: (height, width, channel) of every image.
-        threads: whether an image takes so long to decode that several threads pay.
+        threads: whether to decode in several threads.
     """
 
     categories: tuple[str, ...]
@@ -76,11 +49,11 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class StoredImages:
-    """Images that are read whenever they are indexed; else like an array of their pixels.
+    """An array of images whose pixels are read when it is indexed.
 
     Attributes:
-        read: of a split.
-        chosen: numbers of the images in that split `(image,)`.
+        read: the number of an image → its pixels.
+        chosen: numbers of the images `(image,)`.
         image_shape: (height, width, channel).
         threads: whether to decode in several threads.
 
@@ -99,7 +72,7 @@ class StoredImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(image, height, width, channel), as of an array."""
+        """(image, height, width, channel)."""
         return len(self.chosen), *self.image_shape
 
     def __len__(self) -> int:
@@ -110,18 +83,14 @@ class StoredImages:
     ) -> UInt8[np.ndarray, "some height width channel"]:
         numbers = self.chosen[which]
         pixels = np.empty((len(numbers), *self.image_shape), np.uint8)
-
-        def read(place: int) -> None:
-            pixels[place] = self.read(int(numbers[place]))
-
         if not self.threads:
-            for place in range(len(numbers)):
-                read(place)
+            for place, number in enumerate(numbers.tolist()):
+                pixels[place] = self.read(number)
             return pixels
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            # Taking the results raises the first error, and stops what has not begun.
-            for _ in threads.map(read, range(len(numbers))):
-                pass
+            # iterating over the results raises the first error and cancels the remaining reads
+            for place, image in enumerate(threads.map(self.read, numbers.tolist())):
+                pixels[place] = image
         return pixels
 
 

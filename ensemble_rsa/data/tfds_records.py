@@ -1,9 +1,7 @@
-"""Data sets as TFDS keeps them in `array_record` files, read without TensorFlow.
+"""Reading the `array_record` files of TFDS without TensorFlow, in the order of the images' ids.
 
-TFDS stores the images in a shuffled order. Ours is that of their ids.
-
-What the files hold (labels, ids) is read once and remembered in the user's cache folder, and so are
-the pixels of a small collection; images of a large one are decoded when they are asked for.
+Labels and ids are read once and cached in the user's cache folder, and so are the pixels of a small
+data set; images of a large one are decoded when they are needed.
 """
 
 import contextlib
@@ -18,7 +16,8 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from ensemble_rsa import files
-from ensemble_rsa.data.source import Source, SourceOptions, Split
+from ensemble_rsa.config.settings import DataConfig
+from ensemble_rsa.data.source import ImageSource, Split
 from ensemble_rsa.errors import InputError, RunError
 
 log = logging.getLogger(__name__)
@@ -30,23 +29,23 @@ class Collection:
     """A data set of TFDS.
 
     Attributes:
-        name: TFDS's.
-        title: ours, in messages.
-        test_split: what TFDS calls the images to test on.
-        id_feature: what names an image.
-        decoded_once: whether all its images are decoded when it is first read, and remembered;
-            else each is decoded when it is asked for.
-        prepared: TFDS's handle on files that are not there → one on files that are, or a `RunError`
-            that says what to do.
-        remedy: what to do about files that cannot be read.
+        name: in TFDS.
+        title: in messages.
+        test_split: the split of TFDS that holds the test images.
+        id_feature: the feature that names an image.
+        cache_pixels: decode all images on first use and cache their pixels; else decode each when
+            it is needed, in several threads.
+        prepare: TFDS builder whose files are absent → one whose files are there; raises `RunError`
+            where that fails.
+        remedy: what a user can do about files that cannot be read.
     """
 
     name: str
     title: str
     test_split: str
     id_feature: str
-    decoded_once: bool
-    prepared: Callable[[Any], Any]
+    cache_pixels: bool
+    prepare: Callable[[Any], Any]
     remedy: str
 
 
@@ -55,47 +54,46 @@ Decode = Callable[[bytes], UInt8[np.ndarray, "height width channel"]]
 
 def tfds_source(
     collection: Collection,
-    options: SourceOptions,
+    config: DataConfig,
     image_shape: tuple[int, int, int],
     decode: Decode,
-    threads: bool,
-) -> Source:
+) -> ImageSource:
     """Training and test images of a collection.
 
-    Looks in `options.data_dir`, or where TFDS looks by itself (the environment variable
-    `TFDS_DATA_DIR`, which TFDS reads when it is imported, else its folder in the home directory).
+    They are read from `config.data_dir`, else from the default of TFDS: the environment variable
+    `TFDS_DATA_DIR` at the time TFDS is imported, else a folder in the home directory.
 
     Args:
-        collection: which.
-        options: where.
-        image_shape: of what `decode` returns.
+        collection: which data set.
+        config: where it is.
+        image_shape: of the pixels that `decode` returns.
         decode: an encoded image → its pixels.
-        threads: whether decoding takes so long that threads pay.
 
     Raises:
-        InputError: `options.data_dir` is a file.
-        RunError: not there and not to be had, or there but unreadable.
+        InputError: `config.data_dir` is a file.
+        RunError: absent and cannot be prepared, or not readable.
     """
-    if options.data_dir is not None and options.data_dir.is_file():
-        raise InputError(f"data_dir: expected a folder of TFDS, got the file {options.data_dir}")
+    folder = None if config.data_dir is None else Path(config.data_dir).expanduser()
+    if folder is not None and folder.is_file():
+        raise InputError(f"data_dir: expected a folder of TFDS, got the file {folder}")
     with _quiet():
-        import tensorflow_datasets as tfds  # most of a second to import, so only when it is wanted
+        import tensorflow_datasets as tfds  # takes most of a second to import
 
-        builder: Any = tfds.builder(collection.name, data_dir=options.data_dir)
+        builder: Any = tfds.builder(collection.name, data_dir=folder)
         if not builder.is_prepared():
-            builder = collection.prepared(builder)
+            builder = collection.prepare(builder)
         with _readable(collection, builder):
-            return Source(
+            return ImageSource(
                 categories=tuple(builder.info.features["label"].names),
                 train=_split(collection, builder, "train", decode),
                 test=_split(collection, builder, collection.test_split, decode),
                 image_shape=image_shape,
-                threads=threads,
+                threads=not collection.cache_pixels,
             )
 
 
 class _Contents(NamedTuple):
-    """What a split holds, in the order of its records."""
+    """Labels, ids and file sizes of a split, in the order of its records."""
 
     labels: Int64[np.ndarray, " record"]
     ids: np.ndarray
@@ -108,10 +106,10 @@ def _split(collection: Collection, builder: Any, name: str, decode: Decode) -> S
     records = builder.as_data_source(
         split=name, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
-    memory = _memory(builder, name)
-    contents = _contents(memory, records, collection.id_feature)
+    cache = _cache_file(builder, name)
+    contents = _contents(cache, records, collection.id_feature)
     order = np.argsort(contents.ids)
-    pixels = _pixels(memory, records, decode) if collection.decoded_once else None
+    pixels = _pixels(cache, records, decode) if collection.cache_pixels else None
 
     def read(number: int) -> UInt8[np.ndarray, "height width channel"]:
         record = int(order[number])
@@ -125,28 +123,28 @@ def _split(collection: Collection, builder: Any, name: str, decode: Decode) -> S
         labels=contents.labels[order],
         ids=tuple(contents.ids[order].tolist()),
         read=read,
-        file_bytes=None if collection.decoded_once else lambda number: int(sizes[number]),
+        file_bytes=None if collection.cache_pixels else lambda number: int(sizes[number]),
     )
 
 
-def _contents(memory: Path, records: Any, id_feature: str) -> _Contents:
-    """Labels and ids of all records, remembered."""
-    if memory.is_file():
-        with np.load(memory) as stored:
+def _contents(cache: Path, records: Any, id_feature: str) -> _Contents:
+    """Labels, ids and file sizes of all records, from the cache if they are there."""
+    if cache.is_file():
+        with np.load(cache) as stored:
             return _Contents(*(stored[field] for field in _Contents._fields))
     contents = _scan(records, id_feature)
-    _remember(memory, lambda file: np.savez(file, **contents._asdict()))
+    _write_cache(cache, lambda file: np.savez(file, **contents._asdict()))
     return contents
 
 
 def _pixels(
-    memory: Path, records: Any, decode: Decode
+    cache: Path, records: Any, decode: Decode
 ) -> UInt8[np.ndarray, "record height width channel"]:
-    """Pixels of all records, remembered."""
-    path = memory.with_suffix(".npy")
+    """Pixels of all records, from the cache if they are there."""
+    path = cache.with_suffix(".npy")
     if not path.is_file():
         pixels = np.stack([decode(_image(feature)) for feature in _all_features(records)])
-        if not _remember(path, lambda file: np.save(file, pixels)):
+        if not _write_cache(path, lambda file: np.save(file, pixels)):
             return pixels
     return np.load(path, mmap_mode="r")
 
@@ -172,34 +170,34 @@ def _image(feature: Any) -> bytes:
 
 
 def _features(record: bytes) -> Any:
-    """TFDS's own parser makes NumPy arrays of every field, at several times the price."""
+    """Parse a record; faster than TFDS's parser, which makes a NumPy array of every field."""
     from tensorflow_datasets.proto import tf_example_pb2
 
     return tf_example_pb2.Example.FromString(record).features.feature  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _memory(builder: Any, name: str) -> Path:
-    """Where the contents of these very files are remembered."""
+def _cache_file(builder: Any, name: str) -> Path:
+    """The cache file of a split; its name depends on the split's files, sizes and times."""
     stored = sorted(Path(str(builder.data_path)).glob(f"*-{name}.*"))
     states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in stored]
     digest = hashlib.blake2b(repr(states).encode(), digest_size=8).hexdigest()
     return files.cache_folder() / f"{builder.name}-{name}-{digest}.npz"
 
 
-def _remember(path: Path, write: Callable[[IO[bytes]], None]) -> bool:
-    """Write a file of the cache folder; whether it could be."""
+def _write_cache(path: Path, write: Callable[[IO[bytes]], None]) -> bool:
+    """Write a file of the cache folder, and return whether that succeeded."""
     try:
         with files.atomic_path(path) as temporary, temporary.open("wb") as file:
             write(file)
     except OSError as error:
-        log.warning("%s cannot be written (%s): images are read anew each time", path, error)
+        log.warning("%s cannot be written (%s): images are decoded again each time", path, error)
         return False
     return True
 
 
 @contextlib.contextmanager
 def _readable(collection: Collection, builder: Any) -> Iterator[None]:
-    """One clear line where files cannot be read."""
+    """Turn every error of reading into a `RunError` of one line."""
     try:
         yield
     except RunError:
@@ -217,7 +215,7 @@ def _readable(collection: Collection, builder: Any) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """What went wrong, without the rest of the story.
+    """The first line of an error's message.
 
     >>> first_line(OSError(28, "No space left on device"))
     '[Errno 28] No space left on device'
@@ -227,7 +225,7 @@ def first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """TFDS and its downloader may report errors, not warnings (a folder it skips, a retry)."""
+    """Silence warnings of TFDS and its downloader; errors are still logged."""
     loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ensemble_rsa.arrays import as_numpy, check_array, check_labels
-from ensemble_rsa.config.settings import AnalysisConfig, RdmConfig, StimulusConfig
+from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
-from ensemble_rsa.data.stimuli import Stimuli, choose_stimuli
+from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
 from ensemble_rsa.models.catalogue import model_entry
@@ -76,7 +76,7 @@ def source_from_run(
             f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
             "its test images may have been trained on; restore the images or train again"
         )
-    stimuli, rdm = stimuli_of(shown, settings.stimulus), settings.rdm
+    stimuli, rdm = choose_stimuli(shown, settings.stimulus), settings.rdm
     execution = default_execution()
     network, parameters = load_networks(run, execution.convolution, rdm.epoch)
     runner = compile_layers(network, execution, rdm.one_mask)
@@ -113,12 +113,6 @@ def source_from_run(
             ],
         },
     )
-
-
-def stimuli_of(shown: Dataset, settings: StimulusConfig) -> Stimuli:
-    """Return the stimuli that the settings ask for, chosen from these test images."""
-    how = "draw" if settings.draw_stimuli else "first"
-    return choose_stimuli(shown, settings.stimuli, how, settings.stimulus_seed)
 
 
 def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:

@@ -9,8 +9,8 @@ from typing import Any
 import xarray as xr
 
 from ensemble_rsa import files
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_to_dict
-from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.figures.save import save_figures

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.analysis.groups import Difference, GroupComparison, compare_groups
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.config.settings import AnalysisConfig, Config, DataConfig, StimulusConfig
+from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
+from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
+from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.extraction.collect import RdmProgress, collect_rdms, layer_stack
 from ensemble_rsa.extraction.sources import (
     ActivationSource,
     source_from_arrays,
     source_from_run,
-    stimuli_of,
 )
-from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.runs.run import Run, load_run
 
 
@@ -51,7 +51,7 @@ def extract(
         `excluded_instance`, `excluded_seed` and `excluded_reason` say which and why.
 
     Raises:
-        InputError: unknown layer or distance; labels of another length, or for a run, which has
+        InputError: unknown layer; labels of another length, or for a run, which has
             categories of its own; NaN in given activations; layers whose coordinates differ.
         RunError: fewer than two instances can be compared.
 
@@ -61,8 +61,6 @@ def extract(
     (15, ['a', 'a', 'b'])
     """
     settings = settings or AnalysisConfig()
-    if settings.rdm.distance not in DISTANCES:
-        raise unknown_name("distance", settings.rdm.distance, DISTANCES)
     given = _as_source(source, labels, settings)
     if layers is not None and not len(layers):
         raise InputError("layers: expected names of layers, got none; leave it out for all")
@@ -110,7 +108,7 @@ def activations(
 
 def dataset_of(run: Run) -> Dataset:
     """Load the images that a run was trained and tested on."""
-    return load_images(run.config.data, run.config.execution.feed)
+    return load_dataset(run.config.data, run.config.execution.feed)
 
 
 def check_stimuli(config: Config, settings: StimulusConfig) -> None:
@@ -124,7 +122,8 @@ def check_stimuli(config: Config, settings: StimulusConfig) -> None:
         InputError: too few test images, or folders that a mapping names and that are not there.
         RunError: the data are not available.
     """
-    stimuli_of(_shown(config, settings, load_images(config.data, config.execution.feed)), settings)
+    dataset = load_dataset(config.data, config.execution.feed)
+    choose_stimuli(_shown(config, settings, dataset), settings)
 
 
 def _source_of(run: Run, settings: AnalysisConfig) -> ActivationSource:
@@ -138,22 +137,4 @@ def _shown(config: Config, settings: StimulusConfig, dataset: Dataset) -> Datase
         return dataset
     # one training image, since none is shown
     everything = dataclasses.replace(config.data, categories=None, train_images=1)
-    return load_images(everything, config.execution.feed, settings.stimulus_map)
-
-
-def load_images(data: DataConfig, feed: str, stimulus_map: str | None = None) -> Dataset:
-    """The images of a configuration."""
-    return load_dataset(
-        data.dataset,
-        data_dir=data.data_dir,
-        train_images=data.train_images,
-        test_images=data.test_images,
-        part=data.part,
-        categories=data.categories,
-        category_map=data.category_map,
-        stimulus_map=stimulus_map,
-        image_size=data.image_size,
-        resize=data.resize,
-        test_fraction=data.test_fraction,
-        feed=feed,
-    )
+    return load_dataset(everything, config.execution.feed, settings.stimulus_map)

@@ -31,7 +31,7 @@ from ensemble_rsa.analysis.clustering import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.analysis.second_level import second_level_distances
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 
 SHOWN = 2  # instances whose geometry is drawn, as in Fig. 2

@@ -8,12 +8,9 @@ from typing import Any
 from ensemble_rsa import files
 from ensemble_rsa.config.serialize import config_differences
 from ensemble_rsa.config.settings import Config
-from ensemble_rsa.data.dataset import Dataset
-from ensemble_rsa.data.preprocessing import PREPROCESSING
-from ensemble_rsa.errors import InputError, unknown_name
-from ensemble_rsa.models.catalogue import model_entry
+from ensemble_rsa.data.dataset import Dataset, load_dataset
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.execution import Execution
-from ensemble_rsa.pipeline.extract import load_images
 from ensemble_rsa.runs.run import CHECKPOINTS, Run, fingerprint, load_run, run_folder, save_run
 from ensemble_rsa.training import processes
 from ensemble_rsa.training.choice import choose_execution
@@ -54,9 +51,6 @@ def train(
     """
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
-    model_entry(config.model.model)
-    if config.data.preprocessing not in PREPROCESSING:
-        raise unknown_name("preprocessing", config.data.preprocessing, PREPROCESSING)
     config = _with_absolute_paths(config)
     is_first = config.execution.process_id == 0
     if out is None and config.execution.processes > 1:
@@ -66,7 +60,7 @@ def train(
     folder = _folder_to_resume(config, out) if resume or not is_first else None
     if folder and (folder / run_folder.TRAINING).is_file():
         return load_run(folder)
-    dataset = load_images(config.data, config.execution.feed)
+    dataset = load_dataset(config.data, config.execution.feed)
     check_batch_size(config, dataset)  # before a folder is made
     if folder:
         manifest = files.read_json(folder / run_folder.MANIFEST)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.consistency import consistency_between
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import clustering_by_layer, resampling

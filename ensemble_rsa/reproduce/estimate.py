@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from ensemble_rsa.config.settings import Config, DataConfig
-from ensemble_rsa.data.category_map import grouped_categories, read_category_map
+from ensemble_rsa.data.category_map import category_groups, grouped_categories
 from ensemble_rsa.data.folder import folder_source
-from ensemble_rsa.data.source import SourceOptions
 from ensemble_rsa.device import device_name
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.training.throughput import images_per_second, multiplications
@@ -101,15 +99,8 @@ def training_images(config: Config) -> int:
 def _contents(data: DataConfig) -> Contents:
     if data.dataset in KNOWN:
         return KNOWN[data.dataset]
-    groups = None if data.category_map is None else read_category_map(data.category_map)
-    source = folder_source(
-        SourceOptions(
-            path=Path(data.dataset.removeprefix("folder:")).expanduser(),
-            category_map=groups,
-            image_size=data.image_size,
-            test_fraction=data.test_fraction,
-        )
-    )
+    source = folder_source(data)
+    groups = category_groups(data.category_map)
     names, of_folder = grouped_categories(source.categories, groups)
     n_images = int((of_folder[source.train.labels] >= 0).sum())
     return Contents(source.image_shape, len(names), n_images)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap, Resampled, bootstrap_result
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.rng import host_stream

@@ -10,16 +10,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from ensemble_rsa.config.settings import (
-    AnalysisConfig,
-    Config,
-    DataConfig,
-    ModelConfig,
-    StatisticsConfig,
-    StimulusConfig,
-    TrainingConfig,
-    sweep,
-)
+from ensemble_rsa.config.analysis import AnalysisConfig, StatisticsConfig, StimulusConfig
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.sweep import sweep
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.image_locations import ImageLocations, map_of_folder
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from ensemble_rsa import files
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_consistency
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
-from ensemble_rsa.config.settings import AnalysisConfig, Config
+from ensemble_rsa.config.settings import Config
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.reproduce.cache import cached_path
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms

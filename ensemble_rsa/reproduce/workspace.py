@@ -16,8 +16,8 @@ from typing import Any
 
 import xarray as xr
 
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
-from ensemble_rsa.config.settings import AnalysisConfig
 from ensemble_rsa.pipeline.extract import activations, check_stimuli, extract
 from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.cache import cached_path, load_or_make, map_contents

@@ -18,8 +18,6 @@ from ensemble_rsa.config.settings import Config, ExecutionConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.device import device_name
-from ensemble_rsa.errors import unknown_name
-from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training.loop import make_setup, place_images
 from ensemble_rsa.training.throughput import TrainingTrial
@@ -73,8 +71,6 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
 
 def _as_asked(asked: ExecutionConfig) -> tuple[Execution, ...]:
     """Candidates that agree with the configuration."""
-    if asked.convolution not in ("auto", *CONVOLUTIONS):
-        raise unknown_name("convolution", asked.convolution, ["auto", *CONVOLUTIONS])
     ways = candidates()
     if asked.convolution != "auto":
         ways = tuple(dataclasses.replace(way, convolution=asked.convolution) for way in ways)

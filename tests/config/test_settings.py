@@ -6,17 +6,9 @@ import re
 
 import pytest
 
+from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig, StatisticsConfig, StimulusConfig
 from ensemble_rsa.config.serialize import config_from_dict, config_hash, config_to_dict
-from ensemble_rsa.config.settings import (
-    AnalysisConfig,
-    Config,
-    DataConfig,
-    ModelConfig,
-    RdmConfig,
-    StatisticsConfig,
-    StimulusConfig,
-    TrainingConfig,
-)
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import InputError
 
 OTHER = Config(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ensemble_rsa.data.balance import balanced_indices, check_count, rank_in_category
+from ensemble_rsa.data.balance import balanced_indices, rank_in_category
 from ensemble_rsa.errors import InputError
 
 LABELS = np.array([2, 0, 1, 0, 2, 2, 1, 0])
@@ -38,11 +38,5 @@ def test_a_small_category_gives_all_it_has_and_the_others_make_up_for_it():
 
 
 def test_asking_for_too_many_says_how_many_there_are():
-    with pytest.raises(InputError, match="test_images: expected at most 8, .* got 9"):
+    with pytest.raises(InputError, match="test_images: expected at most 8 images, got 9"):
         balanced_indices("test_images", LABELS, 3, 9)
-
-
-@pytest.mark.parametrize("n", [0, -1, 2.5, True, "3"])
-def test_a_count_is_a_positive_whole_number(n):
-    with pytest.raises(InputError, match="n: expected a positive whole number, got"):
-        check_count("n", n)

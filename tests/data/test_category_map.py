@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.category_map import SHIPPED, grouped_categories, read_category_map
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import InputError
@@ -27,15 +28,16 @@ def photographs(tmp_path):
 
 def written(path, groups):
     path.write_text(json.dumps(groups))
-    return path
+    return str(path)
 
 
 def greys(images):
     return images[:, 0, 0, 0].tolist()
 
 
-def load(path, **options):
-    return load_dataset(f"folder:{path}", image_size=4, **options)
+def load(path, stimulus_map=None, **settings):
+    config = DataConfig(f"folder:{path}", image_size=4, **settings)
+    return load_dataset(config, stimulus_map=stimulus_map)
 
 
 def test_what_is_read_is_what_was_written(tmp_path):

@@ -12,11 +12,16 @@ import pytest
 import tensorflow_datasets as tfds
 
 from ensemble_rsa import files
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data import cifar10
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import InputError, RunError
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def load(folder, **settings):
+    return load_dataset(DataConfig("cifar10", str(folder), **settings))
 
 
 def write_archive(path):
@@ -47,7 +52,7 @@ def prepared(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(urllib.request, "urlopen", lambda request, timeout: io.BytesIO())
         patch.setattr(tfds.download.DownloadManager, "download", lambda self, url: archive)
-        load_dataset("cifar10", data_dir=folder)
+        load(folder)
     return folder
 
 
@@ -68,7 +73,7 @@ def test_a_download_becomes_what_tfds_reads_by_itself(prepared):
 
 
 def test_images_come_in_the_order_of_their_ids(prepared):
-    data = load_dataset("cifar10", data_dir=prepared)
+    data = load(prepared)
     assert data.categories == NAMES
     assert data.test_ids == tuple(f"test_{number:05d}" for number in range(6))
     assert data.test_labels.tolist() == [*range(6)]
@@ -78,36 +83,36 @@ def test_images_come_in_the_order_of_their_ids(prepared):
 
 def test_images_are_decoded_once(copy, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
-    first = load_dataset("cifar10", data_dir=copy, train_images=20, test_images=5)
+    first = load(copy, train_images=20, test_images=5)
     assert first.train_images[:, 0, 0, 0].tolist() == [*range(20)]
     monkeypatch.setattr(cifar10, "_decode", None)  # would fail if it were called
-    again = load_dataset("cifar10", data_dir=copy)
+    again = load(copy)
     assert again.train_images[:, 0, 0, 0].tolist() == [*range(30)]
     assert again.test_images[:, 0, 0, 0].tolist() == [*range(6)]
 
 
 def test_files_that_changed_are_decoded_again(copy, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
-    load_dataset("cifar10", data_dir=copy)
+    load(copy)
     for file in copy.glob("cifar10/3.0.2/*-test.*"):
         os.utime(file, (0, 0))
     decoded = []
     decode = cifar10._decode
     monkeypatch.setattr(cifar10, "_decode", lambda data: decoded.append(1) or decode(data))
-    load_dataset("cifar10", data_dir=copy)
+    load(copy)
     assert len(decoded) == 6  # the test images alone
 
 
 def test_a_cache_that_cannot_be_written_is_said(copy, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "file" / "cache")
-    data = load_dataset("cifar10", data_dir=copy)
+    data = load(copy)
     assert data.train_images[:, 0, 0, 0].tolist() == [*range(30)]
-    assert "read anew each time" in caplog.text
+    assert "decoded again each time" in caplog.text
 
 
 def test_reading_is_silent(prepared, capfd, caplog):
-    load_dataset("cifar10", data_dir=prepared)
+    load(prepared)
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
 
@@ -118,7 +123,7 @@ def test_absent_and_no_network_is_one_clear_line_and_leaves_nothing(tmp_path, mo
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     with pytest.raises(RunError) as caught:
-        load_dataset("cifar10", data_dir=tmp_path)
+        load(tmp_path)
     message = str(caught.value)
     assert f"CIFAR-10 was not found in {tmp_path}" in message
     assert "www.cs.toronto.edu cannot be reached" in message
@@ -135,7 +140,7 @@ def test_a_download_that_fails_leaves_no_data_set(tmp_path, monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", lambda request, timeout: io.BytesIO())
     monkeypatch.setattr(tfds.download.DownloadManager, "download", fail)
     with pytest.raises(RunError, match=r"could not be downloaded to .*\(connection lost\)"):
-        load_dataset("cifar10", data_dir=tmp_path)
+        load(tmp_path)
     assert list(tmp_path.glob("cifar10/*")) == []
 
 
@@ -143,7 +148,7 @@ def test_a_copy_with_a_missing_file(copy):
     folder = copy / "cifar10" / "3.0.2"
     (folder / "cifar10-test.array_record-00000-of-00001").unlink()
     with pytest.raises(RunError, match=f"CIFAR-10 in {folder} cannot be read"):
-        load_dataset("cifar10", data_dir=copy)
+        load(copy)
 
 
 def test_a_copy_that_needs_tensorflow(copy):
@@ -153,13 +158,13 @@ def test_a_copy_that_needs_tensorflow(copy):
     for file in folder.glob("*.array_record-*"):
         file.rename(str(file).replace("array_record", "tfrecord"))
     with pytest.raises(RunError, match="a format that only TensorFlow can read"):
-        load_dataset("cifar10", data_dir=copy)
+        load(copy)
 
 
 def test_a_data_dir_that_is_a_file(tmp_path):
     (tmp_path / "x").touch()
     with pytest.raises(InputError, match="data_dir: expected a folder of TFDS, got the file"):
-        load_dataset("cifar10", data_dir=tmp_path / "x")
+        load(tmp_path / "x")
 
 
 def test_the_real_images():
@@ -168,7 +173,7 @@ def test_the_real_images():
     found = [Path(c) for c in candidates if c and (Path(c) / "cifar10").is_dir()]
     if not found:
         pytest.skip("CIFAR-10 is neither in $TFDS_DATA_DIR nor in ../shared/tensorflow_datasets")
-    data = load_dataset("cifar10", data_dir=found[0], train_images=1000, test_images=50)
+    data = load(found[0], train_images=1000, test_images=50)
     assert np.bincount(data.train_labels).tolist() == [100] * 10
     assert np.bincount(data.test_labels).tolist() == [5] * 10
     assert data.categories == NAMES

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import InputError
 
@@ -23,8 +24,8 @@ def animals(tmp_path):
     return tmp_path
 
 
-def load(path, **options):
-    return load_dataset(f"folder:{path}", image_size=8, **options)
+def load(path, image_size=8, **settings):
+    return load_dataset(DataConfig(f"folder:{path}", image_size=image_size, **settings))
 
 
 def test_a_seeded_split_keeps_every_image_once_and_in_order(animals):
@@ -36,12 +37,7 @@ def test_a_seeded_split_keeps_every_image_once_and_in_order(animals):
     assert train == sorted(train)
     assert sorted(train + test) == [*range(10), *range(100, 110)]
     names = [f"cat/{v}.png" if v < 100 else f"dog/{v - 100}.bmp" for v in test]
-    assert data.test_ids == tuple(names)
-
-
-def test_the_split_hangs_on_the_seed_alone(animals):
-    assert load(animals, seed=3).test_ids == load(animals, seed=3).test_ids
-    assert len({load(animals, seed=seed).test_ids for seed in range(4)}) > 1
+    assert data.test_ids == tuple(names) == load(animals).test_ids
 
 
 def test_both_halves_get_an_image_of_each_category_at_any_fraction(animals):
@@ -71,7 +67,7 @@ def test_resizing_by_hand(tmp_path, resize, column):
     for category in ("a", "b"):
         for name, pixels in (("wide", wide), ("tall", wide.swapaxes(0, 1))):
             save(tmp_path / category / f"{name}.png", pixels)
-    data = load_dataset(f"folder:{tmp_path}", image_size=4, resize=resize, test_fraction=0.5)
+    data = load(tmp_path, 4, resize=resize, test_fraction=0.5)
     everything = np.concatenate([data.train_images, data.test_images])
     for image in everything:
         lengthwise = image[0, :, 0] if image[0, 0, 0] != image[0, -1, 0] else image[:, 0, 0]

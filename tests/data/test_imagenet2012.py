@@ -8,11 +8,17 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from ensemble_rsa import files
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data import tfds_records
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import RunError
 
 CLASSES = ("n01440764", "n01443537", "n02085620")  # tench, goldfish, Chihuahua
+
+
+def load(folder, groups=None, feed="memory"):
+    config = DataConfig("imagenet2012", str(folder), image_size=4, category_map=groups)
+    return load_dataset(config, feed)
 
 
 def jpeg(grey, width=12, height=8):
@@ -71,11 +77,11 @@ def cache(tmp_path, monkeypatch):
 def groups(tmp_path):
     file = tmp_path / "groups.json"
     file.write_text('{"fish": ["n01440764", "n01443537"], "dog": ["n02085620"]}')
-    return file
+    return str(file)
 
 
 def test_images_of_mapped_classes_in_the_order_of_their_names(prepared, cache, groups):
-    data = load_dataset("imagenet2012", data_dir=prepared, image_size=4, category_map=groups)
+    data = load(prepared, groups)
     assert data.categories == ("dog", "fish")
     assert data.train_labels.tolist() == [1] * 8 + [0] * 4
     assert data.train_images.shape == (12, 4, 4, 3)
@@ -86,25 +92,23 @@ def test_images_of_mapped_classes_in_the_order_of_their_names(prepared, cache, g
 
 
 def test_what_the_files_hold_is_remembered(prepared, cache, groups, monkeypatch):
-    first = load_dataset("imagenet2012", data_dir=prepared, image_size=4, category_map=groups)
+    first = load(prepared, groups)
     monkeypatch.setattr(tfds_records, "_scan", None)  # would fail if it were called
-    again = load_dataset(
-        "imagenet2012", data_dir=prepared, image_size=4, category_map=groups, feed="disk"
-    )
+    again = load(prepared, groups, feed="disk")
     assert again.files == first.files
     assert again.test_ids == first.test_ids
     np.testing.assert_array_equal(again.train_images[:], first.train_images)
 
 
 def test_a_thousand_categories_without_a_mapping(prepared, cache):
-    data = load_dataset("imagenet2012", data_dir=prepared, image_size=4)
+    data = load(prepared)
     assert len(data.categories) == 1000
     assert [data.categories[label] for label in data.test_labels[::2]] == list(CLASSES)
 
 
 def test_absent_is_one_clear_line(tmp_path):
     with pytest.raises(RunError) as caught:
-        load_dataset("imagenet2012", data_dir=tmp_path)
+        load(tmp_path)
     message = str(caught.value)
     assert f"ImageNet was not found in {tmp_path}" in message
     assert "ILSVRC2012_img_train.tar" in message

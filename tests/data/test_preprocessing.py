@@ -2,6 +2,7 @@ import jax
 import numpy as np
 import pytest
 
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data import preprocessing
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.data.preprocessing import (
@@ -94,7 +95,7 @@ def test_a_fit_over_many_blocks_is_that_of_the_whole(rng):
 
 @pytest.mark.parametrize("name", PREPROCESSING)
 def test_pixels_that_never_vary_in_training_do_not_blow_up(name):
-    digits = load_dataset("digits", train_images=400)
+    digits = load_dataset(DataConfig("digits", train_images=400))
     fitted = fit_preprocessing(name, digits.train_images)
     train = flat(apply_preprocessing(fitted, digits.train_images))
     # A white image lights every pixel that the training set keeps black.

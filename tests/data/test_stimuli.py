@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from ensemble_rsa.config.analysis import StimulusConfig
+from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
@@ -23,16 +25,20 @@ def make_dataset(test_labels, categories=("a", "b", "c")):
 DATASET = make_dataset([2, 0, 1, 0, 2, 2, 1, 0, 0, 0, 1])
 
 
+def drawn(n, seed):
+    return StimulusConfig(n, draw_stimuli=True, stimulus_seed=seed)
+
+
 def test_the_first_of_each_category_sorted_by_category():
-    stimuli = choose_stimuli(DATASET, 6)
+    stimuli = choose_stimuli(DATASET, StimulusConfig(6))
     assert stimuli.images.ravel().tolist() == [1, 3, 2, 6, 0, 4]
     assert stimuli.labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert stimuli.ids == ("test_1", "test_3", "test_2", "test_6", "test_0", "test_4")
     assert stimuli.categories == ("a", "b", "c")
 
 
-def test_a_draw_is_balanced_without_replacement_and_hangs_on_the_seed():
-    draws = [choose_stimuli(DATASET, 6, how="draw", seed=seed) for seed in range(8)]
+def test_a_draw_is_balanced_without_replacement_and_depends_on_the_seed():
+    draws = [choose_stimuli(DATASET, drawn(6, seed)) for seed in range(8)]
     for stimuli in draws:
         assert stimuli.labels.tolist() == [0, 0, 1, 1, 2, 2]
         assert len(set(stimuli.ids)) == 6
@@ -40,39 +46,38 @@ def test_a_draw_is_balanced_without_replacement_and_hangs_on_the_seed():
         assert (np.diff(places.astype(int)) > 0).all()
         assert (DATASET.test_labels[stimuli.images.ravel()] == stimuli.labels).all()
     assert len({stimuli.ids for stimuli in draws}) > 1
-    assert choose_stimuli(DATASET, 6, how="draw", seed=5).ids == draws[5].ids
+    assert choose_stimuli(DATASET, drawn(6, 5)).ids == draws[5].ids
 
 
 def test_every_image_of_a_category_can_be_drawn():
-    shown = {name for seed in range(40) for name in choose_stimuli(DATASET, 3, "draw", seed).ids}
+    shown = {name for seed in range(40) for name in choose_stimuli(DATASET, drawn(3, seed)).ids}
     assert shown == set(DATASET.test_ids)
 
 
 def test_by_default_as_many_as_the_smallest_category_allows():
-    assert choose_stimuli(DATASET).labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    assert choose_stimuli(load_dataset("digits")).labels.tolist() == list(np.repeat(range(10), 34))
+    assert choose_stimuli(DATASET, StimulusConfig()).labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    digits = load_dataset(DataConfig("digits"))
+    assert np.bincount(choose_stimuli(digits, StimulusConfig()).labels).tolist() == [34] * 10
 
 
 def test_by_default_no_more_than_a_thousand():
-    stimuli = choose_stimuli(make_dataset(np.arange(1500) % 3))
+    stimuli = choose_stimuli(make_dataset(np.arange(1500) % 3), StimulusConfig())
     assert np.bincount(stimuli.labels).tolist() == [333, 333, 333]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("n", "message"),
     [
-        ({"n": 12}, "at most 9, 3 of each of 3 categories .*'b' has no more.*got 12"),
-        ({"n": 7}, "such as 6 or 9, got 7"),
-        ({"n": 2}, "such as 3, got 2"),
-        ({"n": 0}, "expected a positive whole number, got 0"),
-        ({"n": 6, "how": "last"}, "how: unknown 'last'; choose from first, draw"),
+        (12, "at most 9, 3 of each of 3 categories .*'b' has no more.*got 12"),
+        (7, "such as 6 or 9, got 7"),
+        (2, "such as 3, got 2"),
     ],
 )
-def test_wrong_arguments(arguments, message):
+def test_numbers_that_cannot_be_balanced(n, message):
     with pytest.raises(InputError, match=message):
-        choose_stimuli(DATASET, **arguments)
+        choose_stimuli(DATASET, StimulusConfig(n))
 
 
 def test_a_category_without_test_images():
     with pytest.raises(InputError, match="category 'b' has no test images"):
-        choose_stimuli(make_dataset([0, 2, 2, 0]))
+        choose_stimuli(make_dataset([0, 2, 2, 0]), StimulusConfig())

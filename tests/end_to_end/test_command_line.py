@@ -162,9 +162,9 @@ def test_another_distance_goes_to_another_folder_in_silence(run, tmp_path, capsy
 # Wrong words, the exit status, and what the one line on stderr says. {run} is a trained run,
 # {here} an empty folder that the command runs in.
 MISTAKES = {
-    "model": ("train --model vgg", 2, "model: unknown 'vgg'; choose from all_cnn_c"),
+    "model": ("train --model vgg", 2, "--model: expected all_cnn_c, all_cnn_7"),
     "data set": ("train --dataset mnist", 2, "dataset: unknown 'mnist'; choose from digits, cifar"),
-    "preprocessing": ("train --preprocessing zca", 2, "preprocessing: unknown 'zca'; choose from"),
+    "preprocessing": ("train --preprocessing zca", 2, "--preprocessing: expected gcn_zca, "),
     "instances": ("train --instances 0", 2, "instances: expected 1 or more, got 0"),
     "epochs": ("train --epochs -1", 2, "epochs: expected 0 or more, got -1"),
     "no folder": ("train --dataset folder:{here}/gone", 2, "dataset: expected a folder with one"),
@@ -185,7 +185,11 @@ MISTAKES = {
     ),
     "not analysed": ("report {run}", 2, "holds no results.nc; run `ensemble-rsa analyze"),
     "stimuli": ("analyze {run} --stimuli 7", 2, "stimuli: expected the same number of each of 10"),
-    "distance": ("analyze {run} --distance manhattan", 2, "distance: unknown 'manhattan'; choose"),
+    "distance": (
+        "analyze {run} --distance manhattan",
+        2,
+        "--distance: expected correlation, cosine",
+    ),
     "no networks": ("analyze {bare}", 1, "no checkpoint there; train again"),
 }
 

@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.config.settings import (
-    AnalysisConfig,
-    Config,
-    DataConfig,
-    ModelConfig,
-    TrainingConfig,
-)
+from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.stimuli import choose_stimuli
@@ -160,15 +155,13 @@ def test_wrong_labels_layers_and_distances_are_refused(activations):
         extract(activations, LABELS[:-1])
     with pytest.raises(InputError, match="layers: unknown 'middle'; choose from early, late"):
         extract(activations, layers=["early", "middle"])
-    with pytest.raises(InputError, match="distance: unknown 'manhattan'; choose from correlation"):
-        extract(activations, settings=AnalysisConfig.of(distance="manhattan"))
 
 
 def test_a_run_s_rdms_are_those_of_its_networks_layers(trained):
     run = load_run(trained.path)
     rdms = extract(run, settings=AnalysisConfig.of(stimuli=20), layers=["conv1", "conv4"])
-    dataset = load_dataset("digits", train_images=100, test_images=60)
-    stimuli = choose_stimuli(dataset, 20)
+    dataset = load_dataset(DataConfig("digits", train_images=100, test_images=60))
+    stimuli = choose_stimuli(dataset, StimulusConfig(20))
     assert rdms.stimulus.values.tolist() == list(stimuli.ids)
     assert rdms.category.values.tolist() == [str(label) for label in stimuli.labels]
     assert rdms.seed.values.tolist() == [3, 4, 5]
@@ -281,7 +274,7 @@ def test_one_mask_for_all_stimuli_is_a_setting(dropped):
 def test_the_chosen_epoch_s_networks_are_shown_the_stimuli(dropped):
     convolution = default_execution().convolution
     dataset = dataset_of(dropped)
-    stimuli = choose_stimuli(dataset, 20)
+    stimuli = choose_stimuli(dataset, StimulusConfig(20))
     images = apply_preprocessing(fit_preprocessing("standardize", dataset.train_images),
                                  stimuli.images)  # fmt: skip
     by_epoch = []

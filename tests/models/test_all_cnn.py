@@ -18,11 +18,11 @@ STRIDED = 1  # of the layers of `small`
 
 @pytest.fixture
 def small(monkeypatch):
-    """The name of a network with a plain, a strided and an unpadded layer before the class maps."""
+    """A model's name, with a plain, a strided and an unpadded layer before the class maps."""
     layers = (Conv(4), Conv(6, stride=2), Conv(8, padding="VALID"))
     entry = catalogue.all_cnn(Architecture(layers))
-    monkeypatch.setattr(catalogue, "MODELS", {**catalogue.MODELS, "small": entry})
-    return "small"
+    monkeypatch.setattr(catalogue, "MODELS", {**catalogue.MODELS, "all_cnn_7b": entry})
+    return "all_cnn_7b"
 
 
 def masked(maps, place: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from ensemble_rsa.analysis.mds import Mds
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.files import write_dataset
 from ensemble_rsa.pipeline.analyze import analyze
 from ensemble_rsa.pipeline.extract import extract

@@ -119,7 +119,7 @@ def test_other_images_are_refused(config, begun, small_digits, monkeypatch):
     images[0, 0, 0, 0] ^= 1
     changed = dataclasses.replace(small_digits, train_images=images)
     monkeypatch.setattr(
-        "ensemble_rsa.pipeline.extract.load_dataset", lambda *args, **options: changed
+        "ensemble_rsa.pipeline.train.load_dataset", lambda *args, **options: changed
     )
     with pytest.raises(InputError, match="digits has changed since .* was begun"):
         pipeline.train(config, begun, resume=True)

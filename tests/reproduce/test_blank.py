@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.figures.paper.blank import draw_blank
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.reproduce.experiments import blank

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.correlations import correlate

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config.settings import Config, StatisticsConfig, TrainingConfig, sweep
+from ensemble_rsa.config.analysis import StatisticsConfig
+from ensemble_rsa.config.settings import Config, TrainingConfig
+from ensemble_rsa.config.sweep import sweep
 from ensemble_rsa.figures.paper.dropout import draw_dropout
 from ensemble_rsa.reproduce.dropout_rates import (
     Grid,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.training_sets import draw_training_sets
 from ensemble_rsa.reproduce.experiments import images
 from ensemble_rsa.reproduce.measures import bootstrap_matched

@@ -6,7 +6,7 @@ import xarray as xr
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.measures import (

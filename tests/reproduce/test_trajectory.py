@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.reproduce.experiments import trajectory as experiment

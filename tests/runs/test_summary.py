@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.settings import AnalysisConfig
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.pipeline.analyze import analyze
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.runs.summary import summarize

@@ -12,7 +12,6 @@ from ensemble_rsa.config.settings import (
     ModelConfig,
     TrainingConfig,
 )
-from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import choice
 
@@ -68,9 +67,3 @@ def test_what_is_set_by_hand_is_not_measured(config, small_digits, monkeypatch):
     by_hand = dataclasses.replace(config, execution=ExecutionConfig("patches", "all"))
     way = choice.choose_execution(by_hand, small_digits)
     assert (way.convolution, way.vmap_batch_size) == ("patches", None)
-
-
-def test_an_unknown_convolution_is_refused(config, small_digits):
-    other = dataclasses.replace(config, execution=ExecutionConfig("fourier"))
-    with pytest.raises(InputError, match="convolution: .*fourier.*plain_gradients"):
-        choice.choose_execution(other, small_digits)

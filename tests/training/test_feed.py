@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ensemble_rsa.config.analysis import StimulusConfig
 from ensemble_rsa.config.settings import (
     Config,
     DataConfig,
@@ -101,9 +102,13 @@ def test_the_networks_are_those_of_a_training_from_memory(fit, in_memory):
     assert_no_thread_is_left()
 
 
+def load(photographs, feed):
+    return load_dataset(DataConfig(f"folder:{photographs}", image_size=8), feed)
+
+
 def test_the_stimuli_are_those_from_memory(photographs):
     shown = [
-        choose_stimuli(load_dataset(f"folder:{photographs}", image_size=8, feed=how), 6, "draw")
+        choose_stimuli(load(photographs, how), StimulusConfig(6, draw_stimuli=True))
         for how in ("disk", "memory")
     ]
     np.testing.assert_array_equal(*(stimuli.images for stimuli in shown))
@@ -133,14 +138,13 @@ def test_a_file_that_breaks_is_named_and_training_ends(fit, photographs, tmp_pat
 
 
 def test_a_file_of_another_size_makes_another_data_set(photographs):
-    load = lambda how: load_dataset(f"folder:{photographs}", image_size=8, feed=how)
-    before = fingerprint(load("disk"))
-    assert fingerprint(load("memory")) == before
+    before = fingerprint(load(photographs, "disk"))
+    assert fingerprint(load(photographs, "memory")) == before
     file = photographs / "a" / "07.png"
     content = file.read_bytes()
     try:
         file.write_bytes(content + b"\0")
-        assert fingerprint(load("disk")) != before
+        assert fingerprint(load(photographs, "disk")) != before
     finally:
         file.write_bytes(content)
 
@@ -168,7 +172,7 @@ def test_threads_end_when_the_rest_is_not_wanted():
 
 
 def test_ways_are_timed_on_a_few_images_in_memory(photographs):
-    data = load_dataset(f"folder:{photographs}", image_size=8, feed="disk")
+    data = load(photographs, "disk")
     few = _in_memory(data, 5)
     assert isinstance(few.train_images, np.ndarray)
     assert few.train_images.shape == (20, 8, 8, 3)

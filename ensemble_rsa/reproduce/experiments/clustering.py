@@ -6,7 +6,7 @@ Layers that separate categories better are less consistent between instances.
 import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.pipeline.results import clustering_by_layer, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding

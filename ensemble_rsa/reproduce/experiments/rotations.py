@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.rotations import draw_about_centre, draw_about_origin
 from ensemble_rsa.figures.wording import DISTANCE_NAMES
 from ensemble_rsa.rdm.build import compute_rdm

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean
 from ensemble_rsa.analysis.consistency import consistency_between
-from ensemble_rsa.config.settings import StatisticsConfig
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices

@@ -1,0 +1,121 @@
+"""Settings of an analysis of trained networks: stimuli, RDMs and statistics."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ensemble_rsa.config.checks import check_choices, check_counts, check_fraction, check_seeds
+from ensemble_rsa.errors import unknown_name
+
+DistanceName = Literal["correlation", "cosine", "euclidean", "unit_euclidean", "norm_difference"]
+WithinCategory = Literal["pooled", "per_category"]
+
+
+@dataclass(frozen=True)
+class StimulusConfig:
+    """Which images are shown to the networks.
+
+    Attributes:
+        stimuli: how many test images, balanced over categories; 1000, or as many as there are, when
+            not given.
+        draw_stimuli: draw them with `stimulus_seed` instead of taking the first of each category
+            (ours: the paper does not say which images it showed).
+        stimulus_seed: seed of that draw.
+        stimulus_map: a JSON file, category → folders of images, that defines the categories of the
+            stimuli; the categories of training when not given.
+    """
+
+    stimuli: int | None = None
+    draw_stimuli: bool = False
+    stimulus_seed: int = 0
+    stimulus_map: str | None = None
+
+    def __post_init__(self):
+        check_counts(self, 2, "stimuli")
+        check_seeds(self, "stimulus_seed")
+
+
+@dataclass(frozen=True)
+class RdmConfig:
+    """How RDMs are computed.
+
+    Attributes:
+        distance: first-level distance between activation patterns.
+        epoch: of the networks, one that training kept; the last when not given.
+        cocktail_blank: subtract each unit's mean over the stimuli first.
+        dropout_sample: apply dropout, at the rate of training, with the masks of this number; masks
+            are the same for all instances. No dropout when not given.
+        one_mask: with `dropout_sample`, one mask for all stimuli instead of one for each (the paper
+            does not say which).
+    """
+
+    distance: DistanceName = "correlation"
+    epoch: int | None = None
+    cocktail_blank: bool = False
+    dropout_sample: int | None = None
+    one_mask: bool = False
+
+    def __post_init__(self):
+        check_choices(self)
+        check_counts(self, 0, "epoch", "dropout_sample")
+
+
+@dataclass(frozen=True)
+class StatisticsConfig:
+    """How RDMs are compared and how intervals are computed.
+
+    Attributes:
+        within_category: pooled (all same-category pairs in one correlation) or per_category (mean
+            of the categories' correlations); the paper does not say which.
+        n_resamples: bootstrap resamples (ours).
+        confidence: level of the intervals.
+        seed: of the bootstrap and of the starts of multidimensional scaling.
+    """
+
+    within_category: WithinCategory = "pooled"
+    n_resamples: int = 10_000
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self):
+        check_choices(self)
+        check_counts(self, 1, "n_resamples")
+        check_seeds(self, "seed")
+        check_fraction("confidence", self.confidence)
+
+
+@dataclass(frozen=True)
+class AnalysisConfig:
+    """An analysis of trained networks: stimuli, RDMs and statistics.
+
+    All field names are distinct, so `of` and `replace` take them without their section.
+
+    >>> AnalysisConfig.of(distance="cosine").replace(seed=1).statistics.seed
+    1
+    """
+
+    stimulus: StimulusConfig = field(default_factory=StimulusConfig)
+    rdm: RdmConfig = field(default_factory=RdmConfig)
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+
+    @classmethod
+    def of(cls, **values: Any) -> "AnalysisConfig":
+        """An analysis with default settings except the given ones, in any section."""
+        return cls().replace(**values)
+
+    def replace(self, **values: Any) -> "AnalysisConfig":
+        """A copy in which these settings, in any section, are changed.
+
+        Raises:
+            InputError: an unknown setting, or a value that is not allowed.
+        """
+        sections = {}
+        for section in dataclasses.fields(self):
+            current = getattr(self, section.name)
+            names = {setting.name for setting in dataclasses.fields(current)} & values.keys()
+            changes = {name: values.pop(name) for name in names}
+            sections[section.name] = dataclasses.replace(current, **changes)
+        if values:
+            known = [s.name for part in sections.values() for s in dataclasses.fields(part)]
+            raise unknown_name("setting", next(iter(values)), known)
+        return AnalysisConfig(**sections)
