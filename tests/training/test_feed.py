@@ -1,12 +1,12 @@
-"""Images fed from disk: the same networks as from memory, bit for bit, and no thread left over."""
+"""Images from disk: the same networks as from memory, bit for bit, and no thread is left."""
 
 import dataclasses
 import os
 import signal
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 
-import jax
+import chex
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,10 +88,17 @@ def assert_no_thread_is_left():
     assert not decoding()
 
 
+@contextmanager
+def changed(file, change):
+    """Another content of a file, for a while."""
+    content = file.read_bytes()
+    file.write_bytes(change(content))
+    yield
+    file.write_bytes(content)
+
+
 def assert_same(run, other):
-    parameters = (jax.tree.leaves(load_networks(one, "xla")[1]) for one in (run, other))
-    for a, b in zip(*parameters, strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(*(load_networks(one, "xla")[1] for one in (run, other)))
     assert run.fingerprint == other.fingerprint
     for which in ("train", "test"):
         np.testing.assert_array_equal(run.accuracy[which], other.accuracy[which])
@@ -115,7 +122,7 @@ def test_the_stimuli_are_those_from_memory(photographs):
     assert shown[0].ids == shown[1].ids
 
 
-def test_an_interrupted_training_goes_on_bit_for_bit(fit, in_memory, tmp_path):
+def test_an_interrupted_training_resumes_bit_for_bit(fit, in_memory, tmp_path):
     def stop_within_a_chunk(status):
         if status.step == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -125,28 +132,18 @@ def test_an_interrupted_training_goes_on_bit_for_bit(fit, in_memory, tmp_path):
     assert_same(fit("disk", tmp_path / "run", resume=True), in_memory)
 
 
-def test_a_file_that_breaks_is_named_and_training_ends(fit, photographs, tmp_path):
-    file = photographs / "a" / "07.png"
-    content = file.read_bytes()
-    try:
-        file.write_bytes(content[:60])
+def test_a_file_that_breaks_ends_training_and_is_named(fit, photographs, tmp_path):
+    with changed(photographs / "a" / "07.png", lambda content: content[:60]):
         with pytest.raises(InputError, match=r"a/07\.png cannot be read as an image"):
             fit("disk", tmp_path / "run")
-    finally:
-        file.write_bytes(content)
     assert_no_thread_is_left()
 
 
 def test_a_file_of_another_size_makes_another_data_set(photographs):
     before = fingerprint(load(photographs, "disk"))
     assert fingerprint(load(photographs, "memory")) == before
-    file = photographs / "a" / "07.png"
-    content = file.read_bytes()
-    try:
-        file.write_bytes(content + b"\0")
+    with changed(photographs / "a" / "07.png", lambda content: content + b"\0"):
         assert fingerprint(load(photographs, "disk")) != before
-    finally:
-        file.write_bytes(content)
 
 
 def numbered(n):
@@ -164,14 +161,14 @@ def test_blocks_come_in_the_order_asked_for():
     assert not pixels[20:].any()
 
 
-def test_threads_end_when_the_rest_is_not_wanted():
+def test_threads_end_with_the_generator():
     with closing(feed.decoded_ahead(numbered(50), np.arange(50), 8)) as blocks:
         next(blocks)
         assert decoding()
     assert_no_thread_is_left()
 
 
-def test_ways_are_timed_on_a_few_images_in_memory(photographs):
+def test_trials_use_a_few_images_in_memory(photographs):
     data = load(photographs, "disk")
     few = _in_memory(data, 5)
     assert isinstance(few.train_images, np.ndarray)
