@@ -1,4 +1,4 @@
-"""AlexNet as TF-slim has it: shapes, first weights, where pooling and dropout act."""
+"""AlexNet as in TF-slim: shapes, first weights, where pooling and dropout act."""
 
 import jax
 import jax.numpy as jnp
@@ -14,13 +14,31 @@ from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble, map_shapes, member
 
 IMAGENET = Blueprint(ModelConfig("alexnet"), (224, 224, 3), 1000)
-SMALL = Blueprint(ModelConfig("alexnet", width=0.05), (64, 64, 3), 10)
+DROPOUT = Dropout(0.5, jax.random.key(0))
+QUARTER = Blueprint(ModelConfig("alexnet", width=0.25), (64, 64, 3), 10)
 
 
 @pytest.fixture(scope="module")
-def small():
-    network, stack = init_ensemble(SMALL, [0, 1])
-    return network, member(stack, 1)
+def quarter():
+    """A network and its parameters."""
+    network, stack = init_ensemble(QUARTER, [0])
+    return network, member(stack, 0)
+
+
+@pytest.fixture(scope="module")
+def recorded(quarter, quickly):
+    """Images, their logits, and all layers without and with dropout, from one program."""
+    network, parameters = quarter
+
+    def run(images):
+        maps, dropped = [images], []
+        for index in range(8):
+            dropped.append(network.layer(parameters, index, maps[-1], DROPOUT))
+            maps.append(network.layer(parameters, index, maps[-1]))
+        return network.logits(parameters, images), maps, dropped
+
+    images = np.random.default_rng(0).normal(size=(3, 64, 64, 3))
+    return quickly(run)(jnp.asarray(images, jnp.float32))
 
 
 def test_parameters_at_full_size_are_those_published():
@@ -49,7 +67,7 @@ def test_the_smallest_image_whose_windows_all_fit_is_195_pixels():
 
     assert fc6(195) == (1, 1)
     assert fc6(194) == (4, 4)
-    assert fc6(256) == (2, 2)  # more places than one: their mean makes the logits
+    assert fc6(256) == (2, 2)  # more places than one: their means are the logits
 
 
 def test_windows_that_do_not_fit_are_padded_and_keep_their_parameters():
@@ -59,14 +77,13 @@ def test_windows_that_do_not_fit_are_padded_and_keep_their_parameters():
     assert map_shapes(digits, 2)[-1].shape == (2, 1, 1, 1000)
 
 
-def test_first_weights_and_biases():
-    _, stack = init_ensemble(Blueprint(ModelConfig("alexnet", width=0.25), (64, 64, 3), 10), [0])
-    layers = [jax.tree.map(np.asarray, one) for one in stack["convolutions"].values()]
+def test_first_weights_and_biases(quarter):
+    layers = [jax.tree.map(np.asarray, one) for one in quarter[1]["convolutions"].values()]
     for one in layers[:7]:
         np.testing.assert_array_equal(one["bias"], np.float32(0.1))
     assert not layers[7]["bias"].any()
     for one in layers[:5]:
-        _, height, width, before, after = one["kernel"].shape
+        height, width, before, after = one["kernel"].shape
         bound = np.sqrt(6 / (height * width * (before + after)))
         assert np.abs(one["kernel"]).max() == pytest.approx(bound, rel=0.01)
         assert one["kernel"].std() == pytest.approx(bound / np.sqrt(3), rel=0.03)
@@ -76,42 +93,30 @@ def test_first_weights_and_biases():
         assert one["kernel"].std() == pytest.approx(0.8796 * 0.01, rel=0.01)
 
 
-def test_recorded_maps_come_before_pooling_and_the_last_is_linear(small, rng):
-    network, one = small
-    x = jnp.asarray(rng.normal(size=(3, 64, 64, 3)), jnp.float32)
-    maps = []
-    for index in range(8):
-        maps.append(network.layer(one, index, maps[-1] if maps else x))
-    kernels = [one["convolutions"][i] for i in range(8)]
+def test_recorded_maps_come_before_pooling_and_the_last_is_linear(quarter, recorded, quickly):
+    logits, (_, *maps), _ = recorded
+    layers = [quarter[1]["convolutions"][i] for i in range(8)]
 
-    def convolved(x, index, padding):
-        layer = kernels[index]
-        return lax.conv_general_dilated(
-            x, layer["kernel"], (1, 1), padding, dimension_numbers=NHWC
-        ) + layer["bias"].reshape(1, 1, 1, -1)
+    def convolved(x, index):
+        kernel, bias = layers[index]["kernel"], layers[index]["bias"]
+        x = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=NHWC)
+        return x + bias.reshape(1, 1, 1, -1)
 
-    windows = lax.reduce_window(maps[0], -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "VALID")
-    for found, expected in (
-        (maps[1], jax.nn.relu(convolved(windows, 1, "SAME"))),
-        (maps[3], jax.nn.relu(convolved(maps[2], 3, "SAME"))),
-        (maps[7], convolved(maps[6], 7, "SAME")),
-    ):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    def by_hand(maps):
+        windows = lax.reduce_window(maps[0], -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "VALID")
+        second, fourth = convolved(windows, 1), convolved(maps[2], 3)
+        return {1: jax.nn.relu(second), 3: jax.nn.relu(fourth), 7: convolved(maps[6], 7)}
+
+    for index, expected in quickly(by_hand)(maps).items():
+        np.testing.assert_allclose(maps[index], expected, rtol=1e-4, atol=1e-6)
     assert maps[0].shape[1:3] == (14, 14)  # before it is pooled
-    np.testing.assert_allclose(
-        network.logits(one, x), np.asarray(maps[7]).mean((1, 2)), rtol=1e-5, atol=1e-7
-    )
+    np.testing.assert_allclose(logits, np.asarray(maps[7]).mean((1, 2)), rtol=1e-5, atol=1e-7)
 
 
-def test_dropout_is_on_the_way_to_fc7_and_fc8_alone(small, rng):
-    network, one = small
-    dropout = Dropout(0.5, jax.random.key(0))
-    maps = jnp.asarray(rng.uniform(size=(3, 64, 64, 3)), jnp.float32)
-    for index in range(8):
-        plain, masked = (network.layer(one, index, maps, how) for how in (None, dropout))
-        same = bool((plain == masked).all())
-        assert same == (index < 6)
-        maps = plain
+def test_dropout_acts_before_fc7_and_fc8_only(recorded):
+    _, (_, *maps), dropped = recorded
+    same = [bool((one == other).all()) for one, other in zip(maps, dropped, strict=True)]
+    assert same == [True] * 6 + [False] * 2
 
 
 def test_pooling_where_three_pixels_do_not_fit():

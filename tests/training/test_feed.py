@@ -93,8 +93,10 @@ def changed(file, change):
     """Another content of a file, for a while."""
     content = file.read_bytes()
     file.write_bytes(change(content))
-    yield
-    file.write_bytes(content)
+    try:
+        yield
+    finally:
+        file.write_bytes(content)
 
 
 def assert_same(run, other):
@@ -133,9 +135,9 @@ def test_an_interrupted_training_resumes_bit_for_bit(fit, in_memory, tmp_path):
 
 
 def test_a_file_that_breaks_ends_training_and_is_named(fit, photographs, tmp_path):
-    with changed(photographs / "a" / "07.png", lambda content: content[:60]):
-        with pytest.raises(InputError, match=r"a/07\.png cannot be read as an image"):
-            fit("disk", tmp_path / "run")
+    refused = pytest.raises(InputError, match=r"a/07\.png cannot be read as an image")
+    with changed(photographs / "a" / "07.png", lambda content: content[:60]), refused:
+        fit("disk", tmp_path / "run")
     assert_no_thread_is_left()
 
 

@@ -1,10 +1,12 @@
 """Throughput: calls train on random images, and multiplications are counted."""
 
+import numpy as np
 import pytest
 
 from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.training import throughput
+from ensemble_rsa.training.loop import GroupTraining
 
 
 @pytest.fixture
@@ -13,9 +15,19 @@ def config(tiny_model):
     return Config(model=ModelConfig(tiny_model, width=0.2), training=recipe)
 
 
-def test_a_call_trains_some_instances_for_some_steps(config, quick_execution):
+def test_a_call_trains_some_instances_for_some_steps(config, quick_execution, monkeypatch):
+    advance, losses = GroupTraining.advance, []
+
+    def recorded(training, most):
+        assert advance(training, most) == 2
+        losses.append(np.array(training.position.loss))
+
+    monkeypatch.setattr(GroupTraining, "advance", recorded)
     call = throughput.training_call(config, (8, 8, 1), quick_execution, n_steps=2, n_instances=2)
-    call()
+    for _ in range(3):
+        call()
+    assert losses[0].shape == (2,)
+    assert (losses[2] < losses[0]).all()  # the same two steps each time
 
 
 def test_images_per_second_counts_all_instances(config, quick_execution, monkeypatch):
