@@ -22,7 +22,8 @@ from jaxtyping import Float, Int
 from ensemble_rsa.numerics import pair_indices, power_of_two
 from ensemble_rsa.rdm.blocks import refuse_not_finite, sample_units, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES
-from ensemble_rsa.rdm.gram import PatternSums, constant_patterns, first_frame, frame_of, mirror
+from ensemble_rsa.rdm.frame import constant_patterns, first_frame, frame_of
+from ensemble_rsa.rdm.gram import PatternSums, mirror
 from ensemble_rsa.rdm.squares import describe
 
 LARGEST = 1e150  # length of a pattern; its square would overflow

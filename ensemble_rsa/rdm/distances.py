@@ -94,7 +94,7 @@ def fill_rdm(
         small square, so float32 fails when some patterns are far closer (20 times, say) than the
         farthest two.
     """
-    undirected = sums.constant if distance.unit_length else np.zeros_like(sums.constant)
+    undirected = sums.constant
     unit = 1.0 if distance.unit_length else patterns.length.max() or 1.0
     length = patterns.placed_length if distance.unit_length else sums.frame.scale * unit
     lost = ~undirected & (length == 0)

@@ -11,7 +11,6 @@ product also gives z·c and z·1. From these, the products of y, of y minus its 
 these at exactly unit length follow (`squares`).
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,12 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
+
+from ensemble_rsa.rdm.frame import Frame
 
 BLAS: Any = scipy.linalg.blas
 SAMPLED_ROWS = 32
 MOST_STRIPS, STRIP_ROWS = 16, 256  # of a product on an accelerator
-SAFE_SQUARES = 1e-30, 1e30  # float32 holds these squared lengths without loss
 EXACT_IN_FLOAT32 = (
     "bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"
 )  # fmt: skip
@@ -55,87 +55,6 @@ def add_products(gram: Float[np.ndarray, "row row"], rows: Float[np.ndarray, "ro
 def mirror(gram: Float[np.ndarray, "row row"]) -> None:
     """Copy what is above the diagonal to below it, where there are zeros, in place."""
     gram += np.triu(gram, 1).T
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where each pattern is placed before products are taken.
-
-    A mean and a scale that are only approximate, from a sample of units, save a pass over the
-    activations: their error follows from the sums and is corrected exactly.
-
-    Attributes:
-        mean: what is subtracted; zero where patterns are not centred.
-        scale: what the difference is multiplied with.
-    """
-
-    mean: Float[np.ndarray, " stimulus"]
-    scale: Float[np.ndarray, " stimulus"]
-
-    def rounded(self, dtype: np.dtype) -> "Frame":
-        """The frame in the precision in which patterns are placed, as float64."""
-        limit = 1e37 if dtype == np.float32 else 1e300
-        scale = np.minimum(np.maximum(self.scale, 1 / limit), limit)
-        return Frame(*(part.astype(dtype).astype(np.float64) for part in (self.mean, scale)))
-
-
-def constant_patterns(
-    sample: Float[np.ndarray, "stimulus some_unit"], centre: bool
-) -> tuple[Bool[np.ndarray, " stimulus"], np.ndarray]:
-    """Which patterns have a single value in a sample of units, and that value.
-
-    A centred pattern has no direction if it is constant; otherwise only if it is all zero.
-    """
-    value = sample[:, 0] if centre else np.zeros(len(sample), sample.dtype)
-    constant = sample[:, -1] == value
-    candidates = np.flatnonzero(constant)
-    if candidates.size:
-        constant[candidates] = (sample[candidates] == value[candidates, None]).all(axis=1)
-    return constant, value
-
-
-def first_frame(
-    sample: Float[np.ndarray, "stimulus some_unit"],
-    centre: bool,
-    unit_length: bool,
-    constant: Bool[np.ndarray, " stimulus"],
-) -> Frame:
-    """The frame that fits a sample of units.
-
-    Args:
-        sample: float32 or float64.
-        centre: patterns are measured from their own mean.
-        unit_length: each pattern has its own scale; otherwise one power of two serves all, since
-            multiplying with it rounds nothing.
-        constant: from `constant_patterns`.
-
-    >>> first_frame(np.array([[3.0, 5.0], [1.0, 1.0]]), True, True, np.array([0, 1]) > 0).mean
-    array([4., 1.])
-    """
-    mean = np.zeros(len(sample), sample.dtype)
-    if centre:  # the mean of equal numbers may be off by a rounding
-        mean = np.where(constant, sample[:, 0], sample.mean(axis=1))
-    deviations = sample - mean[:, None] if centre else sample
-    squares = np.vecdot(deviations, deviations)
-    if (constant | ((squares > SAFE_SQUARES[0]) & (squares < SAFE_SQUARES[1]))).all():
-        return frame_of(mean, np.sqrt(squares), unit_length)
-    if sample.dtype != np.float64:
-        return first_frame(sample.astype(np.float64), centre, unit_length, constant)
-    largest = np.abs(deviations).max(axis=1, keepdims=True)
-    deviations = deviations / np.where(largest > 0, largest, 1)
-    length = largest[:, 0] * np.sqrt(np.vecdot(deviations, deviations))
-    return frame_of(mean, length, unit_length)
-
-
-def frame_of(mean: np.ndarray, length: np.ndarray, unit_length: bool) -> Frame:
-    """The frame of patterns of this mean and length; a typical scale where there is no length."""
-    mean, length = mean.astype(np.float64), length.astype(np.float64)
-    if not unit_length:
-        return Frame(mean, np.full_like(mean, 0.5 ** np.frexp(length.max())[1]))
-    directed = length > 0
-    if not directed.all():
-        length = np.where(directed, length, np.median(length[directed]) if directed.any() else 1.0)
-    return Frame(mean, 1.0 / length)
 
 
 class PatternSums:
@@ -267,3 +186,24 @@ def _update_on_device(
         strip = jnp.matmul(rows[start : start + height], rows[start:].T, precision=matmul)
         gram = gram.at[start : start + height, start:].add(strip)
     return gram, wide @ beside, exact
+
+
+class NormSums:
+    """Squared lengths of the patterns of one instance; `update` adds a block of units."""
+
+    def __init__(self, sample: Shaped[np.ndarray, "stimulus some_unit"]):
+        # A power of two keeps the squares within the range of float64, and rounds nothing.
+        largest = np.abs(sample.astype(np.float64)).max()
+        self.scale = 0.5 ** float(np.frexp(largest)[1]) if np.isfinite(largest) else 1.0
+        self.squares: Any = np.zeros(len(sample))
+        self.constant = np.zeros(len(sample), bool)  # lengths need no direction
+
+    def update(self, block: Any) -> None:
+        """Add a block of units `(stimulus, unit)`."""
+        xp = jnp if isinstance(block, jax.Array) else np
+        scaled = xp.asarray(block, np.float64) * self.scale
+        self.squares = self.squares + xp.vecdot(scaled, scaled)
+
+    def lengths(self) -> Float[np.ndarray, " stimulus"]:
+        """The Euclidean norm of each pattern."""
+        return np.sqrt(np.asarray(self.squares)) / self.scale

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError
@@ -25,43 +25,42 @@ from ensemble_rsa.rdm.blocks import (
     unit_blocks,
 )
 from ensemble_rsa.rdm.distances import Distance, RdmPrecision, fill_norm_differences, fill_rdm
-from ensemble_rsa.rdm.gram import (
-    Frame,
-    PatternSums,
-    constant_patterns,
-    first_frame,
-    working_dtype,
-)
-from ensemble_rsa.rdm.squares import Patterns, describe, refined_frame
+from ensemble_rsa.rdm.frame import Frame, constant_patterns, first_frame
+from ensemble_rsa.rdm.gram import NormSums, PatternSums, working_dtype
+from ensemble_rsa.rdm.squares import describe, refined_frame
 
 LARGEST_LENGTH = {np.float32: 1e38, np.float64: 1e150}  # of a pattern, by the type of the result
 MOST_ATTEMPTS = 4  # only for units that differ a billionfold from those that were sampled
 WORST_STREAM = 1e-9  # error of a product, for patterns of length 1
+Sums = PatternSums | NormSums
 
 
 def begin(
     distance: Distance,
-    sample: np.ndarray,
-    stored: np.dtype,
     precision: RdmPrecision,
+    array: Any,
+    index: tuple[int, ...],
     product: type[np.floating],
     frame: Frame | None = None,
-) -> PatternSums:
-    """Sums over no units yet.
+) -> Sums:
+    """The sums that a distance needs, over no units yet.
 
     Args:
         distance: from `DISTANCES`.
-        sample: of units, from `sample_units`.
-        stored: type of the activations.
         precision: from `PRECISIONS`.
+        array: from `open_activations`.
+        index: the instance.
         product: type of the products.
-        frame: in which to place patterns; None for one that fits the sample.
+        frame: in which to place patterns; None for one that fits a sample of the units.
     """
-    sample = sample.astype(working_dtype(stored, np.float32), copy=False)
+    sample = sample_units(array, index)
+    sample = sample.astype(working_dtype(array.dtype, np.float32), copy=False)
+    if distance.form == "norm_difference":
+        return NormSums(sample)
     constant, value = constant_patterns(sample, distance.centre)
     frame = frame or first_frame(sample, distance.centre, distance.unit_length, constant)
-    working = working_dtype(stored, product)
-    return PatternSums(frame, working, product, constant, value, precision.matmul)
+    working, undirected = working_dtype(array.dtype, product), constant & distance.unit_length
+    return PatternSums(frame, working, product, undirected, value, precision.matmul)
 
 
 def measure_array(
@@ -84,74 +83,65 @@ def measure_array(
         InputError: NaN or inf among the activations, or a pattern too long for the result.
     """
     largest = LARGEST_LENGTH[precision.result]
+    product, frame = precision.product, None
     with np.errstate(all="ignore"), jax.enable_x64(True):
-        sample = sample_units(array, index)
-        if distance.form == "norm_difference":
-            lengths = NormSums(sample)
-            for block in unit_blocks(array, index):
-                lengths.update(block)
-            if not (lengths.finish() < largest).all():
-                refuse_not_finite("activations", array, index, largest)
-            fill_norm_differences(lengths.finish(), out)
-            return 0
-        product, frame = precision.product, None
         for attempt in range(1, MOST_ATTEMPTS + 1):
-            sums = begin(distance, sample, array.dtype, precision, product, frame)
+            sums = begin(distance, precision, array, index, product, frame)
             for block in unit_blocks(array, index):
                 sums.update(block)
-            sums.finish()
-            patterns = describe(sums, distance.centre)
-            if (patterns.length < largest).all():
-                broken = fill_rdm(distance, sums, patterns, out)
-                best = product == np.float64 and _fits(distance, sums, patterns)
-                if not broken or best or not precision.promised or attempt == MOST_ATTEMPTS:
+            lengths, broken = _finish(distance, sums, out)
+            finite = (lengths < largest).all()
+            if isinstance(sums, NormSums) or product == np.float64:
+                if not finite:
+                    refuse_not_finite("activations", array, index, largest)
+                if attempt == MOST_ATTEMPTS or not broken or _fits(distance, sums):
                     break
-                frame = refined_frame(patterns, sums, distance.unit_length)
-            elif product == np.float64:
-                refuse_not_finite("activations", array, index, largest)
+            elif finite and not (broken and precision.promised):
+                break
+            if finite:
+                frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
             product = np.float64
-    return int(sums.constant.sum()) if distance.unit_length else 0
+    return int(sums.constant.sum())
 
 
-def _fits(distance: Distance, sums: PatternSums, patterns: Patterns) -> bool:
+def _finish(
+    distance: Distance, sums: Sums, out: Float[np.ndarray, " stimulus_pair"]
+) -> tuple[Float[np.ndarray, " stimulus"], float]:
+    """Fill `out` from the sums over all units.
+
+    Returns:
+        Lengths of the patterns (where one is not finite, `out` means nothing), and the error of a
+        product if it breaks the promise, else 0.
+    """
+    if isinstance(sums, NormSums):
+        lengths = sums.lengths()
+        fill_norm_differences(lengths, out)
+        return lengths, 0.0
+    sums.finish()
+    patterns = describe(sums, distance.centre)
+    return patterns.length, fill_rdm(distance, sums, patterns, out)
+
+
+def _fits(distance: Distance, sums: PatternSums) -> bool:
     """Whether the patterns were so well placed that another frame would not lower the rounding."""
     if not distance.unit_length:
         return True
+    patterns = describe(sums, distance.centre)
     lengths = patterns.placed_length[~sums.constant]
     level = np.abs(patterns.excess).max() * np.sqrt(sums.n_units)
     return not lengths.size or bool(level < lengths.max() < 2 * lengths.min())
 
 
-class NormSums:
-    """Lengths of the patterns of one instance; `update` adds a block of units."""
-
-    def __init__(self, sample: Shaped[np.ndarray, "stimulus some_unit"]):
-        # A power of two keeps the squares within the range of float64, and rounds nothing.
-        largest = np.abs(sample.astype(np.float64)).max()
-        self.scale = 0.5 ** float(np.frexp(largest)[1]) if np.isfinite(largest) else 1.0
-        self.squares: Any = np.zeros(len(sample))
-
-    def update(self, block: Any) -> None:
-        """Add a block of units `(stimulus, unit)`."""
-        xp = jnp if isinstance(block, jax.Array) else np
-        scaled = xp.multiply(block, self.scale, dtype=np.float64)
-        self.squares = self.squares + xp.vecdot(scaled, scaled)
-
-    def finish(self) -> Float[np.ndarray, " stimulus"]:
-        """The Euclidean norm of each pattern."""
-        return np.sqrt(np.asarray(self.squares)) / self.scale
-
-
 def measure_stream(
     distance: Distance, precision: RdmPrecision, blocks: Iterator[Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """RDMs of unit blocks that go by once, and how many patterns of each have no direction.
+    """RDMs of unit blocks from an iterator, and how many patterns of each have no direction.
 
     Beside the result, memory holds float64 products for every instance, and one block.
 
     Args:
         distance: from `DISTANCES`.
-        precision: from `PRECISIONS`; says the type of the result only.
+        precision: from `PRECISIONS`; sets only the type of the result.
         blocks: each `(..., stimulus, unit)`, alike but for the number of units.
 
     Returns:
@@ -161,7 +151,7 @@ def measure_stream(
         InputError: no block, blocks that do not fit together, NaN or inf, patterns too long, or
             first units so unlike the others that one pass is not exact enough.
     """
-    sums: dict[tuple[int, ...], Any] = {}
+    sums: dict[tuple[int, ...], Sums] = {}
     leading, n_stimuli, width = (), 0, 0
     largest = LARGEST_LENGTH[precision.result]
     with np.errstate(all="ignore"), jax.enable_x64(True):
@@ -170,29 +160,14 @@ def measure_stream(
                 *leading, n_stimuli, n_units = array.shape
                 width = block_width(n_stimuli, n_units)
                 for index in np.ndindex(*leading):
-                    sample = sample_units(array, index)
-                    sums[index] = (
-                        NormSums(sample)
-                        if distance.form == "norm_difference"
-                        else begin(distance, sample, array.dtype, precision, np.float64)
-                    )
+                    sums[index] = begin(distance, precision, array, index, np.float64)
             for index, of_instance in sums.items():
                 for block in unit_blocks(array, index, width):
                     of_instance.update(block)
         rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), precision.result)
         constant = np.zeros(tuple(leading), np.int64)
         for index, of_instance in sums.items():
-            finished = of_instance.finish()
-            if isinstance(of_instance, NormSums):
-                lengths, broken = finished, 0.0
-                fill_norm_differences(lengths, rdms[index])
-            else:
-                patterns = describe(of_instance, distance.centre)
-                lengths, broken = (
-                    patterns.length,
-                    fill_rdm(distance, of_instance, patterns, rdms[index]),
-                )
-                constant[index] = of_instance.constant.sum() if distance.unit_length else 0
+            lengths, broken = _finish(distance, of_instance, rdms[index])
             if not (lengths < largest).all():
                 raise too_long("activations", index, largest)
             if broken > WORST_STREAM:
@@ -200,6 +175,7 @@ def measure_stream(
                     "activations: the first units are too unlike the others to measure distances "
                     "in one pass; give all units as one array"
                 )
+            constant[index] = of_instance.constant.sum()
     return rdms, constant
 
 
@@ -224,19 +200,18 @@ def _opened(blocks: Iterator[Any]) -> Iterator[Any]:
 
 
 def _joined(blocks: Iterator[Any]) -> Iterator[Any]:
-    """Put narrow blocks together until they are worth a call."""
-    waiting, n_units = [], 0
+    """Concatenate narrow blocks until they are wide enough for an efficient product."""
+    waiting = []
     for block in blocks:
         waiting.append(block)
-        n_units += block.shape[-1]
-        if n_units >= NARROWEST:
-            yield _side_by_side(waiting)
-            waiting, n_units = [], 0
+        if sum(one.shape[-1] for one in waiting) >= NARROWEST:
+            yield _concatenated(waiting)
+            waiting = []
     if waiting:
-        yield _side_by_side(waiting)
+        yield _concatenated(waiting)
 
 
-def _side_by_side(blocks: list[Any]) -> Any:
+def _concatenated(blocks: list[Any]) -> Any:
     if len(blocks) == 1:
         return blocks[0]
     on_device = all(isinstance(block, jax.Array) for block in blocks)

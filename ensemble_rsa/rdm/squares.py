@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ensemble_rsa.rdm.gram import Frame, PatternSums, frame_of
+from ensemble_rsa.rdm.frame import Frame, frame_of
+from ensemble_rsa.rdm.gram import PatternSums
 
 CHUNK_ELEMENTS = 2**15  # a chunk of rows and its temporaries stay in a CPU cache
 FLOAT64_ROUNDING = 1e-15

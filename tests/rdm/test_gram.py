@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.rdm.gram import Frame, PatternSums
+from ensemble_rsa.rdm.frame import Frame
+from ensemble_rsa.rdm.gram import PatternSums
 from ensemble_rsa.rdm.squares import describe, fill_squares, pairs_with, products
 
 SHAPE = N_STIMULI, N_UNITS = 300, 600  # more than one strip of a product on an accelerator
