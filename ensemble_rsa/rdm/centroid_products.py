@@ -1,11 +1,11 @@
 """Distances between category centroids of resampled or relabelled stimuli, from inner products.
 
-A centroid is a weighted average of patterns, so all that its distances need is the inner products
-of the stimuli's patterns, worked out once per instance.
+A centroid is a weighted average of patterns, so its distances follow from the inner products of the
+stimuli's patterns, which are computed once per instance.
 
-Centroids may all lie close to the mean pattern m, and 1 − cos of nearly equal vectors cancels. So
-patterns are split as x_i = m + y_i, what is kept is K = YYᵀ, q = Ym and |m|², and every distance is
-built from differences of the small parts.
+Centroids may all lie close to the mean pattern m, and 1 − cos of nearly equal vectors cancels.
+Therefore patterns are split as x_i = m + y_i; K = YYᵀ, q = Ym and |m|² are kept, and every distance
+is built from differences of the small parts.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,19 +15,19 @@ from types import MappingProxyType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ensemble_rsa.numerics import pair_indices, power_of_two
+from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.blocks import refuse_not_finite, sample_units, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.rdm.frame import constant_patterns, first_frame, frame_of
 from ensemble_rsa.rdm.gram import PatternSums, mirror
-from ensemble_rsa.rdm.squares import describe
+from ensemble_rsa.rdm.squares import Patterns, describe
 
-LARGEST = 1e150  # length of a pattern; its square would overflow
+_LARGEST = 1e150  # length of a pattern; its square would overflow
 _DEAD = 1e-5  # a squared length below this share of its two parts' is a rounding of 0
+PerPair = Float[np.ndarray, "draw category_pair"]
 
 
 @dataclass(frozen=True)
@@ -61,34 +61,40 @@ def pattern_products(
     Raises:
         InputError: NaN or inf among the activations.
     """
-    centre, n = DISTANCES[distance].centre, array.shape[-2]
+    sums, patterns = _summed(name, array, index, DISTANCES[distance].centre)
+    n, n_units, (square_of_mean, sum_of_mean) = array.shape[-2], sums.n_units, sums.common
+    # The frame's means are those of a sample of units: subtract what their errors add.
+    shift = patterns.excess - patterns.excess.mean()
+    inner = sums.gram[:n, :n].copy()
+    mirror(inner)
+    inner -= n_units * np.outer(shift, shift).astype(np.float32)
+    with_mean = patterns.own[:, 1] - shift * sum_of_mean
+    mean_square = square_of_mean - n_units * patterns.excess.mean() ** 2
+    largest = float(patterns.placed_length.max() ** 2) or 1.0
+    inner /= np.float32(largest)
+    return PatternProducts(inner, with_mean / largest, float(mean_square / largest))
+
+
+def _summed(
+    name: str, array: Any, index: tuple[int, ...], centre: bool
+) -> tuple[PatternSums, Patterns]:
+    """Sums over all units; again with better means if those of a sample cost too many digits."""
     with np.errstate(all="ignore"), jax.enable_x64(True):
         sample = sample_units(array, index).astype(np.float64)
         constant, value = constant_patterns(sample, centre)
-        frame = first_frame(sample, centre, False, constant)
-        for _ in range(2):
+        frame, refined = first_frame(sample, centre, False, constant), False
+        while True:
             sums = PatternSums(frame, np.dtype(np.float64), np.float32, constant, value)
             for block in unit_blocks(array, index):
                 sums.update(block)
             sums.finish()
             patterns = describe(sums, centre)
-            if not (patterns.length < LARGEST).all():
-                refuse_not_finite(name, array, index, LARGEST)
-            # What the means of a sample are off by, and what it adds to the inner products.
+            if not (patterns.length < _LARGEST).all():
+                refuse_not_finite(name, array, index, _LARGEST)
             shift = patterns.excess - patterns.excess.mean()
-            excess = sums.n_units * shift**2
-            if (excess <= 0.5 * patterns.own[:, 0]).all():
-                break
-            frame = frame_of(patterns.mean, patterns.length, False)
-    inner = sums.gram[:n, :n].copy()
-    mirror(inner)
-    inner -= sums.n_units * np.outer(shift, shift).astype(np.float32)
-    square_of_mean, sum_of_mean = sums.common
-    with_mean = patterns.own[:, 1] - shift * sum_of_mean
-    mean_square = square_of_mean - sums.n_units * patterns.excess.mean() ** 2
-    largest = patterns.placed_length.max() ** 2 or 1.0
-    inner /= np.float32(largest)
-    return PatternProducts(inner, with_mean / largest, float(mean_square / largest))
+            if refined or (sums.n_units * shift**2 <= 0.5 * patterns.own[:, 0]).all():
+                return sums, patterns
+            frame, refined = frame_of(patterns.mean, patterns.length, False), True
 
 
 def category_forms(
@@ -109,12 +115,9 @@ def category_forms(
     forms = np.empty((len(weights), len(starts), len(starts)))
     bounds = [*starts.tolist(), weights.shape[-1]]
     for category, (start, end) in enumerate(pairwise(bounds)):
-        padding = power_of_two(end - start) - (end - start)  # so that few shapes are compiled
-        own = np.pad(weights[:, start:end], ((0, 0), (0, padding)))
-        rows = np.pad(inner[start:end], ((0, padding), (0, 0)))
-        half = np.asarray(jnp.matmul(own, rows, precision="highest"))
-        # From here on only: the forms are symmetric.
-        row = np.add.reduceat(half[:, start:] * weights[:, start:], starts[category:] - start, 1)
+        # With categories from this one on only: the forms are symmetric.
+        half = weights[:, start:end] @ inner[start:end, start:]
+        row = np.add.reduceat(half * weights[:, start:], starts[category:] - start, 1)
         forms[:, category, category:] = row
         forms[:, category:, category] = row
     return forms
@@ -125,7 +128,7 @@ def centroid_distances(
     with_mean: Float[np.ndarray, "draw category"],
     mean_square: float,
     distance: str,
-) -> Float[np.ndarray, "draw category_pair"]:
+) -> PerPair:
     """Distances of centroids m + z, from the inner products of all z, from z·m and from |m|².
 
     Args:
@@ -153,11 +156,7 @@ def centroid_distances(
     return CENTROID_DISTANCES[distance](gap, norm_gap, norm[:, first] * norm[:, second])
 
 
-def _cosine(
-    gap: Float[np.ndarray, "draw category_pair"],
-    norm_gap: Float[np.ndarray, "draw category_pair"],
-    norm_product: Float[np.ndarray, "draw category_pair"],
-) -> Float[np.ndarray, "draw category_pair"]:
+def _cosine(gap: PerPair, norm_gap: PerPair, norm_product: PerPair) -> PerPair:
     """1 − cos = (|a − b|² − (|a| − |b|)²) / (2 |a| |b|), and 1 from a pattern without length."""
     alive = norm_product > 0
     distance = (gap - norm_gap**2) / (2 * np.where(alive, norm_product, 1))

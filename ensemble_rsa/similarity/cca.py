@@ -1,4 +1,4 @@
-"""Canonical correlations: what two networks share up to any linear map of their units."""
+"""Canonical correlations: similarity of two networks up to any linear map of their units."""
 
 import warnings
 from collections.abc import Callable
@@ -15,23 +15,22 @@ from ensemble_rsa.similarity.kernel import (
     Pairs,
     centred_blocks,
     map_pairs,
-    n_stimuli,
     nuclear_norms,
     open_groups,
     principal_axes,
 )
 
-_ROUNDING = 1e-12  # of the variance: axes that hold less than this together are left out
+_ROUNDING = 1e-12  # of the variance: axes that together explain less than this are left out
 
 
 @dataclass(frozen=True)
 class Subspaces:
-    """The axes that are kept of each instance at one position.
+    """The principal axes kept of each instance at one position.
 
     Attributes:
-        instances: where they come from.
+        instances: the group.
         index: the position on the leading axes.
-        axes: unit length, in order of variance; zeros after the kept ones.
+        axes: of unit length, in order of variance; zeros after the kept ones.
         ranks: how many are kept.
     """
 
@@ -44,34 +43,29 @@ class Subspaces:
 def svcca(
     activations: Any, others: Any = None, variance: float | int = 0.99
 ) -> Float[np.ndarray, "..."]:
-    """Mean canonical correlation of every two instances' main axes (Raghu et al., 2017).
+    """Mean canonical correlation of the principal axes of every two instances (Raghu et al., 2017).
 
-    Of each instance the fewest principal axes are kept that explain `variance`; then the canonical
-    correlations of the two sets are averaged over the smaller one. They are the singular values of
-    `UᵀV`, where U and V are the axes, found from the kernels alone. Within the kept axes any
+    Of each instance the fewest principal axes are kept that explain `variance`; the canonical
+    correlations of two sets are averaged over the smaller set. They are the singular values of
+    `UᵀV`, where U and V are the axes, which follow from the kernels. Within the kept axes any
     invertible map of the units has no effect.
 
-    Unrelated networks do not come out at 0: with r and s axes of n stimuli the squared correlations
-    average `max(r, s)/(n − 1)`. Where r + s exceeds n − 1 some are 1 whatever the networks, and
-    with r = n − 1 all are, which is refused. Keep fewer axes, or use many more stimuli than axes.
+    Unrelated networks do not give 0: with r and s axes of n stimuli the squared correlations
+    average `max(r, s)/(n − 1)`. If r + s exceeds n − 1 some are 1 for any networks, and with
+    r = n − 1 all are, which is refused. Keep fewer axes, or use many more stimuli than axes.
 
     Args:
-        activations: `(..., instance, stimulus, unit)`: an array, or a data set on disk that is
-            read block by block; or a list of `(stimulus, unit)`, one per instance, whose units
-            may differ in number.
-        others: a second group with the same stimuli and leading axes. Without one, instances are
-            compared to each other.
-        variance: the share to keep, above 0. At 1 all axes but rounding (together less than 1e-12
-            of the variance) are kept: plain CCA.
+        activations: as in `linear_cka`.
+        others: as in `linear_cka`.
+        variance: the share to explain, above 0. With 1 all axes are kept except rounding (together
+            less than 1e-12 of the variance): plain CCA.
 
     Returns:
-        `(..., instance_pair)` in `itertools.combinations` order, or `(..., instance,
-        other_instance)`; float64, 0 to 1.
+        As in `linear_cka`; 0 to 1.
 
     Raises:
-        InputError: NaN or inf, wrong rank, stimuli that do not match, fewer than three stimuli, an
-            instance with the same pattern for all stimuli or with as many kept axes as stimuli
-            allow, or a variance out of range.
+        InputError: as in `linear_cka`, with three stimuli or more; an instance with as many kept
+            axes as stimuli allow; or a variance out of range.
 
     Warns:
         FewStimuliWarning: pairs whose kept axes together exceed the stimuli.
@@ -86,30 +80,29 @@ def svcca(
 def pwcca(
     activations: Any, others: Any = None, variance: float | int = 0.99
 ) -> Float[np.ndarray, "..."]:
-    """Projection-weighted CCA of every two instances (Morcos et al., 2018), both ways averaged.
+    """Projection-weighted CCA of every two instances (Morcos et al., 2018), averaged both ways.
 
-    As `svcca`, but each canonical correlation counts by how much of one instance's activity its
-    direction h carries: the sum over that instance's units of `|hᵀx|`, where x is the unit's
-    response to all stimuli. The original measure takes the weights from one of the two; here the
-    result is the mean of both choices, so the order does not matter. The weights need the units,
-    which are read a second time, and take `axis² · unit` products per pair: the slowest by far of
-    these measures for large layers.
+    As `svcca`, but each canonical correlation is weighted by how much of one instance's activity
+    lies along its direction h: the sum over that instance's units of `|hᵀx|`, where x is a unit's
+    response to all stimuli. The original measure takes the weights from one of the two instances;
+    here the result is the mean of both choices and so does not depend on the order. The weights
+    need the units, which are read a second time, and take `axis² · unit` products per pair: of
+    these measures it is by far the slowest for large layers.
 
     Args:
-        activations: as in `svcca`.
-        others: as in `svcca`.
+        activations: as in `linear_cka`.
+        others: as in `linear_cka`.
         variance: as in `svcca`; the original keeps all axes (1), with many more stimuli than units.
 
     Returns:
-        `(..., instance_pair)` in `itertools.combinations` order, or `(..., instance,
-        other_instance)`; float64, 0 to 1.
+        As in `svcca`.
 
     Raises:
         InputError: as in `svcca`.
 
     Warns:
-        FewStimuliWarning: as in `svcca`. The correlations that are 1 by force have no directions of
-            their own, which leaves the weights a little arbitrary.
+        FewStimuliWarning: as in `svcca`. The correlations that must be 1 have no unique directions,
+            so that their weights are partly arbitrary.
 
     >>> line, square = [[0], [0], [1], [1]], [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> pwcca([line, square]).round(6).tolist()
@@ -133,11 +126,11 @@ def _mean_correlations(
         return _main_axes(instances, index, variance)
 
     def measure_and_count(ours: Subspaces, theirs: Subspaces, pairs: Pairs) -> Any:
-        forced.append(ours.ranks[pairs[0]] + theirs.ranks[pairs[1]] - n_stimuli(first) + 1)
+        forced.append(ours.ranks[pairs[0]] + theirs.ranks[pairs[1]] - first.n_stimuli + 1)
         return np.clip(measure(ours, theirs, pairs), 0, 1)
 
     result = map_pairs(first, second, keep, measure_and_count)
-    _warn_of_forced(np.concatenate(forced), n_stimuli(first))
+    _warn_of_forced(np.concatenate(forced), first.n_stimuli)
     return result
 
 
@@ -146,7 +139,7 @@ def _main_axes(instances: Instances, index: tuple[int, ...], variance: float | i
     explained = np.cumsum(shares, axis=1)
     enough = explained >= (variance - _ROUNDING) * explained[:, -1:]
     ranks = 1 + np.argmax(enough, axis=1)
-    n = n_stimuli(instances)
+    n = instances.n_stimuli
     if ranks.max() >= n - 1:
         k = int(np.argmax(ranks))
         raise InputError(
@@ -181,7 +174,7 @@ def _weighted_means(
     ours: Subspaces, theirs: Subspaces, pairs: Pairs
 ) -> Float[np.ndarray, " instance_pair"]:
     rows, columns = pairs
-    if ours is theirs:  # both ways at once, so that units are read once
+    if ours is theirs:  # both ways together, so that units are read once
         both = _directed(ours, ours, np.append(rows, columns), np.append(columns, rows))
         return both.reshape(2, -1).mean(axis=0)
     return (_directed(ours, theirs, rows, columns) + _directed(theirs, ours, columns, rows)) / 2

@@ -1,4 +1,4 @@
-"""Centred kernel alignment: whether two networks place the same stimuli close to each other."""
+"""Centred kernel alignment: whether the same stimuli have similar patterns in two networks."""
 
 import warnings
 from typing import Any
@@ -13,11 +13,10 @@ from ensemble_rsa.similarity.kernel import (
     Pairs,
     centred_kernels,
     map_pairs,
-    n_stimuli,
     open_groups,
 )
 
-_ROUNDING = 1e-10  # of the kernel: less than this is left where nothing should be
+_ROUNDING = 1e-10  # of the kernel: what rounding leaves of zero is less
 
 
 def linear_cka(
@@ -25,21 +24,20 @@ def linear_cka(
 ) -> Float[np.ndarray, "..."]:
     """Linear CKA of every two instances: the cosine between their centred kernels.
 
-    A kernel holds the inner products of all patterns around their mean. Units may be rotated or all
-    scaled alike without effect, and may differ in number. With more units than stimuli, which is
-    the rule for layers of networks, the biased estimate is high for unrelated networks too, because
-    the diagonal of any two kernels agrees; hence the default. Independent white noise with p and q
-    units and n stimuli gives about `√(p/(n + p) · q/(n + q))`, so a half where p = q = n, and 0
-    unbiased.
+    A kernel holds the inner products of all patterns around their mean. A rotation of the units or
+    a common scale has no effect, and the number of units may differ. With more units than stimuli,
+    as is usual for layers of networks, the biased estimate is high for unrelated networks too,
+    because the diagonals of any two kernels agree; hence the default. Independent white noise with
+    p and q units and n stimuli gives about `√(p/(n + p) · q/(n + q))` biased, and 0 unbiased.
 
     Args:
         activations: `(..., instance, stimulus, unit)`: an array, or a data set on disk that is
             read block by block; or a list of `(stimulus, unit)`, one per instance, whose units
             may differ in number.
-        others: a second group with the same stimuli and leading axes. Without one, instances are
-            compared to each other.
-        unbiased: leave the diagonal out (Song et al., 2012, as in Nguyen et al., 2021); the result
-            may then be slightly negative. False: as in Kornblith et al. (2019).
+        others: a second group with the same stimuli and leading axes; None compares the instances
+            with each other.
+        unbiased: without the diagonal (Song et al., 2012; Nguyen et al., 2021); the result may be
+            slightly negative. False: as in Kornblith et al. (2019).
 
     Returns:
         `(..., instance_pair)` in `itertools.combinations` order, or `(..., instance,
@@ -65,7 +63,7 @@ def linear_cka(
 
 
 def _warn_of_bias(first: Instances, second: Instances | None) -> None:
-    n = n_stimuli(first)
+    n = first.n_stimuli
     most = max(array.shape[-1] for group in (first, second or first) for array in group.arrays)
     if most > n:
         warnings.warn(
@@ -80,7 +78,7 @@ def _warn_of_bias(first: Instances, second: Instances | None) -> None:
 def _flat_kernels(
     instances: Instances, index: tuple[int, ...]
 ) -> Float[np.ndarray, "instance entry"]:
-    rows = np.empty((len(instances), n_stimuli(instances) ** 2))
+    rows = np.empty((len(instances), instances.n_stimuli**2))
     for row, kernel in zip(rows, centred_kernels(instances, index), strict=True):
         row[:] = kernel.ravel()
     return rows
@@ -91,11 +89,11 @@ def _without_diagonal(
 ) -> Float[np.ndarray, "instance entry"]:
     """Kernels with a zero diagonal, centred so that their products are unbiased.
 
-    The product of two of them over n(n − 3) is Song's estimate: the terms it takes away are the
-    sums that vanish here.
+    The product of two of them over n(n − 3) is the estimate of Song et al. (2012): the sums that
+    it subtracts are zero here.
     """
     rows = _flat_kernels(instances, index)
-    n = n_stimuli(instances)
+    n = instances.n_stimuli
     for k, row in enumerate(rows):
         kernel = row.reshape(n, n)
         size = np.linalg.norm(kernel)

@@ -1,9 +1,9 @@
-"""Stimulus-by-stimulus inner products of several networks, for measures that compare their shape.
+"""Centred linear kernels: inner products of the patterns of all stimuli, for several networks.
 
-Each unit's mean over stimuli is taken away first, so that the inner products (a linear kernel) hold
-all that a rotation of the units leaves alone. CKA, the Procrustes distance and canonical
-correlations follow from them exactly, whatever the number of units: a network costs `stimulus²`
-numbers, and its activations are read once, block by block. Everything is float64.
+Each unit's mean over stimuli is subtracted first, so that the kernel holds all that a rotation of
+the units does not change. CKA, the Procrustes distance and canonical correlations follow from it
+exactly, for any number of units: a network takes `stimulus²` numbers, and its activations are read
+once, block by block. Everything is float64.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.arrays import check_finite
+from ensemble_rsa.arrays import as_numpy, check_finite
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
 from ensemble_rsa.rdm.blocks import block_width, open_activations, unit_blocks
@@ -24,18 +24,18 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 
 class FewStimuliWarning(UserWarning):
-    """Too few stimuli for this many units: the measure is high for unrelated networks too."""
+    """Too few stimuli for so many units: the measure is high for unrelated networks too."""
 
 
 @dataclass(frozen=True)
 class Instances:
-    """Networks that were shown the same stimuli; nothing has been read yet.
+    """Networks that were shown the same stimuli; not read yet.
 
     Attributes:
-        name: what the argument is called, for messages.
+        name: of the argument, for messages.
         arrays: for each instance the array that holds it: the same one `(..., instance, stimulus,
             unit)` for all, or one `(stimulus, unit)` each.
-        leading: the axes before the instances; empty where each has an array of its own.
+        leading: the axes before the instances; empty where each has its own array.
     """
 
     name: str
@@ -45,29 +45,24 @@ class Instances:
     def __len__(self) -> int:
         return len(self.arrays)
 
+    @property
+    def n_stimuli(self) -> int:
+        """The number of stimuli."""
+        return self.arrays[0].shape[-2]
 
-def n_stimuli(instances: Instances) -> int:
-    """How many stimuli the networks were shown."""
-    return instances.arrays[0].shape[-2]
+    def place(self, index: tuple[int, ...], k: int) -> tuple[int, ...]:
+        """Where an instance lies in its array."""
+        return (*index, k) if self.arrays[k].ndim > 2 else ()
 
 
 def open_groups(
     activations: Any, others: Any, min_stimuli: int
 ) -> tuple[Instances, Instances | None]:
-    """Check the networks to compare, without reading them.
-
-    Args:
-        activations: an array or data set `(..., instance, stimulus, unit)`, or a list of arrays
-            `(stimulus, unit)`, one per instance, whose units may differ in number.
-        others: a second group with the same stimuli and leading axes, or None.
-        min_stimuli: the least number of stimuli.
-
-    Returns:
-        The two groups; None for the second where `others` is None.
+    """Check the networks to compare, without reading them; arguments as in `linear_cka`.
 
     Raises:
         InputError: wrong rank, too few stimuli, stimuli or leading axes that do not match, or a
-            single instance with nothing to compare it to.
+            single instance without others.
     """
     first = _open_instances("activations", activations, min_stimuli)
     if others is None:
@@ -75,7 +70,7 @@ def open_groups(
             raise InputError("activations: expected at least two instances, or others, got one")
         return first, None
     second = _open_instances("others", others, min_stimuli)
-    ours, theirs = (*first.leading, n_stimuli(first)), (*second.leading, n_stimuli(second))
+    ours, theirs = (*first.leading, first.n_stimuli), (*second.leading, second.n_stimuli)
     if ours != theirs:
         raise InputError(
             f"others: expected the leading axes and stimuli of activations, {ours}, got {theirs}"
@@ -116,17 +111,16 @@ def map_pairs(
     prepare: Callable[[Instances, tuple[int, ...]], Prepared],
     measure: Callable[[Prepared, Prepared, Pairs], Float[np.ndarray, " instance_pair"]],
 ) -> Float[np.ndarray, "..."]:
-    """Measure pairs of instances, one position on the leading axes after the other.
+    """Measure pairs of instances at each position on the leading axes.
 
     Args:
         first: the instances.
         second: those they are compared to; None for each other.
-        prepare: what is worked out once for all instances of a group at one position.
-        measure: the results of the given pairs of instances, of the first and the second group.
+        prepare: computed once for all instances of a group at one position.
+        measure: gives the results of the given pairs of instances of the two groups.
 
     Returns:
-        `(..., instance_pair)` in `itertools.combinations` order, or `(..., instance,
-        other_instance)` with a second group.
+        As described in `linear_cka`.
     """
     if second is None:
         pairs, shape = pair_indices(len(first)), (-1,)
@@ -146,10 +140,10 @@ def centred_blocks(
     instances: Instances, index: tuple[int, ...], k: int
 ) -> Iterator[Float[np.ndarray, "stimulus _"]]:
     """The activations of one instance, some units at a time, minus each unit's mean."""
-    array, place, _ = _where(instances, index, k)
-    for block in unit_blocks(array, place, block_width(*array.shape[-2:])):
-        # Close numbers subtract exactly: what all stimuli share costs no digits, and leaves exact
-        # zeros where they are all alike.
+    array = instances.arrays[k]
+    for block in unit_blocks(array, instances.place(index, k), block_width(*array.shape[-2:])):
+        # Close numbers subtract exactly: an offset of all stimuli costs no digits, and equal
+        # patterns give exact zeros.
         patterns = np.asarray(block).astype(np.float64)
         patterns -= patterns[:1].copy()
         patterns -= patterns.mean(axis=0, keepdims=True)
@@ -168,15 +162,15 @@ def centred_kernels(
     Raises:
         InputError: NaN or inf, or an instance whose patterns are all the same.
     """
-    for k in range(len(instances)):
-        array, place, where = _where(instances, index, k)
-        kernel = np.zeros((array.shape[-2],) * 2)
+    for k, array in enumerate(instances.arrays):
+        where = f"{instances.name}{[*index, k]}"
+        kernel = np.zeros((instances.n_stimuli,) * 2)
         with np.errstate(invalid="ignore", over="ignore"):
             for patterns in centred_blocks(instances, index, k):
                 add_products(kernel, patterns)
         trace = np.trace(kernel)
         if not np.isfinite(trace):
-            check_finite(where, np.asarray(array[place]))
+            check_finite(where, as_numpy(array[instances.place(index, k)]))
             raise InputError(f"{where}: expected patterns shorter than 1e150, or products overflow")
         if trace == 0:
             raise InputError(
@@ -188,35 +182,27 @@ def centred_kernels(
         yield kernel
 
 
-def _where(
-    instances: Instances, index: tuple[int, ...], k: int
-) -> tuple[Any, tuple[int, ...], str]:
-    """The array of an instance, its place there, and what to call it."""
-    array = instances.arrays[k]
-    return array, (*index, k) if array.ndim > 2 else (), f"{instances.name}{[*index, k]}"
-
-
 def principal_axes(
     instances: Instances, index: tuple[int, ...]
 ) -> tuple[Float[np.ndarray, "instance axis"], Float[np.ndarray, "instance stimulus axis"]]:
-    """What a singular value decomposition of each instance's centred activations would give.
+    """Principal axes of each instance's centred patterns: eigenvectors of the kernels.
 
     Args:
         instances: from `open_groups`.
         index: position on the leading axes.
 
     Returns:
-        Shares of the variance (squared singular values), largest first, and unit-length axes
-        (left singular vectors): the eigenvalues and eigenvectors of the kernels. As many as the
-        widest instance can have, with zeros for those that can have fewer.
+        Shares of the variance (squared singular values), largest first, and axes of unit length
+        (left singular vectors). As many as the widest instance can have, with zeros for instances
+        that can have fewer.
 
     Raises:
         InputError: as `centred_kernels`.
     """
-    # Their mean is gone, so patterns span one axis fewer than there are stimuli.
+    # Centred patterns span one axis fewer than there are stimuli.
     possible = [min(array.shape[-1], array.shape[-2] - 1) for array in instances.arrays]
     shares = np.zeros((len(instances), max(possible)))
-    axes = np.zeros((len(instances), n_stimuli(instances), max(possible)))
+    axes = np.zeros((len(instances), instances.n_stimuli, max(possible)))
     for k, kernel in enumerate(centred_kernels(instances, index)):
         values, vectors = np.linalg.eigh(kernel)
         shares[k, : possible[k]] = np.maximum(values[::-1][: possible[k]], 0)

@@ -1,4 +1,4 @@
-"""Procrustes distance: what is left between two networks after the best rotation of the units."""
+"""Procrustes distance: what remains between two stacks of patterns after the best rotation."""
 
 from typing import Any
 
@@ -23,31 +23,26 @@ FORMS = {
 def procrustes_distance(
     activations: Any, others: Any = None, form: str = "angular"
 ) -> Float[np.ndarray, "..."]:
-    """Distance between the shapes of every two instances' patterns (Williams et al., 2021).
+    """Procrustes distance between every two instances (Williams et al., 2021).
 
-    Patterns X are measured from their mean and scaled to a Frobenius norm of 1; then the units of
-    one instance are rotated (or reflected) onto those of the other as well as can be. What they
-    have in common after that is the nuclear norm of `XᵀY`, here from the kernels alone and exact.
-    The narrower of two instances is taken to have units that are always silent. A metric: 0 for
-    equal shapes, symmetric, and no detour is shorter.
+    The patterns X of an instance are centred over stimuli and scaled to a Frobenius norm of 1; then
+    the units of one instance are rotated or reflected to fit those of the other best. The
+    similarity is the nuclear norm of `XᵀY`, which follows exactly from the kernels. The narrower of
+    two instances is padded with silent units. This is a metric: 0 for equal shapes, symmetric, and
+    it satisfies the triangle inequality.
 
     Args:
-        activations: `(..., instance, stimulus, unit)`: an array, or a data set on disk that is
-            read block by block; or a list of `(stimulus, unit)`, one per instance, whose units
-            may differ in number.
-        others: a second group with the same stimuli and leading axes. Without one, instances are
-            compared to each other.
+        activations: as in `linear_cka`.
+        others: as in `linear_cka`.
         form: `"angular"`, the arc cosine of the nuclear norm, 0 to π/2 radians; or `"euclidean"`,
-            the length of what is left, 0 to √2.
+            the length of the difference, 0 to √2.
 
     Returns:
-        `(..., instance_pair)` in `itertools.combinations` order, or `(..., instance,
-        other_instance)`; float64. Equal shapes come out at 1e-7 or less: both forms have a root at
-        0, which magnifies rounding.
+        As in `linear_cka`. Equal shapes give 1e-7 or less: both forms have a root at 0, which
+        magnifies rounding.
 
     Raises:
-        InputError: NaN or inf, wrong rank, stimuli that do not match, fewer than three stimuli, an
-            instance with the same pattern for all stimuli, or an unknown form.
+        InputError: as in `linear_cka`, with three stimuli or more; or an unknown form.
 
     >>> line, triangle = [[-1.0], [0.0], [1.0]], [[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]]
     >>> procrustes_distance([line, triangle]).round(6).tolist()  # the cosine is √(1/2)
