@@ -142,14 +142,17 @@ def attributes(stack: xr.Dataset, statistics: StatisticsConfig) -> dict:
         "n_categories": len(np.unique(stack.category.values)),
         "seeds": stack.seed.values,
         "n_replaced": stack.sizes.get("replaced_instance", 0),
-        "n_resamples": statistics.n_resamples,
-        "confidence": statistics.confidence,
-        "seed": statistics.seed,
+        **statistics_attributes(statistics),
     }
 
 
+def statistics_attributes(statistics: StatisticsConfig) -> dict:
+    """How the intervals of a result were drawn, as attributes."""
+    return {name: getattr(statistics, name) for name in ("n_resamples", "confidence", "seed")}
+
+
 def statistics_of(result: xr.Dataset) -> StatisticsConfig:
-    """How the intervals of a result were drawn."""
+    """What `statistics_attributes` wrote."""
     return StatisticsConfig(
         n_resamples=int(result.attrs["n_resamples"]),
         confidence=float(result.attrs["confidence"]),

@@ -132,10 +132,13 @@ def _untrained(
     else:
         needed = {name for experiment in experiments for name in experiment.ensembles}
         ensembles = {name: config for name, config in every.items() if name in needed}
-    once = {config_hash(config): name for name, config in reversed(ensembles.items())}
-    apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
+    first_names: dict[str, str] = {}
+    for name, config in ensembles.items():
+        first_names.setdefault(config_hash(config), name)
     return {
-        name: ensembles[name] for name in reversed(once.values()) if not is_trained(apart, name)
+        name: ensembles[name]
+        for name in first_names.values()
+        if not is_trained(work, ensembles[name])
     }
 
 

@@ -87,18 +87,16 @@ def _smoke(images: ImageLocations) -> Scale:
         ModelConfig(width=0.1),
         TrainingConfig(instances=3, epochs=5, batch_size=30),
     )
-    large = DataConfig(
-        preprocessing="symmetric",
-        image_size=96,
-        test_fraction=0.5,
-        category_map=map_of_folder(images, "broad"),
+    alexnet = Config(
+        DataConfig(image_size=96, test_fraction=0.5),
+        ModelConfig("alexnet", width=0.05),
+        replace(ALEXNET_TRAINING, instances=3, epochs=2, batch_size=10),
     )
-    recipe = replace(ALEXNET_TRAINING, instances=3, epochs=2, batch_size=10)
-    alexnet = _alexnet(images, large, ModelConfig("alexnet", width=0.05), recipe)
     rates = (0.0, 0.3, 0.6)
     return Scale(
         "smoke",
-        _ensembles(base, alexnet, (tuple("01234"), tuple("56789")), rates),
+        _ensembles(base, (tuple("01234"), tuple("56789")), rates)
+        | _on_folder(alexnet, images, map_of_folder(images, "broad")),
         AnalysisConfig(StimulusConfig(stimuli=100), statistics=StatisticsConfig(n_resamples=1000)),
         StimulusConfig(),
         rates,
@@ -116,40 +114,30 @@ def _small(images: ImageLocations) -> Scale:
     half as many channels, at which they begin sooner. Images are not ZCA-whitened, which amplifies
     the JPEG noise of the copy of CIFAR-10 that we had.
     """
-    data = DataConfig(
-        "cifar10",
-        images.data_dir,
-        train_images=5000,
-        test_images=2000,
-        preprocessing="standardize",
-    )
+    data = DataConfig("cifar10", images.data_dir, 5000, 2000, preprocessing="standardize")
     base = Config(data, ModelConfig(width=0.25), TrainingConfig(epochs=24, batch_size=16))
     brief = Config(
         replace(data, train_images=4000),
         ModelConfig(width=0.125),
         replace(base.training, epochs=8),
     )
-    large = DataConfig(
-        preprocessing="symmetric",
-        image_size=64,
-        test_fraction=0.4,
-        category_map=map_of_folder(images, "broad"),
-    )
     # AlexNet, too, needs some 600 steps, and epochs of a few hundred images are short.
-    recipe = replace(
-        ALEXNET_TRAINING, epochs=150, batch_size=16, drop_after=(2 / 3,), eval_every=150
+    alexnet = Config(
+        DataConfig(image_size=64, test_fraction=0.4),
+        ModelConfig("alexnet", width=0.25),
+        replace(ALEXNET_TRAINING, epochs=150, batch_size=16, drop_after=(2 / 3,), eval_every=150),
     )
     return Scale(
         "small",
         _ensembles(
             base,
-            _alexnet(images, large, ModelConfig("alexnet", width=0.25), recipe),
             CIFAR10_HALVES,
             DROPOUT_RATES,
             brief,
             divided=replace(brief, data=replace(data, train_images=8000)),
             trajectory=(*range(11), *range(12, 25, 2)),  # as many as the paper's, spread likewise
-        ),
+        )
+        | _on_folder(alexnet, images, map_of_folder(images, "broad")),
         AnalysisConfig(StimulusConfig(stimuli=1000)),
         StimulusConfig(draw_stimuli=True),
     )
@@ -161,15 +149,16 @@ def _paper(images: ImageLocations) -> Scale:
         DataConfig("cifar10", images.data_dir), ModelConfig(), TrainingConfig(unconverged="replace")
     )
     large = DataConfig("imagenet2012", images.data_dir, preprocessing="symmetric", image_size=224)
-    alexnet = _alexnet(images, large, ModelConfig("alexnet"), ALEXNET_TRAINING)
+    alexnet = Config(large, ModelConfig("alexnet"), ALEXNET_TRAINING)
     if images.folder is None:
-        alexnet = Config(large, ModelConfig("alexnet"), ALEXNET_TRAINING)
         stimulus_map = images.category_map or "cifar10"
     else:
         stimulus_map = map_of_folder(images, "cifar10")
     return Scale(
         "paper",
-        _ensembles(base, alexnet, CIFAR10_HALVES, DROPOUT_RATES),
+        _ensembles(base, CIFAR10_HALVES, DROPOUT_RATES)
+        | {"alexnet": alexnet}
+        | _on_folder(alexnet, images, None),
         AnalysisConfig(StimulusConfig(stimuli=1000)),
         # drawn, since the first images of a category of several folders are all of one folder
         StimulusConfig(stimuli=1000, draw_stimuli=True, stimulus_map=stimulus_map),
@@ -182,29 +171,33 @@ SCALES: Mapping[str, Callable[[ImageLocations], Scale]] = MappingProxyType(
 )
 
 
-def _alexnet(
-    images: ImageLocations, data: DataConfig, model: ModelConfig, training: TrainingConfig
-) -> Config | None:
+def _on_folder(
+    alexnet: Config, images: ImageLocations, category_map: str | None
+) -> dict[str, Config]:
     """AlexNet on a folder of images, if there is one."""
     if images.folder is None:
-        return None
-    return Config(replace(data, dataset=f"folder:{images.folder}"), model, training)
+        return {}
+    data = replace(
+        alexnet.data,
+        dataset=f"folder:{images.folder}",
+        preprocessing="symmetric",
+        category_map=category_map,
+    )
+    return {"alexnet": replace(alexnet, data=data)}
 
 
 def _ensembles(
     base: Config,
-    alexnet: Config | None,
     halves: tuple[tuple[str, ...], tuple[str, ...]],
     rates: tuple[float, ...],
     brief: Config | None = None,
     divided: Config | None = None,
     trajectory: Literal["trajectory"] | tuple[int, ...] = "trajectory",
 ) -> dict[str, Config]:
-    """Every ensemble that the figures need.
+    """Every ensemble that the figures need, except AlexNet.
 
     Args:
         base: All-CNN-C.
-        alexnet: None where it has no images.
         halves: two disjoint sets of categories.
         rates: of dropout, from 0.
         brief: All-CNN-C where nine ensembles of it are needed; the base when not given.
@@ -217,7 +210,7 @@ def _ensembles(
     def with_data(**changes) -> Config:
         return replace(divided, data=replace(divided.data, **changes))
 
-    ensembles = {
+    return {
         "all_cnn_c": all_cnn_c,
         "all_cnn_7": replace(base, model=replace(base.model, model="all_cnn_7")),
         "control": all_cnn_c if brief is None else swept,
@@ -227,7 +220,6 @@ def _ensembles(
         "second_categories": with_data(categories=halves[1]),
         "dropout": sweep(swept, dropout=rates[1:]),
     }
-    return ensembles if alexnet is None else {**ensembles, "alexnet": alexnet}
 
 
 def _tested_once(config: Config) -> Config:

@@ -70,20 +70,20 @@ class VariantResult:
     replaced: int
 
 
+def _preprocessing(what: str, name: str) -> Variant:
+    return Variant(what, "data", {"preprocessing": name})
+
+
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
         "default": Variant("the defaults"),
         "linear_last_layer": Variant("no ReLU on the class maps", "model", {"last_relu": False}),
-        "global_gcn_zca": Variant(
-            "global contrast normalisation and ZCA", "data", {"preprocessing": "gcn_zca"}
+        "global_gcn_zca": _preprocessing("global contrast normalisation and ZCA", "gcn_zca"),
+        "per_image_gcn_zca": _preprocessing(
+            "contrast normalisation of each image, and ZCA", "gcn_zca_per_image"
         ),
-        "per_image_gcn_zca": Variant(
-            "contrast normalisation of each image, and ZCA",
-            "data",
-            {"preprocessing": "gcn_zca_per_image"},
-        ),
-        "mean_and_deviation": Variant(
-            "global mean and standard deviation only", "data", {"preprocessing": "standardize"}
+        "mean_and_deviation": _preprocessing(
+            "global mean and standard deviation only", "standardize"
         ),
         "8x8_maps": Variant("padding in conv7: 8 × 8 maps", "model", {"valid_padding": False}),
         "l2_on_kernels": Variant("no L2 on biases", "training", {"l2_biases": False}),

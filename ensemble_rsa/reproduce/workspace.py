@@ -18,6 +18,7 @@ import xarray as xr
 
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
+from ensemble_rsa.config.settings import Config
 from ensemble_rsa.pipeline.extract import activations, check_stimuli, extract
 from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.cache import cached_path, load_or_make, map_contents
@@ -57,8 +58,9 @@ def networks(work: Workspace, name: str) -> Run:
         InputError: too few images to choose the stimuli from.
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
-    config, folder = work.scale.ensembles[name], network_folder(work, name)
-    if is_trained(work, name):
+    config = work.scale.ensembles[name]
+    folder = network_folder(work, config)
+    if is_trained(work, config):
         run = load_run(folder)
         data = replace(run.config.data, data_dir=config.data.data_dir)  # it may have moved
         return replace(run, config=replace(run.config, data=data))
@@ -76,14 +78,14 @@ def networks(work: Workspace, name: str) -> Run:
         raise TrainingInterrupted(f"{name}: {where}; the same command resumes it") from None
 
 
-def network_folder(work: Workspace, name: str) -> Path:
+def network_folder(work: Workspace, config: Config) -> Path:
     """The run folder of an ensemble."""
-    return work.root / "networks" / config_hash(work.scale.ensembles[name])
+    return work.root / "networks" / config_hash(config)
 
 
-def is_trained(work: Workspace, name: str) -> bool:
+def is_trained(work: Workspace, config: Config) -> bool:
     """Whether the training of an ensemble is complete."""
-    return (network_folder(work, name) / run_folder.TRAINING).is_file()
+    return (network_folder(work, config) / run_folder.TRAINING).is_file()
 
 
 def rdms(

@@ -46,15 +46,15 @@ def test_an_interrupted_training_resumes_in_the_folder_of_its_configuration(work
     with pytest.raises(TrainingInterrupted, match=message):
         networks(work, "all_cnn_c")
     networks(work, "all_cnn_c")
-    folder = network_folder(work, "all_cnn_c")
+    folder = network_folder(work, work.scale.ensembles["all_cnn_c"])
     assert asked == [(folder, False), (folder, True)]
-    assert folder != network_folder(work, "all_cnn_7")
+    assert folder != network_folder(work, work.scale.ensembles["all_cnn_7"])
 
 
 def test_a_trained_ensemble_is_loaded_with_the_present_place_of_its_images(work, monkeypatch):
     config = work.scale.ensembles["all_cnn_c"]
     stored = replace(config, data=replace(config.data, data_dir="/before"))
-    folder = network_folder(work, "all_cnn_c")
+    folder = network_folder(work, work.scale.ensembles["all_cnn_c"])
     folder.mkdir(parents=True)
     (folder / "training.json").touch()
     monkeypatch.setattr(workspace, "load_run", lambda path: run_of(path, stored))

@@ -4,6 +4,8 @@ Consistency of all distances (exemplar), of distances between category centroids
 within categories. The control assigns stimuli at random to categories of the same sizes.
 """
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 
@@ -73,61 +75,47 @@ def findings(result: xr.Dataset) -> list[Finding]:
     )
     euclidean, random = result.euclidean_consistency, result.random_consistency
     by_euclidean = euclidean.sel(kind="centroid")
-
-    def mean(quantity: str, values: xr.DataArray, effect: bool, note: str = "") -> Finding:
-        return mean_finding(result, "fig7", quantity, values, effect, note)
-
+    number = partial(mean_finding, result, "fig7")
+    effect = partial(mean_finding, result, "fig7", effect=True)
     return [
-        mean("last-layer centroid consistency, correlation", centroid, False),
-        mean("last-layer centroid consistency, Euclidean", by_euclidean, False),
+        number("last-layer centroid consistency, correlation", centroid),
+        number("last-layer centroid consistency, Euclidean", by_euclidean),
         *_percentiles(random, "", ""),
         *_percentiles(random.mean("instance_pair"), " of draw means", "over draws"),
-        mean(
-            "last layer, correlation: centroid minus exemplar consistency",
-            centroid - exemplar,
-            True,
-        ),
-        mean(
+        effect("last layer, correlation: centroid minus exemplar consistency", centroid - exemplar),
+        effect(
             "last layer, Euclidean: centroid minus exemplar consistency",
             by_euclidean - euclidean.sel(kind="exemplar"),
-            True,
         ),
-        mean(
+        effect(
             "last layer: consistency of category centroids minus mean of random centroids",
             centroid - random.mean("draw"),
-            True,
-            _rank(float(centroid.mean()), random),
+            note=_rank(float(centroid.mean()), random),
         ),
-        mean("within-category consistency (pooled): first minus last layer", pooled_fall, True),
-        mean(
+        effect("within-category consistency (pooled): first minus last layer", pooled_fall),
+        effect(
             "within-category consistency (mean over categories): first minus last layer",
             per_category_fall,
-            True,
         ),
-        mean(
+        number(
             "fall from first to last layer: exemplar minus within-category consistency",
             exemplar_fall - pooled_fall,
-            False,
-            "the paper calls the two largely comparable; within categories pooled",
+            note="the paper calls the two largely comparable; within categories pooled",
         ),
-        mean(
+        effect(
             "fall from first to last layer: within-category minus centroid consistency",
             pooled_fall - centroid_fall,
-            True,
-            "within categories pooled",
+            note="within categories pooled",
         ),
     ]
 
 
 def _percentiles(values: xr.DataArray, of: str, note: str) -> list[Finding]:
+    quantity = "random-category consistency, {}th percentile{}"
+    found = np.percentile(values.values, PERCENTILES)
     return [
-        Finding(
-            "fig7",
-            f"random-category consistency, {share}th percentile{of}",
-            float(np.percentile(values.values, share)),
-            note=note,
-        )
-        for share in PERCENTILES
+        Finding("fig7", quantity.format(share, of), float(value), note=note)
+        for share, value in zip(PERCENTILES, found, strict=True)
     ]
 
 

@@ -72,28 +72,31 @@ def of_network(result: xr.Dataset, network: str) -> xr.Dataset:
 
 
 def layer_difference(
-    result: xr.Dataset, figure: str, network: str, distance: str, more: str, less: str
+    result: xr.Dataset,
+    figure: str,
+    network: str,
+    more: str,
+    less: str,
+    distance: str = "correlation",
 ) -> Finding:
     """One layer's consistency minus that of another, which the paper finds to be lower."""
     pairs = of_network(result, network).consistency.sel(distance=distance)
     by = "" if result.sizes["distance"] == 1 else f", {DISTANCE_NAMES[distance]}"
-    return mean_finding(
-        result,
-        figure,
-        f"{more} minus {less} consistency{by}, {MODEL_NAMES[network]}",
-        pairs.sel(layer=more) - pairs.sel(layer=less),
-        effect=True,
-        note=SURROGATE if result.surrogate.sel(network=network) else "",
-    )
+    quantity = f"{more} minus {less} consistency{by}, {MODEL_NAMES[network]}"
+    note = SURROGATE if result.surrogate.sel(network=network) else ""
+    difference = pairs.sel(layer=more) - pairs.sel(layer=less)
+    return mean_finding(result, figure, quantity, difference, effect=True, note=note)
 
 
-def fall_with_depth(result: xr.Dataset, figure: str, network: str, distance: str) -> Finding:
+def fall_with_depth(
+    result: xr.Dataset, figure: str, network: str, distance: str = "correlation"
+) -> Finding:
     """The first layer's consistency minus the last one's."""
-    layers = of_network(result, network).layer.values
-    return layer_difference(result, figure, network, distance, str(layers[0]), str(layers[-1]))
+    layers = of_network(result, network).layer.values.tolist()
+    return layer_difference(result, figure, network, layers[0], layers[-1], distance)
 
 
-def last_layer(result: xr.Dataset, network: str, distance: str) -> xr.DataArray:
+def last_layer(result: xr.Dataset, network: str, distance: str = "correlation") -> xr.DataArray:
     """Consistency of the last layer, `(instance_pair,)`."""
     return of_network(result, network).consistency.sel(distance=distance).isel(layer=-1)
 
@@ -117,72 +120,53 @@ def measure_depth(work: Workspace) -> xr.Dataset:
 def findings_depth(result: xr.Dataset) -> list[Finding]:
     """Counts, accuracies as ranges, the last layer's consistency, and the fall to it."""
     n_instances, n_stimuli = int(result.n_compared[0]), int(result.attrs["n_stimuli"])
-    found = [
-        Finding("fig4", quantity, float(count))
-        for quantity, count in (
-            ("instances", n_instances),
-            ("pairs of instances", comb(n_instances, 2)),
-            ("stimuli", n_stimuli),
-            ("distances in an RDM", comb(n_stimuli, 2)),
-        )
-    ]
+    counts = {
+        "instances": n_instances,
+        "pairs of instances": comb(n_instances, 2),
+        "stimuli": n_stimuli,
+        "distances in an RDM": comb(n_stimuli, 2),
+    }
+    accuracies, consistencies, falls = [], [], []
     for name in ALL_CNNS:
-        of, model = result.sel(network=name), MODEL_NAMES[name]
-        found += [
-            Finding(
-                "fig4",
-                f"instances kept though they did not converge, {model}",
-                float(of.unconverged),
-            ),
-            Finding(
-                "fig4",
-                f"instances replaced since they did not converge, {model}",
-                float(of.replaced),
-                note="the paper does not mention any",
-            ),
-        ]
-    for name in ALL_CNNS:
-        accuracy = result.test_accuracy.sel(network=name)
-        mean, lowest, highest = (
+        model, of = MODEL_NAMES[name], result.sel(network=name)
+        counts[f"instances kept though they did not converge, {model}"] = int(of.unconverged)
+        counts[f"instances replaced since they did not converge, {model}"] = int(of.replaced)
+        accuracy = of.test_accuracy.values
+        mean, low, high = (
             float(value) for value in (accuracy.mean(), accuracy.min(), accuracy.max())
         )
         note = f"ours: mean and range of {accuracy.size} instances"
-        quantity = f"test accuracy, {MODEL_NAMES[name]}"
-        found.append(Finding("fig4", quantity, mean, lowest, highest, note=note))
-    for name in ALL_CNNS:
-        quantity = f"last-layer consistency, {MODEL_NAMES[name]}"
-        values = last_layer(result, name, "correlation")
-        found.append(mean_finding(result, "fig4", quantity, values))
-    return [*found, *(fall_with_depth(result, "fig4", name, "correlation") for name in ALL_CNNS)]
+        accuracies.append(Finding("fig4", f"test accuracy, {model}", mean, low, high, note=note))
+        quantity, values = f"last-layer consistency, {model}", last_layer(result, name)
+        consistencies.append(mean_finding(result, "fig4", quantity, values))
+        falls.append(fall_with_depth(result, "fig4", name))
+    found = []
+    for quantity, count in counts.items():
+        note = "the paper does not mention any" if "replaced" in quantity else ""
+        found.append(Finding("fig4", quantity, float(count), note=note))
+    return [*found, *accuracies, *consistencies, *falls]
 
 
 def findings_distances(result: xr.Dataset) -> list[Finding]:
     """The last layer's consistency by Euclidean distance, and the fall by each distance."""
-    return [
-        mean_finding(
-            result,
-            "fig5",
-            "last-layer Euclidean consistency, All-CNN-C",
-            last_layer(result, "all_cnn_c", "euclidean"),
-        ),
-        *(
-            fall_with_depth(result, "fig5", name, distance)
-            for distance in DISTANCES
-            for name in ALL_CNNS
-        ),
+    quantity = "last-layer Euclidean consistency, All-CNN-C"
+    values = last_layer(result, "all_cnn_c", "euclidean")
+    falls = [
+        fall_with_depth(result, "fig5", name, distance)
+        for distance in DISTANCES
+        for name in ALL_CNNS
     ]
+    return [mean_finding(result, "fig5", quantity, values), *falls]
 
 
 def findings_alexnet(result: xr.Dataset) -> list[Finding]:
     """The paper's least consistent layer, fc6, and the rise from it to the penultimate one."""
-    pairs = result.consistency.isel(network=0, distance=0)
+    fc6, fc7 = (result.consistency.isel(network=0, distance=0).sel(layer=f"fc{i}") for i in (6, 7))
     return [
-        mean_finding(result, "fig6", "fc6 consistency, AlexNet", pairs.sel(layer="fc6")),
-        mean_finding(
-            result, "fig6", "penultimate-layer consistency, AlexNet", pairs.sel(layer="fc7")
-        ),
-        layer_difference(result, "fig6", "alexnet", "correlation", "conv1", "fc6"),
-        layer_difference(result, "fig6", "alexnet", "correlation", "fc7", "fc6"),
+        mean_finding(result, "fig6", "fc6 consistency, AlexNet", fc6),
+        mean_finding(result, "fig6", "penultimate-layer consistency, AlexNet", fc7),
+        layer_difference(result, "fig6", "alexnet", "conv1", "fc6"),
+        layer_difference(result, "fig6", "alexnet", "fc7", "fc6"),
     ]
 
 

@@ -25,9 +25,7 @@ _CONTROL, _SWEPT = "control", "dropout"
 def measure(work: Workspace) -> xr.Dataset:
     """Accuracies, consistency with and without dropout at test, and clustering, at every rate."""
     control, swept = networks(work, _CONTROL), networks(work, _SWEPT)
-    training = swept.config.training
-    without = np.zeros(len(control.seeds))
-    rates = np.broadcast_to(training.dropout, training.instances)
+    without, rates = np.zeros(len(control.seeds)), np.asarray(swept.config.training.dropout)
     last_two = list(layer_names(control.config.model.model)[-2:])
 
     def with_rates(stack: xr.Dataset, rate_of: np.ndarray) -> xr.Dataset:

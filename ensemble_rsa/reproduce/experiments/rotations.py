@@ -19,6 +19,7 @@ from ensemble_rsa.figures.wording import DISTANCE_NAMES
 from ensemble_rsa.rdm.build import compute_rdm
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
+from ensemble_rsa.reproduce.measures import statistics_attributes
 from ensemble_rsa.reproduce.rotation import (
     LARGEST_ABOUT_ORIGIN,
     patterns_in_discs,
@@ -83,28 +84,19 @@ def simulate(n_sets: int, n_stimuli: int, n_units: int, n_steps: int) -> xr.Data
         at the angle of the findings.
     """
     parts = [_rotations(about, n_sets, n_stimuli, n_units, n_steps) for about in ABOUTS]
-    statistics = StatisticsConfig()  # not the scale's: nothing here needs to be smaller
-    return (
-        xr.concat(parts, xr.Variable("about", list(ABOUTS)))
-        .merge(_shuffled(n_sets, n_stimuli, n_units))
-        .assign_attrs(
-            n_sets=n_sets,
-            n_points=n_stimuli,
-            n_units=n_units,
-            n_resamples=statistics.n_resamples,
-            confidence=statistics.confidence,
-            seed=statistics.seed,
-        )
+    found = xr.concat(parts, xr.Variable("about", list(ABOUTS)))
+    sizes = {"n_sets": n_sets, "n_points": n_stimuli, "n_units": n_units}
+    # default statistics at every scale: nothing here needs to be smaller
+    return found.merge(_shuffled(n_sets, n_stimuli, n_units)).assign_attrs(
+        sizes, **statistics_attributes(StatisticsConfig())
     )
 
 
 def _rotations(about: str, n_sets: int, n_stimuli: int, n_units: int, n_steps: int) -> xr.Dataset:
     """One value of `about`."""
     patterns, centres = _sets(about, n_sets, n_stimuli, n_units)
-    angles, judged = (
-        np.linspace(0, ABOUTS[about].largest, n_steps),
-        np.deg2rad(ABOUTS[about].judged),
-    )
+    angles = np.linspace(0, ABOUTS[about].largest, n_steps)
+    judged = np.deg2rad(ABOUTS[about].judged)
     rotated = [rotate(patterns, np.deg2rad(angle), centres) for angle in angles]
     consistencies, change, rounding = [], [], []
     for distance in DISTANCES:
@@ -178,44 +170,30 @@ def findings(result: xr.Dataset) -> list[Finding]:
     for about, (figure, words, _, judged, effects, unchanged) in ABOUTS.items():
         chosen = result.sel(about=about)
         step = int(np.abs(chosen.angle.values - judged).argmin())
+        turn = f"rotation by {judged:.0f}° {words}: 1 − consistency with before"
+        note = f"{result.sizes['set']} simulated sets of patterns, resampled"
         for distance in effects:
-            name = DISTANCE_NAMES[distance]
-            found.append(
-                mean_finding(
-                    result,
-                    figure,
-                    f"rotation by {judged:.0f}° {words}: 1 − consistency with before, {name}",
-                    1 - chosen.consistency.sel(distance=distance).isel(step=step),
-                    effect=True,
-                    note=f"{result.sizes['set']} simulated sets of patterns, resampled",
-                )
-            )
+            change = 1 - chosen.consistency.sel(distance=distance).isel(step=step)
+            quantity = f"{turn}, {DISTANCE_NAMES[distance]}"
+            found.append(mean_finding(result, figure, quantity, change, effect=True, note=note))
         for distance in unchanged:
-            change, rounding = chosen.change.sel(distance=distance), chosen.rounding
-            quantity = f"{DISTANCE_NAMES[distance]}, rotations {words}"
-            found.append(
-                _unchanged(figure, quantity, change.max(), rounding.sel(distance=distance))
-            )
+            of = chosen.sel(distance=distance)
+            what = f"{DISTANCE_NAMES[distance]}, rotations {words}"
+            found.append(_unchanged(figure, what, float(of.change.max()), float(of.rounding)))
     for distance in DISTANCES:
-        of = result.sel(distance=distance)
-        quantity = f"{DISTANCE_NAMES[distance]}, units in another order"
-        found.append(_unchanged("s6", quantity, of.shuffle_change, of.shuffle_rounding))
+        of, what = (
+            result.sel(distance=distance),
+            f"{DISTANCE_NAMES[distance]}, units in another order",
+        )
+        found.append(_unchanged("s6", what, float(of.shuffle_change), float(of.shuffle_rounding)))
     return found
 
 
-def _unchanged(figure: str, quantity: str, change: xr.DataArray, rounding: xr.DataArray) -> Finding:
+def _unchanged(figure: str, what: str, change: float, rounding: float) -> Finding:
     """As an effect: rounding may change the distance by more than it was found to change."""
-    margin = float(rounding) - float(change)
-    return Finding(
-        figure,
-        f"rounding minus largest change of a {quantity}",
-        margin,
-        margin,
-        margin,
-        effect=True,
-        note=f"changed by {float(change):.0e} at most; bound on rounding {float(rounding):.0e} "
-        "in float64",
-    )
+    quantity, margin = f"rounding minus largest change of a {what}", rounding - change
+    note = f"changed by {change:.0e} at most; bound on rounding {rounding:.0e} in float64"
+    return Finding(figure, quantity, margin, margin, margin, effect=True, note=note)
 
 
 def caption_values(result: xr.Dataset, about: str) -> dict[str, object]:

@@ -5,8 +5,6 @@ late layers the layers of one instance resemble each other more than one layer o
 instances does (Fig. S2). Similarity in S2 is the shared variance r², as in consistency (ours).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
@@ -49,12 +47,8 @@ def measure(work: Workspace) -> xr.Dataset:
     by_distance = np.stack([shared_variance(distances, k).mean(0) for k in range(1, n_layers)])
     same = np.diagonal(by_distance, axis1=-2, axis2=-1)
     origins = [Terms.of_same(same), Terms.of_different(by_distance)]
-    near = neighbours(distances)
-    courses = [
-        Terms.of_same(near.one_instance),
-        Terms.of_different(near.next_layer),
-        Terms.of_different(near.same_layer),
-    ]
+    one_instance, *two_instances = neighbours(distances)
+    courses = [Terms.of_same(one_instance), *map(Terms.of_different, two_instances)]
     boots = [bootstrap_matched(*stack_terms(rows), statistics) for rows in (origins, courses)]
     return xr.Dataset(
         {
@@ -93,26 +87,18 @@ def shared_variance(
     return (1 - np.stack(pairs)) ** 2
 
 
-class Neighbours(NamedTuple):
+def neighbours(distances: Distances) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Similarities along pairs of successive layers.
 
-    Attributes:
-        one_instance: of the two layers of one instance.
-        next_layer: of the first layer of one instance and the second layer of another.
-        same_layer: of the same layer of two instances, mean of the two layers.
+    Returns:
+        Of the two layers of one instance, `(layer_pair, instance)`; of the first layer of one
+        instance and the second layer of another, and of the same layer of two instances (mean of
+        the two layers), `(layer_pair, instance, other_instance)`.
     """
-
-    one_instance: Float[np.ndarray, "*layer_pair instance"]
-    next_layer: Float[np.ndarray, "*layer_pair instance other_instance"]
-    same_layer: Float[np.ndarray, "*layer_pair instance other_instance"]
-
-
-def neighbours(distances: Distances) -> Neighbours:
-    """Every layer and the next, within and between instances."""
     next_layer = shared_variance(distances, 1)
     same_layer = shared_variance(distances, 0)
     one_instance = np.diagonal(next_layer, axis1=-2, axis2=-1)
-    return Neighbours(one_instance, next_layer, (same_layer[:-1] + same_layer[1:]) / 2)
+    return one_instance, next_layer, (same_layer[:-1] + same_layer[1:]) / 2
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
@@ -121,7 +107,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
     first, second = pair_indices(result.sizes["instance"])
     names = [str(name) for name in result.layer.values]
     early, late = (distances[place, :, place, :][first, second] for place in (0, -1))
-    last = Neighbours(*(part[-1] for part in neighbours(distances)))
+    one_instance, next_layer, same_layer = (part[-1] for part in neighbours(distances))
     layers = f"{names[-2]} and {names[-1]}"
     return [
         mean_finding(
@@ -135,14 +121,14 @@ def findings(result: xr.Dataset) -> list[Finding]:
             result,
             "s2",
             f"{layers}: similarity within minus between instances",
-            Terms(last.one_instance, -last.next_layer),
+            Terms(one_instance, -next_layer),
             effect=True,
         ),
         matched_finding(
             result,
             "s2",
             f"{layers} of one instance minus the same layer of two",
-            Terms(last.one_instance, -last.same_layer),
+            Terms(one_instance, -same_layer),
             effect=True,
             note="the same layer: mean of the two layers; r²",
         ),

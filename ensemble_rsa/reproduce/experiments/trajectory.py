@@ -18,7 +18,7 @@ from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.pipeline.results import resampling, with_intervals
+from ensemble_rsa.pipeline.results import resampling, summary, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
 from ensemble_rsa.reproduce.experiment import (
     Experiment,
@@ -115,45 +115,37 @@ def pairs_by_epoch(
 
 
 def accuracy_by_epoch(
-    test_accuracy: xr.DataArray,
-    epochs: list[int],
-    seeds: np.ndarray,
-    statistics: StatisticsConfig,
+    test_accuracy: xr.DataArray, epochs: list[int], seeds: np.ndarray, statistics: StatisticsConfig
 ) -> xr.Dataset:
     """Test accuracy of some instances and epochs, with mean and interval; NaN where untested."""
-    values = (
-        test_accuracy.swap_dims(instance="seed")
-        .sel(seed=seeds)
-        .reindex(epoch=epochs)
-        .transpose("epoch", "seed")
-        .values
-    )
-    ends = np.full((3, len(epochs)), np.nan)
-    known = np.isfinite(values).all(-1)
-    if known.any():
-        boot = bootstrap_mean(values[known], *resampling(statistics))
-        ends[:, known] = boot.mean, boot.low, boot.high
-    return xr.Dataset(
-        {"test_accuracy": (("epoch", "instance"), values)}
-        | {
-            f"test_accuracy_{name}": ("epoch", end)
-            for name, end in zip(("mean", "low", "high"), ends, strict=True)
-        },
+    of_seeds = test_accuracy.swap_dims(instance="seed").sel(seed=seeds).transpose("epoch", "seed")
+    values = of_seeds.reindex(epoch=epochs).values
+    tested = np.isfinite(values).all(-1)
+    found = xr.Dataset(
+        {"test_accuracy": (("epoch", "instance"), values)},
         coords={"epoch": epochs, "seed": ("instance", seeds), "instance": range(len(seeds))},
     )
+    boot = bootstrap_mean(values[tested], *resampling(statistics))
+    known = xr.Dataset(
+        summary("test_accuracy", ("epoch",), boot), coords={"epoch": np.asarray(epochs)[tested]}
+    )
+    return found.merge(known.reindex(epoch=epochs))
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
     """The correlations; the fall of consistency with training; instances stay like themselves."""
     first, stable, last = landmarks(result)
-    exemplar, centroid = (result.consistency.sel(kind=kind) for kind in KINDS)
-    fall = f"epoch {first} minus epoch {last}"
+    (early, late), (early_centroid, late_centroid) = (
+        [result.consistency.sel(kind=kind, epoch=epoch) for epoch in (first, last)]
+        for kind in KINDS
+    )
     between = result.similarity.sel(kind="exemplar", epoch=stable, epoch_b=last).values
     correlation = _correlation(result, "fig9", "exemplar")
     effect = partial(mean_finding, result, effect=True)
+    fall = f"epoch {first} minus epoch {last}"
     return [
         correlation,
-        effect("fig9", f"{fall} consistency", exemplar.sel(epoch=first) - exemplar.sel(epoch=last)),
+        effect("fig9", f"{fall} consistency", early - late),
         negative(correlation),
         matched_finding(
             result,
@@ -164,15 +156,9 @@ def findings(result: xr.Dataset) -> list[Finding]:
             note="" if stable == STABLE else f"epoch {stable} is used for {STABLE}",
         ),
         effect(
-            "s8",
-            f"centroid minus exemplar consistency at epoch {first}",
-            centroid.sel(epoch=first) - exemplar.sel(epoch=first),
+            "s8", f"centroid minus exemplar consistency at epoch {first}", early_centroid - early
         ),
-        effect(
-            "s8",
-            f"{fall} centroid consistency",
-            centroid.sel(epoch=first) - centroid.sel(epoch=last),
-        ),
+        effect("s8", f"{fall} centroid consistency", early_centroid - late_centroid),
         negative(_correlation(result, "s8", "centroid")),
     ]
 
