@@ -155,7 +155,7 @@ def _correlations(groups: list[Any], centre: bool) -> Float[np.ndarray, "... row
     products: Any = np.float64(0)
     squares: list[Any] = [np.float64(0) for _ in groups]
     for columns in _column_blocks(groups):
-        parts = [_deviations_from_pivot(rows, columns) for rows in pivoted]
+        parts = [_as_float(group.rows[..., columns]) - group.pivot for group in pivoted]
         products += _products(parts[0], parts[-1])
         if len(parts) > 1:
             for i, part in enumerate(parts):
@@ -172,38 +172,30 @@ def _correlations(groups: list[Any], centre: bool) -> Float[np.ndarray, "... row
 
 
 class _Pivoted(NamedTuple):
-    """Rows, and what to subtract and divide by before they are multiplied.
+    """Rows, and what to subtract from them before they are multiplied.
 
     Attributes:
-        rows: as they came.
+        rows: as given, or scaled where squares would leave float32's range.
         pivot: the mean, rounded to the rows' precision so that close numbers subtract exactly.
-        divisor: the reach where squares would leave float32's range, else None.
-        mean: what the rounded pivot leaves of it, over the divisor.
+        mean: the mean of the rows minus the pivot.
         varies: False where a row is constant.
     """
 
     rows: Any
     pivot: Float[np.ndarray, "... row 1"]
-    divisor: Float[np.ndarray, "... row 1"] | None
     mean: Float[np.ndarray, "... row"]
     varies: Bool[np.ndarray, "... row"]
 
 
 def _pivot(rows: Any, centre: bool) -> _Pivoted:
     first, shift, reach = row_statistics(rows, centre)
-    start = np.asarray(first, np.float64)
-    pivot = (start + shift).astype(first.dtype)
     varies = reach > 0
-    safe = ~varies | ((reach > 1 / _SAFE_REACH) & (reach < _SAFE_REACH))
-    divisor = None if safe.all() else np.where(varies, reach, 1).astype(first.dtype)
-    mean = shift - (pivot - start)
-    mean = mean if divisor is None else mean / divisor
-    return _Pivoted(rows, pivot, divisor, mean[..., 0], varies[..., 0])
-
-
-def _deviations_from_pivot(pivoted: _Pivoted, columns: slice) -> Float[Any, "... column"]:
-    deviations = _as_float(pivoted.rows[..., columns]) - pivoted.pivot
-    return deviations if pivoted.divisor is None else deviations / pivoted.divisor
+    if not (~varies | ((reach > 1 / _SAFE_REACH) & (reach < _SAFE_REACH))).all():
+        scaled = (_as_float(rows) - first) / np.where(varies, reach, 1).astype(first.dtype)
+        return _pivot(scaled, centre)
+    start = first.astype(np.float64)
+    pivot = (start + shift).astype(first.dtype)
+    return _Pivoted(rows, pivot, (shift - (pivot - start))[..., 0], varies[..., 0])
 
 
 def _products(

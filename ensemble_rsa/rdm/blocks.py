@@ -17,8 +17,8 @@ from ensemble_rsa.arrays import as_numpy, check_array, check_finite
 from ensemble_rsa.errors import InputError
 
 NARROWEST = 256
-WIDEST = 1024  # float32 sums over more units lose accuracy, and products gain no speed
-# Small blocks are not worth a call; large ones leave the cache.
+WIDEST = 1024  # products of wider blocks are not faster
+# Smaller blocks are not worth a call; larger ones leave the cache.
 FEW_ELEMENTS, MOST_ELEMENTS = 2**18, 2**22
 READ_ELEMENTS = 2**23  # from disk: chunks that span many units are decompressed for every read
 SAMPLED_PLACES, SAMPLED_WIDTH = 8, 64
@@ -27,13 +27,8 @@ SAMPLED_PLACES, SAMPLED_WIDTH = 8, 64
 def open_activations(name: str, activations: Any, min_stimuli: int = 2) -> Any:
     """Check activations of shape (..., stimulus, unit) without reading them.
 
-    Args:
-        name: what the argument is called, for the message.
-        activations: an array, nested lists, or a data set on disk.
-        min_stimuli: the least number of stimuli.
-
     Returns:
-        The same numbers as something with a shape, a dtype and slices. A JAX array in host memory
+        The same numbers as an object with a shape, a dtype and slices. A JAX array in host memory
         becomes a NumPy view; one on an accelerator stays there.
 
     Raises:
@@ -50,7 +45,7 @@ def open_activations(name: str, activations: Any, min_stimuli: int = 2) -> Any:
 
 
 def block_width(n_stimuli: int, n_units: int) -> int:
-    """Units per block: one of two widths, so that layers of many widths share two programs.
+    """Units per block: one of two widths, so that layers share compiled programs on an accelerator.
 
     >>> block_width(1000, 98_304), block_width(1000, 10)
     (1024, 256)
@@ -64,12 +59,9 @@ def block_width(n_stimuli: int, n_units: int) -> int:
 
 
 def unit_blocks(array: Any, index: tuple[int, ...], width: int = 0) -> Iterator[Any]:
-    """Blocks `(stimulus, unit)` of one instance, in order of units.
+    """Blocks `(stimulus, unit)` of the instance at `index` on the leading axes, in order of units.
 
-    Args:
-        array: from `open_activations`.
-        index: position on the leading axes.
-        width: units per block, of which the last may have fewer; 0 for `block_width`.
+    All but the last have `width` units; 0 stands for `block_width`.
     """
     n_stimuli, n_units = array.shape[-2:]
     width = width or block_width(n_stimuli, n_units)
@@ -86,7 +78,7 @@ def unit_blocks(array: Any, index: tuple[int, ...], width: int = 0) -> Iterator[
 
 
 def host_units(array: Any, index: tuple[int, ...], units: slice = slice(None)) -> np.ndarray:
-    """All stimuli of one instance by the chosen units, in memory and in a dtype that JAX knows."""
+    """The chosen units of one instance, in memory and in a dtype that JAX knows."""
     if isinstance(array, jax.Array) and units != slice(None):
         return np.asarray(_device_block(array, index, units.start, units.stop - units.start))
     part = as_numpy(array[(*index, slice(None), units)])
@@ -119,16 +111,10 @@ def _device_block(array: jax.Array, index: tuple[Any, ...], start: Any, width: i
 
 
 def refuse_not_finite(name: str, array: Any, index: tuple[int, ...], largest: float) -> None:
-    """Say what made a sum overflow or turn into NaN.
-
-    Args:
-        name: what the activations are called.
-        array: from `open_activations`.
-        index: the instance.
-        largest: the longest pattern that could have been measured.
+    """Raise the error for a sum that is not finite: NaN or inf with their place, or large numbers.
 
     Raises:
-        InputError: always; NaN or inf with their place, else numbers too large.
+        InputError: always.
     """
     check_finite(f"{name}{list(index)}" if index else name, np.asarray(array[index]))
     raise too_long(name, index, largest)

@@ -1,7 +1,7 @@
-"""Ways to compare RDMs with each other: a similarity of every row with every other, in one go.
+"""Comparisons of RDMs: the similarity of every row with every other.
 
-The names say whether a similarity is squared. Squared ones run from 0 to 1 and forget the sign; the
-others run from −1 to 1 (cosine of distances, which are not negative: from 0 to 1).
+Names say whether a similarity is squared. Squared ones are between 0 and 1, the others between −1
+and 1 (the cosine of distances, which are not negative: between 0 and 1).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from ensemble_rsa.numerics import correlation_matrix, pair_indices
 
 
 class Comparison(NamedTuple):
-    """How two rows are compared: a correlation or cosine, of values or ranks, squared or not."""
+    """A correlation or cosine, of values or ranks, squared or not."""
 
     ranks: bool = False
     centre: bool = True
@@ -40,10 +40,10 @@ def compare_rows(
 ) -> Float[np.ndarray, "... row other_row"]:
     """Similarity of every row with every other one, float64 `(..., row, other_row)`.
 
-    Columns and leading positions pass through in blocks, and there is no loop over pairs: each row
-    is centred, or ranked, once. Ties get the mean of the ranks they share, as in SciPy; ranks take
-    as much memory as one leading position of the rows. Where a row is constant (for the cosine: all
-    zero) the result is NaN; callers must look, for example by `arrays.check_varied`.
+    Columns and leading positions are processed in blocks, and each row is centred, or ranked, once.
+    Ties get the mean of their ranks, as in SciPy; ranks take as much memory as one leading position
+    of the rows. Where a row is constant (for the cosine: all zero) the result is NaN, which callers
+    must check for, for example by `arrays.check_varied`.
 
     Args:
         rows: finite numbers `(..., row, column)`.

@@ -1,7 +1,8 @@
 """The five distances, and how each follows from inner products within its promised accuracy.
 
-All but one are functions of the squared difference of two patterns a and b, once these are centred
-on their own mean (correlation) or scaled to unit length (paper, Fig. 5):
+All but one are functions of the squared difference of two patterns a and b, after these are centred
+on their own mean (correlation) or scaled to unit length (Mehrer et al. 2020,
+doi:10.1038/s41467-020-19632-w, Fig. 5):
 
     correlation, cosine   ½ |a − b|²      since |a − b|² = 2 (1 − a·b) for unit vectors
     euclidean             |a − b|
@@ -18,19 +19,19 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.rdm.gram import PatternSums
-from ensemble_rsa.rdm.squares import Patterns, fill_squares, pairs_with, products
+from ensemble_rsa.rdm.squares import Patterns, fill_squares, products
 
 TOLERANCE = 1e-5  # of the largest distance: what `compute_rdm` promises
 
 
 @dataclass(frozen=True)
 class Distance:
-    """What is done to patterns, and what is then measured between them.
+    """How patterns are transformed, and what is then measured between them.
 
     Attributes:
-        centre: each pattern's own mean over units is taken away.
+        centre: each pattern's own mean over units is subtracted.
         unit_length: each pattern is scaled to length 1; one without length has no direction.
-        form: how two patterns become a number.
+        form: of the distance.
     """
 
     centre: bool
@@ -51,13 +52,13 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
 
 @dataclass(frozen=True)
 class RdmPrecision:
-    """How exactly an RDM is made.
+    """The precision of an RDM.
 
     Attributes:
-        product: type of the inner products at first.
+        product: type of the inner products in the first pass.
         result: type of the RDM.
-        matmul: JAX's name for what an accelerator may round in a product.
-        promised: a result that is not within TOLERANCE is made again in float64.
+        matmul: JAX's name for the precision of a product on an accelerator.
+        promised: a result that is not within TOLERANCE is computed again in float64.
     """
 
     product: type[np.floating]
@@ -81,13 +82,7 @@ def fill_rdm(
     patterns: Patterns,
     out: Float[np.ndarray, " stimulus_pair"],
 ) -> float:
-    """Fill `out` with all distances between the patterns of one instance, from inner products.
-
-    Args:
-        distance: any but `norm_difference`.
-        sums: over all units.
-        patterns: what follows from them.
-        out: a condensed RDM; the only array of that size, since there may be many stimuli.
+    """Fill `out` with the distances of all patterns, other than `norm_difference`.
 
     Returns:
         The error of one product if it breaks the promise, else 0. A root magnifies the error of a
@@ -101,17 +96,15 @@ def fill_rdm(
     factor = np.divide(1.0, length, out=np.zeros_like(length), where=~undirected & ~lost)
     made = products(sums, patterns, factor, distance.centre, distance.unit_length)
     fill_squares(sums.gram, made, out)
-    undirected_pairs = pairs_with(undirected)
-    out[undirected_pairs] = np.nan
     rounding = np.inf if lost.any() else made.rounding
     kept = _keeps_promise(out, rounding, distance.form)
     if distance.form == "half_square":
         out *= 0.5
-        out[undirected_pairs] = 1.0
     else:
         np.sqrt(out, out=out)
         out *= unit
-        out[undirected_pairs] = np.sqrt(2.0)
+    if undirected.any():
+        out[np.isnan(out)] = 1.0 if distance.form == "half_square" else np.sqrt(2.0)
     return 0.0 if kept else rounding
 
 
@@ -120,9 +113,9 @@ def _keeps_promise(
 ) -> bool:
     """Whether distances from squares with this error are within TOLERANCE of the largest.
 
-    `rounding` is the error of one inner product. A square is made of four, and the rows whose error
-    was measured are only a sample: at most 6 times was seen over many kinds of input, hence 10.
-    NaN marks pairs that are not measured.
+    `rounding` is the error of one inner product. A square consists of four, and the rows whose
+    error was measured are a sample: the error was at most 6 times as large for many kinds of
+    input, hence 10. NaN marks pairs that are not measured.
     """
     low, high = np.float64(np.fmin.reduce(squares)), np.float64(np.fmax.reduce(squares))
     if not np.isfinite(rounding) or np.isinf(high):

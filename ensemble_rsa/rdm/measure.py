@@ -43,16 +43,7 @@ def begin(
     product: type[np.floating],
     frame: Frame | None = None,
 ) -> Sums:
-    """The sums that a distance needs, over no units yet.
-
-    Args:
-        distance: from `DISTANCES`.
-        precision: from `PRECISIONS`.
-        array: from `open_activations`.
-        index: the instance.
-        product: type of the products.
-        frame: in which to place patterns; None for one that fits a sample of the units.
-    """
+    """The sums that a distance needs, over no units yet; by default a sample sets the frame."""
     sample = sample_units(array, index)
     sample = sample.astype(working_dtype(array.dtype, np.float32), copy=False)
     if distance.form == "norm_difference":
@@ -70,14 +61,7 @@ def measure_array(
     index: tuple[int, ...],
     out: Float[np.ndarray, " stimulus_pair"],
 ) -> int:
-    """Fill `out` with the RDM of one instance, and return how many patterns have no direction.
-
-    Args:
-        distance: from `DISTANCES`.
-        precision: from `PRECISIONS`.
-        array: from `open_activations`.
-        index: the instance.
-        out: a condensed RDM.
+    """Fill `out` with the RDM of the instance at `index`; return the number of constant patterns.
 
     Raises:
         InputError: NaN or inf among the activations, or a pattern too long for the result.
@@ -135,17 +119,10 @@ def _fits(distance: Distance, sums: PatternSums) -> bool:
 def measure_stream(
     distance: Distance, precision: RdmPrecision, blocks: Iterator[Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """RDMs of unit blocks from an iterator, and how many patterns of each have no direction.
+    """RDMs `(..., stimulus_pair)` of unit blocks, and the number of constant patterns in each.
 
-    Beside the result, memory holds float64 products for every instance, and one block.
-
-    Args:
-        distance: from `DISTANCES`.
-        precision: from `PRECISIONS`; sets only the type of the result.
-        blocks: each `(..., stimulus, unit)`, alike but for the number of units.
-
-    Returns:
-        `(..., stimulus_pair)` and `(...)`.
+    Beside the result, memory holds float64 products for every instance, and one block. `precision`
+    sets only the type of the result.
 
     Raises:
         InputError: no block, blocks that do not fit together, NaN or inf, patterns too long, or

@@ -14,7 +14,7 @@ Where the frame fits, α and β are small, and no large terms cancel.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ensemble_rsa.rdm.frame import Frame, frame_of
 from ensemble_rsa.rdm.gram import PatternSums
@@ -96,10 +96,10 @@ def products(
 
     Args:
         sums: over all units.
-        patterns: from `describe`.
+        patterns: what `describe` says of them.
         factor: r, with 0 for patterns that are not measured.
-        centre: whether patterns are measured from their own mean.
-        unit_length: whether r follows from a pattern's own length.
+        centre: patterns are measured from their own mean.
+        unit_length: r follows from a pattern's own length.
     """
     measured = factor > 0
     square_of_mean, sum_of_mean = sums.common
@@ -150,15 +150,12 @@ def _excess_and_length(
 def fill_squares(
     gram: Float[np.ndarray, "row row"], made: Products, out: Float[np.ndarray, " stimulus_pair"]
 ) -> None:
-    """Squared differences |v|² + |w|² − 2 v·w of all pairs, assembled in float64.
+    """Fill `out` with |v|² + |w|² − 2 v·w of all pairs, NaN where one of them is not measured.
 
-    Args:
-        gram: upper triangle of G, in the first rows and columns.
-        made: from `products`.
-        out: a condensed RDM.
+    `gram` has G in the upper triangle of its first rows and columns.
     """
     n = made.diagonal.size
-    ones, diagonal = np.ones((n, 1)), made.diagonal[:, None]
+    ones, diagonal = np.ones((n, 1)), np.where(made.factor > 0, made.diagonal, np.nan)[:, None]
     left = np.concatenate([-2 * made.offsets, diagonal, ones], axis=1)
     right = np.concatenate([made.offsets[:, [1, 0, 3, 2]], ones, diagonal], axis=1).T
     height = max(1, CHUNK_ELEMENTS // n)
@@ -172,16 +169,3 @@ def fill_squares(
         pairs = square[np.arange(n - start) > np.arange(len(square))[:, None]]
         out[place : place + pairs.size] = pairs
         place += pairs.size
-
-
-def pairs_with(chosen: Bool[np.ndarray, " stimulus"]) -> np.ndarray:
-    """Places, in a condensed RDM, of all pairs with at least one of the chosen stimuli."""
-    if not chosen.any():
-        return np.empty(0, np.int64)
-    n = chosen.size
-    others = np.arange(n)
-    places = []
-    for k in np.flatnonzero(chosen):
-        low, high = np.minimum(k, others), np.maximum(k, others)
-        places.append((low * (2 * n - low - 1) // 2 + high - low - 1)[others != k])
-    return np.concatenate(places)

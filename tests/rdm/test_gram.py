@@ -7,7 +7,7 @@ import pytest
 
 from ensemble_rsa.rdm.frame import Frame
 from ensemble_rsa.rdm.gram import PatternSums
-from ensemble_rsa.rdm.squares import describe, fill_squares, pairs_with, products
+from ensemble_rsa.rdm.squares import describe, fill_squares, products
 
 SHAPE = N_STIMULI, N_UNITS = 300, 600  # more than one strip of a product on an accelerator
 CUTS = (256, 512)
@@ -101,12 +101,3 @@ def test_an_error_in_the_sums_is_measured(rng, part):
     error = np.abs(squares - expected).max()
     assert 1e-5 < error < 10 * made.rounding
     assert made.rounding < 30 * error
-
-
-def test_pairs_with_some_stimuli():
-    chosen = np.zeros(7, bool)
-    chosen[[0, 4]] = True
-    rows, columns = np.triu_indices(7, 1)
-    expected = np.flatnonzero(chosen[rows] | chosen[columns])
-    np.testing.assert_array_equal(np.unique(pairs_with(chosen)), expected)
-    assert pairs_with(np.zeros(7, bool)).size == 0
