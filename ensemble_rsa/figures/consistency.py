@@ -1,4 +1,7 @@
-"""Figs 4 and 7a of the paper: how consistent the layers are, and how clustered by category."""
+"""Consistency and category clustering by layer, as in Figs 4 and 7a of the paper.
+
+Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
+"""
 
 import numpy as np
 import xarray as xr
@@ -6,7 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ensemble_rsa.figures.courses import draw_course, draw_thin, interval_handles, mean_handle
+from ensemble_rsa.figures.lines import (
+    CONSISTENCY_LABEL,
+    Look,
+    draw_by_layer,
+    draw_line,
+    interval_handles,
+)
 from ensemble_rsa.figures.style import (
     DOUBLE_COLUMN,
     GREY,
@@ -14,15 +23,14 @@ from ensemble_rsa.figures.style import (
     KIND_COLOURS,
     KIND_MARKERS,
     SINGLE_COLUMN,
+    add_legend,
     layer_names,
     new_figure,
     paper_style,
     set_layer_axis,
-    set_ticks,
 )
 from ensemble_rsa.figures.wording import KIND_NAMES, surrogate_title
 
-CONSISTENCY_LABEL = "Representational consistency\n(shared variance, r²)"
 _HEIGHT = 2.9
 _MOST_LAYERS_IN_A_COLUMN = 16
 
@@ -31,30 +39,31 @@ _MOST_LAYERS_IN_A_COLUMN = 16
 def draw_consistency(results: xr.Dataset) -> Figure:
     """Exemplar-based consistency of every layer: mean, both intervals, and each pair as a dot.
 
-    The broad, pale bar is the bootstrap over pairs, which the paper's captions suggest; the thin
-    one with caps is the wider bootstrap over instances.
-
     Args:
         results: needs `consistency (kind, layer, instance_pair)`, `consistency_mean (kind, layer)`
             and `consistency_low, consistency_high (bootstrap, kind, layer)`, all squared
             correlations.
 
     Returns:
-        A figure one column wide; two columns beyond 16 layers.
+        A figure one column wide; two columns for more than 16 layers.
     """
-    figure = new_figure(_width(results), _HEIGHT, surrogate_title(results))
-    axes = figure.subplots()
+    figure, axes, width = _new_axes(results, _HEIGHT)
     chosen = results.sel(kind="exemplar")
     pairs = chosen.consistency.transpose("layer", "instance_pair").values
     n_layers, n_pairs = pairs.shape
-    # Dots spread evenly, in the order of the pairs: random jitter would differ between drawings.
+    # Dots are spread evenly in the order of the pairs; random jitter would not be reproducible.
     spread = np.linspace(-0.28, 0.28, n_pairs) if n_pairs > 1 else np.zeros(1)
-    across = np.arange(n_layers)[:, None] + spread
-    axes.scatter(across, pairs, s=3, color=GREY, alpha=0.45, linewidths=0, zorder=1, label="pairs")
-    draw_course(axes, chosen, np.arange(n_layers), INK, "o", "exemplar")
-    _finish(axes, results)
-    dot = _dot(f"one of {n_pairs} instance pairs" if n_pairs > 1 else "the one pair of instances")
-    _explain(figure, results, [dot, mean_handle(INK, "o", "mean over pairs")])
+    axes.scatter(
+        np.arange(n_layers)[:, None] + spread, pairs, s=3, color=GREY, alpha=0.45, linewidths=0,
+        zorder=1, label="pairs",
+    )  # fmt: skip
+    mean = draw_by_layer(
+        axes, layer_names(results), [(chosen, Look(INK, "o", "mean over pairs"))], width
+    )
+    axes.set_ylabel(CONSISTENCY_LABEL)
+    label = f"one of {n_pairs} instance pairs" if n_pairs > 1 else "the only pair of instances"
+    dot = Line2D([], [], color=GREY, marker="o", markersize=2, linestyle="", label=label)
+    _add_legend(figure, results, [dot, *mean])
     return figure
 
 
@@ -66,20 +75,16 @@ def draw_category_consistency(results: xr.Dataset) -> Figure:
         results: as for `draw_consistency`; every kind it holds is drawn.
 
     Returns:
-        A figure one column wide; two columns beyond 16 layers.
+        A figure one column wide; two columns for more than 16 layers.
     """
-    figure = new_figure(_width(results), _HEIGHT, surrogate_title(results))
-    axes = figure.subplots()
-    kinds = [str(kind) for kind in results.kind.values]
-    shifts = np.linspace(-0.14, 0.14, len(kinds)) if len(kinds) > 1 else np.zeros(1)
-    handles = []
-    for kind, shift in zip(kinds, shifts, strict=True):
-        places = np.arange(results.sizes["layer"]) + shift
-        colour, marker = KIND_COLOURS[kind], KIND_MARKERS[kind]
-        draw_course(axes, results.sel(kind=kind), places, colour, marker, kind)
-        handles.append(mean_handle(colour, marker, KIND_NAMES[kind]))
-    _finish(axes, results)
-    _explain(figure, results, handles)
+    figure, axes, width = _new_axes(results, _HEIGHT)
+    lines = [
+        (results.sel(kind=kind), Look(KIND_COLOURS[kind], KIND_MARKERS[kind], KIND_NAMES[kind]))
+        for kind in results.kind.values.tolist()
+    ]
+    handles = draw_by_layer(axes, layer_names(results), lines, width, spacing=0.14)
+    axes.set_ylabel(CONSISTENCY_LABEL)
+    _add_legend(figure, results, handles)
     return figure
 
 
@@ -92,62 +97,37 @@ def draw_clustering(results: xr.Dataset) -> Figure:
             (layer)`, bounds from a bootstrap over instances.
 
     Returns:
-        A figure one column wide; two columns beyond 16 layers.
+        A figure one column wide; two columns for more than 16 layers.
     """
-    figure = new_figure(_width(results), 2.1, surrogate_title(results))
-    axes = figure.subplots()
+    figure, axes, width = _new_axes(results, 2.1)
+    name = "category_clustering_index"
     places = np.arange(results.sizes["layer"])
-    single = results.category_clustering_index.transpose("layer", "instance").values
     axes.plot(
-        places,
-        single,
-        color=GREY,
-        linewidth=0.5,
-        alpha=0.6,
-        marker=".",
-        markersize=2,
-        label="instance",
-    )
-    mean, low, high = (
-        results[f"category_clustering_index_{part}"].values for part in ("mean", "low", "high")
-    )
-    known = np.isfinite(low) & np.isfinite(high)
-    draw_thin(axes, places[known], low[known], high[known], INK)
-    axes.plot(
-        places, mean, color=INK, linewidth=0.7, marker="o", markersize=2.4, zorder=4, label="mean"
-    )
+        places, results[name].transpose("layer", "instance").values, color=GREY, linewidth=0.5,
+        alpha=0.6, marker=".", markersize=2, label="instance",
+    )  # fmt: skip
+    look = Look(INK, "o", "mean")
+    draw_line(axes, places, results, name, look)
     axes.axhline(0.0, color=GREY, linewidth=0.5, zorder=0)
-    set_layer_axis(axes, layer_names(results), _width(results) - 0.6)
+    set_layer_axis(axes, layer_names(results), width)
     axes.set_ylabel("Category clustering\nindex (CCI)")
-    bar = interval_handles(results)[1]
-    handles = [
-        Line2D([], [], color=GREY, linewidth=0.5, label="one instance"),
-        mean_handle(INK, "o", "mean"),
-        bar,
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    one = Line2D([], [], color=GREY, linewidth=0.5, label="one instance")
+    bars = interval_handles(results.drop_dims("instance_pair", errors="ignore"), ["instances"])
+    add_legend(figure, [one, look.handle(), *bars], 3)
     return figure
 
 
-def _width(results: xr.Dataset) -> float:
-    return SINGLE_COLUMN if results.sizes["layer"] <= _MOST_LAYERS_IN_A_COLUMN else DOUBLE_COLUMN
+def _new_axes(results: xr.Dataset, height: float) -> tuple[Figure, Axes, float]:
+    """A figure with one panel, its axes, and their width in inches."""
+    few = results.sizes["layer"] <= _MOST_LAYERS_IN_A_COLUMN
+    width = SINGLE_COLUMN if few else DOUBLE_COLUMN
+    figure = new_figure(width, height, surrogate_title(results))
+    return figure, figure.subplots(), width - 0.6
 
 
-def _finish(axes: Axes, results: xr.Dataset) -> None:
-    set_layer_axis(axes, layer_names(results), _width(results) - 0.6)
-    set_ticks(axes)
-    axes.set_ylim(0.0, 1.02)
-    axes.set_ylabel(CONSISTENCY_LABEL)
-
-
-def _dot(label: str) -> Line2D:
-    return Line2D([], [], color=GREY, marker="o", markersize=2, linestyle="", label=label)
-
-
-def _explain(figure: Figure, results: xr.Dataset, handles: list[Line2D]) -> None:
-    """The legend: kinds in its first row, intervals below (matplotlib fills it by columns)."""
-    bars = interval_handles(results)
+def _add_legend(figure: Figure, results: xr.Dataset, handles: list[Line2D]) -> None:
+    """The legend: kinds in the first row, intervals below (matplotlib fills it by columns)."""
     n_columns = max(2, len(handles))
-    if results.sizes["instance_pair"] > 1:
+    if bars := interval_handles(results):
         handles = [handles[0], bars[0], *handles[1:2], bars[1], *handles[2:]]
-    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, columnspacing=1.2)
+    add_legend(figure, handles, n_columns)

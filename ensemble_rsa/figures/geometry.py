@@ -1,4 +1,7 @@
-"""Fig. 2 of the paper: how the stimuli lie in each layer, for two instances."""
+"""Embeddings of the stimuli in each layer, for a few instances, as in Fig. 2 of the paper.
+
+Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
+"""
 
 import math
 
@@ -7,21 +10,20 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.lines import Line2D
 
+from ensemble_rsa.figures.maps import category_handles
 from ensemble_rsa.figures.style import (
     DOUBLE_COLUMN,
     INK,
     SINGLE_COLUMN,
+    add_legend,
     category_style,
     layer_names,
     new_figure,
     paper_style,
-    shorten,
 )
 from ensemble_rsa.figures.wording import has_seeds, surrogate_title
 
-MOST_CATEGORIES_NAMED = 20
 _GAP = 0.06  # height of the gap between blocks of layers, in panels
 
 
@@ -30,15 +32,14 @@ def draw_geometry(results: xr.Dataset) -> Figure:
     """Two-dimensional MDS of the stimuli: a column per layer, a row per instance, in blocks.
 
     Each block holds the same layers of all instances shown, one above the other. Every panel has
-    its own scale, told by the bar in its corner (in units of the first-level distance). How it is
-    turned is the embedding's; it means nothing in MDS.
+    its own scale, given by the bar in its corner (in units of the first-level distance).
 
     Args:
         results: needs `embedding (shown, layer, stimulus, component)` and `embedding_stress (shown,
             layer)`; categories are coloured where `stimulus` has a coordinate `category`.
 
     Returns:
-        A figure as wide as a page; categories are named in a legend where there are at most 20.
+        A figure as wide as a page; up to 20 categories are named in a legend.
     """
     n_shown, n_layers = results.sizes["shown"], results.sizes["layer"]
     n_columns = _columns(n_layers)
@@ -69,7 +70,7 @@ def draw_geometry(results: xr.Dataset) -> Figure:
 
 
 def _columns(n_layers: int) -> int:
-    """As many columns as leave panels legible: five to a row up to ten layers, then eight."""
+    """Up to five panels in a row for ten layers or fewer, else eight."""
     if n_layers <= 5:
         return n_layers
     return 5 if n_layers <= 10 else 8
@@ -94,13 +95,7 @@ def _draw_panel(axes: Axes, panel: xr.Dataset) -> None:
     size = float(np.clip(3000 / len(points), 2.5, 14))
     for index, category in enumerate(np.unique(categories)):
         chosen = points[categories == category]
-        axes.scatter(
-            *chosen.T,
-            s=size,
-            linewidths=0,
-            alpha=0.8,
-            **category_style(index),
-        )
+        axes.scatter(*chosen.T, s=size, linewidths=0, alpha=0.8, **category_style(index))
     axes.set(xticks=[], yticks=[])
     axes.set_box_aspect(1)
     axes.spines[["top", "right"]].set_visible(True)
@@ -110,7 +105,7 @@ def _draw_panel(axes: Axes, panel: xr.Dataset) -> None:
 
 
 def _draw_scale(axes: Axes, points: np.ndarray) -> None:
-    """A square window, and below the points a bar of length 1, 2 or 5 times a power of ten."""
+    """Set square limits, and draw below the points a bar of 1, 2 or 5 times a power of ten."""
     low, high = points.min(axis=0), points.max(axis=0)
     side = float((high - low).max())
     if not side > 0:
@@ -130,19 +125,14 @@ def _draw_scale(axes: Axes, points: np.ndarray) -> None:
 def _name_categories(
     figure: Figure, place: SubplotSpec | None, categories: np.ndarray, most_in_column: int
 ) -> None:
-    """The legend, in the empty places of the last block where there are any, else below."""
-    names = np.unique(categories)
-    if not 1 < len(names) <= MOST_CATEGORIES_NAMED:
+    """The legend, in the unused cells of the last block if there are any, else below."""
+    handles = category_handles(categories)
+    if not handles:
         return
-    handles = [
-        Line2D([], [], linestyle="", markersize=3.5, markeredgewidth=0, label=shorten(str(name)),
-               **category_style(index))
-        for index, name in enumerate(names)
-    ]  # fmt: skip
     if place is None:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), 5))
+        add_legend(figure, handles, min(len(handles), 5))
         return
     axes = figure.add_subplot(place)
     axes.set_axis_off()
-    n_columns = math.ceil(len(names) / most_in_column)
+    n_columns = math.ceil(len(handles) / most_in_column)
     axes.legend(handles=handles, loc="center", title="Category", title_fontsize=7, ncols=n_columns)

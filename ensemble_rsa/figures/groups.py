@@ -1,13 +1,17 @@
-"""Two ensembles side by side: how similar their networks are within and between groups."""
+"""Two ensembles compared: similarity of networks within and between groups."""
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ensemble_rsa.figures.lines import Look, draw_intervals, interval_handles
 from ensemble_rsa.figures.style import (
+    BLUE,
     GREY,
     INK,
     SINGLE_COLUMN,
+    VERMILION,
+    add_legend,
     layer_names,
     new_figure,
     paper_style,
@@ -15,14 +19,7 @@ from ensemble_rsa.figures.style import (
     set_ticks,
     shorten,
 )
-from ensemble_rsa.figures.wording import percent
 
-# Okabe and Ito's colours for the two groups; between groups is drawn in ink
-_COURSES = {
-    "within_a": ("#0072b2", "o", "within {a}"),
-    "within_b": ("#d55e00", "s", "within {b}"),
-    "between": (INK, "D", "between the two"),
-}
 SIGNIFICANT = 0.05
 
 
@@ -41,15 +38,15 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     places = np.arange(comparison.sizes["layer"])
     a, b = (shorten(str(comparison.attrs[name]), 24) for name in ("name_a", "name_b"))
-    for name, (colour, marker, label) in _COURSES.items():
+    for name, look in (
+        ("within_a", Look(BLUE, "o", f"within {a}")),
+        ("within_b", Look(VERMILION, "s", f"within {b}")),
+        ("between", Look(INK, "D", "between the two")),
+    ):
         above.plot(
-            places,
-            comparison[name],
-            color=colour,
-            marker=marker,
-            markersize=3.5,
-            label=label.format(a=a, b=b),
-        )
+            places, comparison[name], color=look.colour, marker=look.marker, markersize=3.5,
+            label=look.label,
+        )  # fmt: skip
     above.set_ylim(0, 1.02)
     above.set_ylabel("Similarity of RDMs\n(shared variance, r²)")
     above.legend(loc="best")
@@ -59,27 +56,18 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
         for part in ("", "_low", "_high", "_p_adjusted")
     )
     below.axhline(0, color=GREY, linewidth=0.6)
-    below.vlines(places, low, high, color=INK, linewidth=0.9)
+    draw_intervals(below, places, low, high, INK)
     below.plot(places, value, color=INK, linewidth=0.8)
+    handles = interval_handles(comparison, ["instances"])
     for clear, face, label in (
         (p < SIGNIFICANT, INK, "adjusted p < 0.05"),
         (~(p < SIGNIFICANT), "white", "adjusted p ≥ 0.05"),
     ):
-        below.plot(
-            places[clear],
-            value[clear],
-            linestyle="none",
-            marker="o",
-            markersize=4,
-            color=INK,
-            markerfacecolor=face,
-            label=label,
-        )
+        handles += below.plot(
+            places[clear], value[clear], linestyle="none", marker="o", markersize=4, color=INK,
+            markerfacecolor=face, label=label,
+        )  # fmt: skip
     below.set_ylabel("Within − between\n(r²)")
-    kind = f"{percent(comparison)} % intervals over instances"
-    handles, labels = below.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=2, title=kind, title_fontsize=6.5
-    )
+    add_legend(figure, handles, 3)
     set_layer_axis(below, layer_names(comparison), SINGLE_COLUMN)
     return figure

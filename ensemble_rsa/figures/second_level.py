@@ -1,16 +1,17 @@
-"""Fig. 3 of the paper: the RDMs of all layers and instances compared with each other."""
+"""The RDMs of all layers and instances compared with each other, as in Fig. 3 of the paper.
 
-import numpy as np
+Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
+"""
+
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
+from ensemble_rsa.figures.maps import add_colour_bar, add_layer_bar, draw_blocks, layer_shades
 from ensemble_rsa.figures.style import (
     DOUBLE_COLUMN,
     GREY,
-    layer_colours,
+    add_letter,
     layer_names,
     new_figure,
     paper_style,
@@ -18,16 +19,13 @@ from ensemble_rsa.figures.style import (
 )
 from ensemble_rsa.figures.wording import as_ranges, surrogate_title
 
-_MOST_LAYERS_NAMED = 24
-
 
 @paper_style()
 def draw_second_level(results: xr.Dataset) -> Figure:
     """Second-level distances between RDMs, as a matrix (a) and as a two-dimensional MDS of it (b).
 
-    Rows and columns of the matrix go layer by layer, and through the instances within each layer.
-    In the MDS one point is one layer of one instance; grey lines join the layers of an instance in
-    order of depth.
+    Rows and columns of the matrix are ordered by layer, and within a layer by instance. In the MDS
+    one point is one layer of one instance; grey lines join the layers of an instance by depth.
 
     Args:
         results: needs `second_level_distance (layer, instance, layer_b, instance_b)`, which is 1 −
@@ -41,74 +39,37 @@ def draw_second_level(results: xr.Dataset) -> Figure:
     matrix_axes, plane_axes = figure.subplots(1, 2)
     _draw_matrix(figure, matrix_axes, results)
     _draw_plane(figure, plane_axes, results)
-    for axes, letter in ((matrix_axes, "a"), (plane_axes, "b")):
-        axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
     return figure
 
 
-def _named_layers(results: xr.Dataset) -> tuple[np.ndarray, list[str]]:
-    """Places and names of the layers to write out: every one, or evenly thinned."""
-    names = layer_names(results, 12)
-    step = max(1, int(np.ceil(len(names) / _MOST_LAYERS_NAMED)))
-    places = np.arange(0, len(names), step)
-    return places, [names[place] for place in places]
-
-
 def _draw_matrix(figure: Figure, axes: Axes, results: xr.Dataset) -> None:
-    n_layers, n_instances = results.sizes["layer"], results.sizes["instance"]
-    n = n_layers * n_instances
     distances = results.second_level_distance.transpose(
         "layer", "instance", "layer_b", "instance_b"
-    ).values
-    picture = axes.imshow(
-        distances.reshape(n, n), cmap="viridis", vmin=0.0, interpolation="nearest"
     )
-    thickness = min(0.5, 8 / n_layers)
-    for place in range(1, n_layers):
-        axes.axhline(place * n_instances - 0.5, color="white", linewidth=thickness)
-        axes.axvline(place * n_instances - 0.5, color="white", linewidth=thickness)
-    set_ticks(axes)
-    places, names = _named_layers(results)
-    centres = places * n_instances + (n_instances - 1) / 2
-    axes.set_xticks(centres, names, rotation=90)
-    axes.set_yticks(centres, names)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    image = draw_blocks(axes, distances.values, layer_names(results, 12))
+    axes.tick_params(axis="x", labelrotation=90)
     within = as_ranges(results.instance.values)
     axes.set_xlabel(f"Layer (within each layer: instances {within})")
     axes.set_ylabel("Layer")
-    bar = figure.colorbar(picture, ax=axes, fraction=0.05, pad=0.02)
-    bar.set_label("Second-level distance (1 − r)")
-    bar.outline.set_visible(False)
-    set_ticks(bar.ax)
+    add_letter(axes, "a")
+    add_colour_bar(figure, image, axes, "Second-level distance (1 − r)")
 
 
 def _draw_plane(figure: Figure, axes: Axes, results: xr.Dataset) -> None:
     points = results.second_level_embedding.transpose("layer", "instance", "component").values
-    n_layers, n_instances = points.shape[:2]
-    for instance in range(n_instances):
-        axes.plot(*points[:, instance].T, color=GREY, linewidth=0.5, zorder=1)
-    shades = layer_colours()(np.linspace(0.0, 1.0, n_layers))
-    norm = BoundaryNorm(np.arange(n_layers + 1) - 0.5, n_layers) if n_layers > 1 else None
-    for layer in range(n_layers):
+    for line in points.swapaxes(0, 1):
+        axes.plot(*line.T, color=GREY, linewidth=0.5, zorder=1)
+    names = [str(name) for name in results.layer.values]
+    for layer, shade, name in zip(points, layer_shades(len(points)), names, strict=True):
         axes.scatter(
-            *points[layer].T, s=14, color=shades[layer], edgecolors="white", linewidths=0.3,
-            zorder=2, label=str(results.layer.values[layer]),
-        )  # fmt: skip
+            *layer.T, s=14, color=shade, edgecolors="white", linewidths=0.3, zorder=2, label=name
+        )
     axes.set_box_aspect(1)
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.06)
     set_ticks(axes)
     axes.set_xlabel("MDS dimension 1 (units of 1 − r)")
     axes.set_ylabel("MDS dimension 2 (units of 1 − r)")
+    add_letter(axes, "b")
     axes.set_title(f"stress {float(results.second_level_stress):.2f}", loc="right")
-    bar = figure.colorbar(
-        ScalarMappable(norm, ListedColormap(shades)), ax=axes, fraction=0.05, pad=0.02
-    )
-    places, names = _named_layers(results)
-    bar.set_ticks(places.tolist() if n_layers > 1 else [0.5], labels=names)
-    bar.ax.invert_yaxis()
-    bar.set_label("Layer")
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=6.5)
-    bar.ax.minorticks_off()
+    add_layer_bar(figure, axes, layer_names(results, 12))

@@ -1,7 +1,7 @@
-"""How every figure looks: column widths, colours that colour-blind readers tell apart, layer axes.
+"""How every figure looks: column widths, colour-blind-safe colours, legends and layer axes.
 
-Figures are built with matplotlib's object interface alone: no window, no `pyplot` state, and the
-user's own matplotlib settings are neither used nor changed.
+Figures use matplotlib's object interface only: no window, no `pyplot` state, and the user's
+matplotlib settings are neither used nor changed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,18 +26,20 @@ PNG_DPI = 300
 
 INK = "#222222"
 GREY = "#9a9a9a"
-FLAGGED = "#d55e00"
+# Colours of Okabe and Ito, which stay apart under colour-vision deficiency.
+BLUE, SKY_BLUE, GREEN = "#0072b2", "#56b4e9", "#009e73"
+ORANGE, VERMILION, PURPLE = "#e69f00", "#d55e00", "#cc79a7"
+FLAGGED = VERMILION
 
-# Ten hues chosen by M. Petroff (arXiv 2107.02270) to stay apart under colour-vision deficiency;
-# past ten categories (and in print without colour) the marker tells them apart.
+# Ten colour-blind-safe hues by M. Petroff (arXiv 2107.02270); beyond ten categories (and in print
+# without colour) the marker distinguishes them.
 CATEGORY_COLOURS = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
 CATEGORY_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">")
 
-# Okabe and Ito's blue, bluish green and vermilion.
-KIND_COLOURS = {"exemplar": "#0072b2", "centroid": "#009e73", "within_category": "#d55e00"}
+KIND_COLOURS = {"exemplar": BLUE, "centroid": GREEN, "within_category": VERMILION}
 KIND_MARKERS = {"exemplar": "o", "centroid": "s", "within_category": "^"}
 
 _SETTINGS: dict[Any, Any] = {
@@ -59,13 +61,13 @@ _SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 1.0,
     "legend.frameon": False,
     "legend.handlelength": 1.6,
-    "pdf.fonttype": 42,  # letters stay letters: journals want TrueType, not outlines
+    "pdf.fonttype": 42,  # TrueType, as journals require, instead of outlines
 }
 
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Within this context (or under this decorator) matplotlib follows our settings alone.
+    """Use our settings of matplotlib only, as a context manager or as a decorator.
 
     >>> with paper_style():
     ...     mpl.rcParams["font.size"]
@@ -100,6 +102,19 @@ def new_figure(
     return figure
 
 
+def add_legend(figure: Figure, handles: Sequence[Any], n_columns: int, **options: Any) -> None:
+    """Put a legend below all panels."""
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=n_columns, columnspacing=1.4, **options
+    )
+
+
+def add_letter(axes: Axes, letter: str, title: str = "") -> None:
+    """Put the panel's bold letter above its left edge, and a title above its centre."""
+    axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
+    axes.set_title(title)
+
+
 def category_style(index: int) -> dict[str, Any]:
     """Colour and marker of the category at this place in sorted order: a hundred different pairs.
 
@@ -114,16 +129,16 @@ def category_style(index: int) -> dict[str, Any]:
 
 
 def layer_colours() -> Colormap:
-    """A sequential map for depth, dark to light, that stops before it is too pale for white."""
+    """A sequential map for depth, dark to light, without the palest colours."""
     return LinearSegmentedColormap.from_list(
         "depth", mpl.colormaps["plasma"](np.linspace(0.0, 0.88, 128))
     )
 
 
 def shorten(name: str, longest: int = 16) -> str:
-    """The name, or its beginning and end where it is longer than `longest` letters.
+    """The name, or its beginning and end if it is longer than `longest` letters.
 
-    More is kept of the end, which says more in a dotted path.
+    More is kept of the end, which is the informative part of a dotted path.
 
     >>> shorten("conv1"), shorten("features.denseblock4.denselayer16.conv2")
     ('conv1', 'featu…er16.conv2')
@@ -137,7 +152,7 @@ def shorten(name: str, longest: int = 16) -> str:
 def layer_names(results: xr.Dataset, longest: int = 16) -> list[str]:
     """The layers' names, short enough to print.
 
-    Where they are long, the dotted parts that all of them begin or end with go first.
+    If they are long, the dotted parts that all of them begin or end with are removed first.
 
     >>> layer_names(xr.Dataset(coords={"layer": ["conv1", "conv2"]}))
     ['conv1', 'conv2']
@@ -156,17 +171,17 @@ def layer_names(results: xr.Dataset, longest: int = 16) -> list[str]:
 
 
 def set_ticks(axes: Axes) -> None:
-    """Fix tick size and letters now: matplotlib makes ticks late, when our settings are gone."""
+    """Set tick and label sizes on the axes: ticks are made after `paper_style` has ended."""
     axes.tick_params(width=0.6, length=2.5, labelsize=6.5)
 
 
 def set_layer_axis(axes: Axes, names: Sequence[str], width: float) -> None:
     """Name the layers at x = 0, 1, … on an axis of about `width` inches.
 
-    Names are slanted where they are tight, and thinned where they would run into each other.
+    Names are rotated if they are too wide, and thinned if they would overlap.
     """
     set_ticks(axes)
-    step = max(1, int(np.ceil(len(names) * 9 / (width * 72))))  # a slanted label needs 9 points
+    step = max(1, int(np.ceil(len(names) * 9 / (width * 72))))  # a rotated label needs 9 points
     places = range(0, len(names), step)
     axes.set_xticks(list(places), [names[place] for place in places])
     if sum(len(names[place]) * 4 + 6 for place in places) > width * 72:

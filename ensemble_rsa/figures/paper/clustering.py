@@ -3,27 +3,22 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ensemble_rsa.figures.consistency import CONSISTENCY_LABEL
-from ensemble_rsa.figures.courses import draw_broad, draw_thin, interval_handles
+from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals, interval_handles
+from ensemble_rsa.figures.maps import add_layer_bar, layer_shades
 from ensemble_rsa.figures.style import (
     FLAGGED,
     GREY,
-    INK,
     SINGLE_COLUMN,
-    layer_colours,
+    add_legend,
     layer_names,
     new_figure,
     paper_style,
     set_ticks,
 )
-from ensemble_rsa.figures.wording import number
-
-_HEIGHT = 3.3
+from ensemble_rsa.figures.wording import signed
 
 
 @paper_style()
@@ -31,7 +26,7 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     """Layers by their clustering index and their consistency, both with intervals.
 
     The line is the least-squares fit to the layers that the skipped correlation keeps; those that
-    it leaves out are ringed.
+    it excludes are ringed.
 
     Args:
         result: needs `category_clustering_index_mean, …_low, …_high (layer)`, `consistency_mean
@@ -41,78 +36,48 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     Returns:
         A figure one column wide.
     """
-    figure = new_figure(SINGLE_COLUMN, _HEIGHT)
+    figure = new_figure(SINGLE_COLUMN, 3.3)
     axes = figure.subplots()
     x, y = result.category_clustering_index_mean.values, result.consistency_mean.values
-    outlying = result.outlier.sel(estimator="skipped").values.astype(bool)
-    _draw_fit(axes, x[~outlying], y[~outlying])
-    shades = [to_hex(shade) for shade in layer_colours()(np.linspace(0, 1, len(x)))]
-    for place, shade in enumerate(shades):
-        _draw_bars(axes, result.isel(layer=[place]), shade)
+    excluded = result.outlier.sel(estimator="skipped").values.astype(bool)
+    slope, height = np.polyfit(x[~excluded], y[~excluded], 1)
+    ends = np.array([x[~excluded].min(), x[~excluded].max()])
+    (fit,) = axes.plot(
+        ends, height + slope * ends, color=GREY, linewidth=0.7, zorder=1, label="least squares"
+    )
+    shades = layer_shades(len(x))
+    _draw_bars(axes, result, shades)
     axes.scatter(x, y, s=16, c=shades, zorder=5, label="layers")
-    axes.plot(
-        x[outlying], y[outlying], linestyle="", marker="o", markersize=9, fillstyle="none",
-        color=FLAGGED, zorder=5, label="outliers",
+    ring = Line2D(
+        x[excluded], y[excluded], linestyle="", marker="o", markersize=9, fillstyle="none",
+        color=FLAGGED, zorder=5, label="excluded (skipped correlation)",
     )  # fmt: skip
+    axes.add_line(ring)
     set_ticks(axes)
     axes.set_ylim(0.0, 1.02)
     axes.margins(x=0.1)
     axes.set_xlabel("Category clustering index (CCI)")
     axes.set_ylabel(CONSISTENCY_LABEL)
-    skipped = number(float(result.correlation.sel(estimator="skipped")), 2)
-    axes.set_title(f"skipped r = {skipped.replace('-', '−')}", loc="right")
-    _name_layers(figure, axes, layer_names(result), shades)
-    _explain(figure, result, bool(outlying.any()))
+    skipped = float(result.correlation.sel(estimator="skipped"))
+    axes.set_title(f"skipped r = {signed(skipped)}", loc="right")
+    add_layer_bar(figure, axes, layer_names(result))
+    handles = [*interval_handles(result), fit, *([ring] if excluded.any() else [])]
+    add_legend(figure, handles, 2)
     return figure
 
 
-def _draw_fit(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    slope, height = np.polyfit(x, y, 1)
-    ends = np.array([x.min(), x.max()])
-    axes.plot(ends, height + slope * ends, color=GREY, linewidth=0.7, zorder=1, label="fit")
-
-
-def _draw_bars(axes: Axes, layer: xr.Dataset, colour: str) -> None:
-    """Intervals of one layer: both of its consistency, that over instances of its index."""
-    for bootstrap, draw in (("pairs", draw_broad), ("instances", draw_thin)):
-        low, high = (
-            layer[f"consistency_{side}"].sel(bootstrap=bootstrap).values for side in ("low", "high")
+def _draw_bars(axes: Axes, result: xr.Dataset, shades: list[str]) -> None:
+    """Intervals of each layer: both of its consistency, and over instances of its index."""
+    for place, shade in enumerate(shades):
+        layer = result.isel(layer=[place])
+        mean, low, high = (
+            layer[f"category_clustering_index_{part}"].values for part in ("mean", "low", "high")
         )
-        draw(axes, layer.category_clustering_index_mean.values, low, high, colour)
-    low, high = (layer[f"category_clustering_index_{side}"].values for side in ("low", "high"))
-    axes.hlines(
-        layer.consistency_mean.values, low, high,
-        colors=colour, linewidths=0.7, zorder=3, label="index interval",
-    )  # fmt: skip
-
-
-def _name_layers(figure: Figure, axes: Axes, names: list[str], shades: list[str]) -> None:
-    """A bar of the layers' colours: names beside the points would run into each other."""
-    norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
-    bar = figure.colorbar(
-        ScalarMappable(norm, ListedColormap(shades)), ax=axes, fraction=0.06, pad=0.03
-    )
-    bar.set_ticks(list(range(len(names))), labels=names)
-    bar.ax.invert_yaxis()
-    bar.ax.tick_params(length=0, labelsize=6.5)
-    bar.ax.minorticks_off()
-    bar.outline.set_visible(False)
-
-
-def _explain(figure: Figure, result: xr.Dataset, outliers: bool) -> None:
-    handles = interval_handles(result)
-    if outliers:
-        handles.append(
-            Line2D(
-                [],
-                [],
-                linestyle="",
-                marker="o",
-                markersize=7,
-                fillstyle="none",
-                color=FLAGGED,
-                label="left out (skipped)",
-            )  # fmt: skip
-        )
-    handles.append(Line2D([], [], color=INK, alpha=0.5, linewidth=0.7, label="least squares"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        for over in ("pairs", "instances"):
+            at = layer.sel(bootstrap=over)
+            limits = (at.consistency_low.values, at.consistency_high.values)
+            draw_intervals(axes, mean, *limits, shade, over)
+        axes.hlines(
+            layer.consistency_mean, low, high, colors=shade, linewidths=0.7, zorder=3,
+            label="index interval",
+        )  # fmt: skip

@@ -1,26 +1,28 @@
-"""Fig. 8 of the paper: accuracy, consistency and clustering by the rate of dropout."""
+"""Fig. 8 of the paper: accuracy, consistency and clustering by dropout probability."""
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from ensemble_rsa.figures.courses import draw_thin
+from ensemble_rsa.figures.lines import Look, draw_line, interval_handles
+from ensemble_rsa.figures.maps import add_colour_bar
 from ensemble_rsa.figures.style import (
+    BLUE,
     DOUBLE_COLUMN,
+    GREEN,
     INK,
-    KIND_COLOURS,
+    ORANGE,
+    VERMILION,
+    add_legend,
+    add_letter,
     new_figure,
     paper_style,
     set_ticks,
 )
 from ensemble_rsa.figures.wording import number
 
-# The paper's blue, orange and red, in Okabe and Ito's shades.
-_BLUE, _ORANGE, _RED, _GREEN = "#0072b2", "#e69f00", "#d55e00", "#009e73"
 _GAP = 0.3  # of a cell, before the column without dropout at test
-_PANELS = "aabbbb;ccddee"
 
 
 @paper_style()
@@ -36,51 +38,60 @@ def draw_dropout(result: xr.Dataset) -> Figure:
     Returns:
         A figure as wide as a page. (a), (b) and (c) are the paper's panels of these names.
     """
-    figure = new_figure(DOUBLE_COLUMN, 4.9, pad=0.05, gap=0.03)
-    panels = figure.subplot_mosaic(_PANELS, height_ratios=[1.15, 1])
-    _draw_accuracies(panels["a"], result)
+    figure = new_figure(DOUBLE_COLUMN, 5.1, pad=0.05, gap=0.03)
+    panels = figure.subplot_mosaic("aabbbb;ccddee", height_ratios=[1.15, 1])
     _draw_samples(figure, panels["b"], result)
-    _draw_clustering(panels["c"], result)
-    _draw_consistencies(panels["d"], result)
-    _draw_course(panels["e"], result, "centroid_consistency", KIND_COLOURS["centroid"], "s", "mean")
-    panels["e"].set_ylabel("Centroid consistency (r²)")
+    layers = [(result.sel(layer=name), str(name)) for name in result.layer.values]
+    first, every = (result.isel(sample=sample) for sample in (0, -1))
+    sampled, n_samples = "sampled_consistency", result.sizes["sample"]
+    for letter, label, lines in (
+        ("a", "Accuracy", [
+            (result, "train_accuracy", Look(BLUE, "o", "training images")),
+            (result, "test_accuracy", Look(ORANGE, "s", "test images")),
+            (result, "dropout_accuracy", Look(VERMILION, "^", "test images, dropout at test")),
+        ]),
+        ("c", "Category clustering index", [
+            (layer, "clustering_index", Look(*look, name))
+            for (layer, name), look in zip(layers, ((ORANGE, "s"), (BLUE, "o")), strict=True)
+        ]),
+        ("d", "Exemplar consistency (r²)", [
+            (first, sampled, Look(ORANGE, "s", "1 sample")),
+            (every, sampled, Look(VERMILION, "^", f"{n_samples} samples")),
+            (result, "unshared_consistency", Look(GREEN, "v", "1 sample, masks not shared")),
+            (result, "consistency", Look(BLUE, "o", "no dropout at test")),
+        ]),
+        ("e", "Centroid consistency (r²)", [
+            (result, "centroid_consistency", Look(GREEN, "s", "no dropout at test")),
+        ]),
+    ):  # fmt: skip
+        axes = panels[letter]
+        for data, name, look in lines:
+            draw_line(axes, result.dropout.values, data, name, look)
+        axes.legend(handles=[look.handle() for _, _, look in lines], loc="best")
+        axes.set_ylabel(label)
+        axes.set_xlabel("Dropout probability")
+        axes.set_ylim(*((None, None) if letter == "c" else (0.0, 1.02)))
+        set_ticks(axes)
     for letter, axes in panels.items():
-        axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
-        if letter != "b":
-            axes.set_xlabel("Dropout probability")
-            axes.set_ylim(*((None, None) if letter == "c" else (0.0, 1.02)))
-            set_ticks(axes)
+        add_letter(axes, letter)
+    add_legend(figure, interval_handles(result, ["instances"]), 1)
     return figure
 
 
-def _draw_accuracies(axes: Axes, result: xr.Dataset) -> None:
-    lines = [
-        _draw_course(axes, result, *course)
-        for course in (
-            ("train_accuracy", _BLUE, "o", "training images"),
-            ("test_accuracy", _ORANGE, "s", "test images"),
-            ("dropout_accuracy", _RED, "^", "test images, dropout at test"),
-        )
-    ]
-    axes.set_ylabel("Accuracy")
-    axes.legend(handles=lines, loc="best")
-
-
 def _draw_samples(figure: Figure, axes: Axes, result: xr.Dataset) -> None:
-    """A heat map with its numbers; the column without dropout at test stands apart."""
+    """A heat map with its numbers; the column without dropout at test is set apart by a gap."""
     sampled = result.sampled_consistency_mean.transpose("dropout", "sample").values
     n_rates, n_samples = sampled.shape
     values = np.hstack([sampled, result.consistency_mean.values[:, None]])
-    left = np.arange(n_samples + 1) + _GAP * (np.arange(n_samples + 1) == n_samples)
+    left = np.append(np.arange(n_samples), n_samples + _GAP)
     # the gap is a column of its own, without values
     edges = np.append(np.arange(n_samples + 1), [n_samples + _GAP, n_samples + _GAP + 1])
     shown = np.insert(values, n_samples, np.nan, axis=1)
-    picture = axes.pcolormesh(edges, np.arange(n_rates + 1), shown, cmap="viridis")
-    middle = np.mean(picture.get_clim())
-    for row, column in np.ndindex(values.shape):
-        value = float(values[row, column])
+    image = axes.pcolormesh(edges, np.arange(n_rates + 1), shown, cmap="viridis")
+    middle = np.mean(image.get_clim())
+    for (row, column), value in np.ndenumerate(values):
         axes.text(
-            left[column] + 0.5, row + 0.5, number(value, 2), ha="center", va="center",
+            left[column] + 0.5, row + 0.5, number(float(value), 2), ha="center", va="center",
             fontsize=5.5, color="white" if value < middle else INK,
         )  # fmt: skip
     axes.invert_yaxis()
@@ -91,47 +102,4 @@ def _draw_samples(figure: Figure, axes: Axes, result: xr.Dataset) -> None:
     axes.spines[:].set_visible(False)
     axes.set_xlabel("Samples of dropout at test (none: no dropout at test)")
     axes.set_ylabel("Dropout probability")
-    bar = figure.colorbar(picture, ax=axes, fraction=0.04, pad=0.02)
-    bar.set_label("Consistency (r²)")
-    bar.outline.set_visible(False)
-    set_ticks(bar.ax)
-
-
-def _draw_clustering(axes: Axes, result: xr.Dataset) -> None:
-    looks = ((_ORANGE, "s"), (_BLUE, "o"))
-    lines = [
-        _draw_course(axes, result.sel(layer=layer), "clustering_index", *look, str(layer))
-        for layer, look in zip(result.layer.values, looks, strict=True)
-    ]
-    axes.set_ylabel("Category clustering index")
-    axes.legend(handles=lines, loc="best")
-
-
-def _draw_consistencies(axes: Axes, result: xr.Dataset) -> None:
-    first, every = (result.isel(sample=sample) for sample in (0, -1))
-    lines = [
-        _draw_course(axes, first, "sampled_consistency", _ORANGE, "s", "1 sample"),
-        _draw_course(
-            axes, every, "sampled_consistency", _RED, "^", f"{result.sizes['sample']} samples"
-        ),
-        _draw_course(
-            axes, result, "unshared_consistency", _GREEN, "v", "1 sample, masks not shared"
-        ),
-        _draw_course(axes, result, "consistency", _BLUE, "o", "no dropout at test"),
-    ]
-    axes.set_ylabel("Exemplar consistency (r²)")
-    axes.legend(handles=lines, loc="best")
-
-
-def _draw_course(
-    axes: Axes, result: xr.Dataset, name: str, colour: str, marker: str, label: str
-) -> Line2D:
-    """Means by rate and their intervals over instances, where they are known."""
-    mean, low, high = (result[f"{name}_{end}"].values for end in ("mean", "low", "high"))
-    rates, known = result.dropout.values, np.isfinite(mean)
-    draw_thin(axes, rates[known], low[known], high[known], colour)
-    (line,) = axes.plot(
-        rates, mean, color=colour, marker=marker, markersize=2.8, linewidth=0.8, zorder=4,
-        label=label,
-    )  # fmt: skip
-    return line
+    add_colour_bar(figure, image, axes, "Consistency (r²)", fraction=0.04)

@@ -1,31 +1,34 @@
-"""S2 of the paper: similarity of layers within an instance and between instances."""
+"""Fig. S2 of the paper: similarity of layers within an instance and between instances."""
 
-import numpy as np
+from itertools import pairwise
+
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from ensemble_rsa.figures.courses import draw_thin, interval_handles, mean_handle
+from ensemble_rsa.figures.lines import Look, draw_by_layer, interval_handles
 from ensemble_rsa.figures.style import (
+    BLUE,
     DOUBLE_COLUMN,
+    GREEN,
+    VERMILION,
+    add_legend,
+    add_letter,
     layer_names,
     new_figure,
     paper_style,
-    set_layer_axis,
-    set_ticks,
 )
 
-_BLUE, _ORANGE, _GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito's
-_COURSES = (
-    (_BLUE, "o", "two layers, same instance"),
-    (_ORANGE, "s", "two layers, different instances"),
-    (_GREEN, "^", "one layer, different instances"),
+_LOOKS = (
+    Look(BLUE, "o", "two layers, same instance"),
+    Look(VERMILION, "s", "two layers, different instances"),
+    Look(GREEN, "^", "one layer, different instances"),
 )
 
 
 @paper_style()
 def draw_layer_similarity(result: xr.Dataset) -> Figure:
-    """Similarity by how far layers are apart (a), and of neighbouring layers by depth (b).
+    """Similarity by the distance between layers (a), and of neighbouring layers by depth (b).
 
     Args:
         result: needs `similarity_by_distance_mean, _low, _high (origin, layer_distance)`, of one
@@ -37,37 +40,22 @@ def draw_layer_similarity(result: xr.Dataset) -> Figure:
         A figure as wide as a page.
     """
     figure = new_figure(DOUBLE_COLUMN, 2.7, gap=0.05)
-    by_distance, by_depth = figure.subplots(1, 2, sharey=True)
-    _draw(by_distance, result, "similarity_by_distance", 1)
-    n_distances = result.sizes["layer_distance"]
-    set_ticks(by_distance)
-    by_distance.set_xticks(range(1, n_distances + 1))
-    by_distance.set_xlim(0.4, n_distances + 0.6)
-    by_distance.set_xlabel("Layers apart")
-    by_distance.set_ylabel("Similarity of RDMs\n(shared variance, r²)")
-    by_distance.set_ylim(0.0, 1.02)
-    _draw(by_depth, result, "similarity_of_neighbours", 0)
-    names = layer_names(result, 8)
-    pairs = [f"{first}–{second}" for first, second in zip(names, names[1:], strict=False)]
-    set_layer_axis(by_depth, pairs, DOUBLE_COLUMN / 2 - 0.4)
-    by_depth.set_xlabel("Neighbouring layers")
-    for axes, letter in ((by_distance, "a"), (by_depth, "b")):
-        axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
-    handles = [mean_handle(*course) for course in _COURSES]
-    figure.legend(
-        handles=[*handles, interval_handles(result)[1]], loc="outside lower center", ncols=2
-    )
+    panels = figure.subplots(1, 2, sharey=True)
+    distances = [str(apart + 1) for apart in range(result.sizes["layer_distance"])]
+    pairs = [f"{first}–{second}" for first, second in pairwise(layer_names(result, 8))]
+    handles: list[Line2D] = []
+    for axes, letter, name, dimension, ticks, label in (
+        (panels[0], "a", "similarity_by_distance", "origin", distances, "Layers apart"),
+        (panels[1], "b", "similarity_of_neighbours", "course", pairs, "Neighbouring layers"),
+    ):
+        lines = [
+            (result.isel({dimension: row}), look)
+            for row, look in enumerate(_LOOKS[: result.sizes[dimension]])
+        ]
+        width = DOUBLE_COLUMN / 2 - 0.4
+        handles = draw_by_layer(axes, ticks, lines, width, spacing=0.08, name=name)
+        axes.set_xlabel(label)
+        add_letter(axes, letter)
+    panels[0].set_ylabel("Similarity of RDMs\n(shared variance, r²)")
+    add_legend(figure, [*handles, *interval_handles(result, ["instances"])], 2)
     return figure
-
-
-def _draw(axes: Axes, result: xr.Dataset, name: str, start: int) -> None:
-    mean, low, high = (result[f"{name}_{part}"].values for part in ("mean", "low", "high"))
-    n_courses = len(mean)
-    for row, (colour, marker, label) in enumerate(_COURSES[:n_courses]):
-        shift = 0.08 * (row - (n_courses - 1) / 2)
-        places = start + np.arange(mean.shape[1]) + shift
-        draw_thin(axes, places, low[row], high[row], colour)
-        axes.plot(
-            places, mean[row], color=colour, marker=marker, markersize=2.8, linewidth=0.7,
-            zorder=4, label=label,
-        )  # fmt: skip

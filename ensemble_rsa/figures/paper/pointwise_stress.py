@@ -1,4 +1,4 @@
-"""S1 of the paper: how truly each stimulus is placed in the pictures of its geometry."""
+"""Fig. S1 of the paper: stress of each stimulus in the embeddings of Fig. 2."""
 
 import numpy as np
 import xarray as xr
@@ -6,16 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ensemble_rsa.figures.geometry import MOST_CATEGORIES_NAMED
+from ensemble_rsa.figures.maps import category_handles
 from ensemble_rsa.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    add_legend,
     category_style,
     layer_names,
     new_figure,
     paper_style,
     set_layer_axis,
-    shorten,
 )
 
 _SLOT = 0.84  # width of a layer's dots, in layers
@@ -46,7 +46,9 @@ def draw_pointwise_stress(result: xr.Dataset) -> Figure:
         axes.tick_params(labelbottom=False)
     highest = float(result.embedding_pointwise_stress.max())
     rows[0].set_ylim(0.0, 1.05 * highest)
-    _explain(figure, result)
+    panel = Line2D([], [], color=INK, linewidth=1.0, label="whole panel")
+    handles = [panel, *category_handles(result.category.values.astype(str))]
+    add_legend(figure, handles, min(len(handles), 6))
     return figure
 
 
@@ -68,15 +70,3 @@ def _draw_row(axes: Axes, result: xr.Dataset) -> None:
     axes.hlines(
         whole, places - _SLOT / 2, places + _SLOT / 2, colors=INK, linewidths=1.0, label="panel"
     )
-
-
-def _explain(figure: Figure, result: xr.Dataset) -> None:
-    names = np.unique(result.category.values.astype(str))
-    handles = [Line2D([], [], color=INK, linewidth=1.0, label="whole panel")]
-    if len(names) <= MOST_CATEGORIES_NAMED:
-        handles += [
-            Line2D([], [], linestyle="", markersize=3.5, markeredgewidth=0,
-                   label=shorten(str(name)), **category_style(index))
-            for index, name in enumerate(names)
-        ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))

@@ -7,38 +7,28 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from ensemble_rsa.figures.style import (
+    BLUE,
     DOUBLE_COLUMN,
+    GREEN,
     GREY,
     INK,
+    PURPLE,
+    VERMILION,
+    add_legend,
+    add_letter,
     new_figure,
     paper_style,
     set_ticks,
 )
 
-# Okabe and Ito's; Euclidean distance in ink, since it is the one that no rotation touches.
-_COLOURS = {
-    "correlation": "#0072b2",
-    "cosine": "#d55e00",
-    "euclidean": INK,
-    "unit_euclidean": "#cc79a7",
-    "norm_difference": "#009e73",
+# Label, colour, width and dashes: lines that coincide differ in width and dashes.
+_LOOKS = {
+    "correlation": ("correlation", BLUE, 2.2, "-"),
+    "cosine": ("cosine", VERMILION, 2.2, "-"),
+    "euclidean": ("Euclidean", INK, 0.9, "-"),
+    "unit_euclidean": ("unit-length Euclidean", PURPLE, 1.4, (0, (3, 2))),
+    "norm_difference": ("norm difference", GREEN, 1.4, (0, (1, 1.5))),
 }
-# Lines that lie on each other are told apart by width and dashes.
-_LINES = {
-    "correlation": (2.2, "-"),
-    "cosine": (2.2, "-"),
-    "euclidean": (0.9, "-"),
-    "unit_euclidean": (1.4, (0, (3, 2))),
-    "norm_difference": (1.4, (0, (1, 1.5))),
-}
-_NAMES = {
-    "correlation": "correlation",
-    "cosine": "cosine",
-    "euclidean": "Euclidean",
-    "unit_euclidean": "unit-length Euclidean",
-    "norm_difference": "norm difference",
-}
-_HEIGHT = 2.75
 
 
 @paper_style()
@@ -78,16 +68,16 @@ def draw_about_origin(result: xr.Dataset) -> Figure:
 
 
 def _draw(chosen: xr.Dataset) -> tuple[Figure, Axes]:
-    """All three panels; the first is returned for what is drawn besides."""
-    figure = new_figure(DOUBLE_COLUMN, _HEIGHT, gap=0.04)
+    """Draw all three panels; returns the figure and the first panel."""
+    figure = new_figure(DOUBLE_COLUMN, 2.75, gap=0.04)
     example, course, change = figure.subplots(1, 3)
     _draw_example(example, chosen)
     _draw_course(course, chosen)
     _draw_change(change, chosen)
     for axes, letter in ((example, "a"), (course, "b"), (change, "c")):
         set_ticks(axes)
-        axes.set_title(letter, loc="left", fontweight="bold", fontsize=8)
-    figure.legend(handles=course.get_lines(), loc="outside lower center", ncols=5, handlelength=2.4)
+        add_letter(axes, letter)
+    add_legend(figure, course.get_lines(), 5, handlelength=2.4)
     return figure, example
 
 
@@ -116,14 +106,13 @@ def _draw_course(axes: Axes, chosen: xr.Dataset) -> None:
     angles = chosen.angle.values
     for distance in chosen.distance.values.tolist():
         values = chosen.consistency.sel(distance=distance).transpose("step", "set").values
-        colour, (width, dashes) = _COLOURS[distance], _LINES[distance]
+        label, colour, width, dashes = _LOOKS[distance]
         axes.fill_between(
             angles, values.min(1), values.max(1), color=colour, alpha=0.15, linewidth=0
         )
         axes.plot(
-            angles, values.mean(1), color=colour, linewidth=width, linestyle=dashes,
-            label=_NAMES[distance],
-        )  # fmt: skip
+            angles, values.mean(1), color=colour, linewidth=width, linestyle=dashes, label=label
+        )
     axes.set_xlim(0, angles[-1])
     axes.set_ylim(0, 1.02)
     axes.set_xticks(np.linspace(0, angles[-1], 5 if angles[-1] > 90 else 4))
@@ -136,7 +125,7 @@ def _draw_change(axes: Axes, chosen: xr.Dataset) -> None:
         before = chosen.distance_before.sel(shown=distance).values
         after = chosen.distance_after.sel(shown=distance).values
         axes.scatter(
-            before, after, s=2, color=_COLOURS[distance], alpha=0.35, linewidths=0,
+            before, after, s=2, color=_LOOKS[distance][1], alpha=0.35, linewidths=0,
             rasterized=True, label=distance,
         )  # fmt: skip
     limit = 1.05 * max(float(chosen.distance_before.max()), float(chosen.distance_after.max()))
