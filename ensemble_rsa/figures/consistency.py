@@ -9,33 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import (
     CONSISTENCY_LABEL,
+    KIND_LOOKS,
     Look,
     draw_by_layer,
     draw_line,
     interval_handles,
 )
-from ensemble_rsa.figures.style import (
-    DOUBLE_COLUMN,
-    GREY,
-    INK,
-    KIND_COLOURS,
-    KIND_MARKERS,
-    SINGLE_COLUMN,
-    add_legend,
-    layer_names,
-    new_figure,
-    paper_style,
-    set_layer_axis,
-)
-from ensemble_rsa.figures.wording import KIND_NAMES, surrogate_title
+from ensemble_rsa.figures.style import GREY, INK
+from ensemble_rsa.figures.wording import surrogate_title
 
 _HEIGHT = 2.9
 _MOST_LAYERS_IN_A_COLUMN = 16
 
 
-@paper_style()
+@style.paper_style()
 def draw_consistency(results: xr.Dataset) -> Figure:
     """Exemplar-based consistency of every layer: mean, both intervals, and each pair as a dot.
 
@@ -58,7 +48,7 @@ def draw_consistency(results: xr.Dataset) -> Figure:
         zorder=1, label="pairs",
     )  # fmt: skip
     mean = draw_by_layer(
-        axes, layer_names(results), [(chosen, Look(INK, "o", "mean over pairs"))], width
+        axes, style.layer_names(results), [(chosen, Look(INK, "o", "mean over pairs"))], width
     )
     axes.set_ylabel(CONSISTENCY_LABEL)
     label = f"one of {n_pairs} instance pairs" if n_pairs > 1 else "the only pair of instances"
@@ -67,7 +57,7 @@ def draw_consistency(results: xr.Dataset) -> Figure:
     return figure
 
 
-@paper_style()
+@style.paper_style()
 def draw_category_consistency(results: xr.Dataset) -> Figure:
     """Consistency of exemplars, category centroids and within-category distances in one panel.
 
@@ -78,17 +68,14 @@ def draw_category_consistency(results: xr.Dataset) -> Figure:
         A figure one column wide; two columns for more than 16 layers.
     """
     figure, axes, width = _new_axes(results, _HEIGHT)
-    lines = [
-        (results.sel(kind=kind), Look(KIND_COLOURS[kind], KIND_MARKERS[kind], KIND_NAMES[kind]))
-        for kind in results.kind.values.tolist()
-    ]
-    handles = draw_by_layer(axes, layer_names(results), lines, width, spacing=0.14)
+    lines = [(results.sel(kind=kind), KIND_LOOKS[kind]) for kind in results.kind.values.tolist()]
+    handles = draw_by_layer(axes, style.layer_names(results), lines, width, spacing=0.14)
     axes.set_ylabel(CONSISTENCY_LABEL)
     _add_legend(figure, results, handles)
     return figure
 
 
-@paper_style()
+@style.paper_style()
 def draw_clustering(results: xr.Dataset) -> Figure:
     """Category clustering index by layer: a thin line per instance, their mean and its interval.
 
@@ -109,19 +96,19 @@ def draw_clustering(results: xr.Dataset) -> Figure:
     look = Look(INK, "o", "mean")
     draw_line(axes, places, results, name, look)
     axes.axhline(0.0, color=GREY, linewidth=0.5, zorder=0)
-    set_layer_axis(axes, layer_names(results), width)
+    style.set_layer_axis(axes, style.layer_names(results), width)
     axes.set_ylabel("Category clustering\nindex (CCI)")
     one = Line2D([], [], color=GREY, linewidth=0.5, label="one instance")
     bars = interval_handles(results.drop_dims("instance_pair", errors="ignore"), ["instances"])
-    add_legend(figure, [one, look.handle(), *bars], 3)
+    style.add_legend(figure, [one, look.handle(), *bars], 3)
     return figure
 
 
 def _new_axes(results: xr.Dataset, height: float) -> tuple[Figure, Axes, float]:
     """A figure with one panel, its axes, and their width in inches."""
     few = results.sizes["layer"] <= _MOST_LAYERS_IN_A_COLUMN
-    width = SINGLE_COLUMN if few else DOUBLE_COLUMN
-    figure = new_figure(width, height, surrogate_title(results))
+    width = style.SINGLE_COLUMN if few else style.DOUBLE_COLUMN
+    figure = style.new_figure(width, height, surrogate_title(results))
     return figure, figure.subplots(), width - 0.6
 
 
@@ -130,4 +117,4 @@ def _add_legend(figure: Figure, results: xr.Dataset, handles: list[Line2D]) -> N
     n_columns = max(2, len(handles))
     if bars := interval_handles(results):
         handles = [handles[0], bars[0], *handles[1:2], bars[1], *handles[2:]]
-    add_legend(figure, handles, n_columns)
+    style.add_legend(figure, handles, n_columns)

@@ -11,23 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
+from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import category_handles
-from ensemble_rsa.figures.style import (
-    DOUBLE_COLUMN,
-    INK,
-    SINGLE_COLUMN,
-    add_legend,
-    category_style,
-    layer_names,
-    new_figure,
-    paper_style,
-)
+from ensemble_rsa.figures.style import INK
 from ensemble_rsa.figures.wording import has_seeds, surrogate_title
 
 _GAP = 0.06  # height of the gap between blocks of layers, in panels
 
 
-@paper_style()
+@style.paper_style()
 def draw_geometry(results: xr.Dataset) -> Figure:
     """Two-dimensional MDS of the stimuli: a column per layer, a row per instance, in blocks.
 
@@ -44,12 +36,12 @@ def draw_geometry(results: xr.Dataset) -> Figure:
     n_shown, n_layers = results.sizes["shown"], results.sizes["layer"]
     n_columns = _columns(n_layers)
     n_blocks = math.ceil(n_layers / n_columns)
-    width = DOUBLE_COLUMN if n_columns > 2 else SINGLE_COLUMN
+    width = style.DOUBLE_COLUMN if n_columns > 2 else style.SINGLE_COLUMN
     panel = (width - 0.2) / max(n_columns, 2)
-    names = layer_names(results, int(panel * 72 / 4.6))  # letters of 4.6 points
+    names = style.layer_names(results, int(panel * 72 / 4.6))  # letters of 4.6 points
     between = "\n" if panel < 1.2 or max(map(len, names)) > 10 else ", "
     height = n_blocks * n_shown * (panel + (0.24 if between == "\n" else 0.14)) + 0.45
-    figure = new_figure(width, height, surrogate_title(results), pad=0.02)
+    figure = style.new_figure(width, height, surrogate_title(results), pad=0.02)
     heights = ([1.0] * n_shown + [_GAP]) * n_blocks
     grid = figure.add_gridspec(len(heights) - 1, n_columns, height_ratios=heights[:-1])
     for layer in range(n_layers):
@@ -95,7 +87,7 @@ def _draw_panel(axes: Axes, panel: xr.Dataset) -> None:
     size = float(np.clip(3000 / len(points), 2.5, 14))
     for index, category in enumerate(np.unique(categories)):
         chosen = points[categories == category]
-        axes.scatter(*chosen.T, s=size, linewidths=0, alpha=0.8, **category_style(index))
+        axes.scatter(*chosen.T, s=size, linewidths=0, alpha=0.8, **style.category_style(index))
     axes.set(xticks=[], yticks=[])
     axes.set_box_aspect(1)
     axes.spines[["top", "right"]].set_visible(True)
@@ -130,7 +122,7 @@ def _name_categories(
     if not handles:
         return
     if place is None:
-        add_legend(figure, handles, min(len(handles), 5))
+        style.add_legend(figure, handles, min(len(handles), 5))
         return
     axes = figure.add_subplot(place)
     axes.set_axis_off()

@@ -4,26 +4,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import Look, draw_intervals, interval_handles
-from ensemble_rsa.figures.style import (
-    BLUE,
-    GREY,
-    INK,
-    SINGLE_COLUMN,
-    VERMILION,
-    add_legend,
-    layer_names,
-    new_figure,
-    paper_style,
-    set_layer_axis,
-    set_ticks,
-    shorten,
-)
+from ensemble_rsa.figures.style import GREY, INK
 
 SIGNIFICANT = 0.05
 
 
-@paper_style()
+@style.paper_style()
 def draw_groups(comparison: xr.Dataset) -> Figure:
     """Similarities within and between two groups by layer, and their difference with its interval.
 
@@ -34,13 +22,13 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
         A figure one column wide, of two panels; filled points are layers whose difference has an
         adjusted p below 0.05.
     """
-    figure = new_figure(SINGLE_COLUMN, 3.9)
+    figure = style.new_figure(style.SINGLE_COLUMN, 3.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     places = np.arange(comparison.sizes["layer"])
-    a, b = (shorten(str(comparison.attrs[name]), 24) for name in ("name_a", "name_b"))
+    a, b = (style.shorten(str(comparison.attrs[name]), 24) for name in ("name_a", "name_b"))
     for name, look in (
-        ("within_a", Look(BLUE, "o", f"within {a}")),
-        ("within_b", Look(VERMILION, "s", f"within {b}")),
+        ("within_a", Look(style.BLUE, "o", f"within {a}")),
+        ("within_b", Look(style.VERMILION, "s", f"within {b}")),
         ("between", Look(INK, "D", "between the two")),
     ):
         above.plot(
@@ -50,7 +38,7 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
     above.set_ylim(0, 1.02)
     above.set_ylabel("Similarity of RDMs\n(shared variance, r²)")
     above.legend(loc="best")
-    set_ticks(above)
+    style.set_ticks(above)
     value, low, high, p = (
         comparison[f"within_minus_between{part}"].values
         for part in ("", "_low", "_high", "_p_adjusted")
@@ -68,6 +56,6 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
             markerfacecolor=face, label=label,
         )  # fmt: skip
     below.set_ylabel("Within − between\n(r²)")
-    add_legend(figure, handles, 3)
-    set_layer_axis(below, layer_names(comparison), SINGLE_COLUMN)
+    style.add_legend(figure, handles, 3)
+    style.set_layer_axis(below, style.layer_names(comparison), style.SINGLE_COLUMN)
     return figure

@@ -13,8 +13,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ensemble_rsa.figures.style import INK, set_layer_axis, set_ticks
-from ensemble_rsa.figures.wording import percent
+from ensemble_rsa.figures.style import BLUE, GREEN, INK, VERMILION, set_layer_axis, set_ticks
+from ensemble_rsa.figures.wording import KIND_NAMES, percent
 
 CONSISTENCY_LABEL = "Representational consistency\n(shared variance, r²)"
 _THICKNESS = {"pairs": 5.0, "instances": 0.7}  # of the bars, points
@@ -37,6 +37,13 @@ class Look(NamedTuple):
         )  # fmt: skip
 
 
+KIND_LOOKS = {
+    "exemplar": Look(BLUE, "o", KIND_NAMES["exemplar"]),
+    "centroid": Look(GREEN, "s", KIND_NAMES["centroid"]),
+    "within_category": Look(VERMILION, "^", KIND_NAMES["within_category"]),
+}
+
+
 def draw_line(axes: Axes, x: np.ndarray, results: xr.Dataset, name: str, look: Look) -> None:
     """Draw the means of a variable as a line, and its intervals as bars.
 
@@ -54,8 +61,8 @@ def draw_line(axes: Axes, x: np.ndarray, results: xr.Dataset, name: str, look: L
         draw_intervals(axes, x, low.values, high.values, look.colour)
     elif results.sizes["instance_pair"] > 1:
         for over in ("pairs", "instances"):
-            limits = (side.sel(bootstrap=over).values for side in (low, high))
-            draw_intervals(axes, x, *limits, look.colour, over)
+            limits = [side.sel(bootstrap=over).values for side in (low, high)]
+            draw_intervals(axes, x, limits[0], limits[1], look.colour, over)
     axes.plot(
         x, results[f"{name}_mean"].values, color=look.colour, linewidth=0.7, marker=look.marker,
         markersize=2.6, zorder=4, label=look.label,

@@ -1,7 +1,7 @@
 """Matrices with blocks, colour bars, and the legend of categories."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def draw_blocks(
             draw(place * n_instances - 0.5, color="white", linewidth=min(0.5, 8 / n_blocks))
     set_ticks(axes)
     places = thinned(n_blocks)
-    centres = places * n_instances + (n_instances - 1) / 2
+    centres = np.array(places) * n_instances + (n_instances - 1) / 2
     shown = [names[place] for place in places]
     axes.set_xticks(centres, shown)
     axes.set_yticks(centres, shown)
@@ -47,16 +47,21 @@ def draw_blocks(
     return image
 
 
-def thinned(n: int) -> np.ndarray:
+def thinned(n: int) -> range:
     """Positions of the blocks to name: all, or evenly spaced ones."""
-    return np.arange(0, n, max(1, int(np.ceil(n / _MOST_BLOCKS_NAMED))))
+    return range(0, n, math.ceil(n / _MOST_BLOCKS_NAMED))
 
 
 def add_colour_bar(
-    figure: Figure, mapped: ScalarMappable, axes: Axes | Sequence[Axes], label: str, **look: Any
+    figure: Figure,
+    mapped: ScalarMappable,
+    axes: Axes | list[Axes],
+    label: str,
+    fraction: float = 0.05,
+    aspect: float = 20.0,
 ) -> Axes:
     """Add a bar that gives the values of colours, and return its axes."""
-    bar = figure.colorbar(mapped, ax=axes, **{"fraction": 0.05, "pad": 0.02} | look)
+    bar = figure.colorbar(mapped, ax=axes, fraction=fraction, pad=0.02, aspect=aspect)
     bar.set_label(label)
     bar.outline.set_visible(False)
     set_ticks(bar.ax)
@@ -76,7 +81,7 @@ def add_layer_bar(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
         figure, ScalarMappable(norm, ListedColormap(layer_shades(n))), axes, "Layer"
     )
     places = thinned(n)
-    bar.set_yticks(places if n > 1 else [0.5], [names[place] for place in places])
+    bar.set_yticks(list(places) if n > 1 else [0.5], [names[place] for place in places])
     bar.invert_yaxis()
     bar.tick_params(length=0)
     bar.minorticks_off()

@@ -7,20 +7,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import add_colour_bar, add_layer_bar, draw_blocks, layer_shades
-from ensemble_rsa.figures.style import (
-    DOUBLE_COLUMN,
-    GREY,
-    add_letter,
-    layer_names,
-    new_figure,
-    paper_style,
-    set_ticks,
-)
+from ensemble_rsa.figures.style import GREY
 from ensemble_rsa.figures.wording import as_ranges, surrogate_title
 
 
-@paper_style()
+@style.paper_style()
 def draw_second_level(results: xr.Dataset) -> Figure:
     """Second-level distances between RDMs, as a matrix (a) and as a two-dimensional MDS of it (b).
 
@@ -35,7 +28,7 @@ def draw_second_level(results: xr.Dataset) -> Figure:
     Returns:
         A figure as wide as a page.
     """
-    figure = new_figure(DOUBLE_COLUMN, 3.2, surrogate_title(results), gap=0.06)
+    figure = style.new_figure(style.DOUBLE_COLUMN, 3.2, surrogate_title(results), gap=0.06)
     matrix_axes, plane_axes = figure.subplots(1, 2)
     _draw_matrix(figure, matrix_axes, results)
     _draw_plane(figure, plane_axes, results)
@@ -46,12 +39,12 @@ def _draw_matrix(figure: Figure, axes: Axes, results: xr.Dataset) -> None:
     distances = results.second_level_distance.transpose(
         "layer", "instance", "layer_b", "instance_b"
     )
-    image = draw_blocks(axes, distances.values, layer_names(results, 12))
+    image = draw_blocks(axes, distances.values, style.layer_names(results, 12))
     axes.tick_params(axis="x", labelrotation=90)
     within = as_ranges(results.instance.values)
     axes.set_xlabel(f"Layer (within each layer: instances {within})")
     axes.set_ylabel("Layer")
-    add_letter(axes, "a")
+    style.add_letter(axes, "a")
     add_colour_bar(figure, image, axes, "Second-level distance (1 − r)")
 
 
@@ -67,9 +60,9 @@ def _draw_plane(figure: Figure, axes: Axes, results: xr.Dataset) -> None:
     axes.set_box_aspect(1)
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.06)
-    set_ticks(axes)
+    style.set_ticks(axes)
     axes.set_xlabel("MDS dimension 1 (units of 1 − r)")
     axes.set_ylabel("MDS dimension 2 (units of 1 − r)")
-    add_letter(axes, "b")
+    style.add_letter(axes, "b")
     axes.set_title(f"stress {float(results.second_level_stress):.2f}", loc="right")
-    add_layer_bar(figure, axes, layer_names(results, 12))
+    add_layer_bar(figure, axes, style.layer_names(results, 12))

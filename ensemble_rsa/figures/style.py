@@ -39,9 +39,6 @@ CATEGORY_COLOURS = (
 )  # fmt: skip
 CATEGORY_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">")
 
-KIND_COLOURS = {"exemplar": BLUE, "centroid": GREEN, "within_category": VERMILION}
-KIND_MARKERS = {"exemplar": "o", "centroid": "s", "within_category": "^"}
-
 _SETTINGS: dict[Any, Any] = {
     "font.size": 7,
     "axes.titlesize": 7,

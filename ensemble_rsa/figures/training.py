@@ -11,14 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ensemble_rsa.figures.style import (
-    DOUBLE_COLUMN,
-    FLAGGED,
-    INK,
-    new_figure,
-    paper_style,
-    set_ticks,
-)
+from ensemble_rsa.figures import style
+from ensemble_rsa.figures.style import FLAGGED, INK
 from ensemble_rsa.figures.wording import noted_instances
 
 _PANELS = (
@@ -31,7 +25,7 @@ _DASHES = ("--", ":", "-.")
 _MOST_NAMED = 6
 
 
-@paper_style()
+@style.paper_style()
 def draw_training(
     history: xr.Dataset, flagged: Sequence[Mapping[str, Any]] = (), title: str | None = None
 ) -> Figure:
@@ -57,7 +51,8 @@ def draw_training(
     handles = _explain(history.sizes["instance"] - len(noted), noted)
     n_columns = 2 if len(handles) > 3 else 3
     n_rows = math.ceil(len(handles) / n_columns)
-    figure = new_figure(DOUBLE_COLUMN, 2.15 + 0.14 * n_rows + (0.15 if title else 0.0), title)
+    height = 2.15 + 0.14 * n_rows + (0.15 if title else 0.0)
+    figure = style.new_figure(style.DOUBLE_COLUMN, height, title)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True)
     for axes, (name, label) in zip(grid[0], panels, strict=True):
         _draw_panel(axes, history[name], list(noted))
@@ -72,24 +67,18 @@ def _draw_panel(axes: Axes, curves: xr.DataArray, marked: list[int]) -> None:
     for number in ordinary + marked:
         values = curves.sel(instance=number).values
         known = np.isfinite(values)
-        style: dict[str, Any] = {"color": _ORDINARY, "linewidth": 0.6, "zorder": 1}
+        look: dict[str, Any] = {"color": _ORDINARY, "linewidth": 0.6, "zorder": 1}
         if number in marked:
-            style = {**_marked_style(marked.index(number)), "zorder": 3}
+            look = {**_marked_style(marked.index(number)), "zorder": 3}
         marker = "." if known.sum() < 12 else ""
-        axes.plot(
-            epochs[known],
-            values[known],
-            marker=marker,
-            markersize=3,
-            label=f"instance {number}",
-            **style,
-        )
+        label = f"instance {number}"
+        axes.plot(epochs[known], values[known], marker=marker, markersize=3, label=label, **look)
     if len(ordinary) > 1:
         mean = curves.sel(instance=ordinary).mean("instance", skipna=False).values
         known = np.isfinite(mean)
         axes.plot(epochs[known], mean[known], color=INK, linewidth=1.2, zorder=2, label="mean")
     _set_scale(axes, curves)
-    set_ticks(axes)
+    style.set_ticks(axes)
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 

@@ -7,6 +7,7 @@ from ensemble_rsa.figures.consistency import (
     draw_clustering,
     draw_consistency,
 )
+from ensemble_rsa.figures.wording import KIND_NAMES
 
 
 def intervals(axes, label):
@@ -32,7 +33,9 @@ def test_dots_means_and_both_intervals_are_the_numbers(make_results):
     exemplar = results.sel(kind="exemplar")
     np.testing.assert_allclose(np.asarray(dots)[:, 1], exemplar.consistency.values.ravel())
     np.testing.assert_array_equal(np.round(np.asarray(dots)[:, 0]), np.repeat(range(4), 10))
-    np.testing.assert_array_equal(line(axes, "exemplar").get_ydata(), exemplar.consistency_mean)
+    np.testing.assert_array_equal(
+        line(axes, "mean over pairs").get_ydata(), exemplar.consistency_mean
+    )
     for bootstrap in ("pairs", "instances"):
         low, high = (
             exemplar[f"consistency_{side}"].sel(bootstrap=bootstrap) for side in ("low", "high")
@@ -60,11 +63,12 @@ def test_every_kind_has_its_line_and_its_intervals(make_results):
     wide = intervals(axes, "instances interval")
     for place, kind in enumerate(results.kind.values):
         chosen = results.sel(kind=kind)
-        np.testing.assert_array_equal(line(axes, kind).get_ydata(), chosen.consistency_mean)
+        drawn = line(axes, KIND_NAMES[kind])
+        np.testing.assert_array_equal(drawn.get_ydata(), chosen.consistency_mean)
         np.testing.assert_allclose(
             wide[place, :, 0], chosen.consistency_low.sel(bootstrap="instances")
         )
-    assert len({line(axes, kind).get_marker() for kind in results.kind.values}) == 3
+    assert len({line(axes, name).get_marker() for name in KIND_NAMES.values()}) == 3
     assert set(legend_texts(figure)) == {
         "exemplar-based", "centroid-based", "within-category", "95 % CI, pairs",
         "95 % CI, instances",

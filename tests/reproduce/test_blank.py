@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.config.analysis import AnalysisConfig
-from ensemble_rsa.figures.paper.blank import draw_blank
+from ensemble_rsa.figures.paper.profiles import draw_blank
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.reproduce.experiments import blank
 from tests.reproduce.conftest import build_stack, shared_variance
@@ -66,7 +66,7 @@ def test_the_effect_is_the_rise_in_the_last_layer(result):
 
 def test_a_panel_for_each_distance_and_a_line_for_each_normalisation(result):
     for axes, distance in zip(draw_blank(result).axes, ("correlation", "cosine"), strict=True):
-        for normalisation in ("none", "cocktail_blank"):
-            line = next(found for found in axes.lines if found.get_label() == normalisation)
+        lines = [line for line in axes.lines if line.get_linestyle() == "-"]
+        for normalisation, line in zip(("none", "cocktail_blank"), lines, strict=True):
             expected = result.consistency_mean.sel(distance=distance, normalisation=normalisation)
             np.testing.assert_array_equal(line.get_ydata(), expected)

@@ -146,8 +146,8 @@ def test_effects_are_differences_in_the_papers_direction(measured):
 
 def test_both_panels_show_the_numbers(measured):
     by_layer, control = draw_categories(measured).axes
-    for kind in measured.kind.values:
-        line = next(found for found in by_layer.lines if found.get_label() == kind)
+    means = [line for line in by_layer.lines if line.get_linestyle() == "-"]
+    for kind, line in zip(measured.kind.values, means, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), measured.consistency_mean.sel(kind=kind))
     bars = [b for c in control.containers for b in c if hasattr(b, "get_height")]
     assert sum(bar.get_height() for bar in bars) == pytest.approx(1)  # shares of draws and pairs

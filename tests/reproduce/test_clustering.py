@@ -105,7 +105,7 @@ def test_outliers_are_ringed_and_every_layer_has_both_intervals(result):
     points = next(c for c in axes.collections if c.get_label() == "layers").get_offsets()
     index = result.category_clustering_index_mean
     np.testing.assert_allclose(points, np.stack([index, result.consistency_mean], 1))
-    rings = next(line for line in axes.lines if line.get_label() == "outliers")
+    rings = next(line for line in axes.lines if line.get_label() == "excluded (skipped r)")
     np.testing.assert_allclose(rings.get_xdata(), index[[3]])
     for label in ("pairs interval", "instances interval", "index interval"):
         assert sum(c.get_label() == label for c in axes.collections) == 8

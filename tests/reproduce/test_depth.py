@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ensemble_rsa.figures.paper.depth import draw_depth, draw_distances
+from ensemble_rsa.figures.paper.profiles import draw_depth, draw_distances
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.reproduce.experiments import depth
 from ensemble_rsa.reproduce.paper import NUMBERS

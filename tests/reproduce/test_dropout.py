@@ -254,6 +254,6 @@ def test_lines_are_the_means_by_rate(result):
             result.unshared_consistency_mean
         ),
         ("Exemplar consistency (r²)", "no dropout at test"): result.consistency_mean,
-        ("Centroid consistency (r²)", "mean"): result.centroid_consistency_mean,
+        ("Centroid consistency (r²)", "no dropout at test"): result.centroid_consistency_mean,
     }.items():
         np.testing.assert_array_equal(shown[key], values)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.config.analysis import StatisticsConfig
-from ensemble_rsa.figures.paper.training_sets import draw_training_sets
+from ensemble_rsa.figures.paper.profiles import draw_training_sets
 from ensemble_rsa.reproduce.experiments import images
 from ensemble_rsa.reproduce.measures import bootstrap_matched
 from tests.reproduce.conftest import shared_variance

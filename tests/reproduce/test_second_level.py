@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemble_rsa.figures.paper.layer_similarity import draw_layer_similarity
+from ensemble_rsa.figures.paper.profiles import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.reproduce.experiments import second_level
 

@@ -202,7 +202,7 @@ def test_panels_show_the_numbers(result):
     axes = {one.get_ylabel(): one for one in drawn}
     course, first = (
         next(one for one in axes["Centroid consistency (r²)"].lines if one.get_label() == label)
-        for label in ("trained", "first weights")
+        for label in ("mean", "initial weights (ours)")
     )
     centroid = result.consistency_mean.sel(kind="centroid").values
     np.testing.assert_array_equal(course.get_xydata(), np.stack([range(1, 7), centroid[1:]], 1))

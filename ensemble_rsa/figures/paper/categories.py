@@ -8,37 +8,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, Look, draw_by_layer, interval_handles
-from ensemble_rsa.figures.style import (
-    DOUBLE_COLUMN,
-    GREY,
-    INK,
-    KIND_COLOURS,
-    KIND_MARKERS,
-    PURPLE,
-    add_legend,
-    add_letter,
-    layer_names,
-    new_figure,
-    paper_style,
-    set_ticks,
+from ensemble_rsa.figures import style
+from ensemble_rsa.figures.lines import (
+    CONSISTENCY_LABEL,
+    KIND_LOOKS,
+    Look,
+    draw_by_layer,
+    interval_handles,
 )
+from ensemble_rsa.figures.style import GREY, INK
 
-_LABELS = {
-    "exemplar": "exemplar-based",
-    "centroid": "centroid-based",
-    "within_category": "within-category, pooled",
-    "within_category_each": "within-category, mean of categories",
+_LOOKS = KIND_LOOKS | {
+    "within_category": KIND_LOOKS["within_category"]._replace(label="within-category, pooled"),
+    "within_category_each": Look(style.PURPLE, "v", "within-category, mean of categories"),
 }
-_COLOURS = KIND_COLOURS | {"within_category_each": PURPLE}
-_MARKERS = KIND_MARKERS | {"within_category_each": "v"}
 # Of the histograms: label, look of the bars, opacity of the band between the percentiles.
 _EACH = ("random draws, each pair", {"color": GREY, "alpha": 0.6, "fill": True}, 0.18)
 _MEANS = ("random draws, mean of pairs", {"color": INK, "linewidth": 0.8, "fill": False}, 0.35)
 _PERCENTILES = (2.5, 97.5)
 
 
-@paper_style()
+@style.paper_style()
 def draw_categories(result: xr.Dataset) -> Figure:
     """Consistency by layer of four kinds (a); random categories in the last layer (b).
 
@@ -49,20 +39,18 @@ def draw_categories(result: xr.Dataset) -> Figure:
     Returns:
         A figure as wide as a page.
     """
-    figure = new_figure(DOUBLE_COLUMN, 3.0, gap=0.05)
+    figure = style.new_figure(style.DOUBLE_COLUMN, 3.0, gap=0.05)
     by_layer, control = figure.subplots(1, 2, width_ratios=[1.35, 1])
-    lines = [
-        (result.sel(kind=kind), Look(_COLOURS[kind], _MARKERS[kind], _LABELS[kind]))
-        for kind in result.kind.values.tolist()
-    ]
-    handles: list[Any] = draw_by_layer(by_layer, layer_names(result), lines, 3.4, spacing=0.16)
+    lines = [(result.sel(kind=kind), _LOOKS[kind]) for kind in result.kind.values.tolist()]
+    names = style.layer_names(result)
+    handles: list[Any] = draw_by_layer(by_layer, names, lines, 3.4, spacing=0.16)
     by_layer.set_ylabel(CONSISTENCY_LABEL)
     _draw_control(control, result)
-    add_letter(by_layer, "a")
-    add_letter(control, "b")
+    style.add_letter(by_layer, "a")
+    style.add_letter(control, "b")
     handles += interval_handles(result)
     handles += [Patch(label=label, **look) for label, look, _ in (_EACH, _MEANS)]
-    add_legend(figure, handles, 4)
+    style.add_legend(figure, handles, 4)
     return figure
 
 
@@ -79,12 +67,12 @@ def _draw_control(axes: Axes, result: xr.Dataset) -> None:
     last = result.consistency_mean.isel(layer=-1)
     for kind, end in (("exemplar", 0.5), ("centroid", 1.0)):
         value = float(last.sel(kind=kind))
-        axes.axvline(value, color=_COLOURS[kind], linewidth=1.2, label=kind)
+        axes.axvline(value, color=_LOOKS[kind].colour, linewidth=1.2, label=kind)
         axes.text(
-            end, 1.02, f"{kind} {value:.2f}", color=_COLOURS[kind], fontsize=6.5,
+            end, 1.02, f"{kind} {value:.2f}", color=_LOOKS[kind].colour, fontsize=6.5,
             ha="right", va="bottom", transform=axes.transAxes,
         )  # fmt: skip
     axes.set_xlim(0.0, 1.0)
-    set_ticks(axes)
-    axes.set_xlabel(f"Consistency in {layer_names(result)[-1]} (r²)")
+    style.set_ticks(axes)
+    axes.set_xlabel(f"Consistency in {style.layer_names(result)[-1]} (r²)")
     axes.set_ylabel("Share of random draws")

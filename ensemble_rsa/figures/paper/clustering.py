@@ -6,22 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals, interval_handles
 from ensemble_rsa.figures.maps import add_layer_bar, layer_shades
-from ensemble_rsa.figures.style import (
-    FLAGGED,
-    GREY,
-    SINGLE_COLUMN,
-    add_legend,
-    layer_names,
-    new_figure,
-    paper_style,
-    set_ticks,
-)
+from ensemble_rsa.figures.style import FLAGGED, GREY
 from ensemble_rsa.figures.wording import signed
 
 
-@paper_style()
+@style.paper_style()
 def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     """Layers by their clustering index and their consistency, both with intervals.
 
@@ -36,7 +28,7 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     Returns:
         A figure one column wide.
     """
-    figure = new_figure(SINGLE_COLUMN, 3.3)
+    figure = style.new_figure(style.SINGLE_COLUMN, 3.3)
     axes = figure.subplots()
     x, y = result.category_clustering_index_mean.values, result.consistency_mean.values
     excluded = result.outlier.sel(estimator="skipped").values.astype(bool)
@@ -50,19 +42,19 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     axes.scatter(x, y, s=16, c=shades, zorder=5, label="layers")
     ring = Line2D(
         x[excluded], y[excluded], linestyle="", marker="o", markersize=9, fillstyle="none",
-        color=FLAGGED, zorder=5, label="excluded (skipped correlation)",
+        color=FLAGGED, zorder=5, label="excluded (skipped r)",
     )  # fmt: skip
     axes.add_line(ring)
-    set_ticks(axes)
+    style.set_ticks(axes)
     axes.set_ylim(0.0, 1.02)
     axes.margins(x=0.1)
     axes.set_xlabel("Category clustering index (CCI)")
     axes.set_ylabel(CONSISTENCY_LABEL)
     skipped = float(result.correlation.sel(estimator="skipped"))
     axes.set_title(f"skipped r = {signed(skipped)}", loc="right")
-    add_layer_bar(figure, axes, layer_names(result))
+    add_layer_bar(figure, axes, style.layer_names(result))
     handles = [*interval_handles(result), fit, *([ring] if excluded.any() else [])]
-    add_legend(figure, handles, 2)
+    style.add_legend(figure, handles, 2)
     return figure
 
 
@@ -75,7 +67,7 @@ def _draw_bars(axes: Axes, result: xr.Dataset, shades: list[str]) -> None:
         )
         for over in ("pairs", "instances"):
             at = layer.sel(bootstrap=over)
-            limits = (at.consistency_low.values, at.consistency_high.values)
+            limits = at.consistency_low.values, at.consistency_high.values
             draw_intervals(axes, mean, *limits, shade, over)
         axes.hlines(
             layer.consistency_mean, low, high, colors=shade, linewidths=0.7, zorder=3,

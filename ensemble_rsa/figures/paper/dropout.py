@@ -5,27 +5,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import Look, draw_line, interval_handles
 from ensemble_rsa.figures.maps import add_colour_bar
-from ensemble_rsa.figures.style import (
-    BLUE,
-    DOUBLE_COLUMN,
-    GREEN,
-    INK,
-    ORANGE,
-    VERMILION,
-    add_legend,
-    add_letter,
-    new_figure,
-    paper_style,
-    set_ticks,
-)
+from ensemble_rsa.figures.style import BLUE, GREEN, INK, ORANGE, VERMILION
 from ensemble_rsa.figures.wording import number
 
 _GAP = 0.3  # of a cell, before the column without dropout at test
 
 
-@paper_style()
+@style.paper_style()
 def draw_dropout(result: xr.Dataset) -> Figure:
     """Accuracies (a), consistency by samples (b), clustering (c), consistency by rate (d, e).
 
@@ -38,7 +27,7 @@ def draw_dropout(result: xr.Dataset) -> Figure:
     Returns:
         A figure as wide as a page. (a), (b) and (c) are the paper's panels of these names.
     """
-    figure = new_figure(DOUBLE_COLUMN, 5.1, pad=0.05, gap=0.03)
+    figure = style.new_figure(style.DOUBLE_COLUMN, 5.1, pad=0.05, gap=0.03)
     panels = figure.subplot_mosaic("aabbbb;ccddee", height_ratios=[1.15, 1])
     _draw_samples(figure, panels["b"], result)
     layers = [(result.sel(layer=name), str(name)) for name in result.layer.values]
@@ -71,10 +60,10 @@ def draw_dropout(result: xr.Dataset) -> Figure:
         axes.set_ylabel(label)
         axes.set_xlabel("Dropout probability")
         axes.set_ylim(*((None, None) if letter == "c" else (0.0, 1.02)))
-        set_ticks(axes)
+        style.set_ticks(axes)
     for letter, axes in panels.items():
-        add_letter(axes, letter)
-    add_legend(figure, interval_handles(result, ["instances"]), 1)
+        style.add_letter(axes, letter)
+    style.add_legend(figure, interval_handles(result, ["instances"]), 1)
     return figure
 
 
@@ -91,11 +80,11 @@ def _draw_samples(figure: Figure, axes: Axes, result: xr.Dataset) -> None:
     middle = np.mean(image.get_clim())
     for (row, column), value in np.ndenumerate(values):
         axes.text(
-            left[column] + 0.5, row + 0.5, number(float(value), 2), ha="center", va="center",
+            float(left[column]) + 0.5, row + 0.5, number(float(value), 2), ha="center", va="center",
             fontsize=5.5, color="white" if value < middle else INK,
         )  # fmt: skip
     axes.invert_yaxis()
-    set_ticks(axes)
+    style.set_ticks(axes)
     axes.set_xticks(left + 0.5, [*(str(k) for k in result.sample.values), "none"])
     axes.set_yticks(np.arange(n_rates) + 0.5, [f"{rate:g}" for rate in result.dropout.values])
     axes.tick_params(length=0)

@@ -6,22 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import category_handles
-from ensemble_rsa.figures.style import (
-    DOUBLE_COLUMN,
-    INK,
-    add_legend,
-    category_style,
-    layer_names,
-    new_figure,
-    paper_style,
-    set_layer_axis,
-)
+from ensemble_rsa.figures.style import INK
 
 _SLOT = 0.84  # width of a layer's dots, in layers
 
 
-@paper_style()
+@style.paper_style()
 def draw_pointwise_stress(result: xr.Dataset) -> Figure:
     """Stress of every stimulus in every layer, one row of panels for each instance shown.
 
@@ -33,7 +25,7 @@ def draw_pointwise_stress(result: xr.Dataset) -> Figure:
         A figure as wide as a page; colours are those of Fig. 2.
     """
     n_shown = result.sizes["shown"]
-    figure = new_figure(DOUBLE_COLUMN, 1.5 * n_shown + 0.7)
+    figure = style.new_figure(style.DOUBLE_COLUMN, 1.5 * n_shown + 0.7)
     rows = np.atleast_1d(figure.subplots(n_shown, 1, sharex=True, sharey=True))
     for row, axes in enumerate(rows):
         _draw_row(axes, result.isel(shown=row))
@@ -41,14 +33,14 @@ def draw_pointwise_stress(result: xr.Dataset) -> Figure:
         seed = int(result.seed.sel(instance=number))
         axes.set_title(f"Instance {number} (seed {seed})", loc="left")
         axes.set_ylabel("Stress of a stimulus")
-    set_layer_axis(rows[-1], layer_names(result), DOUBLE_COLUMN - 0.6)
+    style.set_layer_axis(rows[-1], style.layer_names(result), style.DOUBLE_COLUMN - 0.6)
     for axes in rows[:-1]:
         axes.tick_params(labelbottom=False)
     highest = float(result.embedding_pointwise_stress.max())
     rows[0].set_ylim(0.0, 1.05 * highest)
     panel = Line2D([], [], color=INK, linewidth=1.0, label="whole panel")
     handles = [panel, *category_handles(result.category.values.astype(str))]
-    add_legend(figure, handles, min(len(handles), 6))
+    style.add_legend(figure, handles, min(len(handles), 6))
     return figure
 
 
@@ -62,9 +54,8 @@ def _draw_row(axes: Axes, result: xr.Dataset) -> None:
     for index, category in enumerate(np.unique(categories)):
         chosen = categories == category
         places = np.arange(len(stress))[:, None] + across[chosen]
-        axes.scatter(
-            places, stress[:, chosen], s=size, linewidths=0, alpha=0.8, **category_style(index)
-        )
+        look = style.category_style(index)
+        axes.scatter(places, stress[:, chosen], s=size, linewidths=0, alpha=0.8, **look)
     whole = result.embedding_stress.values
     places = np.arange(len(whole))
     axes.hlines(

@@ -6,32 +6,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from ensemble_rsa.figures.style import (
-    BLUE,
-    DOUBLE_COLUMN,
-    GREEN,
-    GREY,
-    INK,
-    PURPLE,
-    VERMILION,
-    add_legend,
-    add_letter,
-    new_figure,
-    paper_style,
-    set_ticks,
-)
+from ensemble_rsa.figures import style
+from ensemble_rsa.figures.style import GREY, INK
 
 # Label, colour, width and dashes: lines that coincide differ in width and dashes.
 _LOOKS = {
-    "correlation": ("correlation", BLUE, 2.2, "-"),
-    "cosine": ("cosine", VERMILION, 2.2, "-"),
+    "correlation": ("correlation", style.BLUE, 2.2, "-"),
+    "cosine": ("cosine", style.VERMILION, 2.2, "-"),
     "euclidean": ("Euclidean", INK, 0.9, "-"),
-    "unit_euclidean": ("unit-length Euclidean", PURPLE, 1.4, (0, (3, 2))),
-    "norm_difference": ("norm difference", GREEN, 1.4, (0, (1, 1.5))),
+    "unit_euclidean": ("unit-length Euclidean", style.PURPLE, 1.4, (0, (3, 2))),
+    "norm_difference": ("norm difference", style.GREEN, 1.4, (0, (1, 1.5))),
 }
 
 
-@paper_style()
+@style.paper_style()
 def draw_about_centre(result: xr.Dataset) -> Figure:
     """Rotations about the patterns' centre: two units (a), consistency (b), distances (c).
 
@@ -52,7 +40,7 @@ def draw_about_centre(result: xr.Dataset) -> Figure:
     return figure
 
 
-@paper_style()
+@style.paper_style()
 def draw_about_origin(result: xr.Dataset) -> Figure:
     """Rotations about the origin, drawn as by `draw_about_centre`.
 
@@ -69,15 +57,15 @@ def draw_about_origin(result: xr.Dataset) -> Figure:
 
 def _draw(chosen: xr.Dataset) -> tuple[Figure, Axes]:
     """Draw all three panels; returns the figure and the first panel."""
-    figure = new_figure(DOUBLE_COLUMN, 2.75, gap=0.04)
+    figure = style.new_figure(style.DOUBLE_COLUMN, 2.75, gap=0.04)
     example, course, change = figure.subplots(1, 3)
     _draw_example(example, chosen)
     _draw_course(course, chosen)
     _draw_change(change, chosen)
     for axes, letter in ((example, "a"), (course, "b"), (change, "c")):
-        set_ticks(axes)
-        add_letter(axes, letter)
-    add_legend(figure, course.get_lines(), 5, handlelength=2.4)
+        style.set_ticks(axes)
+        style.add_letter(axes, letter)
+    style.add_legend(figure, course.get_lines(), 5, handlelength=2.4)
     return figure, example
 
 

@@ -8,20 +8,10 @@ from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from ensemble_rsa.figures.lines import Look, draw_line, interval_handles
+from ensemble_rsa.figures import style
+from ensemble_rsa.figures.lines import KIND_LOOKS, Look, draw_line, interval_handles
 from ensemble_rsa.figures.maps import add_colour_bar, draw_blocks, layer_shades
-from ensemble_rsa.figures.style import (
-    DOUBLE_COLUMN,
-    GREY,
-    INK,
-    KIND_COLOURS,
-    KIND_MARKERS,
-    add_legend,
-    add_letter,
-    new_figure,
-    paper_style,
-    set_ticks,
-)
+from ensemble_rsa.figures.style import GREY, INK
 from ensemble_rsa.figures.wording import signed
 
 EARLY = 10  # the paper's early epochs end here
@@ -30,7 +20,7 @@ _LONG = 20  # the axis is logarithmic for more epochs than this
 _INITIAL = Look(GREY, "D", "initial weights (ours)")
 
 
-@paper_style()
+@style.paper_style()
 def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     """Consistency between epochs and instances (a), by epoch (b), accuracy (c), one on the other.
 
@@ -48,7 +38,7 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     epochs = [int(epoch) for epoch in result.epoch.values if epoch > 0]
     early = [epoch for epoch in epochs if epoch <= EARLY]
     later = [epoch for epoch in epochs if epoch > EARLY]
-    figure = new_figure(DOUBLE_COLUMN, 5.6 if later else 3.7, pad=0.05, gap=0.04)
+    figure = style.new_figure(style.DOUBLE_COLUMN, 5.6 if later else 3.7, pad=0.05, gap=0.04)
     # t: all of training, l: the legend
     mosaic, heights = ("aaattt;bbccdd", [3, 2]) if later else ("aabc;aadl", [1, 1])
     panels = figure.subplot_mosaic(mosaic, height_ratios=heights)
@@ -57,19 +47,19 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     if later:
         _draw_matrix(panels["t"], chosen, [epochs[0], *later])
         matrices.append(panels["t"])
-    add_colour_bar(figure, image, matrices, "Consistency (r²)", fraction=0.04, aspect=30)
-    mean = Look(KIND_COLOURS[kind], KIND_MARKERS[kind], "mean")
+    add_colour_bar(figure, image, matrices, "Consistency (r²)", fraction=0.04, aspect=30.0)
+    mean = KIND_LOOKS[kind]._replace(label="mean")
     _draw_consistency(panels["b"], chosen, mean)
     panels["b"].set_ylabel(f"{kind.capitalize()} consistency (r²)")
     _draw_accuracy(panels["c"], chosen)
     _draw_relation(panels["d"], chosen)
     for letter in "abcd":
-        add_letter(panels[letter], letter)
+        style.add_letter(panels[letter], letter)
     _add_correlation(panels["d"], chosen)
     initial = [_INITIAL.handle()] if 0 in result.epoch.values else []
     handles = [mean.handle(), *initial, *interval_handles(result)]
     if later:
-        add_legend(figure, handles, 4)
+        style.add_legend(figure, handles, 4)
     else:
         panels["l"].axis("off")
         panels["l"].legend(handles=handles, loc="center left", borderaxespad=0)
@@ -120,8 +110,9 @@ def _draw_relation(axes: Axes, chosen: xr.Dataset) -> None:
     out = shown.outlier.sel(estimator="skipped").values.astype(bool)
     for where, label in ((~out, "epochs"), (out, "outliers")):
         axes.scatter(
-            accuracy[where], consistency[where], s=14, edgecolors=colours[where], linewidths=0.8,
-            c="white" if label == "outliers" else colours[where], zorder=3, label=label,
+            accuracy[where], consistency[where], s=14, edgecolors=colours[where].tolist(),
+            linewidths=0.8, c="white" if label == "outliers" else colours[where], zorder=3,
+            label=label,
         )  # fmt: skip
     away = 9 if consistency[-1] >= consistency[0] else -9  # points lie between first and last
     for place, shift in ((0, -away), (-1, away)):
@@ -131,7 +122,7 @@ def _draw_relation(axes: Axes, chosen: xr.Dataset) -> None:
             path_effects=[withStroke(linewidth=1.5, foreground="white")], zorder=4,
         )  # fmt: skip
     axes.margins(0.15)
-    set_ticks(axes)
+    style.set_ticks(axes)
     axes.set_xlabel("Test accuracy")
     axes.set_ylabel("Consistency (r²)")
 
@@ -148,7 +139,7 @@ def _places(epochs: np.ndarray, of_all: np.ndarray) -> np.ndarray:
 
 
 def _set_epochs(axes: Axes, epochs: np.ndarray) -> None:
-    set_ticks(axes)
+    style.set_ticks(axes)
     axes.set_xlabel("Epoch")
     if epochs.max() <= _LONG:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

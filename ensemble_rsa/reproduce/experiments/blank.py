@@ -7,7 +7,7 @@ from itertools import product
 
 import xarray as xr
 
-from ensemble_rsa.figures.paper.blank import draw_blank
+from ensemble_rsa.figures.paper.profiles import draw_blank
 from ensemble_rsa.figures.wording import DISTANCE_NAMES
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import consistency_by

@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.figures.paper.depth import draw_depth, draw_distances
+from ensemble_rsa.figures.paper.profiles import draw_depth, draw_distances
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import consistency_by

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.analysis import StatisticsConfig
-from ensemble_rsa.figures.paper.training_sets import draw_training_sets
+from ensemble_rsa.figures.paper.profiles import draw_training_sets
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, matched_finding
 from ensemble_rsa.reproduce.measures import (
     Terms,

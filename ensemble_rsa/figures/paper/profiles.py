@@ -1,0 +1,199 @@
+"""Figs 4 to 6, S2, S3 and S7 of the paper: lines by layer in one panel or side by side."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from ensemble_rsa.figures import style
+from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, Look, draw_by_layer, interval_handles
+from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES, capitalize
+
+# Colour and marker of each network, for the first and the second distance of a panel.
+_NETWORKS = (
+    {
+        "all_cnn_c": (style.BLUE, "o"),
+        "all_cnn_7": (style.VERMILION, "s"),
+        "alexnet": (style.INK, "D"),
+    },
+    {"all_cnn_c": (style.SKY_BLUE, "^"), "all_cnn_7": (style.ORANGE, "v")},
+)
+_DISTANCES = (("cosine",), ("euclidean", "unit_euclidean"), ("norm_difference",))  # as in Fig. 5
+_NORMALISATIONS = {
+    "none": Look(style.BLUE, "o", "no normalisation"),
+    "cocktail_blank": Look(style.VERMILION, "D", "mean over stimuli subtracted"),
+}
+_CONDITIONS = {
+    "other_seed": Look(style.BLUE, "o", "other seed, same training data"),
+    "other_data": Look(style.ORANGE, "s", "same seed, other training data"),
+    "other_seed_and_data": Look(style.PURPLE, "^", "other seed and other training data"),
+}
+_SIMILARITIES = (
+    Look(style.BLUE, "o", "two layers, same instance"),
+    Look(style.VERMILION, "s", "two layers, different instances"),
+    Look(style.GREEN, "^", "one layer, different instances"),
+)
+
+
+class _Panel(NamedTuple):
+    """Lines of one variable, the names of their points, and the axis label."""
+
+    lines: Sequence[tuple[xr.Dataset, Look]]
+    names: Sequence[str]
+    title: str = ""
+    variable: str = "consistency"
+    label: str = "Layer"
+
+
+@style.paper_style()
+def draw_depth(result: xr.Dataset) -> Figure:
+    """Consistency by layer, a line for each network, with both intervals (Figs 4 and 6).
+
+    Args:
+        result: needs `consistency (network, distance, layer, instance_pair)` of one distance, its
+            `_mean`, `_low` and `_high`, with NaN where a network has no such layer, and
+            `surrogate (network)`.
+
+    Returns:
+        A figure one column wide.
+    """
+    panel = _Panel(_networks(result, result.distance.values[:1].tolist()), _layers(result))
+    n_columns = 2 if len(panel.lines) == 2 else 3
+    return _draw(result, [panel], 2.7, n_columns=n_columns, spacing=0.2)
+
+
+@style.paper_style()
+def draw_distances(result: xr.Dataset) -> Figure:
+    """Consistency by layer for cosine (a), both Euclidean distances (b) and norms (c) (Fig. 5).
+
+    Args:
+        result: as for `draw_depth`, of four distances.
+
+    Returns:
+        A figure as wide as a page.
+    """
+    titles = [*(capitalize(DISTANCE_NAMES[each[0]]) for each in _DISTANCES)]
+    titles[1] = "Euclidean distances"
+    panels = [
+        _Panel(_networks(result, distances), _layers(result), title)
+        for distances, title in zip(_DISTANCES, titles, strict=True)
+    ]
+    return _draw(result, panels, 2.9, n_columns=3, spacing=0.2)
+
+
+@style.paper_style()
+def draw_blank(result: xr.Dataset) -> Figure:
+    """Consistency with and without cocktail-blank normalisation, by distance (Fig. S7).
+
+    Args:
+        result: needs `consistency (normalisation, distance, layer, instance_pair)` with its mean
+            and intervals.
+
+    Returns:
+        A figure as wide as a page.
+    """
+    panels = [
+        _Panel(
+            [
+                (result.sel(distance=distance, normalisation=name), look)
+                for name, look in _NORMALISATIONS.items()
+            ],
+            _layers(result),
+            capitalize(DISTANCE_NAMES[distance]),
+        )
+        for distance in result.distance.values.tolist()
+    ]
+    return _draw(result, panels, 2.8, n_columns=4, spacing=0.24)
+
+
+@style.paper_style()
+def draw_training_sets(result: xr.Dataset) -> Figure:
+    """Consistency of networks trained on other images (a) or other categories (b) (Fig. S3).
+
+    Args:
+        result: needs `images_mean, _low, _high (condition, layer)` and `categories_mean, _low,
+            _high (condition, layer_before_head)`.
+
+    Returns:
+        A figure as wide as a page.
+    """
+    lines = [(result.sel(condition=name), look) for name, look in _CONDITIONS.items()]
+    panels = [
+        _Panel(lines, _layers(result), "Other images, same categories", "images"),
+        _Panel(lines, _layers(result), "Other categories", "categories"),
+    ]
+    return _draw(result, panels, 2.7, over=["instances"])
+
+
+@style.paper_style()
+def draw_layer_similarity(result: xr.Dataset) -> Figure:
+    """Similarity by the distance between layers (a), and of neighbours by depth (b) (Fig. S2).
+
+    Args:
+        result: needs `similarity_by_distance_mean, _low, _high (origin, layer_distance)`, of one
+            instance and of two, for distances from 1; and `similarity_of_neighbours_mean, _low,
+            _high (course, layer_pair)`: next layer of the same instance, next layer of another,
+            same layer of another.
+
+    Returns:
+        A figure as wide as a page.
+    """
+    distances = [str(apart + 1) for apart in range(result.sizes["layer_distance"])]
+    pairs = [f"{one}–{other}" for one, other in pairwise(style.layer_names(result, 8))]
+    by_distance, by_depth = (
+        [(result.isel({dimension: row}), _SIMILARITIES[row]) for row in range(n)]
+        for dimension, n in (("origin", 2), ("course", 3))
+    )
+    panels = [
+        _Panel(by_distance, distances, "", "similarity_by_distance", "Layers apart"),
+        _Panel(by_depth, pairs, "", "similarity_of_neighbours", "Neighbouring layers"),
+    ]
+    label = "Similarity of RDMs\n(shared variance, r²)"
+    return _draw(result, panels, 2.7, label, over=["instances"], spacing=0.08)
+
+
+def _layers(result: xr.Dataset) -> list[str]:
+    return style.layer_names(result)
+
+
+def _networks(result: xr.Dataset, distances: Sequence[str]) -> list[tuple[xr.Dataset, Look]]:
+    """One line for each network and distance."""
+    lines = []
+    for place, distance in enumerate(distances):
+        for network in result.network.values.tolist():
+            chosen = result.sel(network=network, distance=distance)
+            label = MODEL_NAMES[network] + (" surrogate" if chosen.surrogate else "")
+            look = Look(*_NETWORKS[place][network], label + (", unit length" if place else ""))
+            known = chosen.dropna("instance_pair", how="all", subset=["consistency"])
+            lines.append((known, look))
+    return lines
+
+
+def _draw(
+    result: xr.Dataset,
+    panels: Sequence[_Panel],
+    height: float,
+    label: str = CONSISTENCY_LABEL,
+    over: Sequence[str] = ("pairs", "instances"),
+    n_columns: int = 2,
+    spacing: float = 0.1,
+) -> Figure:
+    """Panels side by side with one y axis, and a legend below."""
+    several = len(panels) > 1
+    width = style.DOUBLE_COLUMN if several else style.SINGLE_COLUMN
+    figure = style.new_figure(width, height, gap=0.04)
+    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    handles = []
+    for axes, letter, panel in zip(row, "abcdefgh", panels, strict=False):
+        drawn = draw_by_layer(
+            axes, panel.names, panel.lines, width / len(panels) - 0.4, spacing, panel.variable
+        )
+        handles = max(handles, drawn, key=len)
+        axes.set_xlabel(panel.label)
+        if several:
+            style.add_letter(axes, letter, panel.title)
+    row[0].set_ylabel(label)
+    style.add_legend(figure, [*handles, *interval_handles(result, over)], n_columns)
+    return figure
