@@ -3,7 +3,7 @@ from . import interop as interop
 from . import rdm as rdm
 from . import similarity as similarity
 from .analysis.bootstrap.consistency import bootstrap_consistency as bootstrap_consistency
-from .analysis.clustering import category_clustering_index as category_clustering_index
+from .analysis.categories import category_clustering_index as category_clustering_index
 from .analysis.consistency import consistency as consistency
 from .analysis.consistency import consistency_between as consistency_between
 from .analysis.consistency import within_category_consistency as within_category_consistency

@@ -1,1 +1,1 @@
-"""What RDMs say, as pure functions of arrays from any source, brain data included."""
+"""Statistics of RDMs as pure functions of arrays from any source, brain data included."""

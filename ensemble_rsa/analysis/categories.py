@@ -1,33 +1,107 @@
-"""What category labels make of pairs of stimuli: which share one, and how far apart these are."""
+"""Category labels and RDMs: the category clustering index, and pairs that share a category.
 
-from typing import Any, NamedTuple
+"The paper" is Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ensemble_rsa.arrays import LabelCodes
+from ensemble_rsa.arrays import ArrayLike, LabelCodes, LabelsLike, check_labels, check_rdms
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import pair_indices
 
+if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
+    Aggregate = Literal["pooled", "per_category"]
+else:
+    Aggregate = str
 AGGREGATES = ("pooled", "per_category")
 
 
+def category_clustering_index(rdms: ArrayLike, labels: LabelsLike) -> Float[np.ndarray, "..."]:
+    """(across − within) / (across + within) of the mean distances of each RDM (paper, Fig. 8c).
+
+    `within` is the mean over pairs of stimuli that share a category, `across` over all other pairs.
+    The index is 0 if categories make no difference, and 1 if the members of a category coincide.
+
+    Args:
+        rdms: RDMs `(..., stimulus_pair)`.
+        labels: the category of each stimulus.
+
+    Returns:
+        The index of each RDM, `(...)`, float64.
+
+    Raises:
+        InputError: labels of another length, one category only, no two stimuli that share one, NaN,
+            or an RDM whose mean distances add up to 0.
+
+    >>> category_clustering_index(np.array([1.0, 3, 3, 3, 3, 1]), ["cat", "cat", "dog", "dog"])
+    array(0.5)
+    """
+    array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)")
+    codes, categories = check_labels("labels", labels, n_stimuli)
+    return clustering_index(array, codes, categories)
+
+
+def clustering_index(
+    rdms: Any, codes: LabelCodes, categories: np.ndarray
+) -> Float[np.ndarray, "..."]:
+    """`category_clustering_index` of checked RDMs and labels."""
+    if len(categories) < 2:
+        raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
+    same = same_category(codes)
+    distances = np.asarray(rdms)
+    total, within = (
+        chosen.sum(-1, dtype=np.float64) for chosen in (distances, distances[..., same])
+    )
+    index = index_of_sums(total, within, same.size, same.sum())
+    empty = np.argwhere(~np.isfinite(np.atleast_1d(index)))
+    if len(empty):
+        raise InputError(
+            f"rdms: expected mean distances above 0, got {len(empty)} RDM(s) without any, "
+            f"the first at {empty[0].tolist()}"
+        )
+    return np.asarray(index)
+
+
+def index_of_sums(total: Any, total_within: Any, n_pairs: Any, n_within: Any) -> Any:
+    """The clustering index from sums over all pairs and over pairs within; NaN without pairs.
+
+    The difference of the sums avoids a copy of the many across-category distances.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        within = total_within / n_within
+        across = (total - total_within) / (n_pairs - n_within)
+        return (across - within) / (across + within)
+
+
+def same_category(codes: LabelCodes) -> Bool[np.ndarray, " stimulus_pair"]:
+    """Which pairs of stimuli share a category.
+
+    Raises:
+        InputError: no pair does.
+    """
+    rows, columns = pair_indices(codes.size)
+    same = codes[rows] == codes[columns]
+    if not same.any():
+        raise InputError(
+            "labels: expected a category with two stimuli or more, got all different labels"
+        )
+    return same
+
+
 class PairGroup(NamedTuple):
-    """Same-category pairs that go into one correlation, and what they are called in messages."""
+    """Same-category pairs that go into one correlation, and their name in messages."""
 
     name: str
     pairs: Int[np.ndarray, " pair"]
 
 
 def same_category_groups(
-    codes: LabelCodes, categories: np.ndarray, aggregate: str
+    codes: LabelCodes, categories: np.ndarray, aggregate: Aggregate
 ) -> list[PairGroup]:
-    """Same-category pairs: all in one group, or the pairs of each category in one of their own.
-
-    Args:
-        codes: the category of each stimulus, from `check_labels`.
-        categories: names, likewise.
-        aggregate: one of `AGGREGATES`.
+    """Same-category pairs: all in one group, or one group per category.
 
     Raises:
         InputError: no two stimuli share a category; an unknown aggregate; for `"per_category"`, a
@@ -53,56 +127,3 @@ def same_category_groups(
         PairGroup(f"rdms (category '{category}')", np.flatnonzero(same & (codes[rows] == code)))
         for code, category in enumerate(categories)
     ]
-
-
-def same_category(codes: LabelCodes) -> Bool[np.ndarray, " stimulus_pair"]:
-    """Which pairs of stimuli share a category.
-
-    Raises:
-        InputError: none does.
-    """
-    rows, columns = pair_indices(codes.size)
-    same = codes[rows] == codes[columns]
-    if not same.any():
-        raise InputError(
-            "labels: expected a category with two stimuli or more, got all different labels"
-        )
-    return same
-
-
-def clustering_index(
-    rdms: Any, codes: LabelCodes, categories: np.ndarray
-) -> Float[np.ndarray, "..."]:
-    """Category clustering index of each RDM `(..., stimulus_pair)`, in float64.
-
-    Raises:
-        InputError: one category only, no two stimuli that share one, or an RDM whose mean distances
-            add up to 0.
-    """
-    if len(categories) < 2:
-        raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
-    same = same_category(codes)
-    distances = np.asarray(rdms)
-    total, within = (
-        chosen.sum(-1, dtype=np.float64) for chosen in (distances, distances[..., same])
-    )
-    index = index_of_sums(total, within, same.size, same.sum())
-    empty = np.argwhere(~np.isfinite(np.atleast_1d(index)))
-    if len(empty):
-        raise InputError(
-            f"rdms: expected mean distances above 0, got {len(empty)} RDM(s) without any, "
-            f"the first at {empty[0].tolist()}"
-        )
-    return np.asarray(index)
-
-
-def index_of_sums(total: Any, total_within: Any, n_pairs: Any, n_within: Any) -> Any:
-    """(across − within) / (across + within) of mean distances; NaN where there are none.
-
-    Subtracting the sums spares a copy of the many across-category distances; float64 has the digits
-    for it.
-    """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        within = total_within / n_within
-        across = (total - total_within) / (n_pairs - n_within)
-        return (across - within) / (across + within)

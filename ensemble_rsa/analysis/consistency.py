@@ -1,40 +1,43 @@
-"""Representational consistency: how much variance the RDMs of two instances share."""
+"""Representational consistency: the variance that the RDMs of two instances share.
+
+"The paper" is Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
+"""
 
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.categories import same_category_groups
+from ensemble_rsa.analysis.categories import Aggregate, same_category_groups
 from ensemble_rsa.arrays import (
     ArrayLike,
+    LabelsLike,
     check_instance_rdms,
     check_labels,
     check_rdms,
     check_varied,
 )
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rdm.compare import compare_pairs, compare_rows
+from ensemble_rsa.rdm.compare import ComparisonName, compare_pairs, compare_rows
 
 _AXES = "(..., instance, stimulus_pair)"
 
 
 def consistency(
-    rdms: ArrayLike, comparison: str = "pearson_squared"
+    rdms: ArrayLike, comparison: ComparisonName = "pearson_squared"
 ) -> Float[np.ndarray, "... instance_pair"]:
     """Squared Pearson correlation of the RDMs of every two instances, `(..., instance_pair)`.
 
-    This is the shared variance of two upper triangles (paper.md §5.2). It says nothing of a
-    distance's scale or offset. Instance pairs are in `itertools.combinations` order. A whole stack,
-    such as `(layer, epoch, instance, stimulus_pair)`, goes through in one call.
+    This is the shared variance of two upper triangles (paper, Methods); it does not depend on
+    the scale or offset of distances. Instance pairs are in `itertools.combinations` order. A whole
+    stack, such as `(layer, epoch, instance, stimulus_pair)`, is processed in one call.
 
     Args:
-        rdms: condensed RDMs `(..., instance, stimulus_pair)`; centroid RDMs as well as exemplar
-            ones.
-        comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`. The squared ones run from 0 to 1
-            and hide a sign; `"pearson"` and `"spearman"` run from −1 to 1, `"cosine"` of distances
-            from 0 to 1.
+        rdms: RDMs `(..., instance, stimulus_pair)`, of stimuli or of category centroids.
+        comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`. The squared ones range from 0 to
+            1 and lose the sign; `"pearson"` and `"spearman"` range from −1 to 1, the `"cosine"` of
+            distances from 0 to 1.
 
     Returns:
-        r² unless told otherwise, float64.
+        r² unless `comparison` says otherwise, float64.
 
     Raises:
         InputError: fewer than two instances, NaN, a constant RDM (for the cosine: an all-zero one),
@@ -47,25 +50,25 @@ def consistency(
 
 
 def consistency_between(
-    rdms: ArrayLike, others: ArrayLike, comparison: str = "pearson_squared"
+    rdms: ArrayLike, others: ArrayLike, comparison: ComparisonName = "pearson_squared"
 ) -> Float[np.ndarray, "... instance other_instance"]:
-    """Consistency of each RDM with each of another group, `(..., instance, other_instance)`.
+    """Consistency of each RDM with each RDM of another group, `(..., instance, other_instance)`.
 
-    Two groups of networks, or networks and brains, on the same stimuli in the same order. Leading
-    axes are equal or broadcast: one RDM of a brain region `(1, stimulus_pair)` meets a stack
+    The groups are networks or brains, with the same stimuli in the same order. Leading axes are
+    equal or broadcast: one RDM of a brain region `(1, stimulus_pair)` is compared with a stack
     `(layer, instance, stimulus_pair)`.
 
     Args:
-        rdms: condensed RDMs `(..., instance, stimulus_pair)`.
-        others: condensed RDMs `(..., other_instance, stimulus_pair)`.
+        rdms: RDMs `(..., instance, stimulus_pair)`.
+        others: RDMs `(..., other_instance, stimulus_pair)`.
         comparison: as in `consistency`.
 
     Returns:
-        r² unless told otherwise, float64.
+        r² unless `comparison` says otherwise, float64.
 
     Raises:
-        InputError: as `consistency`, of either group, which may hold one RDM only; other numbers of
-            stimuli; leading axes that do not broadcast.
+        InputError: as `consistency`, for either group, which may hold one RDM only; other numbers
+            of stimuli; leading axes that do not broadcast.
 
     >>> rdms = np.array([[1.0, 2.0, 3.0], [1.0, 0.0, 1.0]])
     >>> others = np.array([[3.0, 5.0, 7.0], [7.0, 5.0, 3.0], [2.0, 1.0, 2.0]])
@@ -92,23 +95,25 @@ def consistency_between(
 
 
 def within_category_consistency(
-    rdms: ArrayLike, labels, aggregate: str = "pooled", comparison: str = "pearson_squared"
+    rdms: ArrayLike,
+    labels: LabelsLike,
+    aggregate: Aggregate = "pooled",
+    comparison: ComparisonName = "pearson_squared",
 ) -> Float[np.ndarray, "... instance_pair"]:
     """Consistency over the pairs of stimuli that share a category, `(..., instance_pair)`.
 
-    The paper leaves open how categories are put together (paper.md §5.5), so there are two ways:
-    `"pooled"` puts all same-category distances into one correlation; `"per_category"` correlates
-    category by category and averages the r². Pooled also counts differences between categories in
-    how wide they are; per category does not.
+    The paper does not say how categories are combined. `"pooled"` correlates all same-category
+    distances at once, so it also reflects how far categories differ in their spread;
+    `"per_category"` correlates category by category and averages the r².
 
     Args:
-        rdms: condensed RDMs `(..., instance, stimulus_pair)`.
-        labels: one category per stimulus, of any type that sorts.
-        aggregate: `"pooled"` or `"per_category"`.
+        rdms: RDMs `(..., instance, stimulus_pair)`.
+        labels: the category of each stimulus.
+        aggregate: `"pooled"` (default, ours) or `"per_category"`.
         comparison: as in `consistency`.
 
     Returns:
-        r² unless told otherwise, float64.
+        r² unless `comparison` says otherwise, float64.
 
     Raises:
         InputError: as `consistency`; labels of another length; no two stimuli share a category; for

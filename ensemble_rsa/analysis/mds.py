@@ -1,4 +1,7 @@
-"""Pictures of a geometry: metric multidimensional scaling (SMACOF)."""
+"""Metric multidimensional scaling (SMACOF).
+
+"The paper" is Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,28 +12,27 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial.distance import pdist, squareform
 
-from ensemble_rsa.arrays import ArrayLike, check_array, check_count, check_finite, stimuli_of_pairs
+from ensemble_rsa.arrays import ArrayLike, check_count, check_rdms
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.rng import host_stream
 
 _POWER_STEPS = 30  # enough for a start, which SMACOF then improves
-_NOISE = 1e-3  # of a start's spread: lets coinciding points and points on a line come apart
-_ROUNDING = 1e-6  # of the largest distance: negative or lopsided entries up to this are rounding
-_BATCH_BYTES = 2**30  # what may be held by the starts that an accelerator runs side by side
-_MATRICES_EACH = 4  # distances, those in the picture, their ratios, and room to make them
+_NOISE = 1e-3  # of a start's spread: separates coinciding points and points on a line
+_ROUNDING = 1e-6  # of the largest distance: negative distances up to this are rounding
+_BATCH_BYTES = 2**30  # memory of the starts that an accelerator runs at the same time
+_MATRICES_EACH = 4  # per start: given distances, embedded distances, ratios, temporaries
 
 
 @dataclass(frozen=True)
 class Mds:
-    """An embedding and how faithful it is; δ are the given distances and d those in the picture.
+    """An embedding and its stress; δ are the given distances and d those of the embedding.
 
     Attributes:
-        embedding: `(..., stimulus, component)`, centred, in the units of the distances, turned to
-            its principal axes (widest first); on each axis the stimulus farthest out is on the
-            positive side.
-        stress: sqrt(Σ(δ − d)² / Σδ²) over pairs, `(...)`: 0 is perfect.
+        embedding: `(..., stimulus, component)`, centred, in the units of the distances, rotated to
+            its principal axes (widest first); on each axis the farthest stimulus is positive.
+        stress: sqrt(Σ(δ − d)² / Σδ²) over pairs, `(...)`: 0 if all distances are reproduced.
         pointwise_stress: sqrt(Σ_j(δ_ij − d_ij)² / Σ_j δ_ij²) of each stimulus i, `(..., stimulus)`.
-        n_iter: iterations that the best start took, `(...)`.
+        n_iter: iterations of the best start, `(...)`.
     """
 
     embedding: Float[np.ndarray, "... stimulus component"]
@@ -47,24 +49,21 @@ def mds(
     seed: int = 0,
     tolerance: float = 1e-6,
 ) -> Mds:
-    """Place stimuli so that their distances match an RDM: least metric stress (paper.md §5.12).
+    """Embed stimuli by SMACOF so that their distances match an RDM (metric stress; paper, Fig. 2).
 
-    The method is SMACOF. The first start is close to classical scaling, the others are random; the
-    start with the least stress wins. A start ends when an iteration lowers Σ(δ − d)² by less than
-    `tolerance` of itself (to first order, which the length of the step tells), or after `max_iter`
-    iterations.
-
-    Leading positions are problems of their own, with the same random starts. On a CPU all starts
-    run one after the other, on an accelerator side by side; the pictures are the same.
+    The first start is close to classical scaling, the others are random, and the start with the
+    least stress is returned. A start ends when an iteration lowers Σ(δ − d)² by less than
+    `tolerance` of itself (to first order), or after `max_iter` iterations. Leading positions are
+    separate problems with the same random starts. On a CPU starts run one after the other, on an
+    accelerator at the same time, with the same result.
 
     Args:
-        rdm: condensed `(..., stimulus_pair)`, or square `(..., stimulus, stimulus)`, such as
-            second-level distances.
-        n_components: dimensions of the picture.
-        n_init: number of starts.
-        max_iter: most iterations per start.
+        rdm: RDMs `(..., stimulus_pair)`, or square, such as second-level distances.
+        n_components: dimensions of the embedding.
+        n_init: number of starts (4 is ours, as are the next two defaults).
+        max_iter: the largest number of iterations per start.
         seed: of the random starts.
-        tolerance: the relative drop of stress below which a start ends.
+        tolerance: the relative drop of Σ(δ − d)² below which a start ends.
 
     Raises:
         InputError: NaN, negative distances, all distances 0 (also those of one stimulus), a square
@@ -74,7 +73,7 @@ def mds(
     >>> result.embedding.shape, bool(result.stress < 1e-3)
     ((3, 2), True)
     """
-    distances, n_stimuli = _condensed(rdm)
+    distances, n_stimuli = _checked(rdm)
     n_components = check_count("n_components", n_components, 1)
     if n_components > n_stimuli:
         raise InputError(
@@ -111,18 +110,10 @@ def mds(
     return Mds(embedding, stress, pointwise, n_iter)
 
 
-def _condensed(rdm: ArrayLike) -> tuple[Float[np.ndarray, "... stimulus_pair"], int]:
-    """Distances in float64, condensed whichever way they came."""
-    distances = np.asarray(check_array("rdm", rdm, 1, "(..., stimulus_pair)"), np.float64)
-    check_finite("rdm", distances)
-    largest = np.abs(distances).max()
-    if distances.ndim >= 2 and distances.shape[-1] == distances.shape[-2]:
-        lopsided = np.abs(distances - np.swapaxes(distances, -1, -2)).max() > _ROUNDING * largest
-        diagonal = np.abs(np.diagonal(distances, axis1=-2, axis2=-1)).max() > _ROUNDING * largest
-        if not lopsided and not diagonal and distances.shape[-1] > 1:
-            distances = distances[..., *np.triu_indices(distances.shape[-1], 1)]
-    n_stimuli = stimuli_of_pairs("rdm", distances.shape[-1])
-    if distances.min() < -_ROUNDING * largest:
+def _checked(rdm: ArrayLike) -> tuple[Float[np.ndarray, "... stimulus_pair"], int]:
+    array, n_stimuli = check_rdms("rdm", rdm, 1, "(..., stimulus_pair)")
+    distances = np.asarray(array, np.float64)
+    if distances.min() < -_ROUNDING * np.abs(distances).max():
         raise InputError(f"rdm: expected distances of at least 0, got {distances.min():g}")
     distances = np.maximum(distances, 0)
     for index in np.ndindex(*distances.shape[:-1]):
@@ -136,7 +127,7 @@ def _condensed(rdm: ArrayLike) -> tuple[Float[np.ndarray, "... stimulus_pair"], 
 
 
 def _starts_at_once(n_stimuli: int) -> int:
-    """One after the other on a CPU, where batches are slower; elsewhere what fits."""
+    """One on a CPU, where batches are slower; elsewhere as many as fit into memory."""
     if jax.default_backend() == "cpu":
         return 1
     return max(1, _BATCH_BYTES // (4 * _MATRICES_EACH * n_stimuli**2))
@@ -150,7 +141,7 @@ def _best_of_starts(
     tolerance: float | Array,
     at_once: int,
 ) -> tuple[Float[Array, "problem stimulus component"], Int[Array, " problem"]]:
-    """Points of the best start of each problem, and its iterations; `at_once` starts in a batch."""
+    """Points and iterations of the best start of each problem; `at_once` starts in a batch."""
     n_problems, n_init = len(deltas), len(noise)
     starts = jax.lax.map(lambda delta: _starts(delta, noise), deltas, batch_size=at_once)
     runs = (jnp.repeat(jnp.arange(n_problems), n_init), starts.reshape(-1, *noise.shape[1:]))
@@ -167,7 +158,6 @@ def _best_of_starts(
 def _starts(
     delta: Float[Array, "stimulus stimulus"], noise: Float[Array, "start stimulus component"]
 ) -> Float[Array, "start stimulus component"]:
-    """The first near classical scaling, the others random."""
     spread = noise * jnp.std(delta)
     near = _near_classical_scaling(delta, spread[0])
     return spread.at[0].multiply(_NOISE).at[0].add(near)
@@ -197,15 +187,14 @@ def _smacof(
     max_iter: int | Array,
     tolerance: float | Array,
 ) -> tuple[Float[Array, "stimulus component"], Float[Array, ""], Int[Array, ""]]:
-    """Guttman transforms X⁺ = B(X) X / n until they stall: points, Σ(δ − d)², iterations.
+    """Guttman transforms X⁺ = B(X) X / n until S = Σ(δ − d)² stalls: points, S, iterations.
 
-    The gradient of S = Σ(δ − d)² over pairs is 2n (X − X⁺), so a step lowers S by 2n |X − X⁺|² to
-    first order, and S itself is Σδ² − 2 tr XᵀB(X)X + n |X|²: both for the price of a few products
-    of length n, where summing (δ − d)² in each iteration nearly doubles its time on two cores. The
-    rounding of that difference hides S only below Σδ² times float32's epsilon.
+    The gradient of S over pairs is 2n (X − X⁺), so a step lowers S by 2n |X − X⁺|² to first order,
+    and S = Σδ² − 2 tr XᵀB(X)X + n |X|². Summing (δ − d)² in each iteration would nearly double its
+    time. Rounding of the difference matters only below Σδ² times float32's epsilon.
     """
 
-    def going(state):
+    def not_converged(state):
         _, drop, now, iteration = state
         return (iteration < max_iter) & (drop > tolerance * now)
 
@@ -213,7 +202,7 @@ def _smacof(
         points, *_, iteration = state
         between = _distances(points)
         ratio = jnp.where(between > 0, delta / jnp.where(between > 0, between, 1), 0)
-        # A column of ones has the product sum the rows, which is quicker than a second pass.
+        # With a column of ones, the product also sums the rows, which is faster than a second pass.
         product = jnp.matmul(ratio, jnp.concatenate([points, ones], 1), precision="highest")
         moved = (product[:, -1:] * points - product[:, :-1]) / n
         drop = 2 * n * jnp.sum((points - moved) ** 2)
@@ -225,13 +214,12 @@ def _smacof(
     size = jnp.sum(delta**2) / 2
     least = size * jnp.finfo(delta.dtype).eps
     state = (start - jnp.mean(start, 0, keepdims=True), jnp.array(jnp.inf), size, jnp.array(0))
-    points, _, _, n_iter = jax.lax.while_loop(going, step, state)
+    points, _, _, n_iter = jax.lax.while_loop(not_converged, step, state)
     return points, jnp.sum((delta - _distances(points)) ** 2) / 2, n_iter
 
 
 def _distances(points: Float[Array, "stimulus component"]) -> Float[Array, "stimulus stimulus"]:
-    # Component by component: XLA fuses it into the n × n pass, where a sum over a short last axis
-    # is 15 times slower.
+    # Component by component, which XLA fuses; a sum over a short last axis is 15 times slower.
     return jnp.sqrt(
         sum((points[:, None, c] - points[None, :, c]) ** 2 for c in range(points.shape[1]))
     )

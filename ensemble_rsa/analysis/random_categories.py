@@ -1,18 +1,15 @@
-"""The control for centroids: how consistent are those of random categories (paper.md §5.9)?
+"""Centroid consistency of random categories, a control (Mehrer et al. 2020, Fig. 7b).
 
-A centroid is an average, so all that its distances need is the inner products of the stimuli's
-patterns, worked out once per instance; a draw then costs two small matrix products, whatever the
-number of units.
+doi:10.1038/s41467-020-19632-w. Distances of centroids follow from the inner products of the
+patterns, which are computed once per instance; a draw then costs two small matrix products.
 """
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ensemble_rsa.arrays import check_count, check_labels, check_varied
+from ensemble_rsa.arrays import ArrayLike, LabelsLike, check_count, check_labels, check_varied
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import blocks, correlation_matrix, pair_indices
 from ensemble_rsa.rdm.blocks import open_activations
@@ -28,23 +25,22 @@ _AXES = "(instance, stimulus, unit) with at least two instances"
 
 
 def random_category_consistency(
-    activations: Any,
-    labels,
+    activations: ArrayLike,
+    labels: LabelsLike,
     n_draws: int = 1000,
     seed: int = 0,
     distance: str = "correlation",
 ) -> Float[np.ndarray, "draw instance_pair"]:
     """Consistency of centroid RDMs of random categories, `(draw, instance_pair)`.
 
-    Categories keep the sizes they have in `labels`, and all instances share a draw's assignment,
-    which `random_assignments` returns.
+    Categories keep their sizes, and all instances share the assignments, which
+    `random_assignments` returns.
 
     Args:
-        activations: `(instance, stimulus, unit)`: an array or a data set on disk, read in blocks as
-            in `compute_rdm`.
-        labels: one category per stimulus.
-        n_draws: number of random assignments.
-        seed: the same seed, the same assignments.
+        activations: `(instance, stimulus, unit)`, in memory or on disk, as in `compute_rdm`.
+        labels: the category of each stimulus.
+        n_draws: number of random assignments (1,000 is ours).
+        seed: determines the assignments.
         distance: one of the five first-level distances.
 
     Returns:
@@ -79,16 +75,14 @@ def random_category_consistency(
 
 
 def random_assignments(
-    labels, n_draws: int = 1000, seed: int = 0
+    labels: LabelsLike, n_draws: int = 1000, seed: int = 0
 ) -> Int[np.ndarray, "draw stimulus"]:
-    """Category numbers, from 0, of every stimulus in every draw: permutations of the labels.
-
-    The first of many draws are those of few.
+    """Permutations of the labels, as category numbers from 0; the first of many are those of few.
 
     >>> np.sort(random_assignments(["cat", "dog", "cat"], n_draws=2)).tolist()
     [[0, 0, 1], [0, 0, 1]]
     """
-    codes, _ = check_labels("labels", labels, len(labels))
+    codes, _ = check_labels("labels", labels)
     n_draws = check_count("n_draws", n_draws, 1)
     generator = host_stream(seed, "random categories")
     return generator.permuted(np.tile(codes, (n_draws, 1)), axis=1)
@@ -103,8 +97,7 @@ def _centroid_rdms(
     """The centroid RDM of one instance in every draw."""
     rdms = []
     for draws in blocks(len(assignments), len(sizes) * assignments.shape[1]):
-        # No jit around the products: joined with other steps, XLA's CPU compiler runs a product 3
-        # times slower.
+        # No jit around the products: XLA's CPU compiler would fuse them, which is 3 times slower.
         weights = _averaging_weights(assignments[draws], sizes)
         half = jnp.matmul(weights, products.inner, precision="highest")
         inner = jnp.matmul(half, jnp.swapaxes(weights, 1, 2), precision="highest")

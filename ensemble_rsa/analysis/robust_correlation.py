@@ -1,39 +1,43 @@
-"""Correlation of a few points, such as layers, that a single one of them does not decide."""
+"""Outlier-robust correlation of a few points, such as layers."""
 
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtri, stdtr
 
-from ensemble_rsa.arrays import ArrayLike, check_array, check_finite
+from ensemble_rsa.arrays import ArrayLike, as_numpy, check_array, check_finite
 from ensemble_rsa.errors import InputError, unknown_name
 
-_FEWEST = 4  # points with a Fisher interval
-_BEND = 0.2  # the share of points that percentage bend may bend, as in the literature
+if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
+    MethodName = Literal["skipped", "percentage_bend", "pearson"]
+else:
+    MethodName = str
+
+_FEWEST = 4  # points: Fisher's interval divides by √(n − 3)
+_BEND = 0.2  # the usual share of points that percentage bend pulls in
 _CONSTANT = 1e-12  # of the largest value: a spread up to this is rounding
 _CONFIDENCE = 0.95
 
+Points = Float[np.ndarray, " point"]
 Outliers = Bool[np.ndarray, " point"]
-Method = Callable[
-    [Float[np.ndarray, " point"], Float[np.ndarray, " point"]], tuple[float, Outliers]
-]
 
 
 @dataclass(frozen=True)
 class RobustCorrelation:
-    """A correlation and how sure it is.
+    """A correlation with its test and interval.
 
     Attributes:
         r: the correlation.
         p: two-sided, of t = r √((n − 2) / (1 − r²)) with n − 2 degrees of freedom.
-        low: lower end of the 95% interval tanh(artanh r ± 1.96 / √(n − 3)), Fisher's.
+        low: lower end of Fisher's 95% interval tanh(artanh r ± 1.96 / √(n − 3)).
         high: upper end of it.
-        n: how many points `r` rests on, outliers left out.
-        outliers: which points were left out, `(point,)`; none except by `"skipped"`.
+        n: number of points behind `r`, without outliers.
+        outliers: points left out, `(point,)`; none except by `"skipped"`.
     """
 
     r: float
@@ -44,20 +48,23 @@ class RobustCorrelation:
     outliers: Outliers
 
 
-def robust_correlation(x: ArrayLike, y: ArrayLike, method: str = "skipped") -> RobustCorrelation:
-    """Correlate two series of numbers, one pair a point, such as index and consistency of layers.
+def robust_correlation(
+    x: ArrayLike, y: ArrayLike, method: MethodName = "skipped"
+) -> RobustCorrelation:
+    """Correlate two series, such as the clustering index and the consistency of layers.
 
-    The paper's robust correlation (paper.md §5.11) is one of these; it does not say which:
+    Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w, Fig. S4) do not say which robust correlation
+    they use. The default is ours:
 
-    - `"skipped"`: Pearson's r without bivariate outliers. Points are projected on the lines through
-      each of them and a robust centre (minimum covariance determinant); what is far out on any of
-      these is an outlier. Lines depend on units: rescaling one series may change who is out.
-    - `"percentage_bend"`: values far from their series' middle are pulled in, 20% of them at most.
+    - `"skipped"`: Pearson's r without bivariate outliers, found by projecting the points on the
+      lines through each of them and a robust centre (minimum covariance determinant). It depends on
+      units: rescaling one series may change the outliers.
+    - `"percentage_bend"`: the 20% of values farthest from the median of their series are pulled in.
     - `"pearson"`: Pearson's r, for comparison; not robust.
 
-    p and interval treat the points that are kept as if they had been the whole sample. That is
-    optimistic with few points: of 500 pairs of unrelated normal series of nine, 10% had p ≤ 0.05 by
-    `"skipped"` and 6% by `"percentage_bend"`. Layers are no independent sample either.
+    p and interval treat the remaining points as the whole sample, which is optimistic with few
+    points: of 500 pairs of unrelated normal series of nine, 10% have p ≤ 0.05 by `"skipped"` and 6%
+    by `"percentage_bend"`. Besides, layers are not an independent sample.
 
     Args:
         x: `(point,)`.
@@ -65,9 +72,9 @@ def robust_correlation(x: ArrayLike, y: ArrayLike, method: str = "skipped") -> R
         method: `"skipped"`, `"percentage_bend"` or `"pearson"`.
 
     Raises:
-        InputError: series of unequal length or of fewer than four points (outliers left out), NaN,
-            a constant series, for `"percentage_bend"` one whose values are nearly all the same, or
-            an unknown method.
+        InputError: series of unequal length or of fewer than four points (without outliers), NaN, a
+            constant series (for `"percentage_bend"` also a nearly constant one), or an unknown
+            method.
 
     >>> x, y = np.arange(8.0), np.array([0.1, 0.9, 2.2, 2.8, 4.1, 4.9, 6.1, -9.0])
     >>> result = robust_correlation(x, y)
@@ -86,21 +93,21 @@ def robust_correlation(x: ArrayLike, y: ArrayLike, method: str = "skipped") -> R
     r, outliers = METHODS[method](first, second)
     r, n = float(np.clip(r, -1, 1)), int((~outliers).sum())
     reach = ndtri((1 + _CONFIDENCE) / 2) / np.sqrt(n - 3)
-    with np.errstate(divide="ignore"):  # r of exactly 1 has p of 0 and an interval without width
+    with np.errstate(divide="ignore"):  # r = ±1 has p = 0 and an interval of no width
         t = np.abs(r) * np.sqrt(np.divide(n - 2, 1 - r**2))
         low, high = np.tanh(np.arctanh(r) + [-reach, reach])
     return RobustCorrelation(r, float(2 * stdtr(n - 2, -t)), float(low), float(high), n, outliers)
 
 
-def _series(name: str, values: ArrayLike) -> Float[np.ndarray, " point"]:
-    series = check_array(name, values, 1, "(point,)")
+def _series(name: str, values: ArrayLike) -> Points:
+    series = as_numpy(check_array(name, values, 1, "(point,)"))
     if series.ndim != 1:
         raise InputError(f"{name}: expected shape (point,), got {tuple(series.shape)}")
     check_finite(name, series)
-    return np.asarray(series, np.float64)
+    return series.astype(np.float64)
 
 
-def _check_series(name: str, series: Float[np.ndarray, " point"], which: str) -> None:
+def _check_series(name: str, series: Points, which: str) -> None:
     if len(series) < _FEWEST:
         raise InputError(f"{name}: expected at least {_FEWEST} points{which}, got {len(series)}")
     if np.ptp(series) <= _CONSTANT * np.abs(series).max():
@@ -109,22 +116,18 @@ def _check_series(name: str, series: Float[np.ndarray, " point"], which: str) ->
         )
 
 
-def _pearson(
-    x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]
-) -> tuple[float, Outliers]:
+def _pearson(x: Points, y: Points) -> tuple[float, Outliers]:
     return float(np.corrcoef(x, y)[0, 1]), np.zeros(len(x), bool)
 
 
-def _skipped(
-    x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]
-) -> tuple[float, Outliers]:
-    from pingouin.correlation import skipped  # here, since it imports for seconds
+def _skipped(x: Points, y: Points) -> tuple[float, Outliers]:
+    from pingouin.correlation import skipped  # slow to import
 
     with warnings.catch_warnings():
-        # That MATLAB's centre differs a little, and that most points lie on one line.
+        # That MATLAB's centre differs slightly, and that most points lie on one line.
         warnings.filterwarnings("ignore", "The skipped correlation relies")
         warnings.filterwarnings("ignore", "The covariance matrix associated")
-        # It correlates what is left, too, even if that is constant: we check before we do.
+        # That the remaining points are constant, which is checked below.
         warnings.filterwarnings("ignore", "An input array is")
         outliers = np.asarray(skipped(x, y, corr_type="pearson")[2], bool)
     kept = x[~outliers], y[~outliers]
@@ -133,10 +136,8 @@ def _skipped(
     return _pearson(*kept)[0], outliers
 
 
-def _percentage_bend(
-    x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]
-) -> tuple[float, Outliers]:
-    from pingouin.correlation import percbend  # here, since it imports for seconds
+def _percentage_bend(x: Points, y: Points) -> tuple[float, Outliers]:
+    from pingouin.correlation import percbend  # slow to import
 
     for name, series in (("x", x), ("y", y)):
         deviations = np.sort(np.abs(series - np.median(series)))
@@ -148,6 +149,6 @@ def _percentage_bend(
     return float(percbend(x, y, beta=_BEND)[0]), np.zeros(len(x), bool)
 
 
-METHODS: Mapping[str, Method] = MappingProxyType(
+METHODS: Mapping[MethodName, Callable[[Points, Points], tuple[float, Outliers]]] = MappingProxyType(
     {"skipped": _skipped, "percentage_bend": _percentage_bend, "pearson": _pearson}
 )

@@ -1,25 +1,25 @@
-"""Second-level distances: how far apart RDMs are from each other, across layers and instances."""
+"""Second-level distances: distances between RDMs, across layers and instances."""
 
 import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import ArrayLike, check_rdms, check_varied
-from ensemble_rsa.rdm.compare import compare_rows
+from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
 
 
 def second_level_distances(
-    rdms: ArrayLike, comparison: str = "pearson"
+    rdms: ArrayLike, comparison: ComparisonName = "pearson"
 ) -> Float[np.ndarray, "... rdm rdm"]:
-    """1 − Pearson correlation of any two RDMs, `(..., rdm, rdm)`: symmetric, diagonal exactly 0.
+    """1 − Pearson correlation of every two RDMs, `(..., rdm, rdm)`: symmetric with a zero diagonal.
 
-    Unlike consistency it is not squared: RDMs that run against each other are far apart (paper.md
-    §5.12; our choice). For the matrix over layers and instances (Fig. 3), put both on one axis
-    first: `second_level_distances(rdms.reshape(layer * instance, stimulus_pair))`. The result goes
-    into `mds` as it is.
+    Unlike in consistency, the correlation is not squared (our choice), so opposite RDMs are far
+    apart. For all layers and instances (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w,
+    Fig. 3), put both on one axis: `rdms.reshape(layer * instance, stimulus_pair)`. `mds` takes the
+    result.
 
     Args:
-        rdms: condensed RDMs `(..., rdm, stimulus_pair)`.
-        comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`, to be taken from 1.
+        rdms: RDMs `(..., rdm, stimulus_pair)`.
+        comparison: a similarity as in `consistency`, which is subtracted from 1.
 
     Returns:
         Distances, float64: from 0 to 2 for `"pearson"` and `"spearman"`; from 0 to 1 for the

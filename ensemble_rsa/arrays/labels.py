@@ -13,7 +13,9 @@ LabelCodes = Int[np.ndarray, " stimulus"]
 _MISSING_SHOWN = 5
 
 
-def check_labels(name: str, labels: LabelsLike, n_stimuli: int) -> tuple[LabelCodes, np.ndarray]:
+def check_labels(
+    name: str, labels: LabelsLike, n_stimuli: int | None = None
+) -> tuple[LabelCodes, np.ndarray]:
     """Return labels as integers 0 … n_categories − 1, and the categories in sorted order.
 
     Numbers sort as numbers, everything else as it compares; bytes are decoded as UTF-8.
@@ -29,7 +31,7 @@ def check_labels(name: str, labels: LabelsLike, n_stimuli: int) -> tuple[LabelCo
     values = [_as_python(value) for value in _listed(name, labels)]
     if any(isinstance(value, list | tuple | np.ndarray) for value in values):
         raise InputError(f"{name}: expected one label per stimulus, got nested lists or two axes")
-    if len(values) != n_stimuli:
+    if n_stimuli is not None and len(values) != n_stimuli:
         raise InputError(
             f"{name}: expected one label for each of {n_stimuli} stimuli, got {len(values)}"
         )

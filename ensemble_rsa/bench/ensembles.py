@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.analysis.clustering import category_clustering_index
+from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.analysis.random_categories import (

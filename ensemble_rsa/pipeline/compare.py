@@ -108,7 +108,7 @@ def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset
         elif isinstance(value, np.ndarray):
             values[field.name] = ("layer", value)
     attributes = {
-        "n_relabellings": result.n_relabellings,
+        "n_relabellings": result.n_permutations,
         "exact": int(result.exact),
         "dropped": result.dropped,
     }

@@ -6,7 +6,7 @@ and 1 (the cosine of distances, which are not negative: between 0 and 1).
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,11 @@ from jaxtyping import Float
 from ensemble_rsa.arrays import check_varied
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.numerics import correlation_matrix, pair_indices
+
+if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
+    ComparisonName = Literal["pearson_squared", "pearson", "spearman_squared", "spearman", "cosine"]
+else:
+    ComparisonName = str
 
 
 class Comparison(NamedTuple):
@@ -24,7 +29,7 @@ class Comparison(NamedTuple):
     square: bool = False
 
 
-COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
+COMPARISONS: Mapping[ComparisonName, Comparison] = MappingProxyType(
     {
         "pearson_squared": Comparison(square=True),
         "pearson": Comparison(),
@@ -36,7 +41,7 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
 
 
 def compare_rows(
-    rows: Any, others: Any = None, comparison: str = "pearson_squared"
+    rows: Any, others: Any = None, comparison: ComparisonName = "pearson_squared"
 ) -> Float[np.ndarray, "... row other_row"]:
     """Similarity of every row with every other one, float64 `(..., row, other_row)`.
 
@@ -68,7 +73,7 @@ def compare_rows(
 
 
 def compare_pairs(
-    name: str, rows: Any, comparison: str = "pearson_squared"
+    name: str, rows: Any, comparison: ComparisonName = "pearson_squared"
 ) -> Float[np.ndarray, "... row_pair"]:
     """Similarity of every two rows, `(..., row_pair)` in `itertools.combinations` order.
 

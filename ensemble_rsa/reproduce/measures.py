@@ -8,7 +8,11 @@ import xarray as xr
 from jaxtyping import Float
 
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
-from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap, Resampled, bootstrap_result
+from ensemble_rsa.analysis.bootstrap.intervals import (
+    Bootstrap,
+    BootstrapDistribution,
+    bootstrap_result,
+)
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import RunError
@@ -129,7 +133,7 @@ def bootstrap_matched(
     stream = host_stream(statistics.seed, "bootstrap instance")
     samples = totals(draw_counts(stream, slice(0, statistics.n_resamples), n))
     return bootstrap_result(
-        "different", mean, Resampled(samples, mean, ()), statistics.confidence, "percentile",
+        "different", mean, BootstrapDistribution(samples, mean, ()), statistics.confidence, "percentile",
         "two distinct instances",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from ensemble_rsa.analysis.clustering import category_clustering_index
+from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.analysis.consistency import within_category_consistency
 from ensemble_rsa.bench import pictures, rdms
 from ensemble_rsa.bench.bootstraps import KINDS

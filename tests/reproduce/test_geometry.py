@@ -5,7 +5,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.analysis.clustering import category_clustering_index
+from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.paper.pointwise_stress import draw_pointwise_stress
 from ensemble_rsa.pipeline import results

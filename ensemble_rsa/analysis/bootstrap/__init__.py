@@ -1,1 +1,1 @@
-"""Resampling: bootstrap intervals and the draws that permutation tests share."""
+"""Resampling: bootstrap intervals, and the permutations of `compare_groups`."""

@@ -1,19 +1,19 @@
-"""Bootstrap of centroid consistency: centroids of the resampled stimuli, from inner products."""
-
-from typing import Any
+"""Bootstrap intervals of centroid consistency, from inner products of the patterns."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
-from ensemble_rsa.analysis.bootstrap.members import (
-    OVER_PAIRS,
-    Members,
-    ValuesUnder,
-    bootstrap_members,
-    check_settings,
+from ensemble_rsa.analysis.bootstrap.resampling import (
+    OVER,
+    Interval,
+    Over,
+    ResampledValues,
+    Statistic,
+    bootstrap,
+    resampling_options,
 )
-from ensemble_rsa.arrays import check_labels
+from ensemble_rsa.arrays import ArrayLike, LabelsLike, check_labels
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import correlation_matrix, pair_indices
 from ensemble_rsa.rdm.blocks import open_activations
@@ -31,40 +31,37 @@ _AXES = "(..., instance, stimulus, unit) with at least two instances"
 
 
 def bootstrap_centroid_consistency(
-    activations: Any,
-    labels,
+    activations: ArrayLike,
+    labels: LabelsLike,
     distance: str = "correlation",
-    over: str = "pairs",
+    over: Over = "pairs",
     n_resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
-    interval: str = "percentile",
+    interval: Interval = "percentile",
 ) -> Bootstrap:
     """Bootstrap the mean consistency of category-centroid RDMs over all instance pairs.
 
-    A resampled stimulus takes its category along, and a category's centroid is the mean over its
-    drawn patterns, each as often as it was drawn. Inner products of centroids are quadratic forms
+    A resampled stimulus keeps its category, and a category's centroid is the mean of its drawn
+    patterns, each as often as it was drawn. Inner products of centroids are quadratic forms
     Σ w_a w_b K_ab in the multiplicities w and the inner products K of the patterns, so activations
-    are read before any resampling, instance by instance in blocks of units. A resample is dropped
-    when it has fewer than two distinct instances, a category without stimuli, or a constant
-    centroid RDM.
+    are read once, instance by instance in blocks of units. A resample with fewer than two distinct
+    instances, a category without stimuli, or a constant centroid RDM is dropped.
 
     Args:
-        activations: `(..., instance, stimulus, unit)`: arrays or data sets on disk, as in
-            `compute_rdm`.
-        labels: one category per stimulus, of any type that sorts.
+        activations: `(..., instance, stimulus, unit)`, in memory or on disk, as in `compute_rdm`.
+        labels: the category of each stimulus.
         distance: one of the five first-level distances.
-        over: `"pairs"`, `"instances"`, `"stimuli"` or `"both"`, as in `bootstrap_consistency`.
-        n_resamples: number of resamples.
-        confidence: the share of the resampled means inside the interval.
-        seed: the same seed, the same resamples as `bootstrap_consistency`.
-        interval: `"percentile"`, or `"bca"` by the jackknife over what is drawn again.
+        over: as in `bootstrap_consistency`.
+        n_resamples: as in `bootstrap_consistency`.
+        confidence: as in `bootstrap_consistency`.
+        seed: as in `bootstrap_consistency`.
+        interval: as in `bootstrap_consistency`.
 
     Raises:
         InputError: fewer than two instances or three categories (a correlation needs three centroid
-            distances); labels of another length; NaN; an unknown distance, `over` or `interval`; a
-            constant centroid RDM; fewer than one resample; a confidence outside (0, 1); no resample
-            that is not degenerate; BCa undefined.
+            distances); labels of another length; NaN; an unknown distance; a constant centroid RDM;
+            or as `bootstrap_consistency`.
 
     >>> activations, labels = np.random.default_rng(0).random((3, 12, 5)), list("aaaabbbbcccc")
     >>> result = bootstrap_centroid_consistency(
@@ -78,39 +75,48 @@ def bootstrap_centroid_consistency(
     array = open_activations("activations", activations)
     if array.ndim < 3 or array.shape[-3] < 2:
         raise InputError(f"activations: expected shape {_AXES}, got {tuple(array.shape)}")
-    *leading, n_instances, n_stimuli, _ = array.shape
+    n_instances, n_stimuli = array.shape[-3:-1]
     codes, categories = check_labels("labels", labels, n_stimuli)
     if len(categories) < 3:
         raise InputError(f"labels: expected three categories or more, got {len(categories)}")
-    settings = check_settings(over, OVER_PAIRS, n_resamples, confidence, seed, interval)
+    options = resampling_options(over, OVER, n_resamples, confidence, seed, interval)
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(len(categories)))
 
-    rdms, _ = rdm_and_constant_patterns(centroids(array, labels), distance)
+    rdms, _ = rdm_and_constant_patterns(centroids(array, codes), distance)
     observed = compare_pairs("centroid RDMs", rdms)
 
-    def values_at(position: tuple[int, ...]) -> ValuesUnder:
+    def resampled(position: tuple[int, ...]) -> ResampledValues:
         products = [
             _sorted(pattern_products("activations", array, (*position, instance), distance), order)
             for instance in range(n_instances)
         ]
 
-        def values_under(counts):
+        def values(counts):
             rdms, complete = _centroid_rdms(products, counts[:, order], starts, distance)
             correlations = correlation_matrix(rdms)
             correlations[~complete] = np.nan
             return correlations[:, *pair_indices(n_instances)] ** 2
 
-        return values_under
+        return values
 
-    entries = max(observed.shape[-1], n_stimuli, len(categories) ** 2)
-    members = Members("instance_pair", n_instances, n_stimuli, entries)
-    lacking = "two distinct instances, a stimulus of some category, or distances that differ"
-    return bootstrap_members("activations", observed, members, values_at, settings, lacking)
+    degenerate = "two distinct instances, a stimulus of some category, or distances that differ"
+    work = max(observed.shape[-1], n_stimuli, len(categories) ** 2)
+    statistic = Statistic(
+        "activations",
+        observed,
+        "instance_pair",
+        n_instances,
+        degenerate,
+        n_stimuli,
+        resampled,
+        work,
+    )
+    return bootstrap(statistic, options)
 
 
 def _sorted(products: PatternProducts, order: Int[np.ndarray, " stimulus"]) -> PatternProducts:
-    """The same with stimuli in another order."""
+    """The same products with stimuli in another order."""
     inner = products.inner[np.ix_(order, order)]
     return PatternProducts(inner, products.with_mean[order], products.mean_square)
 
@@ -121,7 +127,7 @@ def _centroid_rdms(
     starts: Int[np.ndarray, " category"],
     distance: str,
 ) -> tuple[Float[np.ndarray, "resample instance category_pair"], Bool[np.ndarray, " resample"]]:
-    """Centroid RDMs of all instances, and whether every category had a stimulus.
+    """Centroid RDMs of all instances, and whether every category has a stimulus.
 
     Args:
         products: of each instance, stimuli sorted by category.

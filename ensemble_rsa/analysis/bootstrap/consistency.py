@@ -1,11 +1,10 @@
-"""How sure a mean consistency is: bootstraps over instance pairs, instances, stimuli or both.
+"""Bootstrap intervals of mean consistency, over instance pairs, instances, stimuli or both.
 
-45 pairs come from only 10 instances, so pairs are not independent and the bootstrap over pairs,
-which the paper reports, is too narrow. To speak about other instances resample instances; about
-other stimuli, stimuli (docs/statistics.md).
+The 45 pairs of 10 instances are not independent, so the bootstrap over pairs, which the paper
+reports (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w), is too narrow: see docs/statistics.md.
 
-Resamples are drawn on the host from a named stream: the same seed draws the same ones on every
-backend, whatever the size of a block, and the first of many are those of few.
+Resamples are drawn on the host from a named stream: a seed gives the same resamples on every
+backend and for every block size, and the first of many are those of few.
 """
 
 import numpy as np
@@ -18,18 +17,20 @@ from ensemble_rsa.analysis.bootstrap.forms import (
     quadratic_forms,
     shared_variance,
 )
-from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap, bootstrap_result
-from ensemble_rsa.analysis.bootstrap.members import (
-    OVER_PAIRS,
-    Members,
-    ValuesUnder,
-    bootstrap_members,
-    check_settings,
-    resample_instances,
-    resample_values,
+from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
+from ensemble_rsa.analysis.bootstrap.resampling import (
+    OVER,
+    Interval,
+    Over,
+    OverPairValues,
+    ResampledValues,
+    Statistic,
+    bootstrap,
+    resampling_options,
 )
 from ensemble_rsa.arrays import (
     ArrayLike,
+    as_numpy,
     check_array,
     check_finite,
     check_instance_rdms,
@@ -37,7 +38,6 @@ from ensemble_rsa.arrays import (
 )
 from ensemble_rsa.rdm.compare import compare_pairs
 
-_OVER_PAIRS_ALONE = ("pairs", "instances")  # these need r² alone, the others need the RDMs
 _DEGENERATE = "two distinct instances or distances that differ"
 
 
@@ -46,88 +46,76 @@ def bootstrap_mean(
     n_resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
-    interval: str = "percentile",
+    interval: Interval = "percentile",
 ) -> Bootstrap:
     """Bootstrap the mean over the last axis: accuracies of instances, consistencies of pairs.
 
-    Every leading position is resampled in the same way. A single value has an interval without
-    width.
+    All leading positions share their resamples. The interval of a single value has no width.
 
     Args:
         values: `(..., value)`.
-        n_resamples: how often to draw as many values as there are, with replacement.
-        confidence: the share of the resampled means inside the interval.
-        seed: the same seed, the same resamples.
-        interval: `"percentile"`, or `"bca"`: bias-corrected and accelerated, by the jackknife over
-            values. Where nothing varies both are the value itself.
+        n_resamples: as in `bootstrap_consistency`.
+        confidence: as in `bootstrap_consistency`.
+        seed: as in `bootstrap_consistency`.
+        interval: as in `bootstrap_consistency`.
 
     Raises:
-        InputError: NaN, no values, fewer than one resample, a confidence outside (0, 1), an unknown
-            interval, or BCa undefined, as with all resampled means on one side of the mean.
+        InputError: NaN, no values, or as `bootstrap_consistency`.
 
     >>> result = bootstrap_mean(np.array([0.0, 1.0]), n_resamples=1000)
     >>> float(result.mean), float(result.low), float(result.high)
     (0.5, 0.0, 1.0)
     """
     array = _finite_values("values", values, "(..., value)")
-    settings = check_settings("pairs", OVER_PAIRS, n_resamples, confidence, seed, interval)
-    resampled = resample_values(array, settings)
-    return bootstrap_result(
-        "values", resampled.centre, resampled, settings.confidence, interval, "values"
-    )
+    options = resampling_options("pairs", OVER, n_resamples, confidence, seed, interval)
+    return bootstrap(Statistic("values", array, "instance", array.shape[-1], "values"), options)
 
 
 def bootstrap_pairs(
     shared: ArrayLike,
-    over: str = "pairs",
+    over: OverPairValues = "pairs",
     n_resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
-    interval: str = "percentile",
+    interval: Interval = "percentile",
 ) -> Bootstrap:
-    """Bootstrap the mean of values that belong to instance pairs, such as any kind of consistency.
+    """Bootstrap the mean of values of instance pairs, such as any kind of consistency.
 
     Args:
         shared: `(..., instance_pair)`, in the order of `itertools.combinations`.
-        over: `"pairs"`, as in the paper, or `"instances"`; pairs of an instance with itself are
-            left out, and a resample of fewer than two distinct instances is dropped.
-        n_resamples: number of resamples.
-        confidence: the share of the resampled means inside the interval.
-        seed: the same seed, the same resamples; those of `bootstrap_consistency`.
-        interval: `"percentile"`, or `"bca"` by the jackknife over what is drawn again.
+        over: `"pairs"` or `"instances"`.
+        n_resamples: as in `bootstrap_consistency`.
+        confidence: as in `bootstrap_consistency`.
+        seed: as in `bootstrap_consistency`.
+        interval: as in `bootstrap_consistency`.
 
     Raises:
-        InputError: NaN, a number of pairs that fits no number of instances, an unknown `over` or
-            `interval`, fewer than one resample, a confidence outside (0, 1), no resample that is
-            not degenerate, or BCa undefined.
+        InputError: NaN, a number of pairs that fits no number of instances, or as
+            `bootstrap_consistency`.
 
     >>> result = bootstrap_pairs(np.array([0.2, 0.4, 0.9]), over="instances", n_resamples=500)
     >>> float(result.low), float(result.high)
     (0.2, 0.9)
     """
-    settings = check_settings(over, _OVER_PAIRS_ALONE, n_resamples, confidence, seed, interval)
+    options = resampling_options(over, OVER[:2], n_resamples, confidence, seed, interval)
     values = _finite_values("shared", shared, "(..., instance_pair)")
     n_instances = stimuli_of_pairs("shared", values.shape[-1])
-    if over == "pairs":
-        resampled = resample_values(values, settings)
-    else:
-        resampled = resample_instances(values, "instance_pair", n_instances, settings)
-    return bootstrap_result(
-        "shared", resampled.centre, resampled, settings.confidence, interval, _DEGENERATE
+    return bootstrap(
+        Statistic("shared", values, "instance_pair", n_instances, _DEGENERATE), options
     )
 
 
 def bootstrap_consistency(
     rdms: ArrayLike,
-    over: str = "pairs",
+    over: Over = "pairs",
     n_resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
-    interval: str = "percentile",
+    interval: Interval = "percentile",
 ) -> Bootstrap:
-    """Bootstrap the mean consistency over all instance pairs (paper.md §5.10).
+    """Bootstrap the mean consistency over all instance pairs.
 
-    What is drawn again, with replacement:
+    What is drawn with replacement:
 
     - `"pairs"`: the r² of instance pairs, as in the paper.
     - `"instances"`: instances; pairs of an instance with itself are left out.
@@ -137,22 +125,22 @@ def bootstrap_consistency(
 
     With w_a the number of times stimulus a was drawn, every sum over the resampled stimulus pairs
     is a quadratic form wᵀMw / 2 with a matrix M of zero diagonal, so a resampled r² is exact and
-    costs a matrix product, not a new RDM. A resample is dropped when it has fewer than two distinct
-    instances, or an RDM that is constant in it; it is then dropped at every leading position, since
-    all positions share the resamples.
+    costs a matrix product. A resample with fewer than two distinct instances, or with a constant
+    RDM, is degenerate; it is dropped at all leading positions, which share their resamples.
 
     Args:
-        rdms: condensed RDMs `(..., instance, stimulus_pair)`.
+        rdms: RDMs `(..., instance, stimulus_pair)`.
         over: `"pairs"`, `"instances"`, `"stimuli"` or `"both"`.
-        n_resamples: number of resamples.
-        confidence: the share of the resampled means inside the interval.
-        seed: the same seed, the same resamples, on any backend.
-        interval: `"percentile"`, or `"bca"`: bias-corrected and accelerated, by the jackknife over
-            what is drawn again. For stimuli that adds as many forms as there are stimuli.
+        n_resamples: number of resamples (10,000 is ours).
+        confidence: nominal coverage of the interval.
+        seed: determines the resamples, on any backend.
+        interval: `"percentile"`, or `"bca"` (bias-corrected and accelerated) by the jackknife over
+            what is resampled, which for stimuli adds as many resamples as there are stimuli.
 
     Raises:
         InputError: as `consistency`; an unknown `over` or `interval`; fewer than one resample; a
-            confidence outside (0, 1); no resample that is not degenerate; BCa undefined.
+            confidence outside (0, 1); only degenerate resamples; BCa undefined, for example if all
+            resampled means lie on one side of the observed one.
 
     >>> rdms = np.random.default_rng(0).random((4, 45))
     >>> result = bootstrap_consistency(rdms, over="instances", n_resamples=100)
@@ -161,25 +149,27 @@ def bootstrap_consistency(
     """
     array, n_stimuli = check_instance_rdms("rdms", rdms)
     n_instances = array.shape[-2]
-    settings = check_settings(over, OVER_PAIRS, n_resamples, confidence, seed, interval)
-    observed = compare_pairs("rdms", array)
-    members = Members("instance_pair", n_instances, n_stimuli, max(observed.shape[-1], n_stimuli))
+    options = resampling_options(over, OVER, n_resamples, confidence, seed, interval)
 
-    def values_at(position: tuple[int, ...]) -> ValuesUnder:
+    def resampled(position: tuple[int, ...]) -> ResampledValues:
         squares = centred_squares(array[position], n_stimuli)
         first, second = moment_pairs(n_instances)
 
-        def values_under(counts):
+        def values(counts):
             sums = quadratic_forms(squares, counts, first, second)
             return shared_variance(sums, pair_count(counts), n_instances)
 
-        return values_under
+        return values
 
-    return bootstrap_members("rdms", observed, members, values_at, settings, _DEGENERATE)
+    observed = compare_pairs("rdms", array)
+    work = max(observed.shape[-1], n_stimuli)
+    statistic = Statistic(
+        "rdms", observed, "instance_pair", n_instances, _DEGENERATE, n_stimuli, resampled, work
+    )
+    return bootstrap(statistic, options)
 
 
 def _finite_values(name: str, values: ArrayLike, axes: str) -> Float[np.ndarray, "... value"]:
-    """The values in float64, once they are known to be numbers on at least one axis."""
-    array = check_array(name, values, 1, axes)
+    array = as_numpy(check_array(name, values, 1, axes))
     check_finite(name, array)
-    return np.asarray(array, np.float64)
+    return array.astype(np.float64)

@@ -1,12 +1,14 @@
-"""What is drawn again, and how often: multiplicities of stimuli, instances and instance pairs."""
+"""Resamples as multiplicities (how often each thing is drawn), and permutations of two groups."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+import math
+from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ensemble_rsa.numerics import pair_indices
+
+Membership = Bool[np.ndarray, "permutation instance"]
 
 
 def draw_counts(
@@ -14,7 +16,7 @@ def draw_counts(
 ) -> Float[np.ndarray, "resample drawn"]:
     """How often each of `n` things is drawn in each of the next resamples.
 
-    Drawing block by block from one generator gives what drawing at once would.
+    Drawing block by block from one generator gives the same counts as drawing at once.
 
     >>> counts = draw_counts(np.random.default_rng(0), slice(0, 2), 3)
     >>> counts.shape, counts.sum(-1).tolist()
@@ -27,15 +29,12 @@ def draw_counts(
 
 
 def delete_one(n: int, deletions: slice) -> Float[np.ndarray, "deletion n"]:
-    """Multiplicities of the jackknife: every one of `n` things once, but the deleted one.
+    """Multiplicities of the delete-one jackknife: 0 for the deleted one, 1 for all others.
 
     >>> delete_one(3, slice(1, 3)).tolist()
     [[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
     """
-    counts = np.ones((deletions.stop - deletions.start, n))
-    deleted = np.arange(deletions.start, deletions.stop)
-    counts[deleted - deletions.start, deleted] = 0.0
-    return counts
+    return 1 - np.eye(n)[deletions]
 
 
 def pair_weights(
@@ -50,19 +49,74 @@ def pair_weights(
     return counts[:, first] * counts[:, second]
 
 
-# A mean is taken over members, and a member counts as often as its instances were drawn.
-MEMBER_WEIGHTS: Mapping[
-    str, Callable[[Float[np.ndarray, "resample instance"]], Float[np.ndarray, "resample member"]]
-] = MappingProxyType({"instance": lambda counts: counts, "instance_pair": pair_weights})
-
-
 def weighted_means(
-    values: Float[np.ndarray, "... member"], weights: Float[np.ndarray, "resample member"]
+    values: Float[np.ndarray, "... value"], weights: Float[np.ndarray, "resample value"]
 ) -> Float[np.ndarray, "... resample"]:
-    """Mean over members under every row of weights; NaN where all weights are 0.
+    """Mean over the values under every row of weights; NaN where all weights are 0.
 
     >>> weighted_means(np.array([1.0, 4.0]), np.array([[1.0, 1.0], [2.0, 1.0], [0.0, 0.0]]))
     array([2.5, 2. , nan])
     """
     with np.errstate(invalid="ignore"):
         return values @ weights.T / weights.sum(-1)
+
+
+def permutations(
+    n_a: int, n_b: int, n_permutations: int, generator: np.random.Generator
+) -> tuple[Membership, bool]:
+    """All assignments of instances to groups of these sizes, or random ones if there are more.
+
+    Args:
+        n_a: size of the first group, whose instances come first.
+        n_b: size of the second group.
+        n_permutations: the largest number of assignments.
+        generator: of the random ones.
+
+    Returns:
+        True where an instance belongs to the first group, and whether these are all assignments.
+        All assignments include the observed one; random ones need not.
+
+    >>> in_a, exact = permutations(1, 2, 10, np.random.default_rng(0))
+    >>> in_a.astype(int).tolist(), exact
+    ([[1, 0, 0], [0, 1, 0], [0, 0, 1]], True)
+    """
+    n = n_a + n_b
+    n_all = math.comb(n, n_a)
+    if n_all > n_permutations:
+        return generator.random((n_permutations, n)).argsort(-1) < n_a, False
+    in_a = np.zeros((n_all, n), bool)
+    np.put_along_axis(in_a, np.array(list(combinations(range(n), n_a))), True, 1)
+    return in_a, True
+
+
+def paired_permutations(
+    n: int, n_permutations: int, generator: np.random.Generator
+) -> tuple[Membership, bool]:
+    """As `permutations` for two groups of `n`, where only instances i and n + i are swapped.
+
+    >>> in_a, exact = paired_permutations(2, 10, np.random.default_rng(0))
+    >>> in_a.astype(int).tolist(), exact
+    ([[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 0, 1], [0, 0, 1, 1]], True)
+    """
+    exact = 2**n <= n_permutations
+    if exact:
+        swapped = (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
+    else:
+        swapped = generator.random((n_permutations, n)) < 0.5
+    return np.concatenate([~swapped, swapped], 1), exact
+
+
+def pseudo_values(
+    similarity: Float[np.ndarray, "position n n"],
+) -> Float[np.ndarray, "position n"]:
+    """Jackknife pseudo-values n u − (n − 1) u₋ᵢ of the mean similarity u of a group.
+
+    Their mean is u, and unlike similarities of pairs they vary as independent values would. With cᵢ
+    the mean similarity of instance i to the others, u₋ᵢ = (n u − 2 cᵢ) / (n − 2).
+
+    >>> pseudo_values(np.array([[[1.0, 0.5, 0.2], [0.5, 1.0, 0.2], [0.2, 0.2, 1.0]]])).round(6)
+    array([[ 0.5,  0.5, -0.1]])
+    """
+    n = similarity.shape[-1]
+    means = np.where(np.eye(n, dtype=bool), 0, similarity).sum(-1) / (n - 1)
+    return (2 * (n - 1) * means - n * means.mean(-1, keepdims=True)) / (n - 2)

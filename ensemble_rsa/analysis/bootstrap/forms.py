@@ -1,8 +1,8 @@
-"""Sums over resampled stimulus pairs as exact forms in the stimuli's multiplicities w.
+"""Exact sums over resampled stimulus pairs, from the multiplicities w of the stimuli.
 
-A sum over the pairs of different stimuli of a resample is Σ_{a<b} w_a w_b M_ab. Over all pairs that
-is the quadratic form wᵀMw / 2 of a matrix with zero diagonal: one matrix product serves a block of
-resamples. Over few pairs, such as those within categories, it is cheaper pair by pair.
+A sum over the pairs of different stimuli of a resample is Σ_{a<b} w_a w_b M_ab. Over all pairs it
+is the quadratic form wᵀMw / 2 of a matrix with zero diagonal, computed for a block of resamples by
+one matrix product. Over few pairs, such as those within categories, `pair_sums` is faster.
 """
 
 from typing import Any
@@ -14,20 +14,14 @@ from jaxtyping import Array, Float, Int
 
 from ensemble_rsa.numerics import blocks, pair_indices, power_of_two, standardised
 
-_FILLED_TO = 64  # resamples; blocks of nearly the same length then share a compiled program
-_LEAST_VARIANCE = (
-    1e-5  # of an RDM's mean square in a resample; below it float32 cannot tell it from constant
-)
+_PADDED_TO = 64  # resamples, so that blocks of similar length share a compiled program
+_LEAST_VARIANCE = 1e-5  # of an RDM's mean square: less cannot be told from 0 in float32
 
 
 def centred_squares(rdms: Any, n_stimuli: int) -> Float[Array, "form n n"]:
-    """Centred RDMs as squares, and last the ones off the diagonal, which give plain sums.
+    """Centred RDMs as square matrices, and last a matrix of ones off the diagonal.
 
-    Centring leaves r as it is and spares the difference in `shared_variance` from cancelling.
-
-    Args:
-        rdms: `(instance, stimulus_pair)`.
-        n_stimuli: their number of stimuli.
+    Centring does not change r, and avoids cancellation in `shared_variance`.
     """
     return squares_and_ones(standardised(rdms), n_stimuli)
 
@@ -35,7 +29,7 @@ def centred_squares(rdms: Any, n_stimuli: int) -> Float[Array, "form n n"]:
 def squares_and_ones(
     rows: Float[np.ndarray, "instance stimulus_pair"], n_stimuli: int
 ) -> Float[Array, "form n n"]:
-    """Condensed matrices as squares, and last the ones off the diagonal.
+    """Condensed matrices as square ones, and last a matrix of ones off the diagonal.
 
     >>> squares_and_ones(np.float32([[5]]), 2).tolist()
     [[[0.0, 5.0], [5.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]]
@@ -54,7 +48,7 @@ def centred_rows(rdms: Any) -> Float[np.ndarray, "row stimulus_pair"]:
 
 
 def moment_pairs(n_instances: int) -> tuple[Int[np.ndarray, " form"], Int[np.ndarray, " form"]]:
-    """Which two rows make each form that `shared_variance` needs: RDMs by RDMs and by the ones.
+    """The two rows of each product that `shared_variance` needs: RDMs by RDMs and by ones.
 
     >>> [side.tolist() for side in moment_pairs(2)]
     [[0, 0, 0, 1, 1], [0, 1, 2, 1, 2]]
@@ -66,7 +60,7 @@ def moment_pairs(n_instances: int) -> tuple[Int[np.ndarray, " form"], Int[np.nda
 def pair_count(
     counts: Float[np.ndarray, "resample stimulus"],
 ) -> Float[np.ndarray, " resample"]:
-    """How many pairs of different stimuli a resample has: ((Σw)² − Σw²) / 2.
+    """Number of pairs of different stimuli in a resample: ((Σw)² − Σw²) / 2.
 
     >>> pair_count(np.array([[2.0, 1.0, 0.0]]))
     array([2.])
@@ -82,12 +76,7 @@ def shared_variance(
     """r² of every instance pair in every resample; NaN where an RDM is constant.
 
     With N pairs, S_i = Σ w_a w_b D_i and P_ij = Σ w_a w_b D_i D_j: cov_ij = P_ij / N − S_i S_j / N²
-    and r² = cov_ij² / (cov_ii cov_jj).
-
-    Args:
-        sums: of the products that `moment_pairs` names.
-        n_pairs: number of pairs of different stimuli.
-        n_instances: number of instances.
+    and r² = cov_ij² / (cov_ii cov_jj). The sums are in the order of `moment_pairs`.
     """
     first, second = moment_pairs(n_instances)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -116,8 +105,8 @@ def quadratic_forms(
     >>> quadratic_forms(matrix, np.array([[1.0, 2.0]]), np.array([0]), np.array([0]))
     array([[18.]])
     """
-    filled = np.pad(counts, ((0, -len(counts) % _FILLED_TO), (0, 0)))
-    forms = _halved_forms(squares, jnp.asarray(filled, jnp.float32), first, second)
+    padded = np.pad(counts, ((0, -len(counts) % _PADDED_TO), (0, 0)))
+    forms = _halved_forms(squares, jnp.asarray(padded, jnp.float32), first, second)
     return np.asarray(forms, np.float64)[:, : len(counts)]
 
 
@@ -128,10 +117,7 @@ def _halved_forms(
     first: Int[Array | np.ndarray, " pair"],
     second: Int[Array | np.ndarray, " pair"],
 ) -> Float[Array, "pair resample"]:
-    """The matrices are symmetric, so with stimuli in two halves one block is not needed.
-
-    wᵀMw / 2 = w₁ᵀM₁₁w₁ / 2 + w₁ᵀM₁₂w₂ + w₂ᵀM₂₂w₂ / 2, which is a quarter less work.
-    """
+    """wᵀMw / 2 = w₁ᵀM₁₁w₁ / 2 + w₁ᵀM₁₂w₂ + w₂ᵀM₂₂w₂ / 2 for symmetric M: a quarter less work."""
     half = counts.shape[1] // 2
     upper, lower = counts[:, :half], counts[:, half:]
     upper_weights = jnp.concatenate([upper / 2, lower], axis=1)
@@ -145,8 +131,8 @@ def _halved_forms(
         lower_product = jnp.matmul(lower, matrix[half:, half:], precision="highest")
         return (upper_product, lower_product), reduce(previous)
 
-    # Products are reduced one step late: in one step with their reduction, XLA's CPU compiler fuses
-    # the two and is 3 times slower.
+    # Products are reduced one step later: XLA's CPU compiler would fuse a product with its
+    # reduction, which is 3 times slower.
     nothing = (jnp.zeros_like(counts), jnp.zeros_like(lower))
     last, forms = jax.lax.scan(step, nothing, (first, second))
     return jnp.concatenate([forms[1:], reduce(last)[None]])
@@ -159,14 +145,7 @@ def pair_sums(
     first: Int[np.ndarray, " form"],
     second: Int[np.ndarray, " form"],
 ) -> Float[np.ndarray, "form resample"]:
-    """Σ w_a w_b x_first x_second over some stimulus pairs (a, b), for all rows w of `counts`.
-
-    Args:
-        rows: values of the pairs, float32.
-        stimuli: the two stimuli of each pair.
-        counts: multiplicities of the stimuli.
-        first: one row of each product.
-        second: the other.
+    """Σ w_a w_b x_first x_second over the pairs of `stimuli` (a, b), for all rows w of `counts`.
 
     >>> pair = (np.array([0]), np.array([2]))
     >>> pair_sums(np.float32([[5], [1]]), pair, np.array([[2.0, 0, 3]]), *np.array([[0], [1]]))
@@ -174,7 +153,7 @@ def pair_sums(
     """
     width = blocks(rows.shape[-1], len(counts))[0].stop
     width = power_of_two(width) if width == rows.shape[-1] else width
-    padding = -rows.shape[-1] % width  # with zeros, so that few shapes are compiled
+    padding = -rows.shape[-1] % width  # zeros, so that few shapes are compiled
     rows = np.pad(rows, ((0, 0), (0, padding)))
     one, other = (np.pad(stimulus, (0, padding)) for stimulus in stimuli)
     times_drawn = jnp.asarray(counts.T, jnp.float32)
@@ -182,7 +161,7 @@ def pair_sums(
     for start in range(0, rows.shape[-1], width):
         pairs = slice(start, start + width)
         values = rows[:, pairs]
-        # No jit around the product: joined with other steps, XLA's CPU compiler runs it slower.
+        # No jit around the product: XLA's CPU compiler would fuse it, which is slower.
         weights = _pair_weights(times_drawn, one[pairs], other[pairs])
         sums += np.asarray(jnp.matmul(values[first] * values[second], weights, precision="highest"))
     return sums

@@ -11,7 +11,7 @@ from ensemble_rsa.analysis.bootstrap.categories import (
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.analysis.bootstrap.intervals import bca_levels
-from ensemble_rsa.analysis.clustering import category_clustering_index
+from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.analysis.consistency import within_category_consistency
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.rng import host_stream

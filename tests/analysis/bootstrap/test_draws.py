@@ -1,7 +1,14 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 
-from ensemble_rsa.analysis.bootstrap.draws import draw_counts
+from ensemble_rsa.analysis.bootstrap.draws import (
+    draw_counts,
+    paired_permutations,
+    permutations,
+    pseudo_values,
+)
 
 
 def test_draws_are_uniform_and_add_up():
@@ -17,3 +24,34 @@ def test_drawing_in_parts_is_drawing_at_once():
     generator = np.random.default_rng(3)
     parts = [draw_counts(generator, part, 4) for part in (slice(0, 2), slice(2, 7))]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_all_permutations_are_the_combinations_and_the_first_is_the_observed_one():
+    in_a, exact = permutations(3, 4, 35, np.random.default_rng(0))
+    assert exact
+    assert [tuple(np.flatnonzero(row)) for row in in_a] == list(combinations(range(7), 3))
+
+
+def test_random_permutations_keep_sizes_and_are_uniform():
+    in_a, exact = permutations(3, 4, 34, np.random.default_rng(0))
+    assert (exact, in_a.shape) == (False, (34, 7))
+    many, _ = permutations(10, 20, 4000, np.random.default_rng(0))
+    assert (many.sum(1) == 10).all()
+    np.testing.assert_allclose(many.mean(0), 1 / 3, atol=4 * np.sqrt(2 / 9 / 4000))
+
+
+@pytest.mark.parametrize("n_permutations", [31, 32])
+def test_paired_permutations_take_one_instance_of_each_seed(n_permutations):
+    in_a, exact = paired_permutations(5, n_permutations, np.random.default_rng(0))
+    assert exact == (n_permutations == 32)
+    assert (in_a[:, :5] ^ in_a[:, 5:]).all()
+    if exact:
+        assert len(np.unique(in_a, axis=0)) == 32
+        assert in_a[0, :5].all()
+
+
+def test_pseudo_values_are_those_of_the_jackknife(rng):
+    similarity = np.corrcoef(rng.normal(size=(5, 8)))
+    mean = lambda chosen: np.mean([similarity[i, j] for i, j in combinations(chosen, 2)])
+    expected = [5 * mean(range(5)) - 4 * mean(set(range(5)) - {i}) for i in range(5)]
+    np.testing.assert_allclose(pseudo_values(similarity[None])[0], expected)

@@ -3,7 +3,11 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from ensemble_rsa.analysis.bootstrap.intervals import Resampled, bca_levels, bootstrap_result
+from ensemble_rsa.analysis.bootstrap.intervals import (
+    BootstrapDistribution,
+    bca_levels,
+    bootstrap_result,
+)
 from ensemble_rsa.errors import InputError
 
 LEVELS = np.array([0.025, 0.975])
@@ -42,7 +46,7 @@ def test_two_things_resampled_as_in_scipy(rng):
     ],
 )
 def test_where_bca_is_undefined_the_message_says_so(centre, jackknife, reason):
-    resampled = Resampled(
+    resampled = BootstrapDistribution(
         np.array([[1.5, 1.5, 1.5], [1.0, 2.0, 3.0]]),
         np.array([1.5, centre]),
         (np.array([[1.0, 2.0], jackknife]),),
@@ -54,7 +58,7 @@ def test_where_bca_is_undefined_the_message_says_so(centre, jackknife, reason):
 
 def test_a_resample_degenerate_anywhere_is_dropped_everywhere():
     samples = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, 6.0]])
-    resampled = Resampled(samples, np.zeros(2), ())
+    resampled = BootstrapDistribution(samples, np.zeros(2), ())
     result = bootstrap_result("rdms", np.zeros(2), resampled, 0.5, "percentile", "anything")
     np.testing.assert_array_equal(result.samples, [[1.0, 3.0], [4.0, 6.0]])
     np.testing.assert_allclose([result.low, result.high], [[1.5, 4.5], [2.5, 5.5]])

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.analysis.clustering import category_clustering_index
+from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.errors import InputError
 
 
