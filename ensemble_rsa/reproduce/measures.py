@@ -133,9 +133,13 @@ def bootstrap_matched(
     stream = host_stream(statistics.seed, "bootstrap instance")
     samples = totals(draw_counts(stream, slice(0, statistics.n_resamples), n))
     return bootstrap_result(
-        "different", mean, BootstrapDistribution(samples, mean, ()), statistics.confidence, "percentile",
+        "different",
+        mean,
+        BootstrapDistribution(samples, mean),
+        statistics.confidence,
+        "percentile",
         "two distinct instances",
-    )  # fmt: skip
+    )
 
 
 def attributes(stack: xr.Dataset, statistics: StatisticsConfig) -> dict:
