@@ -1,7 +1,7 @@
-"""Categories made of several of a data set's own: broad ones, or those of another data set.
+"""Mappings that make one category of several of a data set's.
 
-A mapping is a JSON file, {"dog": ["n02085620", …], …}. Two for ImageNet ship with the package; what
-they hold and leave out is said in `mappings/README.md`.
+A mapping is a JSON file, {"dog": ["n02085620", …], …}. Two for ImageNet ship with the package and
+are described in `mappings/README.md`.
 """
 
 import json
@@ -23,13 +23,13 @@ def category_groups(name: str | None) -> dict[str, list[str]] | None:
 
 
 def read_category_map(name: str | Path) -> dict[str, list[str]]:
-    """A mapping of categories to the folders they are made of.
+    """Read a mapping, category → folders.
 
     Args:
         name: one of `SHIPPED`, or the path of a file.
 
     Raises:
-        InputError: no such file, no such mapping in it, or a folder in two categories.
+        InputError: no such file, not a mapping, or a folder in two categories.
 
     >>> read_category_map("cifar10")["horse"]
     ['n02389026', 'n02391049']
@@ -60,17 +60,17 @@ def read_category_map(name: str | Path) -> dict[str, list[str]]:
 def grouped_categories(
     folders: Sequence[str], groups: Mapping[str, Sequence[str]] | None
 ) -> tuple[tuple[str, ...], Int64[np.ndarray, " folder"]]:
-    """Names of the categories, sorted, and the number of the one each folder belongs to.
+    """Names of the categories, sorted, and the category number of each folder.
 
     Args:
         folders: names, in the order of their labels.
-        groups: from `read_category_map`; None for each folder as a category of its own.
+        groups: from `read_category_map`; None makes each folder a category.
 
     Returns:
         Names, and for each folder the index of its category, or -1 where it has none.
 
     Raises:
-        InputError: a folder that is not there.
+        InputError: the mapping names a folder that is absent.
 
     >>> groups = {"pet": ["cat"], "farm": ["cow"]}
     >>> names, numbers = grouped_categories(["cat", "cow", "elm"], groups)
@@ -84,6 +84,6 @@ def grouped_categories(
     if missing := [folder for folder in number if folder not in {*folders}]:
         raise InputError(
             f"category_map: it names {missing[0]!r}, which is not among the images' folders "
-            f"({len(missing)} of {len(number)} are not); mend the mapping or add the images"
+            f"({len(missing)} of {len(number)} are not); correct the mapping or add the images"
         )
     return names, np.array([number.get(folder, -1) for folder in folders], np.int64)

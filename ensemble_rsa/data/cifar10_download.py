@@ -1,9 +1,9 @@
-"""Having TFDS download and prepare CIFAR-10 on a machine without TensorFlow.
+"""Downloading CIFAR-10 with TFDS on a machine without TensorFlow.
 
-TFDS reads prepared files without TensorFlow, but its recipe for making them unpacks the archive and
-encodes the images with it. The recipe here differs in these two steps only: TFDS still downloads,
-verifies the checksum, shuffles and writes, and renames the folder when all is done. What comes out
-is `cifar10/3.0.2` with TFDS's own ids and lossless images.
+TFDS can read prepared files without TensorFlow, but its builder of CIFAR-10 unpacks the archive and
+encodes the images with it. The builder here replaces these two steps. TFDS still downloads, checks
+the checksum, shuffles, writes, and renames the finished folder to `cifar10/3.0.2`; ids are those of
+TFDS, and images are lossless.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from PIL import Image
 from ensemble_rsa.data.tfds_records import first_line
 from ensemble_rsa.errors import RunError
 
-URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"  # the one TFDS has a checksum for
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"  # TFDS has its checksum
 PROBE_SECONDS = 5.0
 REMEDY = (
     "give --data-dir or set TFDS_DATA_DIR to a TFDS folder that holds cifar10, "
@@ -35,9 +35,7 @@ _IMAGE_BYTES = 3 * 32 * 32
 
 
 def download_cifar10(builder: Any) -> Any:
-    """Download CIFAR-10 to where TFDS's `builder` expects it.
-
-    TFDS draws its progress bars on stderr, and what it would print on stdout goes there too.
+    """Download CIFAR-10 to where TFDS's `builder` expects it, with progress bars on stderr.
 
     Returns:
         A TFDS builder whose files are in place.
@@ -47,10 +45,10 @@ def download_cifar10(builder: Any) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    # TFDS itself would retry for minutes before it gives up, and leave half-made folders behind.
+    # TFDS would retry for minutes and leave unfinished folders behind
     _check_reachable(builder.data_path)
     try:
-        ours = _recipe()(data_dir=builder.data_path.parent.parent)
+        ours = _builder_class()(data_dir=builder.data_path.parent.parent)
         with contextlib.redirect_stdout(sys.stderr):
             ours.download_and_prepare(
                 file_format="array_record",
@@ -65,12 +63,12 @@ def download_cifar10(builder: Any) -> Any:
 
 
 def _check_reachable(wanted: Any) -> None:
-    """Raise soon if the server that TFDS downloads from does not answer."""
+    """Raise within seconds if the server that TFDS downloads from does not answer."""
     request = urllib.request.Request(URL, method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
-        return  # it answers; what TFDS makes of the answer is TFDS's to say
+        return  # the server answers; TFDS handles the status
     except (OSError, http.client.HTTPException) as error:
         raise RunError(
             f"CIFAR-10 was not found in {wanted}, and {request.host} cannot be reached to "
@@ -78,13 +76,13 @@ def _check_reachable(wanted: Any) -> None:
         ) from error
 
 
-def _recipe() -> Any:
-    """TFDS's recipe for CIFAR-10, with the two steps that need TensorFlow done by other means."""
+def _builder_class() -> Any:
+    """TFDS's builder class of CIFAR-10, without the two steps that need TensorFlow."""
     import tensorflow_datasets
 
-    tfds: Any = tensorflow_datasets  # lazy modules and loose types mean little to a type checker
+    tfds: Any = tensorflow_datasets  # lazy modules, which a type checker does not see
     theirs = tfds.image_classification.Cifar10
-    with tfds.core.registered.skip_registration():  # the name is taken, by the class we refine
+    with tfds.core.registered.skip_registration():  # the name is registered already
 
         class Cifar10(theirs):
             url_infos = theirs.url_infos  # the checksum
@@ -102,7 +100,7 @@ def _recipe() -> Any:
 
 
 def _unpack(path: Any) -> dict[str, bytes]:
-    """The archive's files by name, in memory."""
+    """The content of the archive's files, by name."""
     files = {}
     with tarfile.open(path) as archive:
         for member in archive:

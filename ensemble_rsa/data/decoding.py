@@ -1,4 +1,4 @@
-"""From an image file to RGB pixels of one size: always the same pixels, nothing drawn by chance."""
+"""Decoding image files to RGB pixels of one size, deterministically."""
 
 import io
 from collections.abc import Callable
@@ -8,16 +8,16 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-_FILTER = Image.Resampling.BILINEAR  # Pillow widens it when it shrinks an image, so nothing aliases
+_FILTER = Image.Resampling.BILINEAR  # Pillow antialiases when it reduces an image
 
 
 def _crop(image: Image.Image, size: int) -> Image.Image:
-    """Short side to `size`, then the centre."""
+    """Resize the short side to `size`, then take the centre."""
     return ImageOps.fit(image, (size, size), _FILTER)
 
 
 def _squash(image: Image.Image, size: int) -> Image.Image:
-    """Both sides to `size`, whatever the aspect ratio."""
+    """Resize both sides to `size`, whatever the aspect ratio."""
     return image.resize((size, size), _FILTER)
 
 
@@ -27,13 +27,13 @@ RESIZE: dict[str, Callable[[Image.Image, int], Image.Image]] = {"crop": _crop, "
 def decode_to_size(
     file: Path | io.BytesIO, size: int, resize: str
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Decode an image that Pillow knows, upright, and bring it to `size` pixels by `size`.
+    """Decode an image, apply its EXIF orientation, and resize it to `size` by `size` pixels.
 
-    Pillow lets go of the interpreter while it decodes and resizes, so threads pay.
+    Pillow releases the GIL meanwhile, so threads can decode in parallel.
 
     Args:
         file: its path, or its content.
-        size: height and width that come out.
+        size: height and width of the result.
         resize: a name of `RESIZE`.
     """
     with Image.open(file) as image:
@@ -42,7 +42,7 @@ def decode_to_size(
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB. Pillow would clip deeper pixels at 255 without a word."""
+    """Convert to 8-bit RGB; Pillow alone would clip 16-bit pixels at 255."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):

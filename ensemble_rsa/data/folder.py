@@ -45,19 +45,14 @@ def folder_source(config: DataConfig) -> ImageSource:
                 f"dataset: expected the same categories in {path}/train and {path}/test, "
                 f"but {odd[0]!r} is in only one of them"
             )
-        names = tuple(train)
-        train_files, train_labels = _flatten(train)
-        test_files, test_labels = _flatten(test)
+        names, splits = tuple(train), [_flatten(train), _flatten(test)]
     else:
-        folders = _categories(path)
-        names = tuple(folders)
-        files, labels = _flatten(folders)
+        categories = _categories(path)
+        names, (files, labels) = tuple(categories), _flatten(categories)
         held_out = _held_out(labels, names, config)
-        train_labels, test_labels = labels[~held_out], labels[held_out]
-        train_files = [file for file, out in zip(files, held_out, strict=True) if not out]
-        test_files = [file for file, out in zip(files, held_out, strict=True) if out]
+        splits = [(files[part], labels[part]) for part in (~held_out, held_out)]
 
-    def split(files: list[Path], labels: np.ndarray) -> Split:
+    def split(files: np.ndarray, labels: np.ndarray) -> Split:
         return Split(
             labels=labels,
             ids=tuple(file.relative_to(path).as_posix() for file in files),
@@ -65,13 +60,8 @@ def folder_source(config: DataConfig) -> ImageSource:
             file_bytes=lambda number: files[number].stat().st_size,
         )
 
-    return ImageSource(
-        names,
-        split(train_files, train_labels),
-        split(test_files, test_labels),
-        image_shape=(config.image_size, config.image_size, 3),
-        threads=True,
-    )
+    shape = (config.image_size, config.image_size, 3)
+    return ImageSource(names, *(split(*each) for each in splits), shape, threads=True)
 
 
 def _categories(path: Path) -> dict[str, list[Path]]:
@@ -102,9 +92,9 @@ def _visible(path: Path) -> list[Path]:
     return [path / name for name in names if not name.startswith(".")]
 
 
-def _flatten(categories: dict[str, list[Path]]) -> tuple[list[Path], Int[np.ndarray, " image"]]:
-    """All files, category by category, with their category numbers."""
-    files = [file for members in categories.values() for file in members]
+def _flatten(categories: dict[str, list[Path]]) -> tuple[np.ndarray, Int[np.ndarray, " image"]]:
+    """All files `(image,)`, category by category, and their category numbers."""
+    files = np.array([file for members in categories.values() for file in members], object)
     counts = [len(members) for members in categories.values()]
     return files, np.repeat(np.arange(len(counts), dtype=np.int64), counts)
 

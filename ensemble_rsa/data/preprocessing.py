@@ -1,18 +1,16 @@
-"""Preprocessing by name: fitted once on the training images, applied to batches on the device.
+"""Preprocessing: fitted once to the training images, applied to batches on the device.
 
-Contrast normalisation comes first, then, where the name says so, ZCA whitening:
+Contrast normalisation, then for some names ZCA whitening:
 
     x = (pixels − mean) / deviation            one mean and one deviation for all training pixels
     Σ = mean over training images of (x − μ)(x − μ)ᵀ = V diag(λ) Vᵀ,    μ the mean of each pixel
     y = (x − μ) V diag(1 / √(λ + ε)) Vᵀ
 
-with the D = height · width · channel values of an image as one vector. The covariance is about the
-mean of each pixel and divides by the number of images. That the paper centred each pixel is our
-reading; its preprocessing is known at second hand only.
-
-Directions in which the training images do not vary at all (λ = 0 to rounding: a pixel that is
-always black, or fewer images than pixels) are set to zero. They say nothing about the training
-images, and a test image that does vary there would come out multiplied by 1 / √ε.
+with the height · width · channel values of an image as one vector. Centring each pixel is our
+reading of Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, whose preprocessing we know only at
+second hand. Directions in which the training images do not vary (λ = 0 to rounding: a pixel that is
+always black, or fewer images than pixels) are set to zero; else a test image that varies there
+would be multiplied by 1 / √ε.
 """
 
 import math
@@ -31,20 +29,20 @@ from jaxtyping import Array, Float, Float64, UInt8
 from ensemble_rsa.data.source import Pixels, StoredImages
 from ensemble_rsa.errors import InputError, unknown_name
 
-_BLOCK, _BLOCK_VALUES = 2048, 2048 * 3072  # in float64 at once: 50 MB
-_WIDEST_ZCA = 16_384  # values of an image; its matrices take 2 GB each
-_PER_IMAGE_NORM = 55.0
-_LEAST_NORM = 1e-8  # a blank image stays blank
+_BLOCK, _BLOCK_VALUES = 2048, 2048 * 3072  # images, and values, in float64 at once: 50 MB
+_WIDEST_ZCA = 16_384  # values of an image (ours); its matrices take 2 GB each
+_PER_IMAGE_NORM = 55.0  # as in pylearn2
+_LEAST_NORM = 1e-8  # a constant image stays constant
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a name stands for.
+    """The steps of a preprocessing.
 
     Attributes:
-        contrast: `global`, one mean and deviation over all training pixels; `per_image`, each image
-            less its mean and scaled to norm 55; `unit`, pixels from 0 to 1; `symmetric`, from -1
-            to 1.
+        contrast: `global`, one mean and standard deviation over all training pixels; `per_image`,
+            each image minus its mean and scaled to norm 55; `unit`, pixels from 0 to 1;
+            `symmetric`, from -1 to 1.
         zca_epsilon: added to the eigenvalues of the covariance; None for no whitening.
     """
 
@@ -73,8 +71,8 @@ class Preprocessing:
 
     Attributes:
         name: a name of `PREPROCESSING`.
-        mean: what is taken from every pixel `()`.
-        deviation: what every pixel is then divided by `()`.
+        mean: subtracted from every pixel `()`.
+        deviation: divides every pixel then `()`.
         pixel_mean: mean of each pixel after contrast normalisation `(pixel,)`; None without ZCA.
         whitening: the symmetric ZCA matrix `(pixel, pixel)`; None without ZCA.
     """
@@ -91,12 +89,12 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
 
     Args:
         name: a name of `PREPROCESSING`.
-        train_images: uint8 `(image, height, width, channel)`, or `StoredImages`; all of them are
-            read, block by block, unless the name needs none (`none`, `symmetric`).
+        train_images: uint8 `(image, height, width, channel)`, or `StoredImages`, which are read
+            block by block unless the name needs no images (`none`, `symmetric`).
 
     Raises:
-        InputError: an unknown name, images of another form, images too large to be whitened, or
-            images whose pixels are all equal.
+        InputError: an unknown name, images of another shape or type, images too large to be
+            whitened, or images whose pixels are all equal.
 
     >>> fitted = fit_preprocessing("standardize", np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1))
     >>> float(fitted.mean), round(float(fitted.deviation), 4)
@@ -115,7 +113,7 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
     if recipe.zca_epsilon is not None and n_values > _WIDEST_ZCA:
         raise InputError(
             f"preprocessing: {name} whitens, which takes a matrix of {n_values} × {n_values} for "
-            f"images of {n_values:,} values; expected {_WIDEST_ZCA:,} at most: take symmetric, "
+            f"images of {n_values:,} values; expected {_WIDEST_ZCA:,} at most: use symmetric, "
             "standardize or a smaller image_size"
         )
     fixed = _FIXED_CONTRAST.get(recipe.contrast)
@@ -139,14 +137,7 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
 def apply_preprocessing(
     preprocessing: Preprocessing, images: UInt8[Array | np.ndarray, "image height width channel"]
 ) -> Float[Array, "image height width channel"]:
-    """Preprocess images: pure, and meant to be part of a compiled step.
-
-    Args:
-        preprocessing: from `fit_preprocessing`.
-        images: pixels `(image, height, width, channel)`, 0 … 255.
-
-    Returns:
-        float32 `(image, height, width, channel)`.
+    """Preprocess images, 0 … 255, to float32 of the same shape; a pure function for compiled steps.
 
     >>> fitted = fit_preprocessing("none", np.zeros((1, 2, 2, 1), np.uint8))
     >>> white = apply_preprocessing(fitted, np.full((1, 2, 2, 1), 255, np.uint8))
@@ -157,7 +148,7 @@ def apply_preprocessing(
     contrast = PREPROCESSING[preprocessing.name].contrast
     flat = _normalise(flat, contrast, preprocessing.mean, preprocessing.deviation, jnp)
     if preprocessing.pixel_mean is not None and preprocessing.whitening is not None:
-        # The matrix holds gains up to 1 / √ε = 316: TF32 or bfloat16 products would not do.
+        # gains go up to 1 / √ε = 316, too much for TF32 or bfloat16 products
         flat = jnp.matmul(
             flat - preprocessing.pixel_mean[None], preprocessing.whitening, precision="highest"
         )
@@ -165,7 +156,7 @@ def apply_preprocessing(
 
 
 def _normalise(flat: Any, contrast: str, mean: Any, deviation: Any, xp: ModuleType) -> Any:
-    """Contrast normalisation `(image, pixel)`: NumPy float64 to fit, JAX float32 to apply."""
+    """Normalise contrast `(image, pixel)`, in NumPy to fit (float64) and in JAX to apply."""
     if contrast != "per_image":
         return (flat - mean) / deviation
     centred = flat - flat.mean(axis=1, keepdims=True)
@@ -173,25 +164,21 @@ def _normalise(flat: Any, contrast: str, mean: Any, deviation: Any, xp: ModuleTy
     return centred / xp.where(scale < _LEAST_NORM, 1.0, scale)
 
 
-def _blocks(images: Pixels) -> Iterator[UInt8[np.ndarray, "block height width channel"]]:
-    size = max(1, min(_BLOCK, _BLOCK_VALUES // math.prod(images.shape[1:])))
+def _blocks(images: Pixels) -> Iterator[UInt8[np.ndarray, "block pixel"]]:
+    n_values = math.prod(images.shape[1:])
+    size = max(1, min(_BLOCK, _BLOCK_VALUES // n_values))
     for start in range(0, len(images), size):
-        yield images[start : start + size]
-
-
-def _flat_blocks(images: Pixels) -> Iterator[Float64[np.ndarray, "block pixel"]]:
-    for block in _blocks(images):
-        yield block.reshape(len(block), -1).astype(np.float64)
+        yield images[start : start + size].reshape(-1, n_values)
 
 
 def _global_contrast(images: Pixels) -> tuple[float, float]:
-    """Mean and deviation over all pixels of all images, exact because there are but 256 values."""
+    """Mean and standard deviation over all pixels of all images, from counts of the 256 values."""
     counts = sum(np.bincount(block.ravel(), minlength=256) for block in _blocks(images))
     values = np.arange(256)
     mean = float(np.average(values, weights=counts))
     deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
     if deviation == 0:
-        raise InputError(f"train_images: every pixel is {mean:.0f}, so there is nothing to scale")
+        raise InputError(f"train_images: every pixel is {mean:.0f}, so contrast is undefined")
     return mean, deviation
 
 
@@ -201,12 +188,12 @@ def _moments(
     """Mean and covariance of the normalised pixels."""
     n_pixels = math.prod(images.shape[1:])
     total = np.zeros(n_pixels)
-    for block in _flat_blocks(images):
-        total += normalise(block).sum(axis=0)
+    for block in _blocks(images):
+        total += normalise(block.astype(np.float64)).sum(axis=0)
     mean = total / len(images)
     scatter = np.zeros((n_pixels, n_pixels))
-    for block in _flat_blocks(images):
-        centred = normalise(block) - mean
+    for block in _blocks(images):
+        centred = normalise(block.astype(np.float64)) - mean
         scatter += centred.T @ centred
     return mean, scatter / len(images)
 

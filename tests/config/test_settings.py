@@ -1,24 +1,54 @@
-"""Configurations: checked when made, whole after a round trip, named by a hash."""
+"""Configurations: checked when they are made, stored as JSON, and identified by a hash."""
 
-import dataclasses
 import json
 import re
+import subprocess
+import sys
+from dataclasses import dataclass, fields, replace
+from typing import get_args
 
 import pytest
 
-from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig, StatisticsConfig, StimulusConfig
-from ensemble_rsa.config.serialize import config_from_dict, config_hash, config_to_dict
-from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.analysis.categories import AGGREGATES
+from ensemble_rsa.config import analysis, settings
+from ensemble_rsa.config.analysis import (
+    AnalysisConfig,
+    RdmConfig,
+    StatisticsConfig,
+    StimulusConfig,
+)
+from ensemble_rsa.config.checks import check_choices
+from ensemble_rsa.config.serialize import (
+    config_differences,
+    config_from_dict,
+    config_hash,
+    config_to_dict,
+)
+from ensemble_rsa.config.settings import (
+    Config,
+    DataConfig,
+    ExecutionConfig,
+    ModelConfig,
+    TrainingConfig,
+)
+from ensemble_rsa.config.sweep import sweep
+from ensemble_rsa.data.dataset import SOURCES
+from ensemble_rsa.data.decoding import RESIZE
+from ensemble_rsa.data.preprocessing import PREPROCESSING
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.catalogue import MODELS
+from ensemble_rsa.models.convolution import CONVOLUTIONS
+from ensemble_rsa.rdm.distances import DISTANCES
 
 OTHER = Config(
     DataConfig("folder:/pictures", train_images=30, preprocessing="none"),
     ModelConfig("all_cnn_7", 0.5, last_relu=False),
     TrainingConfig(instances=3, drop_after=(0.5,), dropout=0.25, unconverged="replace"),
 )
+GRID = sweep(OTHER, l2=[0.0, 1e-4], dropout=[0.1, 0.2])
 
 
-def test_the_recipe_is_the_papers():
+def test_the_default_recipe_is_that_of_the_paper():
     recipe = TrainingConfig()
     assert (recipe.instances, recipe.epochs, recipe.batch_size) == (10, 350, 128)
     assert (recipe.learning_rate, recipe.momentum, recipe.l2) == (0.01, 0.9, 1e-5)
@@ -26,33 +56,52 @@ def test_the_recipe_is_the_papers():
     assert [round(share * 350, 9) for share in recipe.drop_after] == [200, 250, 300]
 
 
-@pytest.mark.parametrize("config", [Config(), OTHER], ids=["defaults", "other"])
-def test_a_configuration_comes_back_from_json(config):
-    text = json.dumps(config_to_dict(config))
-    assert config_from_dict(json.loads(text)) == config
+@pytest.mark.parametrize(
+    ("choices", "registry"),
+    [
+        ((*get_args(settings.DatasetName), "folder"), SOURCES),
+        (get_args(settings.PreprocessingName), PREPROCESSING),
+        (get_args(settings.Resize), RESIZE),
+        (get_args(settings.ModelName), MODELS),
+        (get_args(settings.Convolution), ["auto", *CONVOLUTIONS]),
+        (get_args(analysis.DistanceName), DISTANCES),
+        (get_args(analysis.WithinCategory), AGGREGATES),
+    ],
+)
+def test_choices_are_the_names_of_the_registries(choices, registry):
+    assert sorted(choices) == sorted(registry)
 
 
-def test_a_file_may_leave_out_what_is_not_special():
-    assert config_from_dict({"training": {"epochs": 3}}) == Config(
-        training=TrainingConfig(epochs=3)
-    )
+@pytest.mark.parametrize("config", [Config(), OTHER, GRID], ids=["defaults", "other", "grid"])
+def test_a_configuration_is_read_back_from_json(config):
+    values = json.loads(json.dumps(config_to_dict(config)))
+    assert config_from_dict(values) == config
+    reordered = {name: dict(reversed(values[name].items())) for name in reversed(values)}
+    assert config_hash(config_from_dict(reordered)) == config_hash(config)
 
 
-def test_the_hash_is_that_of_the_values():
-    assert re.fullmatch("[0-9a-f]{12}", config_hash(OTHER))
-    assert config_hash(config_from_dict(config_to_dict(OTHER))) == config_hash(OTHER)
-    values = config_to_dict(OTHER)
-    turned = {name: dict(reversed(values[name].items())) for name in reversed(values)}
-    assert config_hash(config_from_dict(turned)) == config_hash(OTHER)
+def test_missing_settings_have_their_defaults():
+    expected = Config(training=TrainingConfig(epochs=3))
+    assert config_from_dict({"training": {"epochs": 3}}) == expected
 
 
-def test_every_setting_counts_in_the_hash():
+def test_hashes_are_those_of_earlier_versions():
+    found = [config_hash(config) for config in (Config(), OTHER, GRID)]
+    assert found == ["f8f7b9a57780", "3dc6450fc601", "c290303d0885"]
+
+
+def test_every_setting_of_data_model_and_training_changes_the_hash():
     changes = [
-        dataclasses.replace(OTHER, data=dataclasses.replace(OTHER.data, train_images=40)),
-        dataclasses.replace(OTHER, model=dataclasses.replace(OTHER.model, width=0.25)),
-        dataclasses.replace(OTHER, training=dataclasses.replace(OTHER.training, order_seed=1)),
+        replace(OTHER, data=replace(OTHER.data, train_images=40)),
+        replace(OTHER, model=replace(OTHER.model, width=0.25)),
+        replace(OTHER, training=replace(OTHER.training, order_seed=1)),
     ]
     assert len({config_hash(config) for config in (OTHER, *changes)}) == 4
+    assert [config_differences(config, OTHER) for config in changes] == [
+        ["train_images is 40, was 30"],
+        ["width is 0.25, was 0.5"],
+        ["order_seed is 1, was 0"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +116,17 @@ def test_unknown_fields_are_named(values, message):
         config_from_dict(values)
 
 
+def test_a_grid_has_the_same_seeds_for_every_combination():
+    training = sweep(replace(OTHER, training=TrainingConfig(instances=2)), l2=[0.0, 1.0]).training
+    assert (training.l2, training.seeds) == ((0.0, 0.0, 1.0, 1.0), (0, 1, 0, 1))
+    again = sweep(Config(training=training), dropout=[0.1, 0.2]).training
+    assert again.l2 == (0.0, 0.0, 1.0, 1.0) * 2
+    assert again.dropout == (0.1,) * 4 + (0.2,) * 4
+    for values, message in (({"epochs": [1.0]}, "unknown 'epochs'"), ({"l2": []}, "got none")):
+        with pytest.raises(InputError, match=f"sweep: .*{message}"):
+            sweep(OTHER, **values)
+
+
 def test_settings_of_an_analysis_are_given_by_name():
     changed = AnalysisConfig.of(distance="cosine", stimuli=20).replace(n_resamples=100, stimuli=30)
     assert changed == AnalysisConfig(
@@ -77,44 +137,39 @@ def test_settings_of_an_analysis_are_given_by_name():
 
 
 def test_an_analysis_is_stored_without_its_sections():
-    assert config_to_dict(AnalysisConfig.of(stimuli=20)) == {
-        "distance": "correlation",
-        "stimuli": 20,
-        "draw_stimuli": False,
-        "stimulus_seed": 0,
-        "stimulus_map": None,
-        "epoch": None,
-        "cocktail_blank": False,
-        "dropout_sample": None,
-        "one_mask": False,
-        "within_category": "pooled",
-        "n_resamples": 10_000,
-        "confidence": 0.95,
-        "seed": 0,
-    }
+    sections = (StimulusConfig(20), RdmConfig(), StatisticsConfig())
+    expected = {f.name: getattr(part, f.name) for part in sections for f in fields(part)}
+    assert len(expected) == 13
+    assert config_to_dict(AnalysisConfig(*sections)) == expected
 
 
 @pytest.mark.parametrize(
     ("section", "name", "value", "expected"),
     [
+        (DataConfig, "dataset", "mnist", "choose from digits, cifar10, imagenet2012, folder:PATH"),
+        (DataConfig, "dataset", "digits:here", "unknown"),
+        (DataConfig, "dataset", "folder", "unknown"),
+        (DataConfig, "train_images", 0, "1 or more"),
+        (DataConfig, "test_images", -5, "1 or more"),
         (DataConfig, "image_size", 0, "1 or more"),
         (DataConfig, "test_fraction", 1.0, "between 0 and 1"),
+        (DataConfig, "categories", ("cat",), "two or more"),
         (ModelConfig, "width", 0.0, "above 0"),
         (ModelConfig, "width", float("nan"), "above 0"),
         (TrainingConfig, "instances", 0, "1 or more"),
         (TrainingConfig, "epochs", -1, "0 or more"),
-        (TrainingConfig, "batch_size", 0, "1 or more"),
-        (TrainingConfig, "eval_every", 0, "1 or more"),
+        (TrainingConfig, "eval_every", True, "a whole number"),
         (TrainingConfig, "seed", -1, "from 0 to 2147483648"),
-        (TrainingConfig, "order_seed", -2, "from 0 to 2147483648"),
-        (TrainingConfig, "dropout_seed", -3, "from 0 to 2147483648"),
+        (TrainingConfig, "drop_after", (0.0,), "shares from 0 to 1"),
         (TrainingConfig, "learning_rate", 0.0, "above 0"),
-        (TrainingConfig, "clip_norm", -1.0, "above 0"),
         (TrainingConfig, "dropout", 1.0, "from 0 to below 1"),
-        (TrainingConfig, "dropout", -0.1, "from 0 to below 1"),
         (TrainingConfig, "momentum", 1.5, "from 0 to below 1"),
         (TrainingConfig, "l2", -1e-5, "0 or more"),
+        (TrainingConfig, "converged_at", 1.5, "from 0 to 1"),
+        (ExecutionConfig, "at_once", 0, "1 or more"),
+        (ExecutionConfig, "process_id", 1, "from 0 to 0"),
         (StimulusConfig, "stimuli", 1, "2 or more"),
+        (RdmConfig, "epoch", -1, "0 or more"),
         (StatisticsConfig, "n_resamples", 0, "1 or more"),
         (StatisticsConfig, "confidence", 1.0, "between 0 and 1"),
     ],
@@ -127,3 +182,36 @@ def test_impossible_values_are_refused_in_one_line(section, name, value, expecte
     assert str(value) in message
     assert expected in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dataset": "folder:"}, "dataset: expected folder:PATH with the path of a folder"),
+        ({"l2": (0.1, 0.2)}, "l2: expected one value, or one for each of 10 instances, got 2"),
+        ({"save_at": (3, -1)}, "save_at: expected 0 or more, got -1"),
+    ],
+)
+def test_other_impossible_values(settings, message):
+    with pytest.raises(InputError, match=message):
+        (DataConfig if "dataset" in settings else TrainingConfig)(**settings)
+
+
+def test_names_that_are_no_choice_are_refused():
+    @dataclass
+    class Execution:  # outside the package, whose annotations the test run checks first
+        feed: settings.Feed
+
+    with pytest.raises(InputError, match="feed: unknown 'tape'; choose from auto, memory, disk"):
+        check_choices(Execution("tape"))
+    program = (
+        "from ensemble_rsa.config.settings import *\n"
+        "for section, name in ((ModelConfig, 'model'), (DataConfig, 'preprocessing'),\n"
+        "        (ExecutionConfig, 'convolution'), (TrainingConfig, 'unconverged')):\n"
+        "    try:\n        section(**{name: 'other'})\n"
+        "    except ValueError as error:\n        print(error)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    found = [line.partition(";")[0] for line in ended.stdout.splitlines()]
+    names = ("model", "preprocessing", "convolution", "unconverged")
+    assert found == [f"{name}: unknown 'other'" for name in names]

@@ -167,6 +167,7 @@ def test_a_data_dir_that_is_a_file(tmp_path):
         load(tmp_path / "x")
 
 
+@pytest.mark.slow  # decodes all 60,000
 def test_the_real_images():
     root = Path(__file__).parents[2]
     candidates = [os.environ.get("TFDS_DATA_DIR"), root.parent / "shared" / "tensorflow_datasets"]
