@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.axes import Axes
 from scipy.spatial.distance import pdist, squareform
 
 
@@ -15,36 +16,51 @@ def shared_variance(first: np.ndarray, second: np.ndarray) -> float:
     return np.corrcoef(np.float64(first), np.float64(second))[0, 1] ** 2
 
 
-def build_stack(
+def lines_of(axes: Axes) -> dict[str, np.ndarray]:
+    """The heights of solid lines, by their labels."""
+    return {l.get_label(): l.get_ydata() for l in axes.lines if l.get_linestyle() == "-"}
+
+
+def stack_of(
     layers: Sequence[str],
     seeds: Sequence[int],
-    seed: int = 0,
-    n_stimuli: int = 6,
-    noise: Sequence[float] | None = None,
+    exemplar: np.ndarray,
+    centroid: np.ndarray | None = None,
+    labels: Sequence[str] = "xxyyzz",
     **attrs: object,
 ) -> xr.Dataset:
-    """RDMs that all instances share, plus noise that grows with depth unless given."""
-    rng = np.random.default_rng(seed)
-    n_pairs = n_stimuli * (n_stimuli - 1) // 2
-    noise = np.linspace(0.05, 0.8, len(layers)) if noise is None else np.asarray(noise)
-    shared = rng.random((len(layers), 1, n_pairs))
-    exemplar = shared + noise[:, None, None] * rng.random((len(layers), len(seeds), n_pairs))
+    """RDMs `(layer, instance, pair)` as `extract` returns them."""
+    kinds = {"exemplar": (("layer", "instance", "stimulus_pair"), exemplar)}
+    if centroid is not None:
+        kinds["centroid"] = (("layer", "instance", "category_pair"), centroid)
     return xr.Dataset(
-        {"exemplar": (("layer", "instance", "stimulus_pair"), exemplar.astype(np.float32))},
+        kinds,
         coords={
             "layer": list(layers),
             "instance": np.arange(len(seeds)),
             "seed": ("instance", list(seeds)),
-            "stimulus": [f"test_{i}" for i in range(n_stimuli)],
-            "category": ("stimulus", np.repeat(["cat", "dog"], [3, n_stimuli - 3])),
+            "stimulus": [f"test_{i}" for i in range(len(labels))],
+            "category": ("stimulus", list(labels)),
         },
         attrs={"distance": "correlation", "model": "all_cnn_c", "surrogate": 0, **attrs},
     )
 
 
-@pytest.fixture(scope="session")
-def make_stack() -> Callable[..., xr.Dataset]:
-    return build_stack
+def build_stack(
+    layers: Sequence[str],
+    seeds: Sequence[int],
+    seed: int = 0,
+    labels: Sequence[str] = "xxxyyy",
+    noise: Sequence[float] | None = None,
+    **attrs: object,
+) -> xr.Dataset:
+    """RDMs that all instances share, plus noise that grows with depth unless given."""
+    rng = np.random.default_rng(seed)
+    n_pairs = len(labels) * (len(labels) - 1) // 2
+    noise = np.linspace(0.05, 0.8, len(layers)) if noise is None else np.asarray(noise)
+    shared = rng.random((len(layers), 1, n_pairs))
+    exemplar = shared + noise[:, None, None] * rng.random((len(layers), len(seeds), n_pairs))
+    return stack_of(layers, seeds, exemplar.astype(np.float32), labels=labels, **attrs)
 
 
 @pytest.fixture(scope="session")
@@ -63,24 +79,17 @@ def make_work() -> Callable:
 
 @pytest.fixture(scope="session")
 def quick_mds() -> Callable:
-    """Classical scaling in place of `mds`, which takes seconds to compile."""
+    """Random points and their true stress, in place of `mds`, which takes seconds to compile."""
     from ensemble_rsa.analysis.mds import Mds
 
-    def place(rdm: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-        square = squareform(np.asarray(rdm, np.float64))
-        centring = np.eye(len(square)) - 1 / len(square)
-        sizes, axes = np.linalg.eigh(-centring @ square**2 @ centring / 2)
-        points = axes[:, -2:] * np.sqrt(np.maximum(sizes[-2:], 0))
-        error = (square - squareform(pdist(points))) ** 2
-        size = square**2
-        return points, np.sqrt(error.sum() / size.sum()), np.sqrt(error.sum(0) / size.sum(0))
-
     def mds(rdm: np.ndarray, seed: int) -> Mds:
+        wanted = np.stack([squareform(each) for each in rdm.reshape(-1, rdm.shape[-1])])
+        points = np.random.default_rng(seed).random((*wanted.shape[:2], 2))
+        error = (wanted - np.stack([squareform(pdist(each)) for each in points])) ** 2
+        pointwise = np.sqrt(error.sum(1) / (wanted**2).sum(1))
+        stress = np.sqrt(error.sum((1, 2)) / (wanted**2).sum((1, 2)))
         leading = rdm.shape[:-1]
-        solved = [place(each) for each in rdm.reshape(-1, rdm.shape[-1])]
-        embedding, stress, pointwise = (
-            np.reshape(part, (*leading, *np.shape(part[0]))) for part in zip(*solved, strict=True)
-        )
-        return Mds(embedding, stress, pointwise, np.ones(leading, int))
+        parts = (np.reshape(p, (*leading, *p.shape[1:])) for p in (points, stress, pointwise))
+        return Mds(*parts, np.ones(leading, int))
 
     return mds

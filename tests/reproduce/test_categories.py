@@ -12,29 +12,17 @@ from ensemble_rsa.analysis.random_categories import random_category_consistency
 from ensemble_rsa.figures.paper.categories import draw_categories
 from ensemble_rsa.reproduce.experiments import categories
 from ensemble_rsa.reproduce.paper import NUMBERS
-from tests.reproduce.conftest import shared_variance
+from tests.reproduce.conftest import lines_of, shared_variance, stack_of
 
 LABELS = list("aaabbbccc")
 
 
-def stack_of(patterns, seeds, layer, metric="correlation"):
+def rdms_of(patterns, seeds, layer, metric="correlation"):
     """RDMs of `(instance, stimulus, unit)` in NumPy and SciPy."""
     labels = np.array(LABELS)
     means = np.stack([patterns[:, labels == c].mean(1) for c in "abc"], axis=1)
-    exemplar, centroid = ([[pdist(x, metric) for x in rows]] for rows in (patterns, means))
-    return xr.Dataset(
-        {
-            "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
-            "centroid": (("layer", "instance", "category_pair"), centroid),
-        },
-        coords={
-            "layer": [layer],
-            "instance": np.arange(len(seeds)),
-            "seed": ("instance", list(seeds)),
-            "category": ("stimulus", LABELS),
-        },
-        attrs={"model": "all_cnn_c"},
-    )
+    exemplar, centroid = (np.array([[pdist(x, metric) for x in p]]) for p in (patterns, means))
+    return stack_of([layer], seeds, exemplar, centroid, LABELS)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +43,9 @@ def measured(patterns, make_work):
     def rdms(work, name, layers=None, distance="correlation"):
         if distance == "euclidean":
             assert layers == ["conv2"]
-            return stack_of(patterns[[0, 1, 3]], [4, 5, 7], "conv2", "euclidean")
-        first = stack_of(patterns**2, [4, 5, 6, 7], "conv1")
-        return xr.concat([first, stack_of(patterns, [4, 5, 6, 7], "conv2")], "layer")
+            return rdms_of(patterns[[0, 1, 3]], [4, 5, 7], "conv2", "euclidean")
+        first = rdms_of(patterns**2, [4, 5, 6, 7], "conv1")
+        return xr.concat([first, rdms_of(patterns, [4, 5, 6, 7], "conv2")], "layer")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(categories, "rdms", rdms)
@@ -75,14 +63,8 @@ def test_kinds_by_hand():
     for label, values in (("a", [1, 2, 3]), ("b", [3, 2, 1]), ("c", [3, 2, 1])):
         own = [place for place, pair in enumerate(pairs) if pair == (label, label)]
         exemplar[0, 0, own], exemplar[0, 1, own] = [1, 2, 3], values
-    centroid = [[[1.0, 2, 4], [2.0, 1, 4]]]
-    stack = xr.Dataset(
-        {
-            "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
-            "centroid": (("layer", "instance", "category_pair"), centroid),
-        },
-        coords={"layer": ["conv1"]},
-    )
+    centroid = np.array([[[1.0, 2, 4], [2.0, 1, 4]]])
+    stack = stack_of(["conv1"], [0, 1], exemplar, centroid, LABELS)
     found = categories.kinds_of_consistency(stack, np.array(LABELS)).isel(layer=0)
     kinds = {str(kind): float(found.sel(kind=kind)[0]) for kind in found.kind.values}
     # Centred, centroid distances are (−4, −1, 5)/3 and (−1, −4, 5)/3: r = 33/42.
@@ -96,8 +78,8 @@ def test_kinds_by_hand():
 def test_all_parts_are_of_the_same_instances(measured, patterns):
     kept = patterns[[0, 1, 3]]
     assert measured.attrs["seeds"].tolist() == [4, 5, 7]
-    euclidean = stack_of(kept, [4, 5, 7], "conv2", "euclidean").centroid.values[0]
-    correlation = stack_of(kept, [4, 5, 7], "conv2").centroid.values[0]
+    euclidean = rdms_of(kept, [4, 5, 7], "conv2", "euclidean").centroid.values[0]
+    correlation = rdms_of(kept, [4, 5, 7], "conv2").centroid.values[0]
     for place, (i, j) in enumerate(combinations(range(3), 2)):
         last = measured.consistency.sel(kind="centroid", layer="conv2")[place]
         assert float(last) == pytest.approx(shared_variance(correlation[i], correlation[j]))
@@ -146,9 +128,7 @@ def test_effects_are_differences_in_the_papers_direction(measured):
 
 def test_both_panels_show_the_numbers(measured):
     by_layer, control = draw_categories(measured).axes
-    means = [line for line in by_layer.lines if line.get_linestyle() == "-"]
-    for kind, line in zip(measured.kind.values, means, strict=True):
-        np.testing.assert_array_equal(line.get_ydata(), measured.consistency_mean.sel(kind=kind))
+    np.testing.assert_array_equal([*lines_of(by_layer).values()], measured.consistency_mean)
     bars = [b for c in control.containers for b in c if hasattr(b, "get_height")]
     assert sum(bar.get_height() for bar in bars) == pytest.approx(1)  # shares of draws and pairs
     lines = {line.get_label(): line.get_xdata()[0] for line in control.lines}

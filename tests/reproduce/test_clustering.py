@@ -10,6 +10,7 @@ from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.correlations import correlate
 from ensemble_rsa.reproduce.experiments import clustering
 from ensemble_rsa.reproduce.paper import NUMBERS
+from tests.reproduce.conftest import stack_of
 
 STATISTICS = StatisticsConfig(n_resamples=100)
 INDEX = np.array([0.1, 0.15, 0.2, 0.22, 0.3, 0.35, 0.4, 0.45])
@@ -51,14 +52,7 @@ def test_indices_of_instances_are_averaged_and_r_is_squared():
     others = np.random.default_rng(2).random((4, 2, 6)) + [1.0, 3, 3, 3, 3, 1]
     exemplar = np.concatenate([pairs[None], others])
     exemplar[1] = np.concatenate([pairs[:1], 5 - pairs[:1]])  # r = −1, r² = 1
-    stack = xr.Dataset(
-        {"exemplar": (("layer", "instance", "stimulus_pair"), exemplar)},
-        coords={
-            "layer": list("abcde"),
-            "category": ("stimulus", list("xxyy")),
-            "seed": ("instance", [0, 1]),
-        },
-    )
+    stack = stack_of("abcde", [0, 1], exemplar, labels="xxyy")
     found = clustering.by_layer(stack, STATISTICS)
     np.testing.assert_allclose(found.category_clustering_index[0], [1 / 2, 1 / 3])
     assert float(found.category_clustering_index_mean[0]) == pytest.approx(5 / 12)

@@ -10,7 +10,7 @@ from ensemble_rsa.figures.paper.profiles import draw_depth, draw_distances
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.reproduce.experiments import depth
 from ensemble_rsa.reproduce.paper import NUMBERS
-from tests.reproduce.conftest import build_stack, shared_variance
+from tests.reproduce.conftest import build_stack, lines_of, shared_variance
 
 C_LAYERS, SEVEN_LAYERS = ("conv1", "conv2", "conv3"), ("conv1", "conv2")
 ALEXNET = layer_names("alexnet")
@@ -88,10 +88,10 @@ def test_fig4_findings_are_the_printed_numbers_and_the_fall_to_the_last_layer(re
 
 def test_fig4_has_a_line_for_each_network(result):
     axes = draw_depth(result).axes[0]
-    lines = {line.get_label(): line for line in axes.lines if line.get_linestyle() == "-"}
+    lines = lines_of(axes)
     assert set(lines) == {"All-CNN-C", "All-CNN-7 surrogate"}
     expected = result.consistency_mean.sel(network="all_cnn_7", distance="correlation")
-    np.testing.assert_allclose(lines["All-CNN-7 surrogate"].get_ydata(), expected)
+    np.testing.assert_allclose(lines["All-CNN-7 surrogate"], expected)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == list(C_LAYERS)
 
 
@@ -124,11 +124,10 @@ def test_fig5_compares_the_same_instances_by_every_distance(by_distance, monkeyp
     pairs = result.consistency.sel(network="all_cnn_7", distance="unit_euclidean").values
     assert effects[unit] == pytest.approx((pairs[0] - pairs[1]).mean())
 
-    panels = draw_distances(result).axes
-    means = [[line for line in axes.lines if line.get_linestyle() == "-"] for axes in panels]
+    means = [[*lines_of(axes).values()] for axes in draw_distances(result).axes]
     assert [len(lines) for lines in means] == [2, 4, 2]
     expected = result.consistency_mean.sel(network="all_cnn_c", distance="norm_difference")
-    np.testing.assert_allclose(means[2][0].get_ydata(), expected)
+    np.testing.assert_allclose(means[2][0], expected)
 
 
 def test_fig6_findings_are_of_fc6_and_fc7(monkeypatch, make_work):

@@ -20,7 +20,7 @@ from ensemble_rsa.reproduce.dropout_rates import (
 from ensemble_rsa.reproduce.experiments import dropout
 from ensemble_rsa.reproduce.paper import NUMBERS
 from ensemble_rsa.runs.run import Run
-from tests.reproduce.conftest import shared_variance
+from tests.reproduce.conftest import shared_variance, stack_of
 
 STATISTICS = StatisticsConfig(n_resamples=50)
 RATES, SEEDS = (0.0, 0.6, 0.8), (4, 5, 6)
@@ -34,21 +34,8 @@ def stack(layers, rates, shift: int) -> xr.Dataset:
     rng = np.random.default_rng(shift)
     networks = list(itertools.product(rates, SEEDS))
     exemplar = 1 + rng.random((len(layers), len(networks), 15))
-    return xr.Dataset(
-        {
-            "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
-            "centroid": (("layer", "instance", "category_pair"), exemplar[..., :3]),
-        },
-        coords={
-            "layer": list(layers),
-            "instance": np.arange(len(networks)),
-            "dropout": ("instance", [rate for rate, _ in networks]),
-            "seed": ("instance", [seed for _, seed in networks]),
-            "stimulus": list("abcdef"),
-            "category": ("stimulus", LABELS),
-        },
-        attrs={"model": "all_cnn_c"},
-    )
+    found = stack_of(layers, [seed for _, seed in networks], exemplar, exemplar[..., :3], LABELS)
+    return found.assign_coords(dropout=("instance", [rate for rate, _ in networks]))
 
 
 def samples_of(left_out: int | None = None) -> list[xr.Dataset]:

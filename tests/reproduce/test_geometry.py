@@ -10,13 +10,14 @@ from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.paper.pointwise_stress import draw_pointwise_stress
 from ensemble_rsa.pipeline import results
 from ensemble_rsa.reproduce.experiments import geometry
+from tests.reproduce.conftest import build_stack
 
 LAYERS = ("conv1", "conv2", "conv3")
 
 
 @pytest.fixture
-def stack(make_stack):
-    return make_stack(LAYERS, [4, 7, 9], n_stimuli=8)
+def stack():
+    return build_stack(LAYERS, [4, 7, 9], labels="xxxyyyyy")
 
 
 @pytest.fixture

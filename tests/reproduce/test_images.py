@@ -7,19 +7,19 @@ from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.profiles import draw_training_sets
 from ensemble_rsa.reproduce.experiments import images
 from ensemble_rsa.reproduce.measures import bootstrap_matched
-from tests.reproduce.conftest import shared_variance
+from tests.reproduce.conftest import build_stack, lines_of, shared_variance
 
 LAYERS = ("conv1", "conv2", "conv3")
 
 
 @pytest.fixture
-def stacks(make_stack):
+def stacks():
     """The second half lacks seed 1, so its second network is of seed 2."""
     return {
-        "first_half": make_stack(LAYERS, [0, 1, 2, 3], seed=0),
-        "second_half": make_stack(LAYERS, [0, 2, 3], seed=1),
-        "first_categories": make_stack(LAYERS, [0, 1, 2], seed=2),
-        "second_categories": make_stack(LAYERS, [0, 1, 2], seed=3),
+        "first_half": build_stack(LAYERS, [0, 1, 2, 3], seed=0),
+        "second_half": build_stack(LAYERS, [0, 2, 3], seed=1),
+        "first_categories": build_stack(LAYERS, [0, 1, 2], seed=2),
+        "second_categories": build_stack(LAYERS, [0, 1, 2], seed=3),
     }
 
 
@@ -84,6 +84,5 @@ def test_intervals_resample_a_seed_in_both_training_sets():
 
 def test_figure_has_a_line_for_each_condition(result):
     for axes, contrast in zip(draw_training_sets(result).axes, images.CONTRASTS, strict=True):
-        drawn = [line.get_ydata() for line in axes.lines if line.get_linestyle() == "-"]
-        np.testing.assert_array_equal(drawn, result[f"{contrast}_mean"].values)
+        np.testing.assert_array_equal([*lines_of(axes).values()], result[f"{contrast}_mean"].values)
     assert images.sample_sizes(result) == {"n_seeds_images": 3, "n_seeds_categories": 3}

@@ -6,13 +6,14 @@ import pytest
 from ensemble_rsa.figures.paper.profiles import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.reproduce.experiments import second_level
+from tests.reproduce.conftest import build_stack, lines_of
 
 LAYERS = ("conv1", "conv2", "conv3")
 
 
 @pytest.fixture
-def stack(make_stack):
-    return make_stack(LAYERS, [4, 7, 9])
+def stack():
+    return build_stack(LAYERS, [4, 7, 9])
 
 
 @pytest.fixture
@@ -70,15 +71,7 @@ def test_instances_move_apart_by_distances_that_are_not_squared(result, squared,
 
 def test_figures(result):
     assert len(draw_second_level(result).axes[1].lines) == 3
-    figure = draw_layer_similarity(result)
-    panels = [
-        {line.get_label(): line for line in axes.lines if line.get_linestyle() == "-"}
-        for axes in figure.axes
-    ]
-    assert [len(lines) for lines in panels] == [2, 3]
-    np.testing.assert_array_equal(
-        panels[1]["one layer, different instances"].get_ydata(),
-        result.similarity_of_neighbours_mean[2],
-    )
-    labels = [tick.get_text() for tick in figure.axes[1].get_xticklabels()]
-    assert labels == ["conv1–conv2", "conv2–conv3"]
+    by_distance, by_depth = map(lines_of, draw_layer_similarity(result).axes)
+    assert (len(by_distance), len(by_depth)) == (2, 3)
+    expected = result.similarity_of_neighbours_mean[2]
+    np.testing.assert_array_equal(by_depth["one layer, different instances"], expected)

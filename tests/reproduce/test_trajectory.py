@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from ensemble_rsa.config.analysis import StatisticsConfig
+from ensemble_rsa.config.settings import Config, TrainingConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.reproduce.experiments import trajectory as experiment
@@ -20,6 +21,7 @@ from ensemble_rsa.reproduce.experiments.trajectory import (
     trajectory,
 )
 from ensemble_rsa.reproduce.paper import NUMBERS
+from tests.reproduce.conftest import lines_of, shared_variance, stack_of
 
 STATISTICS = StatisticsConfig(n_resamples=50)
 SEEDS = (4, 5, 6)
@@ -29,27 +31,12 @@ def made_up(epochs, seeds=SEEDS) -> dict[int, xr.Dataset]:
     """RDMs of every epoch that drift apart: the more, the later."""
     rng = np.random.default_rng(1)
     shared, own = rng.random(15), rng.random((len(seeds), 15))
-    return {
-        epoch: xr.Dataset(
-            {
-                "exemplar": (
-                    ("layer", "instance", "stimulus_pair"),
-                    (shared + 0.2 * np.log2(2 + epoch) * own + 0.05 * rng.random(own.shape))[None],
-                ),
-                "centroid": (
-                    ("layer", "instance", "category_pair"), rng.random((1, len(seeds), 3)),
-                ),
-            },
-            coords={
-                "layer": ["conv9"],
-                "seed": ("instance", list(seeds)),
-                "stimulus": list("abcdef"),
-                "category": ("stimulus", list("xxyyzz")),
-            },
-            attrs={"model": "all_cnn_c"},
-        )
-        for epoch in epochs
-    }  # fmt: skip
+    stacks = {}
+    for epoch in epochs:
+        exemplar = shared + 0.2 * np.log2(2 + epoch) * own + 0.05 * rng.random(own.shape)
+        centroid = rng.random((1, len(seeds), 3))
+        stacks[epoch] = stack_of(["conv9"], seeds, exemplar[None], centroid)
+    return stacks
 
 
 def accuracy(last: int, seeds=SEEDS) -> xr.DataArray:
@@ -65,13 +52,18 @@ def result() -> xr.Dataset:
     return trajectory(made_up(range(7)), accuracy(6), STATISTICS)
 
 
-def test_any_epoch_s_rdms_meet_any_other_s():
+@pytest.fixture(scope="module")
+def late() -> xr.Dataset:
+    return trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), STATISTICS)
+
+
+def test_every_epoch_is_compared_with_every_other():
     rng = np.random.default_rng(0)
     stacks = [rng.random((2, 10)) for _ in range(3)]
     found = similarities(stacks)
     for e, i, f, j in itertools.product(range(3), range(2), range(3), range(2)):
-        r = np.corrcoef(stacks[e][i], stacks[f][j])[0, 1]
-        assert found[e, i, f, j] == pytest.approx(r**2, abs=1e-6)
+        expected = shared_variance(stacks[e][i], stacks[f][j])
+        assert found[e, i, f, j] == pytest.approx(expected, abs=1e-6)
 
 
 def test_pairs_are_of_one_epoch_and_of_two_instances():
@@ -133,22 +125,20 @@ def test_findings_are_the_papers_with_the_signs_it_reports(result):
     above = found["s8", "centroid minus exemplar consistency at epoch 1", True]
     assert above.value == pytest.approx(float(centroid[1] - exemplar[1]))
     own = found["fig9", "epochs 5 and 6: consistency with oneself minus with other instances", True]
-    between = result.similarity.sel(kind="exemplar", epoch=5, epoch_b=6).values
-    others = between[~np.eye(3, dtype=bool)].mean()
-    assert own.value == pytest.approx(np.diagonal(between).mean() - others)
+    assert own.value == pytest.approx(oneself_minus_others(result, 5, 6))
     assert own.note == "epoch 5 is used for 50"
 
 
-def test_representations_are_stable_from_the_papers_epoch():
-    epochs = (1, 2, 50, 60, 70)
-    accuracies = accuracy(70)
-    long = trajectory(made_up(epochs), accuracies, STATISTICS)
-    found = {one.quantity: one for one in findings(long)}
-    own = found["epochs 50 and 70: consistency with oneself minus with other instances"]
+def oneself_minus_others(result, epoch, other):
+    between = result.similarity.sel(kind="exemplar", epoch=epoch, epoch_b=other).values
+    return np.diagonal(between).mean() - between[~np.eye(3, dtype=bool)].mean()
+
+
+def test_representations_are_stable_from_the_papers_epoch(late):
+    found = {one.quantity: one for one in findings(late)}
+    own = found["epochs 50 and 100: consistency with oneself minus with other instances"]
     assert own.note == ""
-    between = long.similarity.sel(kind="exemplar", epoch=50, epoch_b=70).values
-    others = between[~np.eye(3, dtype=bool)].mean()
-    assert own.value == pytest.approx(np.diagonal(between).mean() - others)
+    assert own.value == pytest.approx(oneself_minus_others(late, 50, 100))
 
 
 def test_too_few_epochs_have_no_correlation():
@@ -165,10 +155,8 @@ def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_wo
         asked.append((name, tuple(layers), chosen))
         return stacks[chosen.get("epoch", 3)]
 
-    training = SimpleNamespace(epochs=3)
-    run = SimpleNamespace(config=SimpleNamespace(
-        training=training, model=SimpleNamespace(model="all_cnn_c")
-    ))  # fmt: skip
+    config = Config(training=TrainingConfig(epochs=3))
+    run = SimpleNamespace(config=config)
     history = SimpleNamespace(test_accuracy=accuracy(3))
     for name, stand_in in (
         ("networks", lambda work, name: run),
@@ -181,8 +169,8 @@ def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_wo
     kept = [{"epoch": 0}, {"epoch": 1}, {"epoch": 2}, {}]
     assert asked == [("all_cnn_c", ("conv9",), chosen) for chosen in kept]
     assert found.epoch.values.tolist() == [0, 1, 2, 3]
-    at_two = [np.corrcoef(stacks[2].exemplar[0])[0, 1] ** 2, found.consistency[0, 2, 0]]
-    assert at_two[0] == pytest.approx(float(at_two[1]), abs=1e-6)
+    expected = shared_variance(*stacks[2].exemplar.values[0, :2])
+    assert float(found.consistency[0, 2, 0]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_matrix_goes_epoch_by_epoch_without_the_first_weights(result):
@@ -198,36 +186,26 @@ def test_the_matrix_goes_epoch_by_epoch_without_the_first_weights(result):
 
 
 def test_panels_show_the_numbers(result):
-    drawn = draw_trajectory(result, "centroid").axes
-    axes = {one.get_ylabel(): one for one in drawn}
-    course, first = (
-        next(one for one in axes["Centroid consistency (r²)"].lines if one.get_label() == label)
-        for label in ("mean", "initial weights (ours)")
-    )
+    axes = {
+        one.get_ylabel() + one.get_xlabel(): one for one in draw_trajectory(result, "centroid").axes
+    }
     centroid = result.consistency_mean.sel(kind="centroid").values
-    np.testing.assert_array_equal(course.get_xydata(), np.stack([range(1, 7), centroid[1:]], 1))
-    np.testing.assert_array_equal(first.get_xydata(), [[0, centroid[0]]])
-    tested = axes["Test accuracy"].lines[-1].get_xydata()
-    np.testing.assert_array_equal(tested[:, 1], result.test_accuracy_mean[1:])
-    dots = next(one for one in drawn if one.get_xlabel() == "Test accuracy")
+    by_epoch = lines_of(axes["Centroid consistency (r²)Epoch"])
+    np.testing.assert_array_equal(by_epoch["mean"], centroid[1:])
+    np.testing.assert_array_equal(by_epoch["initial weights (ours)"], centroid[:1])
+    tested = axes["Test accuracyEpoch"].lines[-1].get_ydata()
+    np.testing.assert_array_equal(tested, result.test_accuracy_mean[1:])
+    dots = axes["Consistency (r²)Test accuracy"]
     out = result.outlier.sel(kind="centroid", estimator="skipped").values[1:].astype(bool)
-    points = np.stack([result.test_accuracy_mean, result.consistency_mean.sel(kind="centroid")], 1)
+    points = np.stack([result.test_accuracy_mean, centroid], 1)[1:]
     shown = {one.get_label(): np.asarray(one.get_offsets()) for one in dots.collections[2:]}
-    np.testing.assert_array_equal(shown["epochs"], points[1:][~out])
-    np.testing.assert_array_equal(shown["outliers"], points[1:][out])
-    assert {text.get_text() for text in dots.texts} == {"epoch 1", "epoch 6"}
-    assert caption_values(result, "centroid") == {
-        "kind": "centroid", "layer": "conv9", "initial_weights": True,
-    }  # fmt: skip
+    np.testing.assert_array_equal(shown["epochs"], points[~out])
+    np.testing.assert_array_equal(shown["outliers"], points[out])
+    values = {"kind": "centroid", "layer": "conv9", "initial_weights": True}
+    assert caption_values(result, "centroid") == values
 
 
-def test_late_epochs_have_a_matrix_of_their_own():
-    late = trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), STATISTICS)
-    figure = draw_trajectory(late, "exemplar")
-    labels = [
-        [tick.get_text() for tick in axes.get_xticklabels()] for axes in figure.axes if axes.images
-    ]
+def test_late_epochs_have_a_matrix_of_their_own(late):
+    matrices = [axes for axes in draw_trajectory(late, "exemplar").axes if axes.images]
+    labels = [[tick.get_text() for tick in axes.get_xticklabels()] for axes in matrices]
     assert labels == [["1", "2"], ["1", "50", "100"]]
-    by_epoch = next(one for one in figure.axes if one.get_ylabel().startswith("Exemplar"))
-    assert by_epoch.get_xscale() == "log"
-    assert [tick.get_text() for tick in by_epoch.get_xticklabels()][:2] == ["0", "1"]
