@@ -7,7 +7,7 @@ slices (h5py, zarr) are read in blocks of bounded size.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -110,7 +110,7 @@ def _device_block(array: jax.Array, index: tuple[Any, ...], start: Any, width: i
     return jax.lax.dynamic_slice(array, (*index, 0, start), sizes).reshape(sizes[-2:])
 
 
-def refuse_not_finite(name: str, array: Any, index: tuple[int, ...], largest: float) -> None:
+def refuse_not_finite(name: str, array: Any, index: tuple[int, ...], largest: float) -> NoReturn:
     """Raise the error for a sum that is not finite: NaN or inf with their place, or large numbers.
 
     Raises:

@@ -60,32 +60,44 @@ def measure_array(
     array: Any,
     index: tuple[int, ...],
     out: Float[np.ndarray, " stimulus_pair"],
+    attempts: int = MOST_ATTEMPTS,
+    product: type[np.floating] | None = None,
+    frame: Frame | None = None,
 ) -> int:
     """Fill `out` with the RDM of the instance at `index`; return the number of constant patterns.
+
+    Args:
+        distance: from `DISTANCES`.
+        precision: from `PRECISIONS`.
+        array: from `open_activations`.
+        index: position on the leading axes.
+        out: a condensed RDM.
+        attempts: passes over the array before the best result is accepted.
+        product: type of the products; None for that of `precision`.
+        frame: where patterns are placed; by default a sample decides.
 
     Raises:
         InputError: NaN or inf among the activations, or a pattern too long for the result.
     """
-    largest = LARGEST_LENGTH[precision.result]
-    product, frame = precision.product, None
+    product, largest = product or precision.product, LARGEST_LENGTH[precision.result]
     with np.errstate(all="ignore"), jax.enable_x64(True):
-        for attempt in range(1, MOST_ATTEMPTS + 1):
-            sums = begin(distance, precision, array, index, product, frame)
-            for block in unit_blocks(array, index):
-                sums.update(block)
-            lengths, broken = _finish(distance, sums, out)
-            finite = (lengths < largest).all()
-            if isinstance(sums, NormSums) or product == np.float64:
-                if not finite:
-                    refuse_not_finite("activations", array, index, largest)
-                if attempt == MOST_ATTEMPTS or not broken or _fits(distance, sums):
-                    break
-            elif finite and not (broken and precision.promised):
-                break
-            if finite:
-                frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
-            product = np.float64
-    return int(sums.constant.sum())
+        sums = begin(distance, precision, array, index, product, frame)
+        for block in unit_blocks(array, index):
+            sums.update(block)
+        lengths, broken = _finish(distance, sums, out)
+        finite = bool((lengths < largest).all())
+        if not finite and (isinstance(sums, NormSums) or product == np.float64):
+            refuse_not_finite("activations", array, index, largest)
+        if (
+            isinstance(sums, NormSums)
+            or attempts == 1
+            or (finite and not (broken and precision.promised))
+            or (product == np.float64 and _fits(distance, sums))
+        ):
+            return int(sums.constant.sum())
+        if finite:
+            frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
+    return measure_array(distance, precision, array, index, out, attempts - 1, np.float64, frame)
 
 
 def _finish(
