@@ -34,15 +34,15 @@ def compute_rdm(
         activations: `(..., stimulus, unit)`: an array, or a data set on disk that has a shape, a
             dtype and slices (a memory map, h5py, zarr), which is read block by block. Or an
             iterator (a generator, or what `iter` returns; a list is an array) of blocks
-            `(..., stimulus, unit)`, alike but for the number of units, which is consumed: for
-            units that are nowhere all at once. Its products are made in float64.
+            `(..., stimulus, unit)` that differ only in the number of units, for activations that
+            are never in memory as a whole; its products are float64.
         distance: one of `DISTANCES`: `correlation` is 1 − Pearson's r, `cosine` 1 − cos,
             `euclidean` the true distance (not squared, not divided), `unit_euclidean` the same
             between patterns of unit length, `norm_difference` the difference of the lengths
-            (paper, Fig. 5).
+            (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, Fig. 5).
         precision: one of `PRECISIONS`: `float32`; `float64` for products and result, about twice
             as slow; `tensorfloat32`, with which an accelerator may round the factors of products
-            to ten bits: faster there, without the promise above, and on CPU as `float32`.
+            to ten bits: faster there, without the accuracy above; on a CPU the same as `float32`.
 
     Returns:
         `(..., stimulus_pair)`: each RDM in the order of `scipy.spatial.distance.pdist`, float32, or
@@ -80,12 +80,7 @@ def compute_rdm(
 def rdm_and_constant_patterns(
     activations: Any, distance: str = "correlation", precision: str = "float32"
 ) -> tuple[Float[np.ndarray, "... stimulus_pair"], Int[np.ndarray, "..."]]:
-    """The RDMs of `compute_rdm`, and how many patterns had no direction in each, without a warning.
-
-    Args:
-        activations: `(..., stimulus, unit)`, or an iterator of such blocks, as in `compute_rdm`.
-        distance: one of `DISTANCES`.
-        precision: one of `PRECISIONS`.
+    """`compute_rdm` without a warning: the RDMs, and how many patterns of each had no direction.
 
     Returns:
         `(..., stimulus_pair)` and `(...)`; the count is 0 for distances that need no direction.

@@ -50,13 +50,8 @@ def pattern_products(
 ) -> PatternProducts:
     """Inner products of the patterns of one instance, read in blocks of units.
 
-    For `correlation`, patterns are centred over units first; that and averaging commute.
-
-    Args:
-        name: what the activations are called, for messages.
-        array: from `open_activations`.
-        index: the instance.
-        distance: one of `DISTANCES`.
+    For `correlation`, patterns are centred over units first; that and averaging commute. `name` is
+    that of the activations in messages.
 
     Raises:
         InputError: NaN or inf among the activations.
@@ -104,10 +99,7 @@ def category_forms(
 ) -> Float[np.ndarray, "resample category category"]:
     """Σ_{a∈c, b∈d} w_a w_b K_ab of every two categories, for all rows w of `weights`.
 
-    Args:
-        inner: K, with stimuli sorted by category.
-        weights: of the stimuli in that order.
-        starts: where each category begins.
+    Stimuli are sorted by category, and `starts` says where each category begins.
 
     >>> category_forms(np.eye(3), np.array([[1.0, 1, 2]]), np.array([0, 2])).tolist()
     [[[2.0, 0.0], [0.0, 4.0]]]
@@ -129,13 +121,7 @@ def centroid_distances(
     mean_square: float,
     distance: str,
 ) -> PerPair:
-    """Distances of centroids m + z, from the inner products of all z, from z·m and from |m|².
-
-    Args:
-        inner: zzᵀ.
-        with_mean: z·m.
-        mean_square: |m|².
-        distance: one of `DISTANCES`.
+    """Distances of centroids m + z from z·z' (`inner`), z·m (`with_mean`) and |m|².
 
     >>> centroid_distances(np.diag([9.0, 16.0])[None], np.zeros((1, 2)), 0.0, "euclidean")
     array([[5.]])

@@ -19,9 +19,7 @@ class Frame:
     A mean and a scale that are only approximate, from a sample of units, save a pass over the
     activations: their error follows from the sums and is corrected exactly.
 
-    Attributes:
-        mean: what is subtracted; zero where patterns are not centred.
-        scale: what the difference is multiplied with.
+    The mean is zero where patterns are not centred.
     """
 
     mean: Float[np.ndarray, " stimulus"]
@@ -55,14 +53,10 @@ def first_frame(
     unit_length: bool,
     constant: Bool[np.ndarray, " stimulus"],
 ) -> Frame:
-    """The frame that fits a sample of units.
+    """The frame that fits a sample of units, float32 or float64.
 
-    Args:
-        sample: float32 or float64.
-        centre: patterns are measured from their own mean.
-        unit_length: each pattern has its own scale; otherwise one power of two serves all, since
-            multiplying with it rounds nothing.
-        constant: from `constant_patterns`.
+    With `unit_length` each pattern has its own scale; otherwise one power of two serves all, since
+    multiplying with it rounds nothing. `constant` is from `constant_patterns`.
 
     >>> first_frame(np.array([[3.0, 5.0], [1.0, 1.0]]), True, True, np.array([0, 1]) > 0).mean
     array([4., 1.])

@@ -71,6 +71,7 @@ class PatternSums:
             measure the rounding of float32; empty where the products are float64.
         n_units: how many units there were.
         constant: patterns that had one value so far.
+        matmul: JAX's name for the precision of a product on an accelerator.
     """
 
     def __init__(
@@ -82,16 +83,7 @@ class PatternSums:
         value: Float[np.ndarray, " stimulus"],
         matmul: str = "highest",
     ):
-        """No units yet.
-
-        Args:
-            frame: in which to place patterns.
-            working: the precision in which to place them.
-            product: type of the inner products.
-            constant: patterns that may be constant.
-            value: the value of these.
-            matmul: JAX's name for the precision of a product on an accelerator.
-        """
+        """No units yet; `constant` marks patterns that may be constant, with their `value`."""
         n = len(frame.mean)
         self.frame, self.working, self.matmul = frame.rounded(working), working, matmul
         self.gram: Any = np.zeros((n + 2, n + 2), product)

@@ -111,16 +111,13 @@ def map_pairs(
     prepare: Callable[[Instances, tuple[int, ...]], Prepared],
     measure: Callable[[Prepared, Prepared, Pairs], Float[np.ndarray, " instance_pair"]],
 ) -> Float[np.ndarray, "..."]:
-    """Measure pairs of instances at each position on the leading axes.
+    """Measure pairs of instances at each position on the leading axes; the result of `linear_cka`.
 
     Args:
         first: the instances.
         second: those they are compared to; None for each other.
         prepare: computed once for all instances of a group at one position.
         measure: gives the results of the given pairs of instances of the two groups.
-
-    Returns:
-        As described in `linear_cka`.
     """
     if second is None:
         pairs, shape = pair_indices(len(first)), (-1,)
@@ -155,10 +152,6 @@ def centred_kernels(
 ) -> Iterator[Float[np.ndarray, "stimulus stimulus"]]:
     """Inner products of the centred patterns, scaled to trace 1, of one instance after the other.
 
-    Args:
-        instances: from `open_groups`.
-        index: position on the leading axes.
-
     Raises:
         InputError: NaN or inf, or an instance whose patterns are all the same.
     """
@@ -186,10 +179,6 @@ def principal_axes(
     instances: Instances, index: tuple[int, ...]
 ) -> tuple[Float[np.ndarray, "instance axis"], Float[np.ndarray, "instance stimulus axis"]]:
     """Principal axes of each instance's centred patterns: eigenvectors of the kernels.
-
-    Args:
-        instances: from `open_groups`.
-        index: position on the leading axes.
 
     Returns:
         Shares of the variance (squared singular values), largest first, and axes of unit length

@@ -1,12 +1,14 @@
-import warnings
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rsatoolbox.data.dataset import Dataset
+from rsatoolbox.rdm.calc import calc_rdm
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.errors import InputError
@@ -20,8 +22,8 @@ from ensemble_rsa.rdm.build import (
 )
 from ensemble_rsa.rdm.distances import DISTANCES, TOLERANCE
 
-MANY, FEW = 130, 12  # stimuli: a compiled program with products in float32, and NumPy in float64
-UNITS = 300  # more than one block of the narrow width, so the filling of a block matters
+MANY, FEW = 130, 12  # stimuli: rounding is measured on some of them, and on all
+UNITS = 300  # more than one block of the narrow width
 
 
 def exact_rdm(activations, distance: str) -> np.ndarray:
@@ -101,17 +103,10 @@ def test_float64_input_is_not_rounded_first(rng, distance, kind):
     [bool, np.int8, np.uint8, np.int32, np.int64, np.float16, jnp.bfloat16, ">f4", np.longdouble],
 )
 def test_takes_any_real_dtype(rng, dtype):
-    compiled = dtype in (bool, np.int32, jnp.bfloat16)
-    activations = (rng.normal(size=(MANY if compiled else FEW, 40)) > 0).astype(dtype)
+    activations = (rng.normal(size=(FEW, 40)) > 0).astype(dtype)
     expected = exact_rdm(activations.astype(np.float64), "euclidean")
-    np.testing.assert_allclose(compute_rdm(activations, "euclidean"), expected, rtol=1e-5)
-
-
-def test_takes_jax_arrays_and_lists(rng):
-    activations = rng.normal(size=(4, 6)).astype(np.float32)
-    expected = exact_rdm(activations, "cosine")
-    for given in (jnp.asarray(activations), activations.tolist()):
-        np.testing.assert_allclose(compute_rdm(given, "cosine"), expected, atol=1e-5)
+    for given in (activations, jnp.asarray(activations.astype(float)), activations.tolist()):
+        np.testing.assert_allclose(compute_rdm(given, "euclidean"), expected, rtol=1e-5)
 
 
 def test_reads_memory_maps_hdf5_and_zarr_block_by_block(rng, tmp_path: Path):
@@ -142,10 +137,9 @@ def test_leading_axes_are_independent_problems(rng, distance):
 
 @pytest.mark.parametrize("method", ["correlation", "euclidean"])
 def test_agrees_with_rsatoolbox(rng, method):
-    rsatoolbox = pytest.importorskip("rsatoolbox")
     activations = rng.normal(size=(MANY, 50))
-    dataset = rsatoolbox.data.Dataset(activations)
-    theirs = rsatoolbox.rdm.calc_rdm(dataset, method=method).dissimilarities[0]
+    theirs: Any = calc_rdm(Dataset(activations), method=method)
+    theirs = theirs.dissimilarities[0]
     # rsatoolbox's "euclidean" is squared and divided by the number of units.
     expected = np.sqrt(theirs * 50) if method == "euclidean" else theirs
     np.testing.assert_allclose(
@@ -315,6 +309,12 @@ def test_nan_and_infinity_are_refused_with_their_place(rng, function, bad):
         FUNCTIONS[function](activations)
 
 
+@pytest.mark.parametrize("option", ["precision", "distance"])
+def test_unknown_names_are_refused_with_the_choices(option):
+    with pytest.raises(InputError, match=f"{option}: unknown 'half'; choose from .*, [a-z]"):
+        compute_rdm(np.eye(3), **{option: "half"})
+
+
 @pytest.mark.parametrize(
     ("activations", "message"),
     [
@@ -337,24 +337,3 @@ def test_lengths_whose_squares_float64_cannot_hold_have_a_direction(rng):
     activations = rng.normal(size=(FEW, 8))
     rdm = compute_rdm(1e-200 * activations)
     np.testing.assert_allclose(rdm, exact_rdm(activations, "correlation"), atol=1e-5)
-
-
-def test_unknown_precision_is_refused_with_the_choices():
-    with pytest.raises(
-        InputError, match="precision: unknown 'half'; choose from float32, float64, tensorfloat32"
-    ):
-        compute_rdm(np.eye(3), precision="half")
-
-
-def test_unknown_distance_is_refused_with_the_choices():
-    with pytest.raises(
-        InputError,
-        match="distance: unknown 'manhattan'; choose from correlation, cosine, euclidean",
-    ):
-        compute_rdm(np.eye(3), "manhattan")
-
-
-def test_no_warning_without_constant_patterns(rng):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        compute_rdm(rng.normal(size=(3, 4)))

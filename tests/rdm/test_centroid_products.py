@@ -3,7 +3,6 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.rdm.centroid_products import (
-    CENTROID_DISTANCES,
     category_forms,
     centroid_distances,
     pattern_products,
@@ -12,10 +11,6 @@ from ensemble_rsa.rdm.distances import DISTANCES
 
 SIZES = (3, 1, 4)
 STARTS = np.array([0, 3, 4])
-
-
-def test_it_knows_the_five_distances():
-    assert set(CENTROID_DISTANCES) == set(DISTANCES)
 
 
 def test_forms_of_categories_are_blocks_of_a_product(rng):

@@ -35,10 +35,6 @@ def test_centroids_average_patterns_in_sorted_label_order(rng):
     np.testing.assert_array_equal(centroids(activations, labels), expected.astype(np.float32))
 
 
-def test_centroids_of_unequal_categories():
-    np.testing.assert_array_equal(centroids([[0.0], [1.0], [5.0]], [7, 7, 2]), [[5.0], [0.5]])
-
-
 def test_centroids_refuse_labels_of_another_length():
     with pytest.raises(InputError, match="labels: expected one label for each of 3 stimuli"):
         centroids(np.eye(3), [0, 1])

@@ -37,11 +37,6 @@ def test_jax_blocks_and_other_types(activations):
     np.testing.assert_allclose(compute_rdm(iter(blocks)), expected, atol=1e-6)
 
 
-def test_a_list_is_an_array(activations):
-    pair = [activations[0, 0], activations[0, 1]]
-    assert compute_rdm(pair).shape == (2, N_STIMULI * (N_STIMULI - 1) // 2)
-
-
 def test_a_pattern_is_constant_only_if_it_is_in_all_blocks(activations):
     activations[:, :, 1] = 0.1
     activations[0, :, 4] = 0.3

@@ -46,12 +46,6 @@ def test_by_hand():
     np.testing.assert_allclose(length, [np.sqrt(2 - np.sqrt(2))], rtol=1e-14)
 
 
-def test_nothing_in_common_is_the_largest_distance():
-    lines = [np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([[1.0], [1.0], [-1.0], [-1.0]])]
-    np.testing.assert_allclose(procrustes_distance(lines), [np.pi / 2], rtol=1e-14)
-    np.testing.assert_allclose(procrustes_distance(lines, form="euclidean"), [np.sqrt(2)])
-
-
 def test_rotations_scale_and_shift_leave_no_distance(rng):
     group = networks(rng)
     moved = [0.1 * (x @ ortho_group.rvs(x.shape[1], random_state=2)) - 7 for x in group]
