@@ -19,8 +19,7 @@ from ensemble_rsa.figures.training import draw_training
 from ensemble_rsa.figures.wording import surrogate_title
 from ensemble_rsa.files import atomic_path
 
-# In the order of the paper: the name, which is also the file's, the drawing and the variable that
-# it cannot do without.
+# In the order of the paper: name, which is also the file's, drawing, and the variable it needs.
 FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
     "geometry": (draw_geometry, "embedding"),
     "second_level": (draw_second_level, "second_level_distance"),
@@ -30,39 +29,47 @@ FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
 }
 
 
+def draw_figures(
+    results: xr.Dataset, history: xr.Dataset | None, flagged: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Figure]:
+    """Draw every figure that the results allow, by name, in the order of the paper.
+
+    Args:
+        results: what `analyze` returns.
+        history: what training recorded, `(epoch, instance)`; None for activations from elsewhere.
+        flagged: instances to be named in the training curves and excluded from their mean
+            (`instance`, `seed`, `reason`); excluded ones that `history` holds belong here too.
+    """
+    allowed = [name for name, (_, needed) in FIGURES.items() if needed in results]
+    if results.sizes["kind"] == 1 and "category_consistency" in allowed:
+        allowed.remove("category_consistency")  # it would repeat the figure of exemplars
+    figures = {name: FIGURES[name][0](results) for name in allowed}
+    if history is not None and history.sizes.get("epoch", 0):
+        figures["training"] = draw_training(history, flagged, surrogate_title(results))
+    return figures
+
+
 def save_figures(
     results: xr.Dataset,
     history: xr.Dataset | None,
     folder: Path,
     flagged: Sequence[Mapping[str, Any]] = (),
 ) -> list[Path]:
-    """Draw every figure that the results allow and write each as PNG (300 dpi) and as PDF.
+    """Write every figure that the results allow as PNG (300 dpi) and as PDF.
 
     Args:
-        results: what `analyze` returns.
-        history: what training recorded, `(epoch, instance)`; None for activations from elsewhere.
-        folder: made where it is missing; a file appears under its name only when it is whole.
-        flagged: instances to be set apart and named in the training curves, left out of their mean
-            (`instance`, `seed`, `reason`); excluded ones that `history` holds belong here too.
+        results: as for `draw_figures`.
+        history: as for `draw_figures`.
+        folder: made if missing; a file appears under its name when it is complete.
+        flagged: as for `draw_figures`.
 
     Returns:
         The paths of the PNG files, in the order of the paper.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = {
-        name: draw(results)
-        for name, (draw, needed) in FIGURES.items()
-        if _allowed(results, name, needed)
-    }
-    if history is not None and history.sizes.get("epoch", 0):
-        drawn["training"] = draw_training(history, flagged, surrogate_title(results))
-    return [save_figure(figure, folder / f"{name}.png") for name, figure in drawn.items()]
-
-
-def _allowed(results: xr.Dataset, name: str, needed: str) -> bool:
-    # With exemplars alone, the figure of all kinds would repeat the one before it.
-    return needed in results and (name != "category_consistency" or results.sizes["kind"] > 1)
+    figures = draw_figures(results, history, flagged)
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -71,5 +78,5 @@ def save_figure(figure: Figure, path: Path) -> Path:
     for target, metadata in ((path, {}), (path.with_suffix(".pdf"), {"CreationDate": None})):
         with atomic_path(target) as partial, paper_style():
             figure.savefig(partial, format=target.suffix[1:], dpi=PNG_DPI, metadata=metadata)
-        figure.set_layout_engine("none")  # what the first format has placed stays in place
+        figure.set_layout_engine("none")  # keep the layout of the first format
     return path

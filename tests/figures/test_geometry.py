@@ -51,15 +51,15 @@ def test_scale_bar_is_as_long_as_it_says(make_results):
     assert ends[1] - ends[0] == pytest.approx(float(axes.texts[0].get_text()))
 
 
-@pytest.mark.parametrize(("n_layers", "n_rows"), [(1, 2), (5, 2), (9, 4), (17, 6)])
+@pytest.mark.parametrize(("n_layers", "n_rows"), [(5, 2), (6, 4), (11, 4)])
 def test_layers_wrap_into_blocks_of_two_rows(make_results, n_layers, n_rows):
-    figure = draw_geometry(make_results(n_layers=n_layers, n_instances=3, n_stimuli=10))
+    figure = draw_geometry(make_results(n_layers=n_layers, n_instances=3, n_stimuli=5))
     rows = {axes.get_subplotspec().rowspan.start for axes in panels(figure)}
     assert len(panels(figure)) == 2 * n_layers
     assert len(rows) == n_rows
 
 
-@pytest.mark.parametrize("n_layers", [5, 9])
+@pytest.mark.parametrize("n_layers", [2, 6])
 def test_categories_are_named(make_results, n_layers):
     figure = draw_geometry(make_results(n_layers=n_layers, categories=["_cat", "dog <b>"]))
     assert legend_names(figure) == ["_cat", "dog <b>"]
@@ -74,7 +74,6 @@ def test_no_categories_one_instance_and_equal_stimuli(make_results):
     results["embedding"] = results.embedding * 0.0
     del results.attrs["model"]
     figure = draw_geometry(results)
-    figure.canvas.draw()
     assert [len(points(axes)) for axes in panels(figure)] == [60, 60]
     assert panels(figure)[0].get_ylabel() == "Instance 0"
 

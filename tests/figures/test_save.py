@@ -1,54 +1,58 @@
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
-from ensemble_rsa.figures.save import save_figures
+import ensemble_rsa.figures
+from ensemble_rsa.figures.save import draw_figures, save_figure, save_figures
+from ensemble_rsa.figures.style import new_figure
 
 WIDTHS = {
-    "geometry": 2160, "second_level": 2160, "consistency": 1050, "category_consistency": 1050,
-    "clustering": 1050, "training": 2160,
+    "geometry": 7.2, "second_level": 7.2, "consistency": 3.5, "category_consistency": 3.5,
+    "clustering": 3.5, "training": 7.2,
 }  # fmt: skip
 
 
-def test_files_are_pngs_of_column_width_beside_pdfs(make_results, make_history, tmp_path):
-    results = make_results(n_layers=3, n_instances=3, n_stimuli=12)
-    paths = save_figures(results, make_history(n_instances=3), tmp_path / "figures")
-    assert [path.stem for path in paths] == list(WIDTHS)
-    for path in paths:
-        with Image.open(path) as picture:
-            picture.load()
-            assert picture.format == "PNG"
-            assert picture.width == WIDTHS[path.stem]
-            assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
-        assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    assert len(list((tmp_path / "figures").iterdir())) == 2 * len(WIDTHS)
+def test_everything_is_drawn_in_column_width(make_results, make_history):
+    figures = draw_figures(make_results(n_layers=3, n_instances=3), make_history(n_instances=3))
+    assert {name: figure.get_size_inches()[0] for name, figure in figures.items()} == WIDTHS
 
 
-def test_what_is_missing_is_left_out(foreign_results, tmp_path):
-    paths = save_figures(foreign_results, None, tmp_path)
-    assert [path.stem for path in paths] == ["geometry", "second_level", "consistency"]
-    paths = save_figures(foreign_results.drop_vars("embedding"), None, tmp_path)
-    assert [path.stem for path in paths] == ["second_level", "consistency"]
+def test_what_is_missing_is_left_out(foreign_results, make_history):
+    no_epochs = make_history(n_instances=4).isel(epoch=slice(0))
+    assert list(draw_figures(foreign_results, no_epochs)) == [
+        "geometry", "second_level", "consistency",
+    ]  # fmt: skip
+    assert list(draw_figures(foreign_results.drop_vars("embedding"), None)) == [
+        "second_level", "consistency",
+    ]  # fmt: skip
 
 
-def test_the_same_results_give_the_same_files(foreign_results, tmp_path):
+def test_a_png_of_300_dpi_beside_a_pdf_and_the_same_files_again(foreign_results, tmp_path):
     results = foreign_results.drop_vars(["embedding", "second_level_distance"])
-    first = [path.read_bytes() for path in save_figures(results, None, tmp_path / "a")]
-    second = [path.read_bytes() for path in save_figures(results, None, tmp_path / "b")]
-    assert first == second
+    (path,) = save_figures(results, None, tmp_path / "a")
+    with Image.open(path) as picture:
+        picture.load()
+        assert (picture.format, picture.width) == ("PNG", 1050)
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert len(list(path.parent.iterdir())) == 2
+    (again,) = save_figures(results, None, tmp_path / "b")
+    for suffix in (".png", ".pdf"):
+        assert path.with_suffix(suffix).read_bytes() == again.with_suffix(suffix).read_bytes()
 
 
-def test_training_of_no_epochs_has_no_curves(foreign_results, make_history, tmp_path):
-    history = make_history(n_instances=4).isel(epoch=slice(0))
-    results = foreign_results.drop_vars(["embedding", "second_level_distance"])
-    names = [path.stem for path in save_figures(results, history, tmp_path)]
-    assert "training" not in names
-
-
-def test_a_failed_drawing_leaves_nothing_half_written(make_results, tmp_path, monkeypatch):
+def test_a_failed_drawing_leaves_nothing_half_written(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("disk full")
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
     with pytest.raises(OSError, match="disk full"):
-        save_figures(make_results(n_layers=1, n_instances=2), None, tmp_path)
+        save_figure(new_figure(1.0, 1.0), tmp_path / "figure.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_module_imports_pyplot():
+    for module in Path(ensemble_rsa.figures.__file__).parent.rglob("*.py"):
+        imports = [line for line in module.read_text().splitlines() if "import " in line]
+        assert not any("pyplot" in line for line in imports), module

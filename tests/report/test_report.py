@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from ensemble_rsa.figures.save import save_figure, save_figures
+from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.figures.style import new_figure
 from ensemble_rsa.report.captions import Caption, render
 from ensemble_rsa.report.report import write_report
@@ -45,10 +45,16 @@ def write(folder, results, history=None, figures=(), **given):
     return Page(path.read_text(encoding="utf-8"))
 
 
+def small_figures(folder, *names):
+    folder.mkdir()
+    return [save_figure(new_figure(1.0, 0.5), folder / f"{name}.png") for name in names]
+
+
 def test_everything_is_inside_one_file(make_results, make_history, tmp_path):
     results, history = make_results(n_layers=2, n_instances=3, n_stimuli=12), make_history(3)
-    figures = save_figures(results, history, tmp_path / "figures")
+    figures = small_figures(tmp_path / "figures", "consistency", "training")
     page = write(tmp_path, results, history, figures)
+    assert "Figure 2. Training of every instance. 3 trained instances, 12 epochs." in page.text
     assert page.open == []
     images = [attrs for tag, attrs in page.tags if tag == "img"]
     for attrs, path in zip(images, figures, strict=True):
@@ -109,7 +115,7 @@ def test_markup_in_names_stays_text(make_results, tmp_path):
 
 
 def test_activations_from_elsewhere(foreign_results, tmp_path):
-    figures = save_figures(foreign_results.drop_vars("embedding"), None, tmp_path)
+    figures = small_figures(tmp_path / "figures", "consistency", "second_level")
     flagged = [{"instance": 2, "seed": 2, "reason": "noisy"}]
     page = write(tmp_path, foreign_results, None, figures, flagged=flagged)
     assert page.open == []
@@ -199,7 +205,7 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
         "variant": "padded", "what": "padding", "accuracy": (0.85, 0.84, 0.86), "flagged": 1,
         "correlation": (0.44, 0.4, 0.5), "euclidean": (0.7, 0.6, 0.8), "replaced": 2,
     }  # fmt: skip
-    file = save_figure(new_figure(1.0, 1.0), tmp_path / "s3.png")
+    file = small_figures(tmp_path / "figures", "s3")[0]
     path = write_reproduction(
         tmp_path / "report.html", "small", [row, effect, missing], [variant],
         {"s3": (file, Caption("Title", "Text & more."))}, {"commit": "abc"}, "2026-01-02",
