@@ -1,4 +1,4 @@
-"""The device that JAX uses: its name and its free memory."""
+"""Name and free memory of the device that JAX uses."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import psutil
 
 
 def free_bytes() -> float:
-    """Memory that can still be had, on the accelerator if there is one."""
+    """Free memory of the accelerator, or of this machine if there is none."""
     statistics = jax.local_devices()[0].memory_stats()
     if statistics and "bytes_limit" in statistics:
         return float(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
@@ -16,12 +16,12 @@ def free_bytes() -> float:
 
 
 def free_host_bytes() -> float:
-    """Memory of this machine that this process can still have."""
-    return float(min(psutil.virtual_memory().available, _left_to_this_job()))
+    """Memory that this process can still allocate on this machine."""
+    return float(min(psutil.virtual_memory().available, _free_in_cgroup()))
 
 
-def _left_to_this_job() -> float:
-    """What a scheduler or a container allows, where Linux says so."""
+def _free_in_cgroup() -> float:
+    """Memory left under the limit of a Linux container or scheduler; infinite without a limit."""
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
     except OSError:
@@ -30,6 +30,6 @@ def _left_to_this_job() -> float:
 
 
 def device_name() -> str:
-    """The devices in words, such as "cpu with 2 cores" or "4 × NVIDIA H100"."""
+    """Describe the devices, as in "cpu with 2 cores" or "4 × NVIDIA H100"."""
     kind = jax.devices()[0].device_kind
     return f"cpu with {os.cpu_count()} cores" if kind == "cpu" else f"{jax.device_count()} × {kind}"

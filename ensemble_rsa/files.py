@@ -1,4 +1,4 @@
-"""Atomic reading and writing of files: they appear whole or not at all."""
+"""Atomic writing of files and folders, JSON, and the cache folder."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from ensemble_rsa.errors import InputError, RunError
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed when the block ends well, else removed.
+    """Yield a temporary path beside `path`, renamed to it if the block succeeds, else removed.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "a.txt"
@@ -31,24 +31,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder: what is written to the temporary one appears as a whole, or not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    """Yield a temporary folder beside `path`, as `atomic_path` does for a file."""
+    with atomic_path(path) as temporary:
         temporary.mkdir()
         yield temporary
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write plain values, indented."""
+    """Write plain values as indented JSON."""
     with atomic_path(path) as temporary:
         temporary.write_text(
             json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -56,10 +54,10 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read what `write_json` wrote.
+    """Read a JSON file.
 
     Raises:
-        InputError: no such file, or no JSON in it.
+        InputError: no such file, or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -70,14 +68,10 @@ def read_json(path: Path) -> Any:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Raise before an hour is lost if a disk has no room for what will be stored.
-
-    Args:
-        folder: on that disk.
-        needed: bytes.
+    """Check that the disk of a folder has a number of bytes free.
 
     Raises:
-        RunError: less is free.
+        RunError: it has less.
     """
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -88,11 +82,11 @@ def check_room(folder: Path, needed: int) -> None:
 
 
 def cache_folder() -> Path:
-    """Where measurements and compiled programs are kept from one run to the next."""
+    """The folder for measurements, decoded images and compiled programs."""
     return platformdirs.user_cache_path("ensemble_rsa")
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
-    """Write a data set that `xarray.open_dataset` reads."""
+    """Write a data set as netCDF, readable by `xarray.open_dataset`."""
     with atomic_path(path) as temporary:
         dataset.to_netcdf(temporary, engine="h5netcdf")

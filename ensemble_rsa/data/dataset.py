@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int, Int64, UInt8
+from jaxtyping import Int, Int64, UInt8
 
 from ensemble_rsa.config.settings import DataConfig, Feed, Part
 from ensemble_rsa.data.balance import balanced_indices, rank_in_category
@@ -61,22 +61,22 @@ def load_dataset(
 ) -> Dataset:
     """Load the images of a configuration; images that are left out are not decoded.
 
-    The order is that of the data set: scikit-learn's for `digits`, ascending ids for `cifar10` and
-    `imagenet2012`, folders and then file names in sorted order for `folder:PATH`. Of
-    `train_images` and `test_images`, each category gives an equal share, its first images, and what
-    does not divide comes from the first categories. Then `part` and `categories` are applied; a
+    Images keep the order of the data set: scikit-learn's for `digits`, ascending ids for `cifar10`
+    and `imagenet2012`, folders and then file names in sorted order for `folder:PATH`.
+    `train_images` and `test_images` take the first images of each category, in equal numbers, and
+    the remainder from the first categories. `part` and `categories` are applied afterwards; a
     middle image is in the second half.
 
     Args:
         config: which images.
         feed: `memory` reads all images at once, `disk` when they are indexed; `auto` takes `disk`
             where they would fill more than a quarter of the free memory.
-        stimulus_map: a mapping like `config.category_map` for the categories that come out, while
-            the images held out of a folder remain those that `config.category_map` gives.
+        stimulus_map: replaces `config.category_map` for the resulting categories, but not for the
+            choice of the images that are held out of a folder.
 
     Raises:
         InputError: more images than there are, unknown categories, or images that cannot be read.
-        RunError: CIFAR-10 is not there and cannot be downloaded, or ImageNet is not there.
+        RunError: CIFAR-10 is absent and cannot be downloaded, or ImageNet is absent.
 
     >>> digits = load_dataset(DataConfig("digits", train_images=100, test_images=20))
     >>> digits.train_images.shape, digits.test_labels.tolist()[:5], digits.categories[:3]
@@ -142,7 +142,11 @@ def _chosen(
     """The first images of each category, or a part of those; images labelled -1 are left out."""
     known = np.flatnonzero(labels >= 0)
     chosen = known[balanced_indices(argument, labels[known], n_categories, n)]
-    return chosen[_in_part(labels[chosen], part)]
+    if part == "all":
+        return chosen
+    ranks, counts = rank_in_category(labels[chosen]), np.bincount(labels[chosen])
+    in_first = 2 * ranks + 1 < counts[labels[chosen]]
+    return chosen[in_first if part == "first_half" else ~in_first]
 
 
 def _chosen_categories(
@@ -153,9 +157,3 @@ def _chosen_categories(
         if name not in names:
             raise unknown_name("categories", name, names)
     return np.flatnonzero([chosen is None or name in chosen for name in names])
-
-
-def _in_part(labels: Int[np.ndarray, " image"], part: Part) -> Bool[np.ndarray, " image"]:
-    """Which images belong to a part of their category."""
-    in_first = 2 * rank_in_category(labels) + 1 < np.bincount(labels)[labels]
-    return {"all": in_first | True, "first_half": in_first, "second_half": ~in_first}[part]
