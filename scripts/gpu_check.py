@@ -7,14 +7,20 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 
-from ensemble_rsa.bench import gpu_check, output, training_table
-from ensemble_rsa.bench.table import WIDTH, machine_in_words
+from ensemble_rsa.bench import gpu_check
+from ensemble_rsa.bench.run import Bench
+from ensemble_rsa.bench.table import terminal_tables
+from ensemble_rsa.cli.bench import WIDTH, new_json_path
+from ensemble_rsa.cli.progress import case_display
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.files import write_json
+from ensemble_rsa.reproduce.estimate import hours
+from ensemble_rsa.reproduce.scales import make_scale
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST_SECONDS = 200
@@ -27,27 +33,52 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="the JSON file; a new one under runs/")
     parser.add_argument("--no-tests", action="store_true", help="only the measurements")
     options = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     began = time.monotonic()
     try:
-        path = output.new_json_path("gpu-check", options.out)
-        log = Console(stderr=True)
-        show = lambda done, total, what: log.print(f"{done}/{total} {what}", soft_wrap=True)
-        check = gpu_check.check_accelerator(options.toy, show)
+        path = new_json_path("gpu-check", options.out)
+        with case_display(Console(stderr=True)) as progress:
+            bench = gpu_check.check_accelerator(options.toy, progress)
     except (InputError, RunError) as error:
         print(f"gpu_check: {error}", file=sys.stderr)
         return 2
     tests = None if options.no_tests else run_tests(options.toy)
+    needed = {name: paper_hours(rate) for name, rate in gpu_check.rates(bench).items()}
     seconds = round(time.monotonic() - began, 1)
-    write_json(path, {**gpu_check.as_plain(check), "tests": tests, "seconds_in_all": seconds})
-    console.print(training_table.terminal_table(check.rows))
-    for line in gpu_check.in_words(check):
+    stored = bench.as_dict() | {"hours": needed, "tests": tests, "seconds_in_all": seconds}
+    write_json(path, stored)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console.print(terminal_tables(bench))
+    for line in (*memory_in_words(bench), *hours_in_words(needed)):
         print(line)
-    print(machine_in_words(check.machine))
+    if options.toy:
+        print("toy size: these figures mean nothing")
     if tests:
         print(f"tests: {tests['summary']}")
     print(path)
     return int(bool(tests and tests["status"]))
+
+
+def paper_hours(rate: float) -> dict[str, float]:
+    """Ensemble of the paper's scale → hours of training, from images per second of All-CNN-C."""
+    ensembles = make_scale("paper").ensembles
+    return hours(ensembles, ensembles["all_cnn_c"], rate)
+
+
+def hours_in_words(needed: dict[str, dict[str, float]]) -> Iterator[str]:
+    """The sum for each precision, and each ensemble's part."""
+    for precision, parts in needed.items():
+        yield f"the whole paper in {precision}: {sum(parts.values()):,.1f} hours, of which"
+        yield "  " + ", ".join(f"{name} {value:,.1f}" for name, value in parts.items())
+
+
+def memory_in_words(bench: Bench) -> Iterator[str]:
+    """Memory by number of instances, and by how much it grows."""
+    known = gpu_check.memory_by_instances(bench)
+    if len(known) > 1:
+        low, high = min(known), max(known)
+        each = (known[high] - known[low]) / (high - low)
+        parts = ", ".join(f"{n} instances {mib:,.0f} MiB" for n, mib in known.items())
+        yield f"memory of a step: {parts}; {each:,.0f} MiB more for each instance"
 
 
 def run_tests(toy: bool) -> dict[str, object]:

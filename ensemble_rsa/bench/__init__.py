@@ -1,1 +1,1 @@
-"""Time, memory and error of what this package does, beside the tools people use now."""
+"""What this package costs beside other tools: time, memory, and how both grow with size."""

@@ -1,9 +1,9 @@
-"""Bootstraps beside resampling as others do it: RDMs, or what they come from, made anew each time.
+"""Bootstraps beside resampling of RDMs, or of what they come from, as it is done without formulas.
 
 The slow ways do a few resamples in one call.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,18 +18,13 @@ from ensemble_rsa.analysis.bootstrap.categories import (
 )
 from ensemble_rsa.analysis.bootstrap.centroids import bootstrap_centroid_consistency
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_consistency
-from ensemble_rsa.bench.jobs import (
+from ensemble_rsa.bench.case import Job, Way, optional, ours
+from ensemble_rsa.bench.inputs import (
     N_CATEGORIES,
     N_INSTANCES,
-    OURS,
-    Job,
     Routine,
-    Size,
-    Way,
     labels_of,
-    memory_of_rdms,
     numpy_consistency,
-    optional,
     related_activations,
     related_rdms,
 )
@@ -38,105 +33,70 @@ Rdms = Float[np.ndarray, "instance stimulus_pair"]
 
 N_RESAMPLES = 1000
 ENDS = (0.025, 0.975)
-_FEW = 3  # resamples that a slow way does in one call
+_FEW = 3  # resamples in one call of a slow way
 _SHARE = _FEW / N_RESAMPLES
 
 
-def bootstrap_routine(kind: str) -> Routine:
-    """The routine of one kind of bootstrap.
-
-    >>> bootstrap_routine("clustering index over stimuli").name
-    'bootstrap of clustering index over stimuli'
-    """
-    return Routine(
-        name=f"bootstrap of {kind}",
-        prepare=KINDS[kind],
-        work=lambda size: size.stimuli**2,
-        memory=lambda size: memory_of_rdms(size) + 12 * N_INSTANCES * size.stimuli * size.units,
-    )
-
-
-def _over_pairs(size: Size) -> Job:
-    rdms = related_rdms(size.stimuli)
+def _consistency(over: Any, n_stimuli: int, n_units: int) -> Job:
+    rdms = related_rdms(n_stimuli)
     rng = np.random.default_rng(0)
+    ways = ours(lambda: bootstrap_consistency(rdms, over=over, n_resamples=N_RESAMPLES))
 
-    def numpy():
+    def pairs_by_numpy():
         shared = numpy_consistency(rdms)
         drawn = rng.integers(len(shared), size=(N_RESAMPLES, len(shared)))
         return np.quantile(shared[drawn].mean(1), ENDS)
 
-    def scipy():
+    def pairs_by_scipy():
         shared = (numpy_consistency(rdms),)
         return scipy_bootstrap(shared, np.mean, n_resamples=N_RESAMPLES, method="percentile", rng=0)
 
-    ours = lambda: bootstrap_consistency(rdms, over="pairs", n_resamples=N_RESAMPLES)
-    return Job({OURS: Way(ours), "NumPy": Way(numpy), "SciPy": Way(scipy)})
-
-
-def _over_instances(size: Size) -> Job:
-    rdms = related_rdms(size.stimuli)
-    rng = np.random.default_rng(0)
-
-    def numpy():
+    def instances_by_numpy():
         shared = np.corrcoef(rdms) ** 2
         drawn = rng.integers(len(rdms), size=(N_RESAMPLES, len(rdms)))
         first, second = drawn[:, :, None], drawn[:, None, :]
         means = np.mean(shared[first, second], axis=(1, 2), where=first != second)
         return np.quantile(means, ENDS)
 
-    ours = lambda: bootstrap_consistency(rdms, over="instances", n_resamples=N_RESAMPLES)
-    rsatoolbox = optional(_rsatoolbox, rdms, True, False)
-    return Job({OURS: Way(ours), "NumPy": Way(numpy), "rsatoolbox": rsatoolbox})
+    if over == "pairs":
+        return Job({**ways, "NumPy": Way(pairs_by_numpy), "SciPy": Way(pairs_by_scipy)})
+    instances, stimuli = over != "stimuli", over != "instances"
+    if over == "instances":
+        ways["NumPy"] = Way(instances_by_numpy)
+    else:
+        statistic = lambda drawn, rows, columns: np.corrcoef(drawn)
+        ways["NumPy"] = _resample_stimuli(rdms, statistic, instances)
+    return Job({**ways, "rsatoolbox": optional(_rsatoolbox, rdms, instances, stimuli)})
 
 
-def _over_stimuli(size: Size, instances: bool = False) -> Job:
-    rdms = related_rdms(size.stimuli)
-    over = "both" if instances else "stimuli"
-    ours = lambda: bootstrap_consistency(rdms, over=over, n_resamples=N_RESAMPLES)
-    return Job(
-        {
-            OURS: Way(ours),
-            "NumPy": _numpy(rdms, lambda drawn, rows, columns: np.corrcoef(drawn), instances),
-            "rsatoolbox": optional(_rsatoolbox, rdms, instances, True),
-        }
-    )
+def _within_category(n_stimuli: int, n_units: int) -> Job:
+    rdms, labels = related_rdms(n_stimuli), labels_of(n_stimuli)
+    statistic = lambda drawn, rows, columns: np.corrcoef(drawn[:, labels[rows] == labels[columns]])
+    boot = partial(bootstrap_within_category_consistency, over="stimuli", n_resamples=N_RESAMPLES)
+    return Job({**ours(lambda: boot(rdms, labels)), "NumPy": _resample_stimuli(rdms, statistic)})
 
 
-def _within_category(size: Size) -> Job:
-    rdms, labels = related_rdms(size.stimuli), labels_of(size.stimuli)
-    ours = lambda: bootstrap_within_category_consistency(
-        rdms, labels, over="stimuli", n_resamples=N_RESAMPLES
-    )
-
-    def statistic(drawn, rows, columns):
-        return np.corrcoef(drawn[:, labels[rows] == labels[columns]])
-
-    return Job({OURS: Way(ours), "NumPy": _numpy(rdms, statistic)})
-
-
-def _clustering(size: Size) -> Job:
-    rdms, labels = related_rdms(size.stimuli), labels_of(size.stimuli)
-    ours = lambda: bootstrap_category_clustering_index(
-        rdms, labels, over="stimuli", n_resamples=N_RESAMPLES
-    )
+def _clustering(n_stimuli: int, n_units: int) -> Job:
+    rdms, labels = related_rdms(n_stimuli), labels_of(n_stimuli)
 
     def statistic(drawn, rows, columns):
         same = labels[rows] == labels[columns]
         within, across = drawn[:, same].mean(1), drawn[:, ~same].mean(1)
         return (across - within) / (across + within)
 
-    return Job({OURS: Way(ours), "NumPy": _numpy(rdms, statistic)})
+    boot = partial(bootstrap_category_clustering_index, over="stimuli", n_resamples=N_RESAMPLES)
+    return Job({**ours(lambda: boot(rdms, labels)), "NumPy": _resample_stimuli(rdms, statistic)})
 
 
-def _centroids(size: Size) -> Job:
-    activations = related_activations(N_INSTANCES, size.stimuli, size.units)
-    labels = labels_of(size.stimuli)
+def _centroids(n_stimuli: int, n_units: int) -> Job:
+    activations = related_activations(N_INSTANCES, n_stimuli, n_units)
+    labels = labels_of(n_stimuli)
     rng = np.random.default_rng(0)
 
     def scipy():
         found = []
         for _ in range(_FEW):
-            drawn = rng.integers(size.stimuli, size=size.stimuli)
+            drawn = rng.integers(n_stimuli, size=n_stimuli)
             members = [drawn[labels[drawn] == category] for category in range(N_CATEGORIES)]
             rdms = [
                 pdist([patterns[chosen].mean(0) for chosen in members], "correlation")
@@ -145,26 +105,12 @@ def _centroids(size: Size) -> Job:
             found.append(np.corrcoef(rdms))
         return found
 
-    ours = lambda: bootstrap_centroid_consistency(
-        activations, labels, over="stimuli", n_resamples=N_RESAMPLES
-    )
-    return Job({OURS: Way(ours), "SciPy": Way(scipy, _SHARE)})
+    boot = partial(bootstrap_centroid_consistency, over="stimuli", n_resamples=N_RESAMPLES)
+    return Job({**ours(lambda: boot(activations, labels)), "SciPy": Way(scipy, _SHARE)})
 
 
-KINDS: Mapping[str, Callable[[Size], Job]] = {
-    "consistency over pairs": _over_pairs,
-    "consistency over instances": _over_instances,
-    "consistency over stimuli": _over_stimuli,
-    "consistency over both": partial(_over_stimuli, instances=True),
-    "within-category consistency over stimuli": _within_category,
-    "clustering index over stimuli": _clustering,
-    "centroid consistency over stimuli": _centroids,
-}
-NEEDS_UNITS = ("centroid consistency over stimuli",)
-
-
-def _numpy(rdms: Rdms, statistic: Callable[..., Any], instances: bool = False) -> Way:
-    """Resample RDMs, without pairs of a stimulus with itself, and take the statistic again."""
+def _resample_stimuli(rdms: Rdms, statistic: Callable[..., Any], instances: bool = False) -> Way:
+    """Resample RDMs, without pairs of a stimulus with itself, and compute the statistic again."""
     squares = np.stack([squareform(rdm, checks=False) for rdm in rdms])
     n_instances, n_stimuli = squares.shape[:2]
     first, second = np.triu_indices(n_stimuli, 1)
@@ -178,8 +124,7 @@ def _numpy(rdms: Rdms, statistic: Callable[..., Any], instances: bool = False) -
                 chosen = rng.integers(n_instances, size=n_instances)
             stimuli = rng.integers(n_stimuli, size=n_stimuli)
             rows, columns = stimuli[first], stimuli[second]
-            other = rows != columns
-            rows, columns = rows[other], columns[other]
+            rows, columns = rows[rows != columns], columns[rows != columns]
             found.append(statistic(squares[chosen[:, None], rows, columns], rows, columns))
         return found
 
@@ -206,3 +151,18 @@ def _rsatoolbox(rdms: Rdms, instances: bool, stimuli: bool) -> Way:
         return found
 
     return Way(call, _SHARE)
+
+
+BOOTSTRAPS = {
+    **{
+        f"consistency over {over}": Routine(
+            f"bootstrap of consistency over {over}", partial(_consistency, over)
+        )
+        for over in ("pairs", "instances", "stimuli", "both")
+    },
+    "within": Routine("bootstrap of within-category consistency over stimuli", _within_category),
+    "clustering": Routine("bootstrap of clustering index over stimuli", _clustering),
+    "centroids": Routine(
+        "bootstrap of centroid consistency over stimuli", _centroids, needs_units=True
+    ),
+}

@@ -1,9 +1,9 @@
-"""Ways to compare the activations of ten instances directly: CKA, Procrustes distance, CCA.
+"""Comparisons of the activations of ten instances: CKA, Procrustes distance, SVCCA, PWCCA.
 
 NumPy's way is the definition in float64, from the kernels (stimulus by stimulus) of all instances.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache, partial
 from itertools import combinations
 from typing import Any
@@ -11,42 +11,31 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.bench.jobs import N_INSTANCES, OURS, Job, Routine, Size, Way, related_activations
+from ensemble_rsa.bench.case import Job, Way, ours
+from ensemble_rsa.bench.inputs import N_INSTANCES, Routine, related_activations, relative_error
 from ensemble_rsa.similarity.cca import pwcca, svcca
 from ensemble_rsa.similarity.cka import linear_cka
 from ensemble_rsa.similarity.procrustes import procrustes_distance
 
 Stack = Float[np.ndarray, "instance stimulus unit"]
 Pairwise = Float[np.ndarray, " instance_pair"]
-Axes = Float[np.ndarray, "stimulus axis"]
 
-VARIANCE = (
-    0.9  # kept by the CCAs: with all of it, fewer stimuli than units leave nothing to compare
-)
-_CHEAP = 300  # stimuli up to which NumPy's result is worked out to compare with
+# Kept by the CCAs: with all of it, fewer stimuli than units leave nothing to compare.
+VARIANCE = 0.9
+_CHEAP = 300  # stimuli up to which NumPy's result is computed to compare with
 
 
-def layer_routine(measure: str) -> Routine:
-    """The routine of one measure.
-
-    >>> layer_routine("linear CKA").name
-    'linear CKA, 10 instances'
-    """
-    return Routine(
-        name=f"{measure}, {N_INSTANCES} instances",
-        prepare=partial(_prepare, measure),
-        work=lambda size: size.stimuli**2 * (size.units + size.stimuli),
-        memory=lambda size: N_INSTANCES * (16 * size.stimuli * size.units + 40 * size.stimuli**2),
-    )
-
-
-def _prepare(measure: str, size: Size) -> Job:
-    activations = related_activations(N_INSTANCES, size.stimuli, size.units)
-    ours, numpy = MEASURES[measure]
-    ways = {OURS: Way(partial(ours, activations)), "NumPy": Way(partial(numpy, activations))}
+def _prepare(
+    measure: Callable[[Stack], Any],
+    numpy: Callable[[Stack], Pairwise],
+    n_stimuli: int,
+    n_units: int,
+) -> Job:
+    activations = related_activations(N_INSTANCES, n_stimuli, n_units)
     expected = cache(partial(numpy, activations))
-    error = lambda result: float(np.abs(result - expected()).max() / expected().max())
-    return Job(ways, error=error if size.stimuli <= _CHEAP else None)
+    error = lambda result: relative_error(result, expected())
+    ways = {**ours(partial(measure, activations)), "NumPy": Way(partial(numpy, activations))}
+    return Job(ways, error=error if n_stimuli <= _CHEAP else None)
 
 
 def _kernels(activations: Stack) -> list[Float[np.ndarray, "stimulus stimulus"]]:
@@ -55,7 +44,7 @@ def _kernels(activations: Stack) -> list[Float[np.ndarray, "stimulus stimulus"]]
 
 
 def _cka(activations: Stack) -> Pairwise:
-    """Unbiased, as Song et al. (2012) write it."""
+    """Unbiased (Song et al., 2012, doi:10.5555/2503308.2343691)."""
 
     def product(first, second):
         n = len(first)
@@ -80,43 +69,35 @@ def _procrustes(activations: Stack) -> Pairwise:
     return np.arccos(np.clip(common, -1, 1))
 
 
-def _main_axes(activations: Stack) -> list[Axes]:
-    """As many as explain the variance, of each instance."""
+def _cca(weighted: bool, activations: Stack) -> Pairwise:
+    """SVCCA; PWCCA if correlations are weighted by how much of the activations they explain."""
     kept = []
     for kernel in _kernels(activations):
         values, axes = np.linalg.eigh(kernel)
         explained = np.cumsum(values[::-1]) / values.sum()
-        n_axes = int(np.searchsorted(explained, VARIANCE)) + 1
-        kept.append(axes[:, ::-1][:, :n_axes])
-    return kept
-
-
-def _svcca(activations: Stack) -> Pairwise:
-    axes = _main_axes(activations)
-    correlations = (np.linalg.svd(a.T @ b, compute_uv=False) for a, b in combinations(axes, 2))
-    return np.array([each.mean() for each in correlations])
-
-
-def _pwcca(activations: Stack) -> Pairwise:
-    axes = _main_axes(activations)
+        kept.append(axes[:, ::-1][:, : int(np.searchsorted(explained, VARIANCE)) + 1])
     means = []
-    for i, j in combinations(range(len(axes)), 2):
-        left, correlations, right = np.linalg.svd(axes[i].T @ axes[j], full_matrices=False)
+    for i, j in combinations(range(len(kept)), 2):
+        left, correlations, right = np.linalg.svd(kept[i].T @ kept[j], full_matrices=False)
+        if not weighted:
+            means.append(correlations.mean())
+            continue
         weights = [
-            np.abs((own @ turn).T @ (patterns - patterns.mean(0))).sum(1)
-            for own, turn, patterns in (
-                (axes[i], left, activations[i]),
-                (axes[j], right.T, activations[j]),
-            )
+            np.abs((kept[k] @ turn).T @ (activations[k] - activations[k].mean(0))).sum(1)
+            for k, turn in ((i, left), (j, right.T))
         ]
         means.append(np.mean([np.average(correlations, weights=each) for each in weights]))
     return np.array(means)
 
 
-# Ours, and NumPy's way.
-MEASURES: Mapping[str, tuple[Callable[[Stack], Any], Callable[[Stack], Pairwise]]] = {
+# ours, and NumPy's way
+_MEASURES: dict[str, tuple[Callable[[Stack], Any], Callable[[Stack], Pairwise]]] = {
     "linear CKA": (linear_cka, _cka),
     "Procrustes distance": (procrustes_distance, _procrustes),
-    "SVCCA": (partial(svcca, variance=VARIANCE), _svcca),
-    "PWCCA": (partial(pwcca, variance=VARIANCE), _pwcca),
+    "SVCCA": (partial(svcca, variance=VARIANCE), partial(_cca, False)),
+    "PWCCA": (partial(pwcca, variance=VARIANCE), partial(_cca, True)),
+}
+LAYERS = {
+    name: Routine(f"{name}, {N_INSTANCES} instances", partial(_prepare, *pair), needs_units=True)
+    for name, pair in _MEASURES.items()
 }

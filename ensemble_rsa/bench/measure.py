@@ -3,142 +3,154 @@
 import contextlib
 import ctypes
 import gc
+import math
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
-from ensemble_rsa.bench.machine import process_bytes
+from ensemble_rsa.bench.case import Way
 
-ONCE_FROM = 10.0  # seconds: another tool's call as long as that is not made a second time
+ONCE_FROM = 10.0  # seconds: a call as long as that is not repeated, unless the first one compiles
 _MIB = 2**20
 _SLACK = 4 * _MIB  # by which the kernel's counts of memory may be off
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One call: its seconds, and what it added to the memory of the process, in MiB if known."""
-
-    seconds: float
-    extra_mib: float | None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one way of doing a job costs.
+class Patience(NamedTuple):
+    """How often calls after the first are timed, and how long they may take.
 
     Attributes:
-        first_seconds: the first call at this size, with what it compiles.
-        seconds: median of the calls after it; that of the first where there was no other.
-        extra_mib: what a call adds to the memory of the process at its peak, its result included;
-            None where the system does not tell.
+        repeats: how many at most.
+        seconds: after which a way is called no more.
+        limit: seconds that one call of another tool may take; longer ones are left out.
     """
 
-    first_seconds: float
+    repeats: int = 5
+    seconds: float = 3.0
+    limit: float = math.inf
+
+
+class Turn(NamedTuple):
+    """Seconds of a call, and by how many MiB it raised the peak of memory, if that is known."""
+
     seconds: float
     extra_mib: float | None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why another tool could not do a job."""
-
-    reason: str
 
 
 def side_by_side(
-    calls: Mapping[str, Callable[[], Any]],
-    look: Callable[[str, Any], None],
-    repeats: int = 5,
-    patience: float = 3.0,
-) -> dict[str, Cost | Failure]:
-    """Cost of several ways of doing the same job, called in turns.
+    ways: Mapping[str, Way], look: Callable[[str, Any], None], patience: Patience
+) -> dict[str, list[Turn] | str]:
+    """Turns of several ways of doing the same job, or the reason why one failed.
 
-    Turns, so that other work on the machine slows all of them alike. Warnings are not shown.
+    They take turns, so that other work on the machine slows all of them alike. Each is called once
+    more after its first turn at least, unless that took `ONCE_FROM` seconds without compiling.
+    Warnings are not shown.
 
     Args:
-        calls: a name and a call without arguments for each way, ours first: what it raises is
-            raised, while an exception of another way becomes a `Failure`.
-        look: is given each name and what the first call returned.
-        repeats: how many calls after the first are timed, at most; at least one, unless the first
-            one of another way than ours took `ONCE_FROM` seconds.
-        patience: seconds of later calls after which a way is called no more.
+        ways: name → way.
+        look: called with each name and the result of its first call.
+        patience: how often each way is called.
 
-    >>> costs = side_by_side({"ours": lambda: sum(range(1000))}, look=lambda name, result: None)
-    >>> 0 < costs["ours"].seconds < 1
-    True
+    >>> ways = {"sum": Way(lambda: sum(range(1000)))}
+    >>> len(side_by_side(ways, lambda name, result: None, Patience(repeats=2))["sum"])
+    3
     """
-    ours = next(iter(calls))
-    turns: dict[str, list[Turn]] = {}
-    costs: dict[str, Cost | Failure] = {}
+    found: dict[str, list[Turn] | str] = {}
+
+    def take(name: str) -> None:
+        turns = found.setdefault(name, [])
+        assert isinstance(turns, list)
+        try:
+            result, turn = take_turn(ways[name].call, memory=len(turns) < 2)
+            if not turns:
+                look(name, result)
+            turns.append(turn)
+        except Exception as error:  # noqa: BLE001 - one tool's bug must not end a long run
+            found[name] = f"failed: {type(error).__name__}: {error}".splitlines()[0][:200]
+
+    def is_due(name: str) -> bool:
+        turns = found[name]
+        if isinstance(turns, str):
+            return False
+        first, *later = (turn.seconds for turn in turns)
+        if not later:
+            return ways[name].compiles or first < ONCE_FROM
+        return len(later) < patience.repeats and sum(later) < patience.seconds
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        jax.clear_caches()  # or a first call would not compile what an earlier job has compiled
-        for name, call in calls.items():
-            try:
-                result, turn = take_turn(call)
-            except Exception as error:
-                if name == ours:
-                    raise
-                # Another tool's bug must not end a run of minutes.
-                costs[name] = Failure(f"{type(error).__name__}: {error}".splitlines()[0])
-                continue
-            look(name, result)
-            del result
-            turns[name] = [turn]
-
-        def is_due(name: str) -> bool:
-            first, *later = (turn.seconds for turn in turns[name])
-            if not later:
-                return name == ours or first < ONCE_FROM
-            return len(later) < repeats and sum(later) < patience
-
-        while due := [name for name in turns if is_due(name)]:
+        jax.clear_caches()  # or a first call would not compile what an earlier case has compiled
+        due = list(ways)
+        while due:
             for name in due:
-                turns[name].append(take_turn(calls[name], len(turns[name]) == 1)[1])
-    for name, taken in turns.items():
-        later = taken[1:] or taken
-        seconds = statistics.median(turn.seconds for turn in later)
-        costs[name] = Cost(taken[0].seconds, seconds, later[0].extra_mib)
-    return {name: costs[name] for name in calls}
+                take(name)
+            due = [name for name in ways if is_due(name)]
+    return found
+
+
+def typical(turns: list[Turn]) -> Turn:
+    """Median seconds of the turns after the first, if there are any, and the latest memory."""
+    known = [turn.extra_mib for turn in turns if turn.extra_mib is not None]
+    seconds = statistics.median(turn.seconds for turn in turns[1:] or turns)
+    return Turn(seconds, known[-1] if known else None)
 
 
 def take_turn(call: Callable[[], Any], memory: bool = True) -> tuple[Any, Turn]:
-    """Call once, wait until the result is there, and say what that took.
-
-    Args:
-        call: what to call.
-        memory: whether to measure memory, too, which makes the call begin with freed memory handed
-            back to the system.
-    """
-    before = _begin_peak() if memory else None
+    """Call once and wait for the result; to measure `memory`, first return what is free."""
+    extra_mib = _memory_meter() if memory else lambda: None
     began = time.perf_counter()
     result = jax.block_until_ready(call())
     seconds = time.perf_counter() - began
-    peak = None if before is None else process_bytes("VmHWM")
-    if before is None or peak is None:
-        return result, Turn(seconds, None)
-    return result, Turn(seconds, max(0, peak - before) / _MIB)
+    return result, Turn(seconds, extra_mib())
 
 
-def _begin_peak() -> int | None:
+def _memory_meter() -> Callable[[], float | None]:
+    """Begin to watch the peak of this process, or of the accelerator if JAX uses one.
+
+    An accelerator knows only its highest peak: a call that stays below it is not measured.
+    """
+    if jax.default_backend() == "cpu":
+        before, read, old_peak = _begin_process_peak(), lambda: process_bytes("VmHWM"), None
+    else:
+        device = jax.local_devices()[0]
+        read = lambda: (device.memory_stats() or {}).get("peak_bytes_in_use")
+        before, old_peak = (device.memory_stats() or {}).get("bytes_in_use"), read()
+
+    def extra_mib() -> float | None:
+        peak = read()
+        if before is None or peak is None or peak == old_peak:
+            return None
+        return max(0, peak - before) / _MIB
+
+    return extra_mib
+
+
+def _begin_process_peak() -> int | None:
     """Let the peak start from what is in use now, and return that in bytes; None if it cannot be.
 
-    Linux forgets its mark of the peak (VmHWM) when 5 is written to `clear_refs`; some containers
+    Linux resets its mark of the peak (VmHWM) when 5 is written to `clear_refs`; some containers
     accept the write and keep the mark.
     """
-    gc.collect(1)  # what the last call left, not all that ever was
-    # Another C library keeps freed memory, which then hides some of the call's.
+    gc.collect(1)
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        ctypes.CDLL("libc.so.6").malloc_trim(0)  # freed memory would hide some of the call's
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return None
-    now, peak = process_bytes("VmRSS"), process_bytes("VmHWM")
-    return now if now is not None and peak is not None and peak - now < _SLACK else None
+    in_use, peak = process_bytes("VmRSS"), process_bytes("VmHWM")
+    return in_use if in_use and peak and peak <= in_use + _SLACK else None
+
+
+def process_bytes(entry: str) -> int | None:
+    """`VmRSS`: memory of this process now; `VmHWM`: at its peak. None if not on Linux."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    found = (int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{entry}:"))
+    return next(found, None)

@@ -1,96 +1,119 @@
-"""Tables of a benchmark: for the terminal, and as Markdown to paste."""
+"""The tables of a benchmark, for a terminal and as Markdown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ensemble_rsa.bench.growth import Growth
-from ensemble_rsa.bench.jobs import OURS, RIVALS
-from ensemble_rsa.bench.run import NOT_INSTALLED, Row, size_in_words
+from ensemble_rsa.bench.case import Size
+from ensemble_rsa.bench.run import Bench, BenchRow, size_in_words
 
 DASH = "–"
-WIDTH = 100  # where there is no terminal that has one
-LEGEND = (
+_SHARED_LEGEND = (
     "seconds: median of the calls after the first; first: seconds of the first call, which "
-    "compiles; MiB: what a call adds to the process at its peak, its result included; error: "
-    "largest deviation from float64 relative to the largest value, for MDS the stress; "
-    "~: scaled from a part of the job."
+    "compiles; MiB: what a call adds at its peak to the memory of the process, or of the "
+    "accelerator where JAX uses one; ~: scaled from a part of the job"
 )
-EXPONENTS_LEGEND = (
-    "Exponents of time and of memory, from a straight line through the logarithms at all sizes; "
-    "what every call costs, however small the job, flattens them."
+_LEGENDS = {
+    "analysis": "× ours: seconds over those of ensemble_rsa; error: largest deviation from float64 "
+    "relative to the largest value, for MDS the stress",
+    "train": "images/s: training images a second of one instance, then of all; times are of a step "
+    "of all instances; × PyTorch: images/s of all over those of PyTorch training one network after "
+    "the other, of which one is timed",
+}
+_GROWTH_LEGEND = (
+    "Exponents of a power law: a straight line through the logarithms at all sizes. Costs that do "
+    "not depend on the size flatten them."
 )
-_COLUMNS = ("seconds", "× ours", "first", "MiB", "error")
+_LEAST_POINTS = 3  # for an exponent
+_LEAST_MIB = 1.0  # less is noise of the allocator
 
 
-def terminal_tables(rows: Sequence[Row], growth: Sequence[Growth]) -> Group:
-    """A table with a block for each job, and one of exponents."""
-    figures = Table("routine, stimuli × units", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in _COLUMNS:
-        figures.add_column(name, justify="right", no_wrap=True)
-    for job, members in _jobs(rows):
-        figures.add_row(Text(job, style="bold"))
-        for row in members:
-            figures.add_row(Text(f"  {row.tool}{_reason(row)}"), *_figures(row))
-    exponents = Table("time and memory grow with", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("time ∝ n^", "memory ∝ n^"):
-        exponents.add_column(name, justify="right", no_wrap=True)
-    for (routine, axis), members in groupby(growth, lambda one: (one.routine, one.axis)):
-        exponents.add_row(Text(f"{routine}: {axis}", style="bold"))
-        for one in members:
-            exponents.add_row(
-                f"  {one.tool}, {_range(one)}", _exponent(one.time), _exponent(one.memory)
-            )
-    return Group(figures, Text(LEGEND), Text(), exponents, Text(EXPONENTS_LEGEND))
+class Sheet(NamedTuple):
+    """A table as strings; the first column holds labels."""
+
+    title: str
+    head: Sequence[str]
+    lines: Sequence[Sequence[str]]
 
 
-def markdown_tables(rows: Sequence[Row], growth: Sequence[Growth]) -> str:
-    """A line for each job, other tools in columns, and a table of exponents.
+def make_sheets(bench: Bench) -> list[Sheet | str]:
+    """A table for each job, one of exponents, legends and the machine."""
+    columns = _COLUMNS[bench.bench]
+    sheets: list[Sheet | str] = []
+    for case, group in groupby(bench.rows, lambda row: row.case):
+        rows = list(group)
+        shared = dict(set.intersection(*(set(row.size.items()) for row in rows)))
+        shared = {axis: shared[axis] for axis in rows[0].size if axis in shared}
+        lines = [[_label(row, shared), *(show(row) for show in columns.values())] for row in rows]
+        title = f"{case}: {size_in_words(shared)}" if shared else case
+        sheets.append(Sheet(title, ["", *columns], lines))
+    sheets.append(f"{_LEGENDS[bench.bench]}; {_SHARED_LEGEND}.")
+    if lines := growth(bench.rows):
+        head = ["", "time ∝ n^", "memory ∝ n^"]
+        sheets += [Sheet("growth of time and memory", head, lines), _GROWTH_LEGEND]
+    return [*sheets, _machine_in_words(bench.machine)]
 
-    >>> rows = [
-    ...     Row("MDS", 100, 0, "ensemble_rsa", 0.5, 2.0, 3.0, 1.0),
-    ...     Row("MDS", 100, 0, "scikit-learn", 5.0, 6.0, 4.0, 10.0),
-    ... ]
-    >>> print(markdown_tables(rows, []).splitlines()[2])
-    | MDS, 100 | 0.5 | 2 | 3 | – | – | – | 10, 4 MiB | – |
+
+def growth(rows: Sequence[BenchRow]) -> list[list[str]]:
+    """Label, exponent of time and of memory, for each axis with three sizes or more.
+
+    >>> growth([BenchRow("a", {"stimuli": n}, "b", seconds=n * n) for n in (10, 20, 40)])
+    [['a: b, stimuli 10 to 40', '2.0', '–']]
     """
-    head = ["routine, stimuli × units", "seconds", "first call", "MiB", "error", *RIVALS]
+    groups: dict[tuple[Any, ...], list[BenchRow]] = {}
+    for row in rows:
+        for axis in row.size if row.seconds is not None else ():
+            others = tuple(item for item in row.size.items() if item[0] != axis)
+            groups.setdefault((row.case, axis, others, row.way), []).append(row)
     lines = []
-    for job, members in _jobs(rows):
-        by_tool = {row.tool: row for row in members}
-        ours = by_tool[OURS]
-        if ours.note:
-            job = f"{job} ({ours.note})"
-        seconds, _, first, extra, error = _figures(ours)
-        rivals = [_rival(by_tool.get(tool)) for tool in RIVALS]
-        lines.append([job, seconds, first, extra, error, *rivals])
-    parts = [
-        _markdown(head, lines),
-        "Other tools: seconds over ours, and MiB. " + LEGEND[0].upper() + LEGEND[1:],
-    ]
-    if growth:
-        names = ["routine", "growth with n", "ensemble_rsa", *RIVALS]
-        parts.append(_markdown(names, _exponents_by_tool(growth)))
-        parts.append(EXPONENTS_LEGEND)
+    for (case, axis, others, way), members in groups.items():
+        sizes = [row.size[axis] for row in members]
+        time = _exponent(sizes, [row.seconds for row in members], 0.0)
+        if time != DASH:
+            at = f" ({size_in_words(dict(others))})" if others else ""
+            label = f"{case}: {way}, {axis} {min(sizes):,g} to {max(sizes):,g}{at}"
+            memory = _exponent(sizes, [row.extra_mib for row in members], _LEAST_MIB)
+            lines.append([label, time, memory])
+    return lines
+
+
+def terminal_tables(bench: Bench) -> Group:
+    """All sheets for rich's console."""
+    parts: list[Table | Text] = []
+    for sheet in make_sheets(bench):
+        if isinstance(sheet, str):
+            parts.append(Text(f"{sheet}\n"))
+            continue
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for i, name in enumerate(sheet.head):
+            table.add_column(name, justify="right" if i else "left", no_wrap=i > 0)
+        for line in sheet.lines:
+            table.add_row(*map(Text, line))
+        parts += [Text(sheet.title, style="bold"), table]
+    return Group(*parts)
+
+
+def markdown_tables(bench: Bench) -> str:
+    """All sheets in Markdown."""
+    parts = []
+    for sheet in make_sheets(bench):
+        if isinstance(sheet, str):
+            parts.append(sheet)
+            continue
+        cells = [sheet.head, ["---"] * len(sheet.head), *sheet.lines]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
+        parts.append(f"{sheet.title}:\n\n{table}")
     return "\n\n".join(parts)
 
 
-def machine_in_words(machine: Mapping[str, Any]) -> str:
-    """Processor, memory, load and versions in a line.
-
-    >>> machine_in_words({"date": "2020-11-12T09:00:00+00:00", "cpu": "X", "cores": 2,
-    ...     "memory_gib": 8.0, "load": 0.1, "load_at_the_end": 1.5, "device": "cpu with 2 cores",
-    ...     "versions": {"jax": "1", "rsatoolbox": None}})
-    '2020-11-12: X, 2 cores, 8.0 GiB, load 0.1 to 1.5; jax on cpu with 2 cores; jax 1'
-    """
-    versions = ", ".join(
-        f"{name} {version}" for name, version in machine["versions"].items() if version
-    )
+def _machine_in_words(machine: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
         f"{machine['date'][:10]}: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gib']} GiB, load {machine['load']} to {machine['load_at_the_end']}; "
@@ -98,80 +121,51 @@ def machine_in_words(machine: Mapping[str, Any]) -> str:
     )
 
 
-def _jobs(rows: Sequence[Row]) -> Iterable[tuple[str, list[Row]]]:
-    key = lambda row: f"{row.routine}, {size_in_words(row.stimuli, row.units)}"
-    return [(job, list(members)) for job, members in groupby(rows, key)]
+def _label(row: BenchRow, shared: Size) -> str:
+    varying = size_in_words({a: n for a, n in row.size.items() if a not in shared})
+    return ": ".join(filter(None, (varying, row.way))) + (f" ({row.note})" if row.note else "")
 
 
-def _figures(row: Row) -> tuple[str, str, str, str, str]:
-    about = "~" if row.share < 1 else ""
-    return (
-        _number(row.seconds, about),
-        DASH if row.tool == OURS else _ratio(row.ratio),
-        _number(row.first_seconds, about),
-        DASH if row.extra_mib is None else f"{row.extra_mib:.0f}",
-        DASH if row.error is None else f"{row.error:.{1 if row.error < 1e-3 else 4}g}",
-    )
-
-
-def _rival(row: Row | None) -> str:
-    if row is None or row.note == NOT_INSTALLED:
+def _exponent(sizes: Sequence[int | float], values: Sequence[float | None], least: float) -> str:
+    """Slope of log value over log size, of the values above `least`."""
+    pairs = zip(sizes, values, strict=True)
+    points = [(size, value) for size, value in pairs if value is not None and value > least]
+    if len({size for size, _ in points}) < _LEAST_POINTS:
         return DASH
-    if row.note:
-        return f"{DASH}{_reason(row)}"
-    _, ratio, _, extra, _ = _figures(row)
-    return f"{'~' if row.share < 1 else ''}{ratio}, {extra} MiB"
+    x, y = np.log(np.array(points, float)).T
+    return f"{round(float(np.polyfit(x, y, 1)[0]), 1) + 0.0:.1f}"  # no −0.0
 
 
-def _exponents_by_tool(growth: Sequence[Growth]) -> list[list[str]]:
-    """A line for each routine and axis."""
-    lines = []
-    for _, members in groupby(growth, lambda one: (one.routine, one.axis, one.other)):
-        by_tool = {one.tool: one for one in members}
-        first = next(iter(by_tool.values()))
-        cells = []
-        for tool in (OURS, *RIVALS):
-            one = by_tool.get(tool)
-            shorter = f" (to {one.high:,})" if one and one.high != first.high else ""
-            both = f"{_exponent(one.time)}, {_exponent(one.memory)}" if one else DASH
-            cells.append(f"{both}{shorter}")
-        lines.append([first.routine, f"{first.axis}, {_range(first)}", *cells])
-    return lines
+def _figure(value: int | float | None, about: bool = False) -> str:
+    """Three significant digits, without an exponent where there need not be one.
 
-
-def _reason(row: Row) -> str:
-    return f" ({row.note})" if row.note else ""
-
-
-def _number(value: float | None, about: str = "") -> str:
-    """Three digits that count, without an exponent where there need not be one.
-
-    >>> _number(0.01234), _number(1234.5, "~"), _number(None)
+    >>> _figure(0.01234), _figure(1234.5, about=True), _figure(None)
     ('0.0123', '~1,234', '–')
     """
     if value is None:
         return DASH
-    return f"{about}{value:,.0f}" if value >= 100 else f"{about}{value:.3g}"
+    return ("~" if about else "") + (f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
 
 
-def _ratio(value: float | None) -> str:
-    if value is None:
-        return DASH
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+def _rate(row: BenchRow, instances: int | float) -> str:
+    return _figure(instances * row.size["batch"] / row.seconds if row.seconds else None)
 
 
-def _exponent(value: float | None) -> str:
-    return DASH if value is None else f"{round(value, 1) + 0.0:.1f}"  # no −0.0
-
-
-def _range(growth: Growth) -> str:
-    return f"{growth.low:,} to {growth.high:,}" + (
-        f" at {growth.other:,} {'units' if growth.axis == 'stimuli' else 'stimuli'}"
-        if growth.other
-        else ""
-    )
-
-
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---"] * len(head)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
+_COMMON: Mapping[str, Callable[[BenchRow], str]] = {
+    "seconds": lambda row: _figure(row.seconds, row.share < 1),
+    "first": lambda row: _figure(row.first_seconds, row.share < 1),
+    "MiB": lambda row: DASH if row.extra_mib is None else f"{row.extra_mib:,.0f}",
+}
+_COLUMNS: Mapping[str, Mapping[str, Callable[[BenchRow], str]]] = {
+    "analysis": {
+        **_COMMON,
+        "× ours": lambda row: _figure(row.ratio),
+        "error": lambda row: DASH if row.error is None else f"{row.error:.2g}",
+    },
+    "train": {
+        "images/s each": lambda row: _rate(row, 1),
+        "images/s": lambda row: _rate(row, row.size["instances"]),
+        **_COMMON,
+        "× PyTorch": lambda row: _figure(1 / row.ratio if row.ratio else None),
+    },
+}

@@ -1,25 +1,30 @@
-"""The benchmark of training: ways to compute it, precision, growth with size, beside PyTorch."""
+"""The benchmark of training: ways to compute it, precision and growth with size, beside PyTorch."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 import jax
 
 from ensemble_rsa.bench import pytorch
-from ensemble_rsa.bench.machine import describe_machine, load
-from ensemble_rsa.bench.rates import RIVALS, Rate, Turns, measure_rates, with_ratios
-from ensemble_rsa.bench.run import NOT_INSTALLED, Progress
-from ensemble_rsa.bench.steps import Setup, way_name, ways
+from ensemble_rsa.bench.case import Case, Job, Size, Way, optional
+from ensemble_rsa.bench.measure import Patience
+from ensemble_rsa.bench.run import Bench, BenchRow, Progress, measure_all
+from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.models.catalogue import Blueprint
+from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.execution import Execution, candidates
+from ensemble_rsa.training import memory
+from ensemble_rsa.training.throughput import N_CATEGORIES, steps_per_call, training_call
 
-VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", pytorch.PACKAGE)
+RIVALS = {pytorch.ONE_BY_ONE: pytorch.one_by_one, pytorch.STACKED: pytorch.stacked}
 WAYS = "ways to compute"
-GROWTH = "growth with"
-STEPS_ON_ACCELERATOR = 10  # in a call, so that starting it does not count
+GROWTH = "growth with size"
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -27,64 +32,53 @@ class Scale:
     """How much is measured.
 
     Attributes:
-        setup: the sizes that the others are varied from.
-        at: numbers of instances at which all ways are compared.
-        instances: numbers of instances over which the fastest way is followed.
-        widths: the same for the width.
+        instances: numbers over which the fastest way is followed; ways are compared at `at`.
+        widths: the same for the factor on the number of channels.
         batches: the same for the batch.
-        turns: how often each call is timed.
+        at: numbers of instances at which all ways are compared.
+        base: what is kept while another axis varies, and `side`, that of the images.
+        channels: of the images.
+        steps: in a call, on a CPU.
+        patience: how long it may take.
     """
 
-    setup: Setup
-    at: tuple[int, ...]
     instances: tuple[int, ...]
     widths: tuple[float, ...]
     batches: tuple[int, ...]
-    turns: Turns
+    at: tuple[int, ...]
+    base: Size
+    patience: Patience
+    channels: int = 3
+    steps: int = 1
 
 
-_DIGITS = Setup(4, 0.25, (8, 8, 1), 32, steps=5)
-_CIFAR10 = Setup(4, 1.0, (32, 32, 3), 128)
+_CIFAR10 = {"instances": 4, "width": 1.0, "batch": 128, "side": 32}
+_DIGITS = {"instances": 4, "width": 0.25, "batch": 32, "side": 8}
 SCALES: Mapping[str, Scale] = MappingProxyType(
     {
-        "quick": Scale(_DIGITS, (4,), (1, 4, 8), (0.125, 0.25), (32, 64), Turns(5, 1.5)),
+        "quick": Scale(
+            (1, 4, 8), (0.125, 0.25), (32, 64), (4,), _DIGITS, Patience(5, 1.5), channels=1, steps=5
+        ),
         "default": Scale(
-            _CIFAR10, (4,), (1, 4, 10, 32), (0.25, 0.5, 1.0), (32, 64, 128), Turns(3, 12.0)
+            (1, 4, 10, 32), (0.25, 0.5, 1.0), (32, 64, 128), (4,), _CIFAR10, Patience(3, 12.0)
         ),
         "full": Scale(
-            _CIFAR10,
-            (1, 4, 10),
-            (1, 2, 4, 8, 16, 32),
-            (0.25, 0.5, 1.0, 2.0),
-            (32, 64, 128, 256),
-            Turns(5, 60.0),
+            (1, 2, 4, 8, 16, 32), (0.25, 0.5, 1.0, 2.0), (32, 64, 128, 256), (1, 4, 10), _CIFAR10,
+            Patience(5, 60.0),
         ),
     }
-)
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TrainingBench:
-    """Every figure of a run, and where it comes from.
-
-    Attributes:
-        scale: a name of `SCALES`.
-        machine: plain values of `describe_machine`, with the load at the end as well.
-        rows: of each part, our ways first.
-    """
-
-    scale: str
-    machine: Mapping[str, Any]
-    rows: list[Rate]
-
-
-def bench_training(scale: str = "default", progress: Progress | None = None) -> TrainingBench:
+def bench_training(
+    scale: str = "default", progress: Progress = lambda done, total, what: None
+) -> Bench:
     """Measure training in all ways, then how the fastest one grows with instances, width and batch.
 
     Args:
-        scale: `quick` (some two minutes on two cores: digits, a quarter of the channels), `default`
-            (ten minutes or so: the paper's sizes) or `full`.
-        progress: is told about each measurement.
+        scale: `quick` (two minutes or so on two cores: digits, a quarter of the channels),
+            `default` (ten minutes or more: the paper's sizes) or `full`.
+        progress: called before each measurement.
 
     Raises:
         InputError: an unknown scale.
@@ -92,100 +86,148 @@ def bench_training(scale: str = "default", progress: Progress | None = None) -> 
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     chosen = SCALES[scale]
-    machine = describe_machine(VERSIONED)
-    first, later = _comparisons(chosen), _growth(chosen)
-    total, rows = len(first) + len(later), []
-    tell = progress or (lambda done, total, what: None)
-    for setup, executions in first:
-        tell(len(rows_by_setup(rows)), total, setup_in_words(setup))
-        rows += measure_rates(WAYS, setup, executions, tuple(RIVALS), chosen.turns)
-    for done, (axis, setup) in enumerate(later, len(first)):
-        tell(done, total, f"{GROWTH} {axis}: {setup_in_words(setup)}")
-        rows += _followed(rows, f"{GROWTH} {axis}", setup, fastest(rows), chosen.turns)
-    tell(total, total, "done")
-    return TrainingBench(scale, {**machine, "load_at_the_end": load()}, rows)
+    ways = {"float32": all_ways()}
+    first = [
+        case
+        for precision in precisions()
+        for case in compare_ways(chosen, ways.get(precision, candidates()), precision)
+    ]
+    return measure_all(
+        "train",
+        scale,
+        [lambda rows: first, lambda rows: growth(chosen, fastest(rows)[0])],
+        len(first) + len(growth(chosen, candidates()[0])),
+        chosen.patience,
+        progress,
+    )
+
+
+def compare_ways(scale: Scale, ways: Sequence[Execution], precision: str) -> list[Case]:
+    """Cases that set ways beside each other and beside PyTorch."""
+    name = f"{WAYS} all_cnn_c, {precision}"
+    sizes = [{**scale.base, "instances": n} for n in scale.at]
+    return [_case(name, size, scale, ways, tuple(RIVALS), precision) for size in sizes]
+
+
+def growth(scale: Scale, way: Execution) -> list[Case]:
+    """Cases of several sizes, in float32, for one way and PyTorch."""
+    axes = {"instances": scale.instances, "width": scale.widths, "batch": scale.batches}
+    sizes = [{**scale.base, axis: n} for axis, numbers in axes.items() for n in numbers]
+    once = [size for i, size in enumerate(sizes) if size not in sizes[:i]]
+    rivals = (pytorch.ONE_BY_ONE,)
+    return [_case(f"{GROWTH}, float32", size, scale, [way], rivals, "float32") for size in once]
 
 
 def precisions() -> tuple[str, ...]:
     """Those that differ on the device that JAX uses."""
-    if jax.default_backend() == "cpu":
-        return ("float32", "bfloat16")
-    return ("float32", "tensorfloat32", "bfloat16")
+    return ("float32", "bfloat16") if jax.default_backend() == "cpu" else PRECISIONS
 
 
-def fastest(rows: Sequence[Rate]) -> Execution:
-    """Our way with the most images per second, of the first setup in these rows."""
-    known = {way_name(way): way for way in ways()}
-    rates = {
-        row.way: row.summed
-        for row in rows
-        if row.setup == rows[0].setup and row.way in known and row.summed
-    }
-    return known[max(rates, key=rates.__getitem__)] if rates else candidates()[0]
+def all_ways() -> tuple[Execution, ...]:
+    """Every convolution, in a loop over instances and under `vmap`; the device's candidates first.
 
-
-def rows_by_setup(rows: Sequence[Rate]) -> dict[tuple[str, Setup], list[Rate]]:
-    """Rows of the same part and setup."""
-    groups: dict[tuple[str, Setup], list[Rate]] = {}
-    for row in rows:
-        groups.setdefault((row.part, row.setup), []).append(row)
-    return groups
-
-
-def setup_in_words(setup: Setup) -> str:
-    """Sizes in a line.
-
-    >>> setup_in_words(Setup(4, 0.25, (8, 8, 1), 32))
-    '4 × all_cnn_c of width 0.25, 8 × 8, batch 32, float32'
+    >>> {way.convolution for way in all_ways()} == set(CONVOLUTIONS)
+    True
     """
-    height, wide, _ = setup.image
-    return (
-        f"{setup.instances} × {setup.model} of width {setup.width:g}, {height} × {wide}, "
-        f"batch {setup.batch}, {setup.precision}"
-    )
+    found = {way_name(way): way for way in candidates()}
+    for convolution in CONVOLUTIONS:
+        for size in (1, None):
+            way = dataclasses.replace(
+                candidates()[0], convolution=convolution, vmap_batch_size=size
+            )
+            found.setdefault(way_name(way), way)
+    return tuple(found.values())
 
 
-def as_plain(bench: TrainingBench) -> dict[str, Any]:
-    """The same as dictionaries and lists, for JSON."""
-    return {"bench": "train", **dataclasses.asdict(bench)}
+def way_name(way: Execution) -> str:
+    """A way in two words.
+
+    >>> way_name(Execution("patches", None)), way_name(Execution("xla", 2))
+    ('patches, vmap', 'xla, vmap of 2')
+    """
+    size = way.vmap_batch_size
+    return f"{way.convolution}, { {None: 'vmap', 1: 'loop'}.get(size, f'vmap of {size}') }"
 
 
-def missing_tools(bench: TrainingBench) -> list[str]:
-    """What to give to `pip install` for the tools that were not there."""
-    return [pytorch.PACKAGE] if any(row.note == NOT_INSTALLED for row in bench.rows) else []
-
-
-def on_this_device(setup: Setup) -> Setup:
-    """The same with as many steps in a call as this device makes."""
-    steps = setup.steps if jax.default_backend() == "cpu" else STEPS_ON_ACCELERATOR
-    return replace(setup, steps=steps)
-
-
-def _comparisons(scale: Scale) -> list[tuple[Setup, Sequence[Execution]]]:
-    """All ways in float32; in other precisions those that are worth trying."""
-    return [
-        (
-            replace(on_this_device(scale.setup), instances=n, precision=precision),
-            ways() if precision == "float32" else candidates(),
-        )
-        for n in scale.at
-        for precision in precisions()
+def fastest(rows: Sequence[BenchRow]) -> list[Execution]:
+    """All ways, sorted by their seconds in the first comparison; those without a figure last."""
+    compared = [row for row in rows if row.case.startswith(WAYS)]
+    first = [
+        row for row in compared if (row.case, row.size) == (compared[0].case, compared[0].size)
     ]
+    seconds = {row.way: row.seconds or math.inf for row in first}
+    return sorted(all_ways(), key=lambda way: seconds.get(way_name(way), math.inf))
 
 
-def _growth(scale: Scale) -> list[tuple[str, Setup]]:
-    axes = {"instances": scale.instances, "width": scale.widths, "batch": scale.batches}
-    setup = on_this_device(scale.setup)
-    return [(axis, replace(setup, **{axis: n})) for axis, values in axes.items() for n in values]
+def make_config(size: Size, precision: str = "float32") -> Config:
+    """The paper's recipe for All-CNN-C at some size."""
+    training = TrainingConfig(
+        instances=int(size["instances"]),
+        batch_size=int(size["batch"]),
+        precision=precision,  # pyright: ignore[reportArgumentType]
+    )
+    return Config(model=ModelConfig("all_cnn_c", size["width"]), training=training)
 
 
-def _followed(
-    rows: Sequence[Rate], part: str, setup: Setup, way: Execution, turns: Turns
-) -> Iterator[Rate]:
-    """One way and PyTorch, measured unless they have been at this very setup."""
-    wanted = [way_name(way), pytorch.ONE_BY_ONE]
-    known = {row.way: row for row in rows if row.setup == setup and row.way in wanted}
-    if len(known) < len(wanted):
-        yield from measure_rates(part, setup, [way], [pytorch.ONE_BY_ONE], turns)
-    else:
-        yield from with_ratios([replace(known[name], part=part) for name in wanted])
+def _case(
+    name: str,
+    size: Size,
+    scale: Scale,
+    ways: Sequence[Execution],
+    rivals: Sequence[str],
+    precision: str,
+) -> Case:
+    image_shape = (int(size["side"]), int(size["side"]), scale.channels)
+    config, steps = make_config(size, precision), steps_per_call(scale.steps)
+    prepare = partial(_prepare, config, image_shape, steps, ways, rivals)
+    return Case(name, size, prepare, reference=pytorch.ONE_BY_ONE)
+
+
+def _prepare(
+    config: Config,
+    image_shape: tuple[int, int, int],
+    steps: int,
+    ways: Sequence[Execution],
+    rivals: Sequence[str],
+) -> Job:
+    found: dict[str, Way | str] = {}
+    for way in ways:
+        why_not = _hopeless(way) or _too_large(config, image_shape, way)
+        found[way_name(way)] = why_not or Way(
+            training_call(config, image_shape, way, steps), steps, compiles=True
+        )
+    for name in rivals:
+        try:
+            found[name] = optional(_rival, name, config, image_shape, steps)
+        except (OSError, RuntimeError) as error:  # a broken installation
+            found[name] = f"failed: {error}".splitlines()[0][:200]
+    return Job(found)
+
+
+def _rival(name: str, config: Config, image_shape: tuple[int, int, int], steps: int) -> Way:
+    # of networks that PyTorch trains one after the other, one is timed
+    trained_of = config.training.instances if name == pytorch.ONE_BY_ONE else 1
+    return Way(RIVALS[name](config, image_shape, steps), steps / trained_of)
+
+
+def _hopeless(way: Execution) -> str:
+    """Why a way is not even tried on this device; empty where it is."""
+    if way.convolution == "xla" and jax.default_backend() == "cpu":
+        return "left out: a minute a step"  # its gradients, inside a loop
+    return ""
+
+
+def _too_large(config: Config, image_shape: tuple[int, int, int], way: Execution) -> str:
+    """Why a way cannot be tried with the memory there is; empty where it can."""
+    training = config.training
+    blueprint = Blueprint(
+        config.model, image_shape, N_CATEGORIES, way.convolution, training.precision
+    )
+    together = min(training.instances, way.vmap_batch_size or training.instances)
+    maps = memory.MAPS.get(way.convolution, memory.MAPS_OTHERWISE)
+    needed = training.instances * memory.STATES * memory.parameter_bytes(blueprint)
+    needed += together * maps * memory.map_bytes(blueprint, training.batch_size)
+    free = memory.SHARE * memory.free_bytes()
+    if needed <= free:
+        return ""
+    return f"left out: may need {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} are free"

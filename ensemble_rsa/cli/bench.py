@@ -1,7 +1,9 @@
 """The command `bench`: what this package costs on this machine, beside other tools."""
 
 import argparse
+import datetime
 import sys
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,7 @@ from ensemble_rsa.cli.options import Parser, add_option, parse_words
 from ensemble_rsa.errors import InputError
 
 BENCHMARKS = Literal["analysis", "train"]
+WIDTH = 100  # of a file or a pipe, which has no width of its own
 
 
 def add_arguments(parser: Parser) -> None:
@@ -38,31 +41,47 @@ def bench(options: argparse.Namespace) -> None:
         raise InputError(f"bench: {error}") from None
     if options.quick and options.full:
         raise InputError("bench: got --quick and --full; give one of them, or neither")
-    from ensemble_rsa.bench import analysis, output, progress, table, training, training_table
+    from ensemble_rsa.bench.analysis import bench_analysis
+    from ensemble_rsa.bench.table import markdown_tables, terminal_tables
+    from ensemble_rsa.bench.training import bench_training
+    from ensemble_rsa.cli.progress import case_display
     from ensemble_rsa.files import write_json
 
-    module, run = {
-        "analysis": (analysis, analysis.bench_analysis),
-        "train": (training, training.bench_training),
-    }[what]
-    path = output.new_json_path(f"bench-{what}", options.out)
-    with progress.show_jobs(Console(stderr=True, quiet=options.quiet)) as show:
-        scale = "quick" if options.quick else "full" if options.full else "default"
-        result = run(scale, None if options.quiet else show)
-    write_json(path, module.as_plain(result))
-    if what == "analysis":
-        tables = table.markdown_tables if options.markdown else table.terminal_tables
-        shown = tables(result.rows, result.growth)
+    path = new_json_path(f"bench-{what}", options.out)
+    scale = "quick" if options.quick else "full" if options.full else "default"
+    measure = {"analysis": bench_analysis, "train": bench_training}[what]
+    with case_display(Console(stderr=True, quiet=options.quiet)) as progress:
+        result = measure(scale, progress)
+    write_json(path, result.as_dict())
+    if options.markdown:
+        print(markdown_tables(result))
     else:
-        tables = (
-            training_table.markdown_table if options.markdown else training_table.terminal_table
-        )
-        shown = tables(result.rows)
-    if isinstance(shown, str):
-        print(shown)
-    else:
-        Console(width=None if sys.stdout.isatty() else table.WIDTH).print(shown)
-    print(table.machine_in_words(result.machine))
-    for package in module.missing_tools(result):
+        Console(width=None if sys.stdout.isatty() else WIDTH).print(terminal_tables(result))
+    for package in result.missing_packages():
         print(f"{package} is not installed: pip install {package}")
     print(path)
+
+
+def new_json_path(name: str, out: Path | None) -> Path:
+    """The file for the results, known to be writable before the long work.
+
+    Args:
+        name: part of the file's name.
+        out: the file; None for a new one under `runs/`.
+
+    Raises:
+        InputError: the file exists, or its folder cannot be written to.
+    """
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    path = Path("runs") / f"{name}-{now}.json" if out is None else out
+    if path.exists():
+        raise InputError(f"out: {path} exists; give another --out")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"out: cannot write to {path.parent} ({error.strerror}); give another --out"
+        ) from None
+    return path

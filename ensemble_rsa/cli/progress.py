@@ -1,6 +1,6 @@
 """What the terminal shows during long work and after a comparison: bars and tables of rich."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import jax
@@ -131,6 +131,29 @@ def rdm_display(console: Console) -> Iterator[RdmProgress]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def case_display(console: Console) -> Iterator[Callable[[int, int, str], None]]:
+    """A callback that shows which case of a benchmark is measured: a bar, or a line each in a log.
+
+    No time left is shown, since cases differ too much in length.
+    """
+    if not console.is_terminal:
+        yield lambda done, total, what: console.print(f"{done}/{total} {what}", soft_wrap=True)
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    # drawing more often would take time from what is measured
+    with Progress(*columns, console=console, refresh_per_second=1) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, what: bar.update(
+            task, completed=done, total=total, description=what
+        )
 
 
 def show_comparison(comparison: xr.Dataset, console: Console) -> None:

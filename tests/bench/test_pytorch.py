@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.bench import pytorch
-from ensemble_rsa.bench.steps import Setup, random_images, recipe
-from ensemble_rsa.config.settings import ModelConfig
+from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
-from ensemble_rsa.models.all_cnn import ARCHITECTURES, Architecture, Conv
+from ensemble_rsa.models.all_cnn import ARCHITECTURES, Architecture
+from ensemble_rsa.models.convnet import Conv
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.training.step import DeviceImages, make_programs, stacked_settings
+from ensemble_rsa.training.throughput import random_images
 
 torch = pytest.importorskip("torch")
+IMAGE, STEPS = (8, 8, 3), 3
+TRAINING = TrainingConfig(instances=2, batch_size=10)
 
 
 def as_torch(kernel: np.ndarray) -> np.ndarray:
@@ -23,18 +26,15 @@ def as_torch(kernel: np.ndarray) -> np.ndarray:
 def test_steps_are_ours(tiny_model, quick_execution, monkeypatch):
     tiny = Architecture((Conv(40, stride=2), Conv(60, stride=2)))
     monkeypatch.setattr(pytorch, "ARCHITECTURES", {**ARCHITECTURES, tiny_model: tiny})
-    setup = Setup(2, 0.2, (8, 8, 3), 10, steps=3, model=tiny_model)
-    training = recipe(setup)
-    blueprint = Blueprint(
-        ModelConfig(tiny_model, width=0.2), setup.image, 10, convolution=quick_execution.convolution
-    )
+    model = ModelConfig(tiny_model, width=0.2)
+    blueprint = Blueprint(model, IMAGE, 10, quick_execution.convolution)
     network, start = init_ensemble(blueprint, [0, 1])
     start = jax.device_get(start)
-    pixels, labels = random_images(setup)
-    programs = make_programs(network, training, setup.steps, quick_execution)
+    pixels, labels = random_images(IMAGE, STEPS * TRAINING.batch_size)
+    programs = make_programs(network, TRAINING, STEPS, quick_execution)
     state, _ = programs.train(
         programs.start(start),
-        stacked_settings(training, [0, 1]),
+        stacked_settings(TRAINING, [0, 1]),
         DeviceImages(
             jax.numpy.asarray(pixels[:, ::-1, ::-1]),
             jax.numpy.asarray(labels, np.int32),
@@ -42,20 +42,20 @@ def test_steps_are_ours(tiny_model, quick_execution, monkeypatch):
         ),
         jax.numpy.arange(30).reshape(3, 10),
         0,
-        setup.steps,
+        STEPS,
         0,
     )
     device = torch.device("cpu")
-    theirs = pytorch.make_network(torch, setup)
+    theirs = pytorch.make_network(torch, model, IMAGE)
     layers = [layer for layer in theirs if isinstance(layer, torch.nn.Conv2d)]
     own = member(start, 0)["convolutions"]
     with torch.no_grad():
         for index, layer in enumerate(layers):
             layer.weight.copy_(torch.from_numpy(as_torch(own[index]["kernel"])))
             layer.bias.copy_(torch.from_numpy(np.array(own[index]["bias"])))
-    step = pytorch.make_step(torch, theirs, training)
-    for batch, answers in zip(*pytorch.batches(torch, setup, device), strict=True):
-        step(batch, answers)
+    step = pytorch.make_step(torch, theirs, TRAINING)
+    for images, targets in pytorch.batches(torch, TRAINING, IMAGE, STEPS, device):
+        step(images, targets)
     trained = member(jax.device_get(state.parameters), 0)["convolutions"]
     for index, layer in enumerate(layers):
         moved = np.abs(as_torch(trained[index]["kernel"]) - as_torch(own[index]["kernel"])).max()
@@ -65,20 +65,20 @@ def test_steps_are_ours(tiny_model, quick_execution, monkeypatch):
 
 
 def test_a_stack_takes_the_steps_of_each_network():
-    setup = Setup(2, 0.05, (8, 8, 3), 10, steps=2, model="all_cnn_7")
-    training = recipe(setup)
-    networks = [pytorch.make_network(torch, setup) for _ in range(2)]
-    stack, all_step = pytorch.make_stacked_step(torch, networks, training)
-    one_step = pytorch.make_step(torch, networks[1], training)
-    for batch, answers in zip(*pytorch.batches(torch, setup, torch.device("cpu")), strict=True):
-        all_step(batch, answers)
-        one_step(batch, answers)
+    model = ModelConfig("all_cnn_7", width=0.05)
+    networks = [pytorch.make_network(torch, model, IMAGE) for _ in range(2)]
+    stack, all_step = pytorch.make_stacked_step(torch, networks, TRAINING)
+    one_step = pytorch.make_step(torch, networks[1], TRAINING)
+    for pair in pytorch.batches(torch, TRAINING, IMAGE, 2, torch.device("cpu")):
+        all_step(*pair)
+        one_step(*pair)
     for name, leaf in networks[1].named_parameters():
         np.testing.assert_allclose(stack[name][1].numpy(), leaf.detach().numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_calls_run(precision):
-    setup = Setup(2, 0.05, (8, 8, 3), 10, precision, model="all_cnn_7")
+    training = TrainingConfig(instances=2, batch_size=10, precision=precision)
+    config = Config(model=ModelConfig("all_cnn_7", width=0.05), training=training)
     for make in (pytorch.one_by_one, pytorch.stacked):
-        assert make(setup)() is None
+        assert make(config, IMAGE, 1)() is None

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.bench.steps import way_name, ways
+from ensemble_rsa.bench.training import all_ways, way_name
 from ensemble_rsa.config.settings import ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble
@@ -34,7 +34,7 @@ def quickly(way: Execution) -> Execution:
     return dataclasses.replace(way, compiler_options=options)
 
 
-WAYS = {way_name(way): quickly(way) for way in ways()}
+WAYS = {way_name(way): quickly(way) for way in all_ways()}
 DEFAULT = quickly(default_execution())
 
 
