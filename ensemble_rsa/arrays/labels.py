@@ -1,6 +1,6 @@
 """The one normaliser of labels: numbers, strings, bytes, categoricals, from any container."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from ensemble_rsa.errors import InputError
 
-LabelsLike = Iterable[Any]  # one label per stimulus, in any container with an order
+LabelsLike = Any  # one label per stimulus, in any container with an order
 LabelCodes = Int[np.ndarray, " stimulus"]
 _MISSING_SHOWN = 5
 
