@@ -1,11 +1,10 @@
-"""How often a 95 % interval for the mean consistency covers its true value: a small simulation.
+"""Simulate how often 95 % bootstrap intervals contain the true mean consistency.
 
     python scripts/interval_coverage.py            writes docs/interval_coverage.png, prints a table
 
-The RDM of each simulated instance is a pattern shared by all instances plus noise of its own,
-whose strength differs from instance to instance: SD 0.6 times exp of a normal number of SD 0.5. The
-true value is the mean consistency of the pairs among very many such instances, so an interval that
-does what it says covers it in 95 of 100 experiments, whatever the number of instances.
+The RDM of each simulated instance is a pattern shared by all instances plus noise of its own, whose
+SD is 0.6 times exp of a normal number of SD 0.5. The true value is the mean consistency of the pairs
+among very many such instances.
 """
 
 import argparse
@@ -75,19 +74,19 @@ def main() -> None:
             high = np.concatenate([result.high for result in results])
             coverage[way].append(((low <= truth) & (truth <= high)).mean())
             width[way].append(np.median(high - low))
-    report(truth, coverage, width)
+    print_table(truth, coverage, width)
     draw(coverage).savefig(arguments.out, dpi=PNG_DPI)
     print(arguments.out)
 
 
 def simulated_rdms(rng: np.random.Generator, shared: np.ndarray, *shape: int) -> np.ndarray:
-    """Condensed RDMs `(*shape, stimulus_pair)`; what matters to r² is their variation alone."""
+    """Condensed RDMs `(*shape, stimulus_pair)`, possibly negative, which r² does not depend on."""
     noise = 0.6 * np.exp(0.5 * rng.normal(size=(*shape, 1)))
     return (shared + noise * rng.normal(size=(*shape, shared.size))).astype(np.float32)
 
 
-def report(truth: float, coverage: dict[str, list], width: dict[str, list]) -> None:
-    """Print both by number of instances."""
+def print_table(truth: float, coverage: dict[str, list], width: dict[str, list]) -> None:
+    """Print coverage and median width by number of instances."""
     print(f"true mean consistency {truth:.3f}; coverage in %, median width in brackets")
     print("instances " + "".join(f"{way:>18}" for way in WAYS))
     for i, n_instances in enumerate(N_INSTANCES):
@@ -97,7 +96,7 @@ def report(truth: float, coverage: dict[str, list], width: dict[str, list]) -> N
 
 @paper_style()
 def draw(coverage: dict[str, list]) -> Figure:
-    """Coverage by number of instances, one line per way to resample."""
+    """Draw coverage by number of instances, one line for each kind of resampling."""
     figure = new_figure(SINGLE_COLUMN, 2.4)
     axes = figure.add_subplot()
     axes.axhline(95, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
