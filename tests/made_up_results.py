@@ -61,9 +61,6 @@ def build_results(
             "second_level_stress": ((), 0.123),
             "embedding": (("shown", "layer", "stimulus", "component"), embedding),
             "embedding_stress": (("shown", "layer"), rng.uniform(0.1, 0.4, (n_shown, n_layers))),
-            "embedding_pointwise_stress": (
-                ("shown", "layer", "stimulus"), rng.uniform(size=(n_shown, n_layers, n_stimuli)),
-            ),
             "constant_patterns": (("layer", "instance"), np.zeros((n_layers, n_instances), int)),
             "test_accuracy": (("instance",), np.linspace(0.95, 0.97, n_instances)),
             "train_accuracy": (("instance",), np.linspace(0.99, 1.0, n_instances)),
@@ -74,8 +71,6 @@ def build_results(
             "instance": np.arange(n_instances),
             "instance_b": np.arange(n_instances),
             "seed": ("instance", np.arange(n_instances)),
-            "pair_first": ("instance_pair", pairs[:, 0]),
-            "pair_second": ("instance_pair", pairs[:, 1]),
             "kind": KINDS,
             "bootstrap": ["pairs", "instances"],
             "stimulus": [f"test_{i:05d}" for i in range(n_stimuli)],

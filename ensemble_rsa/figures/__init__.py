@@ -1,1 +1,1 @@
-"""Figures and the report: the only folder that imports matplotlib and Jinja2."""
+"""Figures of results; the only package that imports matplotlib."""

@@ -34,21 +34,15 @@ def draw_training(
     Args:
         history: `train_loss, train_accuracy, test_accuracy (epoch, instance)`; epochs that were not
             evaluated are NaN. A variable that is missing leaves its panel out.
-        flagged: `{"instance": …, "seed": …, "reason": …}` for each instance to be set apart and
-            named.
-        title: a heading, such as the word that the network is a surrogate.
+        flagged: `{"instance": …, "seed": …, "reason": …}` for each instance to be named.
+        title: a heading, such as that the network is a surrogate.
 
     Returns:
         A figure as wide as a page.
-
-    >>> loss = xr.DataArray([[2.3, 2.2], [0.1, 0.2]], dims=("epoch", "instance"))
-    >>> history = xr.Dataset({"train_loss": loss}, {"epoch": [1, 2], "instance": [0, 1]})
-    >>> [axes.get_ylabel() for axes in draw_training(history).axes]
-    ['Training loss (nats)']
     """
     panels = [(name, label) for name, label in _PANELS if name in history]
     noted = noted_instances(history, flagged)
-    handles = _explain(history.sizes["instance"] - len(noted), noted)
+    handles = _legend_handles(history.sizes["instance"] - len(noted), noted)
     n_columns = 2 if len(handles) > 3 else 3
     n_rows = math.ceil(len(handles) / n_columns)
     height = 2.15 + 0.14 * n_rows + (0.15 if title else 0.0)
@@ -57,7 +51,7 @@ def draw_training(
     for axes, (name, label) in zip(grid[0], panels, strict=True):
         _draw_panel(axes, history[name], list(noted))
         axes.set_ylabel(label)
-    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns)
+    style.add_legend(figure, handles, n_columns)
     return figure
 
 
@@ -88,14 +82,14 @@ def _set_scale(axes: Axes, curves: xr.DataArray) -> None:
         axes.set_ylim(0.0, 1.02)
         return
     values = curves.values[np.isfinite(curves.values)]
-    # Losses that end hundreds of times lower than they began are flat lines on a linear axis.
+    # A loss that falls by orders of magnitude looks flat on a linear axis.
     if len(values) and values.min() > 0 and values.max() / values.min() > 20:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0.0)
 
 
-def _explain(n_ordinary: int, noted: Mapping[int, Mapping[str, Any]]) -> list[Line2D]:
+def _legend_handles(n_ordinary: int, noted: Mapping[int, Mapping[str, Any]]) -> list[Line2D]:
     handles = []
     if n_ordinary:
         handles.append(Line2D([], [], color=_ORDINARY, linewidth=0.8, label="one instance"))
@@ -107,7 +101,7 @@ def _explain(n_ordinary: int, noted: Mapping[int, Mapping[str, Any]]) -> list[Li
         label = f"instance {number}{seed}: {_brief(str(entry.get('reason', 'flagged')))}"
         handles.append(Line2D([], [], **_marked_style(place), label=label))
     if len(noted) > _MOST_NAMED:
-        more = f"and {len(noted) - _MOST_NAMED} more set apart"
+        more = f"and {len(noted) - _MOST_NAMED} more flagged"
         handles.append(Line2D([], [], linestyle="", label=more))
     return handles
 

@@ -121,17 +121,6 @@ def compact(value: float) -> str:
     return f"{value:.3f}" if abs(value) >= 5e-4 else f"{value:.1e}"
 
 
-def p_value(p: float) -> str:
-    """A p value to two digits, below 0.001 as a bound; a dash if it is not defined.
-
-    >>> p_value(0.0213), p_value(3e-7), p_value(float("nan"))
-    ('p = 0.021', 'p < 0.001', 'p = –')
-    """
-    if not np.isfinite(p):
-        return "p = –"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-
-
 def bounds(limits: Sequence[float], digits: int = 2) -> str:
     """An interval in brackets; a dash if it is not defined.
 

@@ -1,1 +1,1 @@
-"""Reports: HTML pages, tables, captions and sentences."""
+"""Reports: HTML pages, captions and sentences from templates; the only package using Jinja2."""

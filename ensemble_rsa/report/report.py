@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from ensemble_rsa.figures.wording import noted_instances
@@ -57,6 +56,9 @@ def write_report(
         `path`.
     """
     values = dataset_values(results)
+    accuracies = {
+        name: known_accuracies(results, name) for name in ("train_accuracy", "test_accuracy")
+    }
     trained = {} if history is None else history.sizes
     captions = values | {"n_trained": trained.get("instance"), "n_epochs": trained.get("epoch")}
     return write_page(
@@ -79,9 +81,9 @@ def write_report(
             }
             for place, layer in enumerate(values["layers"])
         ],
-        instances=_instance_rows(results, flagged),
-        train_accuracy=known_accuracies(results, "train_accuracy"),
-        test_accuracy=known_accuracies(results, "test_accuracy"),
+        instances=results.instance.values.tolist() if any(accuracies.values()) or flagged else [],
+        notes=noted_instances(results, flagged),
+        **accuracies,
         set_aside={"Excluded": excluded, "Kept, but flagged": flagged},
         constant_patterns=_constant_patterns(results),
         within_category=results.attrs.get("within_category", "pooled"),
@@ -99,27 +101,6 @@ def _switches(config: Mapping[str, Any]) -> dict[str, Any]:
         for name, (section, proposed) in _OPEN.items()
     }
     return {name: value for name, value in found.items() if value != _OPEN[name][1]}
-
-
-def _instance_rows(
-    results: xr.Dataset, flagged: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """A row per analysed instance; none without accuracies and flags."""
-    names = ("train_accuracy", "test_accuracy")
-    accuracies = {name: known_accuracies(results, name) for name in names}
-    if not any(accuracies.values()) and not flagged:
-        return []
-    notes = noted_instances(results, flagged)
-    seeds = dataset_values(results)["seeds"]
-    return [
-        {
-            "instance": instance,
-            "seed": seeds[place] if seeds else None,
-            "note": notes[instance].get("reason", "flagged") if instance in notes else "",
-        }
-        | {name: known[place] if known else np.nan for name, known in accuracies.items()}
-        for place, instance in enumerate(results.instance.values.tolist())
-    ]
 
 
 def _constant_patterns(results: xr.Dataset) -> dict[str, list[int]]:

@@ -38,22 +38,20 @@ def test_layers_of_an_instance_are_joined_in_order(make_results):
 
 def test_axes_and_bars_are_labelled(make_results):
     figure = draw_second_level(make_results(n_layers=2, n_instances=3))
-    labels = {axes.get_xlabel() for axes in figure.axes} | {
-        axes.get_ylabel() for axes in figure.axes
+    labels = {(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes}
+    assert labels == {
+        ("Layer (within each layer: instances 0–2)", "Layer"),
+        ("MDS dimension 1 (units of 1 − r)", "MDS dimension 2 (units of 1 − r)"),
+        ("", "Second-level distance (1 − r)"),
+        ("", "Layer"),
     }
-    assert {
-        "Layer",
-        "Layer (within each layer: instances 0–2)",
-        "MDS dimension 1 (units of 1 − r)",
-        "MDS dimension 2 (units of 1 − r)",
-        "Second-level distance (1 − r)",
-    } <= labels
 
 
-@pytest.mark.parametrize(("n_layers", "n_instances"), [(1, 2), (40, 2)])
-def test_any_size_can_be_drawn(make_results, n_layers, n_instances):
-    figure = draw_second_level(make_results(n_layers=n_layers, n_instances=n_instances))
+@pytest.mark.parametrize(("n_layers", "n_named"), [(1, 1), (40, 20)])
+def test_any_number_of_layers_can_be_drawn(make_results, n_layers, n_named):
+    figure = draw_second_level(make_results(n_layers=n_layers, n_instances=2))
+    figure.canvas.draw()
     bars = [axes for axes in figure.axes if axes.get_ylabel() == "Layer" and not axes.images]
     names = [label.get_text() for label in bars[-1].get_yticklabels()]
     assert names[0] == "conv1"
-    assert len(names) == {1: 1, 40: 20}[n_layers]
+    assert len(names) == n_named

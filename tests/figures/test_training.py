@@ -62,7 +62,7 @@ def test_all_flagged_one_epoch_and_infinite_loss(make_history):
     flagged = [{"instance": i, "reason": "x" * 80} for i in range(8)]
     figure = draw_training(history.drop_vars("seed"), flagged, "a surrogate")
     assert len(curves(figure.axes[0])) == 8
-    assert legend_texts(figure)[-1] == "and 2 more set apart"
+    assert legend_texts(figure)[-1] == "and 2 more flagged"
     assert figure.get_suptitle() == "a surrogate"
 
 
