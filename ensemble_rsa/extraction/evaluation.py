@@ -3,6 +3,8 @@
 See Fig. 8 of Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,10 +38,11 @@ def accuracy_with_dropout(
         InputError: no instance was trained with dropout.
     """
     masks = dropout_masks(run, sample)
-    network, parameters = load_networks(run, default_execution().convolution)
+    execution = default_execution()
+    network, parameters = load_networks(run, execution.convolution)
     preprocessing = fit_preprocessing(run.config.data.preprocessing, dataset.train_images)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=execution.compiler_options or None)
     def predict(own: Parameters, pixels: Array, rate: Array, key: Array) -> Array:
         with jax.default_matmul_precision("float32"):  # a GPU would use TF32 otherwise
             images = apply_preprocessing(preprocessing, pixels)

@@ -1,27 +1,19 @@
-"""RDMs of activations from anywhere and from a run, against SciPy in float64."""
+"""RDMs of given activations, against SciPy in float64."""
 
 import re
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
-from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
-from ensemble_rsa.data.dataset import load_dataset
-from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
-from ensemble_rsa.data.stimuli import choose_stimuli
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.extraction.collect import collect_rdms
 from ensemble_rsa.extraction.sources import ActivationSource
-from ensemble_rsa.models.ensemble import member
-from ensemble_rsa.models.execution import default_execution
-from ensemble_rsa.pipeline.extract import activations as activations_of
-from ensemble_rsa.pipeline.extract import dataset_of, extract
-from ensemble_rsa.pipeline.train import train
+from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.rdm.build import cocktail_blank
-from ensemble_rsa.runs.run import load_networks, load_run
 from ensemble_rsa.runs.set_aside import set_aside
 
 LABELS = list("bacbacbac")  # three stimuli each, not sorted
@@ -67,18 +59,53 @@ def test_centroid_rdms_are_made_of_averaged_patterns(activations):
             )
 
 
-def test_without_labels_there_are_no_centroids(activations):
+def test_categories_that_are_numbers_sort_as_numbers(activations):
+    rdms = extract(activations, [10, 2, 1] * 3)
+    pairs = zip(rdms.category_first.values, rdms.category_second.values, strict=True)
+    assert list(pairs) == [(1, 2), (1, 10), (2, 10)]
+    assert rdms.category.values.tolist() == [10, 2, 1] * 3
+    means = [activations["early"][0][start::3].astype(float).mean(0) for start in (2, 1, 0)]
+    np.testing.assert_allclose(rdms.centroid[0, 0], by_hand(np.array(means)), atol=1e-5)
+
+
+def test_without_labels_there_are_no_centroids_and_ids_are_numbers(activations):
     rdms = extract(activations)
     assert "centroid" not in rdms
     assert set(rdms.category.values) == {""}
-
-
-def test_stimuli_and_instances_keep_their_names(activations):
-    rdms = extract(activations, LABELS)
-    assert rdms.category.values.tolist() == LABELS
     assert rdms.stimulus.values.tolist() == [str(i) for i in range(9)]
     assert rdms.instance.values.tolist() == rdms.seed.values.tolist() == [0, 1, 2]
     assert set_aside(rdms, "excluded") == []
+
+
+def named(values: np.ndarray, **changes) -> xr.DataArray:
+    coords = {
+        "stimulus": [f"image {i}" for i in range(9)],
+        "category": ("stimulus", LABELS),
+        "instance": ["ann", "bob", "eve"],
+        "seed": ("instance", [7, 8, 9]),
+    }
+    return xr.DataArray(values, coords | changes, ("instance", "stimulus", "unit"))
+
+
+def test_what_data_arrays_say_is_kept_and_dimensions_are_read_by_name(activations):
+    early, late = (named(values) for values in activations.values())
+    rdms = extract({"early": early.transpose("unit", "stimulus", "instance"), "late": late})
+    expected = extract(activations, LABELS)
+    np.testing.assert_array_equal(rdms.exemplar, expected.exemplar)
+    np.testing.assert_array_equal(rdms.centroid, expected.centroid)
+    for name in ("stimulus", "category", "instance", "seed"):
+        assert rdms[name].values.tolist() == late[name].values.tolist()
+    mixed = extract({"early": activations["early"], "late": late}, list("xxxxyyyyz"))
+    assert mixed.instance.values.tolist() == ["ann", "bob", "eve"]
+    assert mixed.category.values.tolist() == list("xxxxyyyyz")  # labels take precedence
+
+
+@pytest.mark.parametrize("name", ["stimulus", "category", "instance", "seed"])
+def test_layers_that_disagree_on_their_coordinates_are_refused(name, activations):
+    early, late = (named(values) for values in activations.values())
+    turned = late.assign_coords({name: (late[name].dims, late[name].values[::-1])})
+    with pytest.raises(InputError, match=f"source\\['late'\\]: the coordinate '{name}' differs"):
+        extract({"early": early, "late": turned})
 
 
 def test_chosen_layers_come_in_the_sources_order(activations):
@@ -157,32 +184,6 @@ def test_wrong_labels_layers_and_distances_are_refused(activations):
         extract(activations, layers=["early", "middle"])
 
 
-def test_a_run_s_rdms_are_those_of_its_networks_layers(trained):
-    run = load_run(trained.path)
-    rdms = extract(run, settings=AnalysisConfig.of(stimuli=20), layers=["conv1", "conv4"])
-    dataset = load_dataset(DataConfig("digits", train_images=100, test_images=60))
-    stimuli = choose_stimuli(dataset, StimulusConfig(20))
-    assert rdms.stimulus.values.tolist() == list(stimuli.ids)
-    assert rdms.category.values.tolist() == [str(label) for label in stimuli.labels]
-    assert rdms.seed.values.tolist() == [3, 4, 5]
-    np.testing.assert_array_equal(rdms.train_accuracy, run.accuracy["train"])
-    network, parameters = load_networks(run, default_execution().convolution)
-    fitted = fit_preprocessing("standardize", dataset.train_images)
-    for i in range(2):
-        maps = apply_preprocessing(fitted, stimuli.images)
-        for index in range(4):
-            maps = network.layer(member(parameters, i), index, maps)
-            if index in (0, 3):
-                flat = np.asarray(maps).reshape(20, -1)
-                alive = flat.std(1) > 0
-                pairs = (alive[:, None] & alive)[np.triu_indices(20, 1)]
-                assert pairs.sum() > 50
-                rdm = rdms.exemplar.sel(layer=f"conv{index + 1}", instance=i).values
-                np.testing.assert_allclose(
-                    rdm[pairs], pdist(flat.astype(float), "correlation")[pairs], atol=1e-4
-                )
-
-
 def test_a_network_with_broken_weights_is_left_out_and_named(rng):
     values = rng.normal(size=(3, 6, 8))
     values[1, 2, 3] = np.nan
@@ -224,80 +225,6 @@ def test_an_instance_with_part_of_an_rdm_constant_is_named(what, rng):
     (excluded,) = set_aside(rdms, "excluded")
     assert excluded["instance"] == 1
     assert f"all {what} of V1 are equal" in excluded["reason"]
-
-
-@pytest.fixture(scope="module")
-def dropped(tiny_model, tmp_path_factory):
-    """Two networks trained with dropout for two epochs, and one without; all epochs are kept."""
-    return train(
-        Config(
-            DataConfig("digits", train_images=50, test_images=30, preprocessing="standardize"),
-            ModelConfig(tiny_model, width=0.2),
-            TrainingConfig(
-                instances=3, epochs=2, batch_size=10, dropout=(0.0, 0.5, 0.5), seeds=(0, 1, 2),
-                learning_rate=0.1, save_at=(0, 1, 2),
-            ),
-        ),
-        tmp_path_factory.mktemp("dropped") / "run",
-    )  # fmt: skip
-
-
-def first_layer(run, **settings) -> np.ndarray:
-    return activations_of(run, "conv1", AnalysisConfig.of(**settings)).values
-
-
-def test_the_masks_of_a_sample_are_shared_by_instances_and_no_other_sample_has_them(dropped):
-    plain = first_layer(dropped)
-    samples = [first_layer(dropped, dropout_sample=sample) for sample in (0, 1)]
-    alive = (plain[1] > 0) & (plain[2] > 0)
-    masks = [(sample > 0)[:, alive] for sample in samples]
-    for sample, mask in zip(samples, masks, strict=True):
-        np.testing.assert_allclose(sample[0], plain[0], rtol=1e-6)  # of the rate 0
-        np.testing.assert_array_equal(mask[1], mask[2])
-        left = sample[1] > 0
-        np.testing.assert_allclose(sample[1][left], plain[1][left] / 0.5, rtol=1e-5)
-        assert mask[1].mean() == pytest.approx(0.5, abs=0.1)
-    assert (masks[0][1] != masks[1][1]).any()
-    by_stimulus = (samples[0][1] > 0) | (plain[1] == 0)
-    assert (by_stimulus[0] != by_stimulus[1]).any()
-
-
-def test_one_mask_for_all_stimuli_is_a_setting(dropped):
-    plain = first_layer(dropped)[1]
-    left = first_layer(dropped, dropout_sample=0, one_mask=True)[1] > 0
-    ever, lost = left.any(0), ((plain > 0) & ~left).any(0)
-    assert ever.any()
-    assert lost.any()
-    assert not (ever & lost).any()  # a unit is dropped for all stimuli or for none
-
-
-def test_the_chosen_epoch_s_networks_are_shown_the_stimuli(dropped):
-    convolution = default_execution().convolution
-    dataset = dataset_of(dropped)
-    stimuli = choose_stimuli(dataset, StimulusConfig(20))
-    images = apply_preprocessing(fit_preprocessing("standardize", dataset.train_images),
-                                 stimuli.images)  # fmt: skip
-    by_epoch = []
-    for epoch in (0, 1, 2):
-        network, parameters = load_networks(dropped, convolution, epoch)
-        expected = np.asarray(network.layer(member(parameters, 1), 0, images)).reshape(20, -1)
-        found = first_layer(dropped, stimuli=20, epoch=epoch)[1]
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-        by_epoch.append(found)
-    assert all((one != by_epoch[0]).any() for one in by_epoch[1:])
-    np.testing.assert_array_equal(by_epoch[2], first_layer(dropped, stimuli=20)[1])
-    with pytest.raises(InputError, match=r"epoch: expected one that .* kept \(0, 1, 2\), got 7"):
-        first_layer(dropped, epoch=7)
-
-
-def test_activations_have_names(dropped):
-    found = activations_of(dropped.path, "conv3", AnalysisConfig.of(stimuli=20))
-    assert found.dims == ("instance", "stimulus", "unit")
-    assert found.shape == (3, 20, 2 * 2 * 10)
-    assert found.seed.values.tolist() == [0, 1, 2]
-    assert sorted(set(found.category.values)) == list("0123456789")
-    with pytest.raises(InputError, match="layer: unknown 'conv4'; choose from conv1, conv2, conv3"):
-        activations_of(dropped.path, "conv4")
 
 
 def test_blank_normalised_rdms_are_those_of_patterns_without_their_mean(activations):

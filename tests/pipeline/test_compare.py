@@ -34,6 +34,12 @@ def write(folder, stack, layers=("one", "two"), seeds=None, distance="correlatio
 
 
 @pytest.fixture
+def without_figure(monkeypatch):
+    monkeypatch.setattr("ensemble_rsa.pipeline.compare.save_figure", lambda figure, path: None)
+    monkeypatch.setattr("ensemble_rsa.pipeline.compare.draw_groups", lambda comparison: None)
+
+
+@pytest.fixture
 def runs(tmp_path):
     return (
         write(tmp_path / "plain", rdms(0)),
@@ -41,7 +47,7 @@ def runs(tmp_path):
     )
 
 
-def test_the_layers_are_compared_as_stacks_would_be(runs):
+def test_the_layers_are_compared_as_stacks_would_be(without_figure, runs):
     result, path = compare_runs(*runs)
     expected = compare_groups(rdms(0), rdms(1))
     for name in ("within_a", "within_b", "between", "cohens_d"):
@@ -70,7 +76,7 @@ def test_everything_is_written(runs, tmp_path):
         assert (tmp_path / "out" / f"comparison.{suffix}").stat().st_size > 1000
 
 
-def test_runs_of_the_same_seeds_are_paired_unless_told_otherwise(tmp_path):
+def test_runs_of_the_same_seeds_are_paired_unless_told_otherwise(without_figure, tmp_path):
     same = write(tmp_path / "a", rdms(0)), write(tmp_path / "b", rdms(1))
     assert compare_runs(*same)[0].attrs["paired"] == 1
     assert compare_runs(*same, paired=False)[0].attrs["paired"] == 0

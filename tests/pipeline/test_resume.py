@@ -1,8 +1,9 @@
-"""`train` with `resume`: what goes on, and what is refused."""
+"""`train` with `resume`: the folder of the finished run, and what is refused."""
 
 import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import jax
@@ -39,43 +40,53 @@ def whole(config, tmp_path_factory):
 
 
 def stop_at(step: int):
-    def report(status):
+    def progress(status):
         if status.step == step:
             os.kill(os.getpid(), signal.SIGINT)
 
-    return report
+    return progress
 
 
-@pytest.fixture
-def begun(config, tmp_path):
+@pytest.fixture(scope="module")
+def interrupted(config, tmp_path_factory):
     """The folder of a run that was interrupted in its second epoch."""
-    folder = tmp_path / "run"
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
     with pytest.raises(TrainingInterrupted, match="go on with `ensemble-rsa train --resume --out"):
         pipeline.train(config, folder, stop_at(6))
     return folder
+
+
+@pytest.fixture
+def begun(interrupted, tmp_path):
+    return shutil.copytree(interrupted, tmp_path / "run")
 
 
 def parameters_of(run, epoch=None):
     return jax.tree.leaves(load_networks(run, "xla", epoch)[1])
 
 
-@pytest.mark.parametrize("epoch", [None, 0, 1])
-def test_a_resumed_run_has_the_networks_of_an_uninterrupted_one(epoch, config, begun, whole):
+def test_a_resumed_run_has_the_networks_and_files_of_an_uninterrupted_one(config, begun, whole):
     resumed = pipeline.train(config, begun, resume=True)
-    for one, other in zip(parameters_of(resumed, epoch), parameters_of(whole, epoch), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for epoch in (None, 0, 1):
+        for one, other in zip(
+            parameters_of(resumed, epoch), parameters_of(whole, epoch), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
     assert sorted(path.name for path in (begun / "checkpoints").iterdir()) == [
         "epoch-00000", "epoch-00001", "final"
     ]  # fmt: skip
     assert json.loads((begun / "manifest.json").read_text())["seconds"]["train"] > 0
+    assert not list(begun.glob(".*"))  # the lock is gone
 
 
-def test_a_run_killed_before_its_first_step_begins_anew(config, whole, tmp_path):
-    folder = tmp_path / "run"
-    run_folder.create_run_folder(config, folder)
-    run = pipeline.train(config, folder, resume=True)
-    for ours, theirs in zip(parameters_of(run), parameters_of(whole), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+def test_a_run_killed_before_its_first_step_begins_anew(config, tmp_path, monkeypatch):
+    def new_run(config, out, dataset):
+        raise RunError(f"begun anew, {out.exists()=}")
+
+    run_folder.create_run_folder(config, tmp_path / "run")
+    monkeypatch.setattr(pipeline, "_new_run", new_run)
+    with pytest.raises(RunError, match=r"begun anew, out.exists\(\)=False"):
+        pipeline.train(config, tmp_path / "run", resume=True)
 
 
 def test_an_unfinished_file_of_an_epoch_is_not_an_epoch(whole):
@@ -91,30 +102,28 @@ def test_a_finished_run_is_left_as_it_is(config, whole):
     assert (whole.path / "manifest.json").read_bytes() == before
 
 
-def test_a_folder_in_which_another_process_trains_is_left_alone(config, begun, whole):
+def test_a_folder_in_which_another_process_trains_is_refused(config, begun):
     with run_folder.lock_run_folder(begun, 0):
         with pytest.raises(RunError, match=r"^out: another process trains in .*run; wait"):
             pipeline.train(config, begun, resume=True)
         with run_folder.lock_run_folder(begun, 1):
             pass  # one that trains other networks of the same ensemble
-    resumed = pipeline.train(config, begun, resume=True)
-    np.testing.assert_array_equal(parameters_of(resumed)[0], parameters_of(whole)[0])
     assert not list(begun.glob(".*"))
 
 
-def test_another_configuration_is_refused_with_the_differences(config, begun):
+def test_another_configuration_is_refused_with_the_differences(config, interrupted):
     other = dataclasses.replace(
         config,
         model=dataclasses.replace(config.model, width=0.5),
         training=dataclasses.replace(config.training, dropout=(0.0, 0.5)),
     )
     with pytest.raises(InputError) as caught:
-        pipeline.train(other, begun, resume=True)
+        pipeline.train(other, interrupted, resume=True)
     message = str(caught.value)
     assert "width is 0.5, was 0.2; dropout is [0.0, 0.5], was 0.0; leave these" in message
 
 
-def test_other_images_are_refused(config, begun, small_digits, monkeypatch):
+def test_other_images_are_refused(config, interrupted, small_digits, monkeypatch):
     images = small_digits.train_images.copy()
     images[0, 0, 0, 0] ^= 1
     changed = dataclasses.replace(small_digits, train_images=images)
@@ -122,7 +131,7 @@ def test_other_images_are_refused(config, begun, small_digits, monkeypatch):
         "ensemble_rsa.pipeline.train.load_dataset", lambda *args, **options: changed
     )
     with pytest.raises(InputError, match="digits has changed since .* was begun"):
-        pipeline.train(config, begun, resume=True)
+        pipeline.train(config, interrupted, resume=True)
 
 
 def test_only_a_run_can_be_resumed(config, tmp_path):
@@ -132,7 +141,7 @@ def test_only_a_run_can_be_resumed(config, tmp_path):
         pipeline.train(config, tmp_path, resume=True)
 
 
-def test_a_full_disk_is_told_before_training(config, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_training(config, tmp_path, monkeypatch):
     usage = type("usage", (), {"free": 1000})
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
     with pytest.raises(RunError, match="0.0 GB free, and this training stores up to"):

@@ -5,26 +5,23 @@ import json
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.analysis import AnalysisConfig
-from ensemble_rsa.pipeline.analyze import analyze
-from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.runs.set_aside import with_set_aside
 from ensemble_rsa.runs.summary import summarize
 
 
-@pytest.fixture(scope="module")
-def results():
-    rng = np.random.default_rng(0)
-    activations = {name: rng.normal(size=(3, 8, 20)) for name in ("V1", "V2")}
-    activations["V2"][1] = 0.5  # cannot be compared
-    return analyze(extract(activations, list("aabbccdd")), AnalysisConfig.of(n_resamples=50))
+@pytest.fixture
+def results(make_results):
+    return make_results(n_layers=2, n_instances=3)
 
 
 def test_every_number_is_that_of_the_results(results):
     summary = summarize(results, {"train": 1.23456, "extract": 2.0})
     assert json.loads(json.dumps(summary)) == summary
-    assert summary["instances"] == 2
-    assert summary["layers"] == ["V1", "V2"]
+    assert (summary["model"], summary["dataset"]) == ("all_cnn_c", "digits")
+    assert summary["instances"] == 3
+    assert summary["layers"] == ["conv1", "conv2"]
     assert summary["distance"] == "correlation"
+    assert summary["accuracy"] == {"train": [0.99, 0.995, 1.0], "test": [0.95, 0.96, 0.97]}
     assert summary["seconds"] == {"train": 1.23, "extract": 2.0}
     assert set(summary["consistency"]) == {"exemplar", "centroid", "within_category"}
     for kind, values in summary["consistency"].items():
@@ -44,32 +41,22 @@ def test_every_number_is_that_of_the_results(results):
         )
 
 
-def test_who_was_left_out_is_said(results):
-    (excluded,) = summarize(results, {})["excluded_instances"]
-    assert excluded["instance"] == 1
-    assert "V2" in excluded["reason"]
-
-
-def test_activations_from_elsewhere_have_no_accuracy_and_no_model(results):
+def test_instances_that_were_set_aside_are_listed(results):
+    entries = {
+        kind: [{"instance": i, "seed": 7 + i, "reason": f"it was {kind}"}]
+        for i, kind in enumerate(("excluded", "replaced", "flagged"))
+    }
+    for kind, entry in entries.items():
+        results = with_set_aside(results, kind, entry)
     summary = summarize(results, {})
+    assert summary["excluded_instances"] == entries["excluded"] + entries["replaced"]
+    assert summary["flagged_instances"] == entries["flagged"]
+
+
+def test_activations_from_elsewhere_have_no_accuracy_model_or_clustering(foreign_results):
+    summary = summarize(foreign_results, {})
     assert summary["accuracy"] == {}
     assert summary["model"] is summary["dataset"] is None
-
-
-def test_accuracies_are_one_per_instance(results):
-    own = results.assign(
-        train_accuracy=("instance", [1.0, 0.75]), test_accuracy=("instance", [0.5, 0.25])
-    ).assign_attrs(model="all_cnn_c", dataset="digits")
-    summary = summarize(own, {})
-    assert summary["accuracy"] == {"train": [1.0, 0.75], "test": [0.5, 0.25]}
-    assert (summary["model"], summary["dataset"]) == ("all_cnn_c", "digits")
-
-
-def test_without_categories_there_is_no_clustering():
-    rng = np.random.default_rng(0)
-    results = analyze(
-        extract({"V1": rng.normal(size=(3, 8, 20))}), AnalysisConfig.of(n_resamples=20)
-    )
-    summary = summarize(results, {})
     assert set(summary["consistency"]) == {"exemplar"}
     assert "category_clustering_index" not in summary
+    assert summary["excluded_instances"] == summary["flagged_instances"] == []
