@@ -16,10 +16,12 @@ from matplotlib.figure import Figure
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.figures.style import (
+    BLUE,
+    GREEN,
     GREY,
-    KIND_COLOURS,
     PNG_DPI,
     SINGLE_COLUMN,
+    VERMILION,
     new_figure,
     paper_style,
     set_ticks,
@@ -32,17 +34,17 @@ WAYS = {  # over, interval, and how the line is drawn
     "pairs": (
         "pairs",
         "percentile",
-        {"color": KIND_COLOURS["within_category"], "marker": "^", "markersize": 3.5},
+        {"color": VERMILION, "marker": "^", "markersize": 3.5},
     ),
     "instances": (
         "instances",
         "percentile",
-        {"color": KIND_COLOURS["exemplar"], "marker": "o", "markersize": 4.5},
+        {"color": BLUE, "marker": "o", "markersize": 4.5},
     ),
     "instances, BCa": (
         "instances",
         "bca",
-        {"color": KIND_COLOURS["centroid"], "marker": "s", "markersize": 2.2, "linestyle": "--"},
+        {"color": GREEN, "marker": "s", "markersize": 2.2, "linestyle": "--"},
     ),
 }
 

@@ -12,7 +12,7 @@ from ensemble_rsa.errors import InputError
 smacof = jax.jit(_smacof)
 
 
-def noisy_rdm(rng, n_stimuli=40, n_units=12):
+def noisy_rdm(rng, n_stimuli=10, n_units=12):
     categories = rng.normal(size=(4, n_units))[np.arange(n_stimuli) % 4]
     return pdist(categories + rng.normal(size=(n_stimuli, n_units)), "correlation")
 
@@ -31,7 +31,7 @@ def smacof_in_float64(delta, points, n_iter):
 
 def test_iterations_are_those_of_float64(rng):
     delta = squareform(noisy_rdm(rng))
-    start = rng.normal(size=(40, 2))
+    start = rng.normal(size=(10, 2))
     points, _, n_iter = smacof(
         jnp.asarray(delta, jnp.float32), jnp.asarray(start, jnp.float32), 8, tolerance=0.0
     )
@@ -39,7 +39,7 @@ def test_iterations_are_those_of_float64(rng):
     np.testing.assert_allclose(points, smacof_in_float64(delta, start, 8), rtol=0, atol=1e-5)
 
 
-def test_a_picture_that_fits_is_found(rng):
+def test_an_exact_embedding_is_found(rng):
     truth = rng.normal(size=(10, 2)) * [3, 1]
     result = mds(pdist(truth) * 1e-12)  # in units far from 1
     assert result.stress < 1e-3
@@ -55,13 +55,13 @@ def test_three_equal_distances_on_a_line_by_hand():
     np.testing.assert_allclose(result.pointwise_stress, 1 / 3, atol=1e-3)
 
 
-def test_stress_is_that_of_the_embedding_and_pointwise_of_its_stimuli(rng):
+def test_stress_and_pointwise_stress_are_those_of_the_embedding(rng):
     rdm = noisy_rdm(rng)
     result = mds(rdm)
     assert result.stress == pytest.approx(metric_stress(rdm, result.embedding), rel=1e-9)
     errors = squareform((rdm - pdist(result.embedding)) ** 2)
     sizes = squareform(rdm**2)
-    for i in (0, 17):
+    for i in (0, 7):
         expected = np.sqrt(errors[i].sum() / sizes[i].sum())
         assert result.pointwise_stress[i] == pytest.approx(expected, rel=1e-9)
 
@@ -83,7 +83,7 @@ def test_more_starts_never_do_worse(rng):
 
 
 def test_the_embedding_is_centred_on_its_principal_axes_with_fixed_signs(rng):
-    embedding = mds(noisy_rdm(rng, 10), n_components=3).embedding
+    embedding = mds(noisy_rdm(rng), n_components=3).embedding
     np.testing.assert_allclose(embedding.mean(0), 0, atol=1e-12)
     covariance = embedding.T @ embedding
     np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-9)
@@ -92,7 +92,7 @@ def test_the_embedding_is_centred_on_its_principal_axes_with_fixed_signs(rng):
 
 
 def test_leading_axes_and_square_matrices(rng):
-    rdms = np.stack([noisy_rdm(rng, 10) for _ in range(6)]).reshape(2, 3, -1)
+    rdms = np.stack([noisy_rdm(rng) for _ in range(6)]).reshape(2, 3, -1)
     result = mds(rdms)
     assert result.embedding.shape == (2, 3, 10, 2)
     assert result.stress.shape == result.n_iter.shape == (2, 3)
@@ -104,12 +104,12 @@ def test_leading_axes_and_square_matrices(rng):
     np.testing.assert_allclose(mds(squares).stress, result.stress[0], rtol=1e-4)
 
 
-def test_a_stack_that_happens_to_be_as_deep_as_long_is_no_square(rng):
+def test_as_many_condensed_rdms_as_pairs_are_not_one_square(rng):
     rdms = 0.5 + rng.random((3, 3))  # three RDMs of three stimuli
     assert mds(rdms).embedding.shape == (3, 3, 2)
 
 
-def test_duplicates_lie_together(rng):
+def test_duplicates_coincide(rng):
     truth = rng.normal(size=(7, 2))
     rdm = pdist(np.concatenate([truth, truth[:3]]))
     result = mds(rdm)
@@ -117,8 +117,8 @@ def test_duplicates_lie_together(rng):
     np.testing.assert_allclose(result.embedding[7:], result.embedding[:3], rtol=0, atol=1e-2)
 
 
-def test_starts_side_by_side_or_one_by_one(rng, monkeypatch):
-    rdms = np.stack([noisy_rdm(rng, 10) for _ in range(2)])
+def test_starts_in_a_batch_or_one_by_one(rng, monkeypatch):
+    rdms = np.stack([noisy_rdm(rng) for _ in range(2)])
     one_by_one = mds(rdms, max_iter=30)
     monkeypatch.setattr(module, "_starts_at_once", lambda n_stimuli: 8)  # all of both
     together = mds(rdms, max_iter=30)
@@ -127,7 +127,7 @@ def test_starts_side_by_side_or_one_by_one(rng, monkeypatch):
 
 
 def test_a_start_ends_where_its_stress_stalls(rng):
-    delta, start = squareform(noisy_rdm(rng)), rng.normal(size=(40, 2))
+    delta, start = squareform(noisy_rdm(rng)), rng.normal(size=(10, 2))
     tolerance = 1e-3
     _, stress, n_iter = smacof(
         jnp.asarray(delta, jnp.float32), jnp.asarray(start, jnp.float32), 300, tolerance
@@ -139,7 +139,7 @@ def test_a_start_ends_where_its_stress_stalls(rng):
     assert 1 - between / before > 0.5 * tolerance
 
 
-def test_the_same_seed_gives_the_same_picture_and_the_tolerance_ends_it(rng):
+def test_the_seed_determines_the_embedding_and_the_tolerance_the_iterations(rng):
     rdm = noisy_rdm(rng)
     np.testing.assert_array_equal(mds(rdm, seed=3).embedding, mds(rdm, seed=3).embedding)
     assert mds(rdm, max_iter=7, tolerance=0.0).n_iter == 7
