@@ -2,9 +2,9 @@
 
     python scripts/interval_coverage.py            writes docs/interval_coverage.png, prints a table
 
-The RDM of each simulated instance is a pattern shared by all instances plus noise of its own, whose
-SD is 0.6 times exp of a normal number of SD 0.5. The true value is the mean consistency of the pairs
-among very many such instances.
+The RDM of each simulated instance is a pattern shared by all instances plus noise of its own,
+whose SD is 0.6 times exp of a normal number of SD 0.5. The true value is the mean consistency of
+the pairs among very many such instances.
 """
 
 import argparse
