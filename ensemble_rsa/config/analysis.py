@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ensemble_rsa.config.checks import check_choices, check_counts, check_fraction, check_seeds
+from ensemble_rsa.config.checks import FRACTION, SEED, check_choices, check_values, count
 from ensemble_rsa.errors import unknown_name
 
 DistanceName = Literal["correlation", "cosine", "euclidean", "unit_euclidean", "norm_difference"]
@@ -31,8 +31,8 @@ class StimulusConfig:
     stimulus_map: str | None = None
 
     def __post_init__(self):
-        check_counts(self, 2, "stimuli")
-        check_seeds(self, "stimulus_seed")
+        check_values(self, count(2), "stimuli")
+        check_values(self, SEED, "stimulus_seed")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RdmConfig:
 
     def __post_init__(self):
         check_choices(self)
-        check_counts(self, 0, "epoch", "dropout_sample")
+        check_values(self, count(0), "epoch", "dropout_sample")
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class StatisticsConfig:
 
     def __post_init__(self):
         check_choices(self)
-        check_counts(self, 1, "n_resamples")
-        check_seeds(self, "seed")
-        check_fraction("confidence", self.confidence)
+        check_values(self, count(1), "n_resamples")
+        check_values(self, SEED, "seed")
+        check_values(self, FRACTION, "confidence")
 
 
 @dataclass(frozen=True)

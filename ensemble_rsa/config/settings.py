@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ensemble_rsa.config.checks import (
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    RATE,
+    SEED,
     check_choice,
     check_choices,
-    check_counts,
-    check_fraction,
-    check_least,
-    check_positive,
-    check_rate,
-    check_seed,
-    check_seeds,
-    check_whole,
+    check_values,
+    count,
 )
 from ensemble_rsa.errors import InputError
 
@@ -78,10 +77,10 @@ class DataConfig:
         if not self.dataset.startswith(FOLDER):
             check_choice("dataset", self.dataset, (*get_args(DatasetName), f"{FOLDER}PATH"))
         check_choices(self)
-        check_counts(self, 1, "train_images", "test_images", "image_size")
+        check_values(self, count(1), "train_images", "test_images", "image_size")
         if self.categories is not None and len({*self.categories}) < 2:
             raise InputError(f"categories: expected two or more, got {self.categories}")
-        check_fraction("test_fraction", self.test_fraction)
+        check_values(self, FRACTION, "test_fraction")
 
     @property
     def folder(self) -> Path | None:
@@ -113,7 +112,7 @@ class ModelConfig:
 
     def __post_init__(self):
         check_choices(self)
-        check_positive("width", self.width)
+        check_values(self, POSITIVE, "width")
 
 
 @dataclass(frozen=True)
@@ -171,26 +170,20 @@ class TrainingConfig:
 
     def __post_init__(self):
         check_choices(self)
-        check_counts(self, 1, "instances", "batch_size", "eval_every")
-        check_counts(self, 0, "epochs")
-        check_seeds(self, "seed", "order_seed", "dropout_seed")
-        for name in ("clip_norm", "checkpoint_minutes"):
-            check_positive(name, getattr(self, name))
+        check_values(self, count(1), "instances", "batch_size", "eval_every")
+        check_values(self, count(0), "epochs")
+        check_values(self, SEED, "seed", "seeds", "order_seed", "dropout_seed")
+        check_values(self, POSITIVE, "learning_rate", "clip_norm", "checkpoint_minutes")
+        check_values(self, NOT_NEGATIVE, "l2")
+        check_values(self, RATE, "momentum", "dropout")
         if not all(0 < share <= 1 for share in self.drop_after):
             raise InputError(f"drop_after: expected shares from 0 to 1, got {self.drop_after}")
-        check_rate("momentum", self.momentum)
         if not 0 <= self.converged_at <= 1:
             raise InputError(f"converged_at: expected from 0 to 1, got {self.converged_at}")
         if isinstance(self.save_at, str):
             check_choice("save_at", self.save_at, ("trajectory", "numbers of epochs"))
         else:
-            for epoch in self.save_at:
-                check_whole("save_at", epoch)
-                check_least("save_at", epoch, 0)
-        self._check_instances()
-
-    def _check_instances(self):
-        """Check the settings that may differ between instances."""
+            check_values(self, count(0), "save_at")
         for name in (*STACKED, "seeds"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.instances:
@@ -198,14 +191,6 @@ class TrainingConfig:
                     f"{name}: expected one value, or one for each of {self.instances} instances, "
                     f"got {len(value)}"
                 )
-        for value in _as_tuple(self.learning_rate):
-            check_positive("learning_rate", value)
-        for value in _as_tuple(self.l2):
-            check_least("l2", value, 0)
-        for value in _as_tuple(self.dropout):
-            check_rate("dropout", value)
-        for value in self.seeds or ():
-            check_seed("seeds", value)
 
 
 @dataclass(frozen=True)
@@ -235,7 +220,7 @@ class ExecutionConfig:
 
     def __post_init__(self):
         check_choices(self)
-        check_counts(self, 1, "processes", "devices", "group")
+        check_values(self, count(1), "processes", "devices", "group")
         if not 0 <= self.process_id < self.processes:
             raise InputError(
                 f"process_id: expected from 0 to {self.processes - 1}, since there are "
@@ -244,7 +229,7 @@ class ExecutionConfig:
         if isinstance(self.at_once, str):
             check_choice("at_once", self.at_once, ("auto", "all", "a number"))
         else:
-            check_counts(self, 1, "at_once")
+            check_values(self, count(1), "at_once")
 
 
 @dataclass(frozen=True)
@@ -272,7 +257,3 @@ def saved_epochs(training: TrainingConfig) -> tuple[int, ...]:
     """
     asked = TRAJECTORY if training.save_at == "trajectory" else training.save_at
     return tuple(sorted({epoch for epoch in asked if epoch <= training.epochs}))
-
-
-def _as_tuple(value: PerInstance) -> tuple[float, ...]:
-    return value if isinstance(value, tuple) else (value,)

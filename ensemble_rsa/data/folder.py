@@ -38,14 +38,14 @@ def folder_source(config: DataConfig) -> ImageSource:
     if path is None or not path.is_dir():
         raise InputError(f"dataset: expected a folder with one subfolder per category, got {path}")
     if (path / "train").is_dir() and (path / "test").is_dir():
-        train, test = (_categories(path / split) for split in ("train", "test"))
-        if train.keys() != test.keys():
-            odd = sorted(train.keys() ^ test.keys())
+        trained, tested = (_categories(path / part) for part in ("train", "test"))
+        if trained.keys() != tested.keys():
+            odd = sorted(trained.keys() ^ tested.keys())
             raise InputError(
                 f"dataset: expected the same categories in {path}/train and {path}/test, "
                 f"but {odd[0]!r} is in only one of them"
             )
-        names, splits = tuple(train), [_flatten(train), _flatten(test)]
+        names, splits = tuple(trained), [_flatten(trained), _flatten(tested)]
     else:
         categories = _categories(path)
         names, (files, labels) = tuple(categories), _flatten(categories)
@@ -60,8 +60,9 @@ def folder_source(config: DataConfig) -> ImageSource:
             file_bytes=lambda number: files[number].stat().st_size,
         )
 
+    train, test = (split(*each) for each in splits)
     shape = (config.image_size, config.image_size, 3)
-    return ImageSource(names, *(split(*each) for each in splits), shape, threads=True)
+    return ImageSource(names, train, test, shape, threads=True)
 
 
 def _categories(path: Path) -> dict[str, list[Path]]:

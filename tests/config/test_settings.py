@@ -189,7 +189,7 @@ def test_impossible_values_are_refused_in_one_line(section, name, value, expecte
     [
         ({"dataset": "folder:"}, "dataset: expected folder:PATH with the path of a folder"),
         ({"l2": (0.1, 0.2)}, "l2: expected one value, or one for each of 10 instances, got 2"),
-        ({"save_at": (3, -1)}, "save_at: expected 0 or more, got -1"),
+        ({"save_at": (3, -1)}, r"save_at: expected a whole number, 0 or more, got \(3, -1\)"),
     ],
 )
 def test_other_impossible_values(settings, message):
