@@ -141,8 +141,7 @@ def centred_blocks(
     for block in unit_blocks(array, instances.place(index, k), block_width(*array.shape[-2:])):
         # Close numbers subtract exactly: an offset of all stimuli costs no digits, and equal
         # patterns give exact zeros.
-        patterns = np.asarray(block).astype(np.float64)
-        patterns -= patterns[:1].copy()
+        patterns = np.asarray(block) - np.asarray(block[:1], np.float64)
         patterns -= patterns.mean(axis=0, keepdims=True)
         yield patterns
 

@@ -72,7 +72,7 @@ INPUTS = {
 @pytest.mark.parametrize("n_stimuli", [FEW, MANY])
 @pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize("distance", DISTANCES)
-def test_keeps_the_promised_accuracy(rng, distance, kind, n_stimuli):
+def test_accuracy_is_as_documented(rng, distance, kind, n_stimuli):
     activations = INPUTS[kind](rng.normal(size=(n_stimuli, UNITS))).astype(np.float32)
     expected = exact_rdm(activations, distance)
     if distance == "norm_difference":
