@@ -11,13 +11,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
 
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.pipeline.results import clustering_by_layer, resampling
-from ensemble_rsa.reproduce.measures import attributes
+from ensemble_rsa.pipeline.results import clustering_by_layer
+from ensemble_rsa.reproduce.measures import attributes, bootstrap_of
 
 
 class Grid(NamedTuple):
@@ -169,19 +168,15 @@ def _means(found: xr.Dataset, statistics: StatisticsConfig) -> dict[str, tuple]:
     """Mean and interval over instances of every variable, over the values that are known."""
     summaries = {}
     for name, variable in found.data_vars.items():
-        values = variable.values
-        ends = np.full((3, *values.shape[:-1]), np.nan)
-        for place in np.ndindex(*values.shape[:-1]):
-            known = values[place][np.isfinite(values[place])]
-            if not known.size:
-                continue
-            if variable.dims[-1] == "instance_pair":
-                boot = bootstrap_pairs(known, "instances", *resampling(statistics))
-            else:
-                boot = bootstrap_mean(known, *resampling(statistics))
-            ends[:, *place] = boot.mean, boot.low, boot.high
+        *leading, members = variable.dims
+        ends = np.full((3, *variable.shape[:-1]), np.nan)
+        for place in np.ndindex(*variable.shape[:-1]):
+            known = variable[place].dropna(members)
+            if known.size:
+                boot = bootstrap_of(known, statistics)
+                ends[:, *place] = boot.mean, boot.low, boot.high
         for end, each in zip(("mean", "low", "high"), ends, strict=True):
-            summaries[f"{name}_{end}"] = (variable.dims[:-1], each)
+            summaries[f"{name}_{end}"] = (leading, each)
     return summaries
 
 

@@ -7,10 +7,7 @@ from typing import Any
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
-from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
-from ensemble_rsa.pipeline.results import resampling
-from ensemble_rsa.reproduce.measures import Terms, bootstrap_matched, statistics_of
+from ensemble_rsa.reproduce.measures import Terms, bootstrap_of, statistics_of
 from ensemble_rsa.reproduce.workspace import Workspace
 
 
@@ -74,30 +71,14 @@ def mean_finding(
     result: xr.Dataset,
     figure: str,
     quantity: str,
-    values: xr.DataArray,
+    values: xr.DataArray | Terms,
     effect: bool = False,
     note: str = "",
 ) -> Finding:
-    """The mean of `(instance_pair,)` values or of one per instance; instances are resampled."""
-    how = resampling(statistics_of(result))
-    if values.dims == ("instance_pair",):
-        boot = bootstrap_pairs(values.values, "instances", *how)
-    else:
-        boot = bootstrap_mean(values.values, *how)
-    return _finding(figure, quantity, boot, effect, note)
-
-
-def matched_finding(
-    result: xr.Dataset,
-    figure: str,
-    quantity: str,
-    terms: Terms,
-    effect: bool = False,
-    note: str = "",
-) -> Finding:
-    """The sum of the two means that `bootstrap_matched` describes, of one layer."""
-    boot = bootstrap_matched(*terms, statistics_of(result))
-    return _finding(figure, quantity, boot, effect, note)
+    """The mean that `bootstrap_of` returns, with its interval over instances."""
+    boot = bootstrap_of(values, statistics_of(result))
+    mean, low, high = (float(part) for part in (boot.mean, boot.low, boot.high))
+    return Finding(figure, quantity, mean, low, high, effect, note)
 
 
 def negative(finding: Finding) -> Finding:
@@ -114,8 +95,3 @@ def negative(finding: Finding) -> Finding:
         high=None if finding.low is None else -finding.low,
         effect=True,
     )
-
-
-def _finding(figure: str, quantity: str, boot: Bootstrap, effect: bool, note: str) -> Finding:
-    mean, low, high = (float(part) for part in (boot.mean, boot.low, boot.high))
-    return Finding(figure, quantity, mean, low, high, effect, note)

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
 from ensemble_rsa.analysis.bootstrap.intervals import (
     Bootstrap,
@@ -16,7 +17,7 @@ from ensemble_rsa.analysis.bootstrap.intervals import (
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import RunError
-from ensemble_rsa.pipeline.results import with_intervals
+from ensemble_rsa.pipeline.results import resampling, with_intervals
 from ensemble_rsa.rng import host_stream
 
 
@@ -85,8 +86,8 @@ class Terms(NamedTuple):
             similarity of their networks; it need not be symmetric, and its diagonal is not used.
     """
 
-    same: np.ndarray
-    different: np.ndarray
+    same: Float[np.ndarray, "... instance"]
+    different: Float[np.ndarray, "... instance other_instance"]
 
     @classmethod
     def of_same(cls, same: np.ndarray) -> "Terms":
@@ -105,11 +106,16 @@ def stack_terms(terms: Sequence[Terms]) -> Terms:
     return Terms(np.stack(same), np.stack(different))
 
 
-def bootstrap_matched(
-    same: Float[np.ndarray, "... instance"],
-    different: Float[np.ndarray, "... instance other_instance"],
-    statistics: StatisticsConfig,
-) -> Bootstrap:
+def bootstrap_of(values: xr.DataArray | Terms, statistics: StatisticsConfig) -> Bootstrap:
+    """The mean of `(instance_pair,)` values, of one value per instance, or of matched terms."""
+    if isinstance(values, Terms):
+        return bootstrap_matched(values, statistics)
+    if values.dims == ("instance_pair",):
+        return bootstrap_pairs(values.values, "instances", *resampling(statistics))
+    return bootstrap_mean(values.values, *resampling(statistics))
+
+
+def bootstrap_matched(terms: Terms, statistics: StatisticsConfig) -> Bootstrap:
     """The mean of `same` over instances plus that of `different` over ordered pairs of instances.
 
     An instance that is drawn is drawn in both terms (see `Terms`): with c_i the number of times it
@@ -119,9 +125,10 @@ def bootstrap_matched(
 
     >>> values = np.array([[0.9, 0.4], [0.2, 0.7]])
     >>> statistics = StatisticsConfig(n_resamples=100)
-    >>> round(float(bootstrap_matched(np.diag(values), -values, statistics).mean), 2)
+    >>> round(float(bootstrap_matched(Terms(np.diag(values), -values), statistics).mean), 2)
     0.5
     """
+    same, different = terms
     n = different.shape[-1]
     first, second = np.nonzero(~np.eye(n, dtype=bool))
 

@@ -75,7 +75,7 @@ def test_intervals_resample_a_seed_in_both_training_sets():
     within = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.1], [0.9, 0.1, 1.0]])
     terms = images.conditions(within, within - 0.2)
     apart, seed = (
-        bootstrap_matched(*terms[name], StatisticsConfig(n_resamples=100))
+        bootstrap_matched(terms[name], StatisticsConfig(n_resamples=100))
         for name in ("seed_minus_both", "other_seed")
     )
     np.testing.assert_allclose([apart.mean, apart.low, apart.high], 0.2)

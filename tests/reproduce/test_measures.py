@@ -56,7 +56,7 @@ def test_of_symmetric_values_the_interval_is_that_of_instance_pairs(rng):
     square = np.full((2, 4, 4), 9.0)  # a diagonal that would show
     square[:, *np.triu_indices(4, 1)] = pairs
     square[:, *np.triu_indices(4, 1)[::-1]] = pairs
-    found = bootstrap_matched(*Terms.of_different(square), STATISTICS)
+    found = bootstrap_matched(Terms.of_different(square), STATISTICS)
     expected = bootstrap_pairs(pairs, "instances", 300, 0.9, 3)
     for name in ("mean", "low", "high", "samples"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name))
@@ -72,7 +72,7 @@ def test_every_resample_draws_the_same_instances_in_both_terms(rng):
             means.append((same[drawn].mean(), np.mean(apart)))
     one, two = np.array(means).T
     for terms, samples in (((same, 0 * different), one), ((same, -different), one - two)):
-        found = bootstrap_matched(*terms, STATISTICS)
+        found = bootstrap_matched(Terms(*terms), STATISTICS)
         assert 0 < found.dropped == 300 - len(means)
         np.testing.assert_allclose(found.samples, samples)
         np.testing.assert_allclose([found.low, found.high], np.quantile(samples, [0.05, 0.95]))
@@ -80,4 +80,4 @@ def test_every_resample_draws_the_same_instances_in_both_terms(rng):
 
 def test_one_instance_has_no_pairs():
     with pytest.raises(InputError, match="two distinct instances"):
-        bootstrap_matched(np.ones(1), np.ones((1, 1)), STATISTICS)
+        bootstrap_matched(Terms(np.ones(1), np.ones((1, 1))), STATISTICS)

@@ -10,13 +10,7 @@ from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.pipeline.results import clustering_by_layer, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
-from ensemble_rsa.reproduce.experiment import (
-    Experiment,
-    Finding,
-    Picture,
-    mean_finding,
-    negative,
-)
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding, negative
 from ensemble_rsa.reproduce.measures import attributes
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.profiles import draw_training_sets
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, matched_finding
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import (
     Terms,
     attributes,
@@ -73,7 +73,7 @@ def summarise(
     layer = "layer" if contrast == "images" else "layer_before_head"
     instances = (f"{contrast}_instance", f"{contrast}_other_instance")
     by_name = conditions(within, between)
-    found = [bootstrap_matched(*by_name[name], statistics) for name in CONDITIONS]
+    found = [bootstrap_matched(by_name[name], statistics) for name in CONDITIONS]
     return {
         f"{contrast}_within": ((layer, *instances), within),
         f"{contrast}_between": ((layer, *instances), between),
@@ -106,7 +106,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         names = result.layer.values[: len(within)]
         quantity = f"{words}: {names[0]} minus {names[-1]} consistency"
         drop = conditions(within[0] - within[-1], between[0] - between[-1])[condition]
-        found.append(matched_finding(result, "s3", quantity, drop, effect=True))
+        found.append(mean_finding(result, "s3", quantity, drop, effect=True))
     last = conditions(result.images_within.values[-1], result.images_between.values[-1])
     start = f"{result.layer.values[-1]} consistency: other seed (same images) minus other"
     note = "near zero if images matter as little as seeds; split and numbers are ours"
@@ -114,7 +114,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         ("seed_minus_data", "images (same seed)"), ("seed_minus_both", "seed and images"),
     ):  # fmt: skip
         quantity = f"{start} {words}"
-        found.append(matched_finding(result, "s3", quantity, last[condition], note=note))
+        found.append(mean_finding(result, "s3", quantity, last[condition], note=note))
     return found
 
 

@@ -15,13 +15,7 @@ from ensemble_rsa.figures.paper.profiles import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import summary
-from ensemble_rsa.reproduce.experiment import (
-    Experiment,
-    Finding,
-    Picture,
-    matched_finding,
-    mean_finding,
-)
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import Terms, attributes, bootstrap_matched, stack_terms
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
@@ -49,7 +43,7 @@ def measure(work: Workspace) -> xr.Dataset:
     origins = [Terms.of_same(same), Terms.of_different(by_distance)]
     one_instance, *two_instances = neighbours(distances)
     courses = [Terms.of_same(one_instance), *map(Terms.of_different, two_instances)]
-    boots = [bootstrap_matched(*stack_terms(rows), statistics) for rows in (origins, courses)]
+    boots = [bootstrap_matched(stack_terms(rows), statistics) for rows in (origins, courses)]
     return xr.Dataset(
         {
             "second_level_distance": (_AXES, distances),
@@ -117,14 +111,14 @@ def findings(result: xr.Dataset) -> list[Finding]:
             xr.DataArray(late - early, dims="instance_pair"),
             effect=True,
         ),
-        matched_finding(
+        mean_finding(
             result,
             "s2",
             f"{layers}: similarity within minus between instances",
             Terms(one_instance, -next_layer),
             effect=True,
         ),
-        matched_finding(
+        mean_finding(
             result,
             "s2",
             f"{layers} of one instance minus the same layer of two",

@@ -20,14 +20,7 @@ from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import resampling, summary, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
-from ensemble_rsa.reproduce.experiment import (
-    Experiment,
-    Finding,
-    Picture,
-    matched_finding,
-    mean_finding,
-    negative,
-)
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding, negative
 from ensemble_rsa.reproduce.measures import Terms, attributes, same_instances
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 from ensemble_rsa.runs.run import kept_epochs, load_history
@@ -147,7 +140,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         correlation,
         effect("fig9", f"{fall} consistency", early - late),
         negative(correlation),
-        matched_finding(
+        mean_finding(
             result,
             "fig9",
             f"epochs {stable} and {last}: consistency with oneself minus with other instances",
