@@ -21,8 +21,8 @@ class StimulusConfig:
         draw_stimuli: draw them with `stimulus_seed` instead of taking the first of each category
             (ours: the paper does not say which images it showed).
         stimulus_seed: seed of that draw.
-        stimulus_map: a JSON file, category → folders of images, that defines the categories of the
-            stimuli; the categories of training when not given.
+        stimulus_map: a JSON file of categories and their folders of images, which defines the
+            categories of the stimuli; the categories of training when not given.
     """
 
     stimuli: int | None = None

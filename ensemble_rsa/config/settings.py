@@ -50,8 +50,9 @@ class DataConfig:
         test_images: how many test images, balanced over categories; all when not given.
         part: all of these training images, or the first or second half of each category's.
         categories: the categories to train and test on; all when not given.
-        category_map: a JSON file, category → folders, that makes one category of several folders of
-            images (others are left out); or broad or cifar10, which ship with the package.
+        category_map: a JSON file of categories and their folders, which makes one category of
+            several folders of images (others are left out); or broad or cifar10, which ship with
+            the package.
         preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize, symmetric (-1 to 1) or
             none.
         image_size: side in pixels of images from a folder or from ImageNet.
