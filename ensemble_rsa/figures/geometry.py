@@ -75,7 +75,7 @@ def _categories(results: xr.Dataset) -> np.ndarray:
 
 
 def _instance_name(results: xr.Dataset, row: int, between: str) -> str:
-    number = int(results.shown.values[row])
+    number = results.shown.values[row]
     if not has_seeds(results):
         return f"Instance {number}"
     return f"Instance {number}{between}(seed {int(results.seed.sel(instance=number))})"

@@ -57,7 +57,7 @@ def noted_instances(
     >>> noted_instances(known, [{"instance": 2, "seed": 9, "reason": "dead"}])
     {1: {'instance': 2, 'seed': 9, 'reason': 'dead'}}
     """
-    numbers = [int(value) for value in dataset.instance.values]
+    numbers = dataset.instance.values.tolist()
     seeds = [int(value) for value in dataset.seed.values] if "seed" in dataset.coords else []
     noted = {}
     for entry in entries:
@@ -65,8 +65,8 @@ def noted_instances(
         if seeds and seed is not None:
             if int(seed) in seeds:
                 noted[numbers[seeds.index(int(seed))]] = entry
-        elif int(entry["instance"]) in numbers:
-            noted[int(entry["instance"])] = entry
+        elif entry["instance"] in numbers:
+            noted[entry["instance"]] = entry
     return noted
 
 

@@ -12,8 +12,10 @@ Variables (dimension names as everywhere):
     second_level_embedding (layer, instance, component), second_level_stress ()
     embedding (shown, layer, stimulus, component), embedding_stress, embedding_pointwise_stress: of
         two instances
-    constant_patterns (layer, instance): how many stimuli had no pattern to compare
-    train_accuracy, test_accuracy (instance): of our own networks only
+    constant_patterns (layer, instance): number of stimuli whose pattern is constant
+    train_accuracy, test_accuracy (instance): for runs only
+    excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
+        that were set aside, where there are any (see `ensemble_rsa.runs.set_aside`)
 Centroid consistency needs three categories, within-category consistency and the clustering index
 pairs of stimuli within a category and between two: what cannot be computed is absent.
 """

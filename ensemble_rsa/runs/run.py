@@ -5,7 +5,6 @@ import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -88,23 +87,23 @@ def save_run(
 
 
 def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None:
-    """Write the networks of one epoch, gathered from the parts they were trained in."""
+    """Write the networks of one epoch, gathered from the groups they were trained in."""
     whole = epoch_folder(checkpoints, epoch)
     if whole.exists():
         return
     sizes = trained.group_sizes
-    folders = [epoch_folder(group_folder(checkpoints, part), epoch) for part in range(len(sizes))]
+    folders = [epoch_folder(group_folder(checkpoints, i), epoch) for i in range(len(sizes))]
     if len(sizes) == 1:
         folders[0].replace(whole)
         return
-    parts = []
-    for part, size in zip(folders, sizes, strict=True):
+    groups = []
+    for group, size in zip(folders, sizes, strict=True):
         like = jax.tree.map(
             lambda leaf, size=size: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype),
             trained.parameters,
         )
-        parts.append(load_parameters(part, like))
-    save_parameters(whole, gather(parts, trained.locations))
+        groups.append(load_parameters(group, like))
+    save_parameters(whole, gather(groups, trained.locations))
 
 
 def load_run(path: str | Path) -> Run:
@@ -130,8 +129,8 @@ def load_run(path: str | Path) -> Run:
             config=config,
             seeds=tuple(record["seeds"]),
             accuracy={name: np.array(values) for name, values in record["accuracy"].items()},
-            flagged=_verdicts(record["flagged"]),
-            replaced=_verdicts(record["replaced"]),
+            flagged=tuple(UnconvergedInstance(**one) for one in record["flagged"]),
+            replaced=tuple(UnconvergedInstance(**one) for one in record["replaced"]),
             image_shape=tuple(record["image_shape"]),
             categories=tuple(record["categories"]),
             fingerprint=record["fingerprint"],
@@ -210,7 +209,3 @@ def fingerprint(dataset: Dataset) -> str:
     digest.update((dataset.files or "").encode())
     digest.update("\n".join((*dataset.test_ids, *dataset.categories)).encode())
     return digest.hexdigest()
-
-
-def _verdicts(records: list[dict[str, Any]]) -> tuple[UnconvergedInstance, ...]:
-    return tuple(UnconvergedInstance(**record) for record in records)
