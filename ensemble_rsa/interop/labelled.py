@@ -167,16 +167,7 @@ def _along(dataset: xr.Dataset, dims: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def stimulus_ids(name: str, rdms: xr.Dataset, descriptor: str = "stimulus") -> list[Any]:
-    """Return the stimulus ids, which must be present and unique.
-
-    Args:
-        name: what the RDMs are called in messages.
-        rdms: the RDMs.
-        descriptor: the coordinate that holds the ids.
-
-    Raises:
-        InputError: no such coordinate; ids that are missing or not unique.
-    """
+    """Return the stimulus ids, which must be present and unique; `name` is for messages."""
     patterns = rdm_rows(rdms, name).pattern_descriptors
     if descriptor not in patterns:
         raise InputError(
@@ -192,18 +183,7 @@ def check_stimuli(
     stimuli: Sequence[Any] | np.ndarray,
     descriptor: str = "stimulus",
 ) -> None:
-    """Raise unless the RDMs are of these stimuli in this order.
-
-    Args:
-        name: what the RDMs are called in messages.
-        rdms: the RDMs.
-        stimuli: ids in the expected order.
-        descriptor: the coordinate that holds the ids.
-
-    Raises:
-        InputError: no such coordinate; ids that are missing, not unique, different, or in another
-            order.
-    """
+    """Raise unless the RDMs are of these stimuli in this order; `name` is for messages."""
     got, expected = stimulus_ids(name, rdms, descriptor), _unique("stimuli", stimuli)
     _check_same_ids(name, got, expected)
     if got != expected:
