@@ -3,7 +3,7 @@
 All-CNN-C follows Springenberg et al. 2014, doi:10.48550/arXiv.1412.6806, as used by Mehrer et al.
 2020, doi:10.1038/s41467-020-19632-w: with a ReLU on the class maps, and without dropout unless it
 is asked for. The description of All-CNN-7 has not been published: both networks offered under that
-name are ours and are called surrogates wherever they appear.
+name are ours, and are called surrogates.
 """
 
 from collections.abc import Callable, Mapping

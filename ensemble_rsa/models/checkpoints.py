@@ -1,4 +1,4 @@
-"""Parameters of an ensemble on disk, by Orbax: a checkpoint appears whole or not at all."""
+"""Parameters of an ensemble on disk, written atomically by Orbax."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ def save_parameters(folder: Path, parameters: Parameters) -> None:
     """Write stacked parameters to a folder of their own.
 
     Args:
-        folder: the checkpoint; its parent is made if need be.
+        folder: the checkpoint; its parent is created if necessary.
         parameters: stacked on the instance axis.
     """
-    from orbax.checkpoint import StandardCheckpointer  # 0.5 s to import, and only needed here
+    from orbax.checkpoint import StandardCheckpointer  # takes 0.5 s to import
 
     with StandardCheckpointer() as checkpointer:
         checkpointer.save(folder.resolve(), jax.device_get(parameters))

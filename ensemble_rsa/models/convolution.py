@@ -1,13 +1,9 @@
-"""How a convolution and its two gradients are computed: one signature, several ways underneath.
+"""Algorithms for a convolution and its gradients, for `flax.nnx.Conv(conv_general_dilated=...)`.
 
-A network asks for a convolution; which way computes it is a choice for the device at hand. Every
-way takes the arguments that `flax.nnx.Conv(conv_general_dilated=...)` passes, so a network does not
-know which one it runs on.
-
-Why there is a choice: XLA on CPU rewrites convolutions for its fast code only at the top level of a
-program. Inside a loop (`lax.scan`, `lax.map`) the gradients of a plain convolution run naive code,
-a hundred times slower, and under `vmap` a stack of kernels becomes a grouped convolution, five
-times slower.
+XLA on CPU uses its fast convolutions only at the top level of a program: inside a loop (`lax.scan`,
+`lax.map`) the gradients of a plain convolution are a hundred times slower, and under `vmap` a stack
+of kernels becomes a grouped convolution, five times slower. All algorithms give the same numbers to
+rounding; which is fastest depends on the device and the network.
 """
 
 from collections.abc import Callable, Mapping
@@ -67,10 +63,10 @@ def _backward(stride: int, pads: Pads, saved: tuple[Image, Kernel], dy: Image):
 
 
 def _input_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Image) -> Image:
-    """Convolve the upstream gradient with the turned kernel.
+    """Convolve the upstream gradient with the rotated kernel.
 
-    With a stride, inputs that lie a stride apart meet the same part of the kernel: each such grid
-    of inputs has a small convolution of its own, and nothing is multiplied by zeros between.
+    With a stride, inputs that lie a stride apart depend on the same part of the kernel; the
+    gradient of each such grid of inputs is a small convolution, without multiplications by zeros.
     """
     height, width = x.shape[1:3]
     grids = [
@@ -103,19 +99,19 @@ def _grid_gradient(
     first = [(at + low) % stride for at, (low, _) in zip(place, pads, strict=True)]
     part = kernel[first[0] :: stride, first[1] :: stride]
     counts = [-(-(n - at) // stride) for n, at in zip(size, place, strict=True)]
-    if 0 in part.shape:  # a stride beyond the window passes these inputs by
+    if 0 in part.shape:  # no window covers these inputs
         return jnp.zeros((dy.shape[0], *counts, kernel.shape[2]), dy.dtype)
     back = []
     for axis, (low, _) in enumerate(pads):
         reach = part.shape[axis] - 1
         before = reach - (place[axis] + low - first[axis]) // stride
         back.append((before, counts[axis] + reach - dy.shape[axis + 1] - before))
-    turned = part[::-1, ::-1].swapaxes(2, 3)
-    return _convolve(dy, turned, 1, tuple(back))  # pyright: ignore[reportArgumentType]
+    rotated = part[::-1, ::-1].swapaxes(2, 3)
+    return _convolve(dy, rotated, 1, tuple(back))  # pyright: ignore[reportArgumentType]
 
 
 def _kernel_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Image) -> Kernel:
-    """Convolve the input with the upstream gradient, channels in the place of the batch."""
+    """Convolve the input with the upstream gradient, with channels as batch."""
     channels_first = x.transpose(3, 1, 2, 0)
     gradient = _convolve(channels_first, dy.transpose(1, 2, 0, 3), 1, pads, spread=stride)
     return gradient[:, : kernel.shape[0], : kernel.shape[1]].transpose(1, 2, 0, 3)
@@ -126,15 +122,15 @@ _plain_gradients.defvjp(_forward, _backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _winograd(x: Image, kernel: Kernel, pads: Pads) -> Image:
-    """A 3 × 3 convolution with stride 1, and both its gradients, on transformed tiles."""
+    """A 3 × 3 convolution with stride 1 and both its gradients, by Winograd's algorithm."""
     return winograd(x, kernel, pads)
 
 
 def _winograd_backward(pads: Pads, saved: tuple[Image, Kernel], dy: Image):
     x, kernel = saved
     back = tuple((2 - low, 2 - high) for low, high in pads)
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    return winograd(dy, turned, back), winograd_kernel_gradient(x, dy, pads)  # pyright: ignore[reportArgumentType]
+    rotated = kernel[::-1, ::-1].swapaxes(2, 3)
+    return winograd(dy, rotated, back), winograd_kernel_gradient(x, dy, pads)  # pyright: ignore[reportArgumentType]
 
 
 _winograd.defvjp(
@@ -143,9 +139,9 @@ _winograd.defvjp(
 
 
 def _tiles(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
-    """On transformed tiles where that is possible and pays, plain elsewhere.
+    """Winograd's algorithm for 3 × 3 kernels with stride 1, many channels and float32, else plain.
 
-    In bfloat16 the transforms would round what they add and subtract.
+    In bfloat16 the transforms would lose precision.
     """
     fits = kernel.shape[:2] == (3, 3) and stride == 1 and x.dtype == jnp.float32
     if not fits or min(kernel.shape[2:]) < LEAST_CHANNELS:
@@ -154,7 +150,7 @@ def _tiles(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
 
 
 def _patches(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
-    """Shifted slices side by side and one matrix product: it stays one under `vmap`."""
+    """One matrix product with concatenated shifted slices (im2col), also under `vmap`."""
     padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     rows, columns = ((padded.shape[a + 1] - kernel.shape[a]) // stride + 1 for a in (0, 1))
     slices = [
@@ -167,29 +163,22 @@ def _patches(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
     return jnp.concatenate(slices, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
-def _pointwise(x: Image, kernel: Kernel) -> Image:
-    """A 1 × 1 convolution is a matrix product over channels."""
-    return x @ kernel[0, 0]
-
-
-def _whole(x: Image, kernel: Kernel) -> Image:
-    """A window as large as the map has one place: a matrix product over all there is."""
-    return (x.reshape(len(x), -1) @ kernel.reshape(-1, kernel.shape[3]))[:, None, None]
-
-
 def _as_flax_convolution(way: Callable[..., Any]) -> Callable[..., Image]:
-    """Give `way(x, kernel, stride, pads)` the signature of `lax.conv_general_dilated`."""
+    """Give `way(x, kernel, stride, pads)` the signature of `lax.conv_general_dilated`.
+
+    Windows of 1 × 1 or as large as the map are matrix products instead.
+    """
 
     def convolution(
         lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **options
     ):
-        del lhs_dilation, rhs_dilation, options  # none of our networks dilates or groups
-        stride, pads = window_strides[0], None
+        del lhs_dilation, rhs_dilation, options  # not used by our networks
+        stride = window_strides[0]
         pads = spatial_pads(padding, lhs.shape[1:3], rhs.shape[:2], stride)
         if rhs.shape[:2] == (1, 1) and stride == 1 and pads == ((0, 0), (0, 0)):
-            return _pointwise(lhs, rhs)
+            return lhs @ rhs[0, 0]
         if rhs.shape[:2] == lhs.shape[1:3] and pads == ((0, 0), (0, 0)):
-            return _whole(lhs, rhs)
+            return (lhs.reshape(len(lhs), -1) @ rhs.reshape(-1, rhs.shape[3]))[:, None, None]
         return way(lhs, rhs, stride, pads)
 
     return convolution

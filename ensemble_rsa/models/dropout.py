@@ -1,4 +1,4 @@
-"""Bernoulli dropout whose masks hang on a key, a layer and an image, never on the instance."""
+"""Bernoulli dropout whose masks depend on key, layer and image, but not on the instance."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Dropout(NamedTuple):
         rate: probability of a zero.
         key: of the masks.
         part, parts: which of how many equal parts of a batch this is; masks are drawn for the
-            whole batch, so that they do not hang on how it is split over devices.
+            whole batch, so that they do not depend on how it is split over devices.
         one_mask: the same mask for every image, instead of one each.
     """
 
@@ -28,7 +28,7 @@ class Dropout(NamedTuple):
 def drop_out(
     x: Float[Array, "stimulus ..."], dropout: Dropout, layer: int
 ) -> Float[Array, "stimulus ..."]:
-    """Zeros where the masks of this layer say so, the rest scaled up to the same mean."""
+    """Activations with the masked units set to 0 and the others scaled up to keep the mean."""
     kept = 1.0 - dropout.rate
     n, *shape = x.shape
     key = jax.random.fold_in(dropout.key, layer)

@@ -1,9 +1,9 @@
-"""What differs from device to device: how convolutions are computed, instances mapped.
+"""How convolutions are computed and instances mapped, with candidates for each kind of device.
 
-The first candidate for a device is its default; `training.choice` measures which is fastest for the
-network at hand. On a CPU with two cores (see benchmarks/README.md), transformed tiles are fastest
-for wide networks and plain gradients under `vmap` for small ones, both with XLA's newer CPU
-convolution library switched off. The order for GPU and TPU has not been measured.
+The first candidate is the default; `training.choice` measures which is fastest for a network. On a
+CPU with two cores (benchmarks/README.md), Winograd tiles are fastest for wide networks and plain
+gradients under `vmap` for small ones, both without XLA's newer CPU convolution library. The order
+for GPU and TPU has not been measured.
 """
 
 import warnings
@@ -20,7 +20,7 @@ OLD_CPU_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 @dataclass(frozen=True)
 class Execution:
-    """How a stack of networks is run.
+    """How an ensemble is computed.
 
     Attributes:
         convolution: one of `ensemble_rsa.models.convolution.CONVOLUTIONS`.
@@ -51,7 +51,7 @@ class Execution:
 
 
 def candidates() -> tuple[Execution, ...]:
-    """Ways worth trying on the device that JAX will use, the default first."""
+    """Candidates for the device that JAX uses, the default first."""
     if jax.default_backend() == "cpu":
         older = _accepted(OLD_CPU_CONVOLUTIONS)
         return (
@@ -68,13 +68,13 @@ def candidates() -> tuple[Execution, ...]:
 
 
 def default_execution() -> Execution:
-    """The usual choice for the device that JAX will use."""
+    """The first candidate for the device that JAX uses."""
     return candidates()[0]
 
 
 @cache
 def _known(option: str, value: str) -> bool:
-    """Whether this jaxlib has a compiler option; experimental ones come and go."""
+    """Whether this jaxlib has a compiler option (experimental ones may disappear)."""
     try:
         jax.jit(lambda x: x, compiler_options={option: value})(0)
     except jax.errors.JaxRuntimeError:

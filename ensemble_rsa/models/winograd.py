@@ -1,11 +1,11 @@
 """3 × 3 convolutions with stride 1 in four ninths of the multiplications (Winograd 1980).
 
-A tile of 2 × 2 results, and the 4 × 4 inputs it needs, are transformed so that the convolution
-becomes a product at each of 16 places: with kernel g, input d and the matrices below,
-y = A [(G g Gᵀ) ∘ (B d Bᵀ)] Aᵀ (Lavin & Gray 2016, where A and B are written transposed). Over all
-tiles and channels each place is one matrix product, fast on a CPU in loops and under `vmap` alike.
-The 16 planes stay separate arrays, and a batch is worked on in parts that stay in the cache.
-Larger tiles save more products, but round more and compile for longer.
+A tile of 2 × 2 results and its 4 × 4 inputs are transformed so that the convolution becomes a
+product at each of 16 positions: with kernel g, input d and the matrices below,
+y = A [(G g Gᵀ) ∘ (B d Bᵀ)] Aᵀ (Lavin & Gray 2016, who write A and B transposed). Over all tiles and
+channels each position is one matrix product, fast on a CPU in loops and under `vmap`. The 16 planes
+are separate arrays, and a batch is processed in parts that fit into the cache. Larger tiles save
+more products, but are less exact and take longer to compile.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ PLANES = 4  # rows and columns of a transformed tile
 FROM_KERNEL = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
 FROM_INPUT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32)
 TO_RESULT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32)
-PART_BYTES = 7e6  # of the planes of a part, which should stay in the cache: the best of 3 to 27 MB
+PART_BYTES = 7e6  # of the planes of a part: the fastest of 3 to 27 MB
 
 
 def winograd(x: Maps, kernel: Float[Array, "3 3 _ _"], pads: Pads) -> Maps:
@@ -60,11 +60,11 @@ def winograd(x: Maps, kernel: Float[Array, "3 3 _ _"], pads: Pads) -> Maps:
 
 
 def winograd_kernel_gradient(x: Maps, dy: Maps, pads: Pads) -> Float[Array, "3 3 _ _"]:
-    """The gradient of `winograd` by its kernel: products over tiles, transformed back once.
+    """The gradient of `winograd` with respect to its kernel.
 
     Args:
         x: what was convolved.
-        dy: gradient by the result.
+        dy: gradient with respect to the result.
         pads: of the convolution.
     """
     rows, columns = dy.shape[1:3]
@@ -97,14 +97,14 @@ def _result_size(x: Array, pads: Pads) -> tuple[int, int]:
 
 
 def _images_per_part(n: int, rows: int, columns: int, channels: int) -> int:
-    """Equal parts of a batch whose planes fit the cache, from the size of the results."""
+    """Size of equal parts of a batch whose planes fit into the cache."""
     tiles = ceil(rows / TILE) * ceil(columns / TILE)
     fitting = max(1, int(PART_BYTES // (4 * PLANES**2 * tiles * channels)))
     return ceil(n / ceil(n / fitting))
 
 
 def _in_parts(x: Array, size: int) -> Float[Array, "part stimulus height width channel"]:
-    """A batch in parts, the last filled up with zeros."""
+    """A batch in parts, the last padded with zeros."""
     if missing := -x.shape[0] % size:
         x = jnp.pad(x, ((0, missing), (0, 0), (0, 0), (0, 0)))
     return x.reshape(-1, size, *x.shape[1:])
@@ -126,7 +126,7 @@ def _input_planes(x: Array, pads: Pads, rows: int, columns: int) -> Grid:
 
 
 def _tile_places(y: Array) -> Grid:
-    """Results by their place in a tile, with zeros where the last tiles stick out."""
+    """Results by position in a tile, padded with zeros to full tiles."""
     y = jnp.pad(y, ((0, 0), (0, y.shape[1] % TILE), (0, y.shape[2] % TILE), (0, 0)))
     return [[y[:, i::TILE, j::TILE] for j in range(TILE)] for i in range(TILE)]
 
@@ -147,7 +147,7 @@ def _apply(matrix: np.ndarray, places: Grid) -> Grid:
 
 
 def _combine(factors: np.ndarray, arrays: Sequence[Array]) -> Array:
-    """Sum of the arrays times the factors, without what is multiplied by 0 or 1."""
+    """Sum of the arrays times the factors, without multiplications by 0 or 1."""
     scaled: dict[float, Callable[[Array], Array]] = {1.0: lambda a: a, -1.0: lambda a: -a}
     terms = [
         scaled.get(float(f), lambda a, f=f: a * float(f))(a)

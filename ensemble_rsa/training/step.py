@@ -1,8 +1,7 @@
-"""The compiled heart of training: one step of all instances, steps in a loop, and predictions.
+"""The compiled programs of training: steps of all instances in a loop, and predictions.
 
-A batch is gathered from the training images on the device and preprocessed once, then every
-instance takes its own step on it. Data order and the random numbers of dropout are shared; the
-first weights differ, and some settings may.
+A batch is gathered and preprocessed on the device once, then every instance takes its own step on
+it. Data order and dropout masks are shared; first weights differ, and some settings may.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,14 +26,14 @@ from ensemble_rsa.rng import stream
 
 
 class TrainingState(NamedTuple):
-    """What a step changes: parameters and optimiser, both stacked on the instance axis."""
+    """Parameters and optimiser state, both stacked on the instance axis."""
 
     parameters: Parameters
     opt_state: Any
 
 
 class InstanceSettings(NamedTuple):
-    """What may differ between instances besides their weights, `(instance,)` each."""
+    """Settings that may differ between instances, `(instance,)` each."""
 
     learning_rate: Any
     l2: Any
@@ -42,14 +41,14 @@ class InstanceSettings(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Sums over the images of some steps, for each instance: cross-entropy, and right answers."""
+    """Cross-entropy and number of correct predictions, summed over the images of some steps."""
 
     loss: Float[Array, " instance"]
     correct: Int[Array, " instance"]
 
 
 class DeviceImages(NamedTuple):
-    """Images on the device as they are stored, with what turns them into a network's input."""
+    """Images on the device as stored, with their preprocessing."""
 
     images: UInt8[Array, "image height width channel"]
     labels: Int[Array, " image"]
@@ -63,8 +62,8 @@ class Programs:
     Attributes:
         start: stacked parameters → `TrainingState`.
         train: (state, settings, images, order, first step, last step + 1, steps before this epoch)
-            → (state, `Totals`); the state is given up to it. `order (step, batch)` holds the whole
-            epoch's image numbers.
+            → (state, `Totals`); the state is donated. `order (step, batch)` holds the indices of
+            the epoch's images.
         predict: (parameters, images) → the most likely category, `(instance, image)`.
     """
 
@@ -73,23 +72,24 @@ class Programs:
     predict: Callable
 
 
-def stacked_settings(config: TrainingConfig, places: Sequence[int]) -> InstanceSettings:
-    """The settings of the instances at these places."""
+def stacked_settings(config: TrainingConfig, instances: Sequence[int]) -> InstanceSettings:
+    """The settings of the instances with these indices."""
     return InstanceSettings(
         *(
-            np.broadcast_to(np.float32(getattr(config, name)), config.instances)[list(places)]
+            np.broadcast_to(np.float32(getattr(config, name)), config.instances)[list(instances)]
             for name in STACKED
         )
     )
 
 
 def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-    """Gradient descent with momentum, norm clipping and a rate that drops (paper.md §1).
+    """Gradient descent with momentum, norm clipping and a stepwise decreasing rate.
 
-    Its rate starts at 1; an instance's own learning rate multiplies the update.
+    As in Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, Methods. The rate starts at 1: updates
+    are multiplied by each instance's own learning rate.
     """
     drops: dict[int, float] = {}
-    for share in config.drop_after:  # in a short training several fall on the same epoch
+    for share in config.drop_after:  # in a short training several may fall on the same epoch
         step = round(share * config.epochs) * steps_per_epoch
         drops[step] = drops.get(step, 1.0) * 0.1
     rate = optax.piecewise_constant_schedule(1.0, drops)
@@ -105,14 +105,14 @@ def make_programs(
     execution: Execution,
     mesh: Mesh | None = None,
 ) -> Programs:
-    """Compile training and prediction for one network and recipe; compiled on first use.
+    """The programs of training and prediction for one network and recipe, compiled on first use.
 
     Args:
         network: the static half.
         config: the recipe.
-        steps_per_epoch: after which the learning rate drops.
+        steps_per_epoch: to convert epochs of the recipe to steps.
         execution: how convolutions are computed and instances mapped.
-        mesh: devices by instance and batch, from `models.devices.layout`; None for one device.
+        mesh: devices by instance and batch, from `models.devices.make_layout`; None for one device.
     """
     optimiser = make_optimiser(config, steps_per_epoch)
     parts = 1 if mesh is None else mesh.shape[BATCH]
@@ -177,14 +177,13 @@ def make_programs(
         starts = jnp.arange(0, n, size)
 
         def of_chunk(start: Array) -> Array:
-            rows = jnp.minimum(
-                start + jnp.arange(size), n - 1
-            )  # the last chunk repeats the last image
+            # the last chunk is padded with the last image
+            rows = jnp.minimum(start + jnp.arange(size), n - 1)
             batch = apply_preprocessing(data.preprocessing, data.images[rows])
-            answer = map_instances(
+            predicted = map_instances(
                 lambda one: network.logits(one, batch).argmax(-1), execution.vmap_batch_size
             )
-            return answer(parameters)
+            return predicted(parameters)
 
         chunks = jax.lax.map(of_chunk, starts)
         return jnp.moveaxis(chunks, 0, 1).reshape(chunks.shape[1], -1)[:, :n]
@@ -203,7 +202,7 @@ def make_programs(
 
 
 def _decayed(parameters: Parameters, config: TrainingConfig) -> list[Array]:
-    """The parameters of one instance whose squares are added to the loss."""
+    """The parameters whose squares are added to the loss."""
     leaves = jax.tree.leaves(parameters)
     return [leaf for leaf in leaves if config.l2_biases or leaf.ndim > 1]
 
@@ -219,13 +218,13 @@ def _compiled(
     """Compile a function whose result is stacked on the instance axis."""
 
     def precise(*values):
-        # Holds while the program is traced. Without it a GPU rounds factors to ten bits (TF32).
+        # The default on a GPU is TF32, which rounds factors to ten bits.
         least = "tensorfloat32" if precision == "tensorfloat32" else "float32"
         with jax.default_matmul_precision(least):
             return function(*values)
 
     if mesh is not None:
-        # the check does not know gradients that are written by hand
+        # the check does not support custom gradients
         precise = jax.shard_map(
             precise,
             mesh=mesh,
@@ -240,9 +239,9 @@ def _compiled(
 def epoch_order(
     order_seed: int, epoch: int, n_images: int, batch_size: int
 ) -> Int[Array, "step batch"]:
-    """Image numbers of one epoch's batches: a new order each epoch, the same for every instance.
+    """Image indices of one epoch's batches, in an order that all instances share.
 
-    The images left over after the last full batch sit this epoch out.
+    The images left over after the last full batch are left out of this epoch.
     """
     key = jax.random.fold_in(stream(order_seed, "order"), epoch)
     steps = n_images // batch_size

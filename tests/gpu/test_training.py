@@ -1,4 +1,4 @@
-"""Training on an accelerator: the networks of a CPU, at any precision, and no word to the host."""
+"""Training on an accelerator: the networks of a CPU, at any precision, without host transfers."""
 
 import dataclasses
 from typing import NamedTuple
@@ -103,7 +103,7 @@ def test_other_precisions_round_arithmetic_and_not_weights(precision, tiny_model
     assert_same_networks(parameters, on_cpu[0], rtol=0, atol=0.05)
 
 
-def test_an_epoch_needs_nothing_from_the_host_and_gives_its_memory_on(tiny_model):
+def test_an_epoch_needs_no_transfers_and_donates_its_state(tiny_model):
     given = epoch(tiny_model, DEFAULT)
     before = jax.tree.leaves(given.state)
     with jax.transfer_guard("disallow"):

@@ -1,4 +1,4 @@
-"""Who is named as not converged, and in which words."""
+"""Which instances are flagged as not converged, and for which reason."""
 
 import numpy as np
 import pytest
@@ -23,10 +23,10 @@ def named(predictions, finite=None, converged_at=0.9, seeds=None, loss=None):
 
 
 def wrong(count: int) -> np.ndarray:
-    """The labels with `count` answers off by one category."""
-    answers = LABELS.copy()
-    answers[:count] = (answers[:count] + 1) % 3
-    return answers
+    """The labels with `count` of them off by one category."""
+    predictions = LABELS.copy()
+    predictions[:count] = (predictions[:count] + 1) % 3
+    return predictions
 
 
 def test_an_instance_at_the_threshold_has_converged():
@@ -39,12 +39,12 @@ def test_an_instance_below_it_is_named_with_its_accuracy():
     ]
 
 
-def test_categories_that_are_never_answered_are_named():
+def test_categories_that_are_never_predicted_are_named():
     (verdict,) = named([np.full(30, 1)])
     assert verdict.reason == "training accuracy 0.333 is below 0.9; never predicts ant, cat"
 
 
-def test_a_category_without_training_images_need_not_be_answered():
+def test_a_category_without_training_images_need_not_be_predicted():
     labels = np.array([0, 0, 1, 1])
     (verdict,) = unconverged_instances(
         np.array([[0, 1, 1, 0]]),
@@ -58,9 +58,9 @@ def test_a_category_without_training_images_need_not_be_answered():
     assert verdict.reason == "training accuracy 0.500 is below 0.9"
 
 
-@pytest.mark.parametrize("answers", [wrong(0), np.zeros(30, int)], ids=["right", "wrong"])
-def test_weights_that_are_not_finite_are_named_whatever_the_answers(answers):
-    assert named([answers, wrong(0)], finite=[False, True], seeds=[5, 6]) == [
+@pytest.mark.parametrize("predictions", [wrong(0), np.zeros(30, int)], ids=["right", "wrong"])
+def test_weights_that_are_not_finite_are_named_whatever_the_predictions(predictions):
+    assert named([predictions, wrong(0)], finite=[False, True], seeds=[5, 6]) == [
         UnconvergedInstance(0, 5, "weights are not finite since epoch 4")
     ]
 

@@ -92,7 +92,7 @@ def masks_by_hand(config: TrainingConfig, step: int):
 
 
 def steps_by_hand(parameters, pixels, labels, config: TrainingConfig):
-    """One instance, in float64: its parameters, sum of losses, right answers, gradient norms."""
+    """One instance in float64: parameters, sum of losses, correct predictions, gradient norms."""
 
     def loss(parameters, batch, labels, masks, l2):
         logits = logits_by_hand(parameters, batch, masks)
