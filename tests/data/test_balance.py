@@ -27,16 +27,16 @@ def test_rank_follows_the_priority():
         (None, [0, 1, 2, 3, 4, 5, 6, 7]),
     ],
 )
-def test_balanced_indices_by_hand(n, expected):
+def test_balanced_indices(n, expected):
     assert balanced_indices("n", LABELS, 3, n).tolist() == expected
 
 
-def test_a_small_category_gives_all_it_has_and_the_others_make_up_for_it():
+def test_a_small_category_gives_all_its_images_and_others_more():
     labels = np.array([0, 1, 1, 1, 1, 2, 2, 2, 2])
     chosen = balanced_indices("n", labels, 3, 7)
     assert np.bincount(labels[chosen]).tolist() == [1, 3, 3]
 
 
-def test_asking_for_too_many_says_how_many_there_are():
+def test_more_images_than_there_are():
     with pytest.raises(InputError, match="test_images: expected at most 8 images, got 9"):
         balanced_indices("test_images", LABELS, 3, 9)

@@ -40,7 +40,7 @@ def load(path, stimulus_map=None, **settings):
     return load_dataset(config, stimulus_map=stimulus_map)
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
+def test_a_written_mapping_is_read_back(tmp_path):
     assert read_category_map(written(tmp_path / "m.json", PETS_AND_TREES)) == PETS_AND_TREES
 
 
@@ -57,7 +57,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
         ('{"a": ["b"], "c": ["d", "b"]}', "each folder in only one"),
     ],
 )
-def test_what_is_no_mapping_is_refused(tmp_path, content, message):
+def test_other_content_is_refused(tmp_path, content, message):
     if content is not None:
         (tmp_path / "m.json").write_text(content)
     with pytest.raises(InputError, match=f"category_map: .*{message}"):
@@ -70,7 +70,7 @@ def test_folders_get_the_numbers_of_sorted_categories():
     assert numbers.tolist() == [0, -1, 0, 1, 1]
 
 
-def test_a_folder_that_is_not_there_is_named():
+def test_an_absent_folder_is_named():
     with pytest.raises(InputError, match=r"names 'ash', .* \(1 of 3 are not\)"):
         grouped_categories(FOLDERS, {"tree": ["oak", "ash"], "pet": ["cat"]})
 

@@ -103,7 +103,7 @@ def test_files_that_changed_are_decoded_again(copy, tmp_path, monkeypatch):
     assert len(decoded) == 6  # the test images alone
 
 
-def test_a_cache_that_cannot_be_written_is_said(copy, tmp_path, monkeypatch, caplog):
+def test_a_cache_that_cannot_be_written_is_logged(copy, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "file" / "cache")
     data = load(copy)
@@ -117,7 +117,7 @@ def test_reading_is_silent(prepared, capfd, caplog):
     assert caplog.records == []
 
 
-def test_absent_and_no_network_is_one_clear_line_and_leaves_nothing(tmp_path, monkeypatch):
+def test_absent_without_network_is_an_error_of_one_line_and_leaves_no_files(tmp_path, monkeypatch):
     def refuse(request, timeout):
         raise urllib.error.URLError("no route")
 

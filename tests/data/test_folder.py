@@ -60,7 +60,7 @@ def test_train_and_test_folders_are_the_split(tmp_path):
 @pytest.mark.parametrize(
     ("resize", "column"), [("crop", [40, 40, 60, 60]), ("squash", [20, 40, 60, 80])]
 )
-def test_resizing_by_hand(tmp_path, resize, column):
+def test_resizing(tmp_path, resize, column):
     # Four bands of 4 × 4 pixels, wide and tall; half size without rounding across the bands.
     bands = np.repeat([20, 40, 60, 80], 4)
     wide = np.broadcast_to(bands[None, :, None], (8, 16, 3))

@@ -91,7 +91,7 @@ def test_images_of_mapped_classes_in_the_order_of_their_names(prepared, cache, g
     np.testing.assert_allclose(data.test_images[:, 3, 3, 2], [100, 101, 110, 111, 120, 121], atol=1)
 
 
-def test_what_the_files_hold_is_remembered(prepared, cache, groups, monkeypatch):
+def test_labels_and_ids_are_cached(prepared, cache, groups, monkeypatch):
     first = load(prepared, groups)
     monkeypatch.setattr(tfds_records, "_scan", None)  # would fail if it were called
     again = load(prepared, groups, feed="disk")
@@ -106,7 +106,7 @@ def test_a_thousand_categories_without_a_mapping(prepared, cache):
     assert [data.categories[label] for label in data.test_labels[::2]] == list(CLASSES)
 
 
-def test_absent_is_one_clear_line(tmp_path):
+def test_absent_images_are_an_error_of_one_line(tmp_path):
     with pytest.raises(RunError) as caught:
         load(tmp_path)
     message = str(caught.value)

@@ -32,20 +32,17 @@ def flat(images):
     return np.asarray(images, np.float64).reshape(len(images), -1)
 
 
-def test_none_scales_to_one():
-    images = np.array([0, 51, 102, 255], np.uint8).reshape(1, 2, 2, 1)
-    result = apply_preprocessing(fit_preprocessing("none", images), images)
-    np.testing.assert_allclose(result.ravel(), [0, 0.2, 0.4, 1], rtol=1e-6)
+@pytest.mark.parametrize(
+    ("name", "expected"), [("none", [0, 0.2, 0.8, 1]), ("symmetric", [-1, -0.6, 0.6, 1])]
+)
+def test_fixed_scales(name, expected):
+    images = np.array([0, 51, 204, 255], np.uint8).reshape(1, 2, 2, 1)
+    result = apply_preprocessing(fit_preprocessing(name, images), images)
+    np.testing.assert_allclose(result.ravel(), expected, rtol=1e-6)
     assert result.dtype == np.float32
 
 
-def test_symmetric_goes_from_minus_one_to_one():
-    images = np.array([0, 51, 204, 255], np.uint8).reshape(1, 2, 2, 1)
-    result = apply_preprocessing(fit_preprocessing("symmetric", images), images)
-    np.testing.assert_allclose(result.ravel(), [-1, -0.6, 0.6, 1], rtol=1e-6)
-
-
-def test_standardize_by_hand():
+def test_standardize():
     train = np.array([1, 3, 5, 7], np.uint8).reshape(2, 2, 1, 1)  # mean 4, deviation √5
     test = np.array([4, 9], np.uint8).reshape(1, 2, 1, 1)
     result = apply_preprocessing(fit_preprocessing("standardize", train), test)
@@ -74,7 +71,7 @@ def test_gcn_zca_per_image_against_the_closed_form(images):
     np.testing.assert_allclose(flat(result), expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_the_whitened_covariance_is_the_eigenvalues_over_themselves_plus_epsilon(images):
+def test_the_whitened_covariance(images):
     white = flat(apply_preprocessing(fit_preprocessing("gcn_zca", images), images))
     pixels = flat(images) / flat(images).std()
     eigenvalues, vectors = np.linalg.eigh(np.cov(pixels.T, bias=True))
@@ -83,7 +80,7 @@ def test_the_whitened_covariance_is_the_eigenvalues_over_themselves_plus_epsilon
     np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-4)
 
 
-def test_a_fit_over_many_blocks_is_that_of_the_whole(rng):
+def test_a_fit_over_many_blocks_equals_the_closed_form(rng):
     images = rng.integers(0, 256, (4500, 2, 2, 1)).astype(np.uint8)
     fitted = fit_preprocessing("gcn_zca", images)
     pixels = flat(images)
@@ -94,7 +91,7 @@ def test_a_fit_over_many_blocks_is_that_of_the_whole(rng):
 
 
 @pytest.mark.parametrize("name", PREPROCESSING)
-def test_pixels_that_never_vary_in_training_do_not_blow_up(name):
+def test_pixels_that_are_constant_in_training_stay_finite(name):
     digits = load_dataset(DataConfig("digits", train_images=400))
     fitted = fit_preprocessing(name, digits.train_images)
     train = flat(apply_preprocessing(fitted, digits.train_images))
@@ -123,7 +120,7 @@ def test_fewer_images_than_pixels(rng):
     assert np.abs(unseen).max() < 10
 
 
-def test_a_blank_image_stays_blank_under_per_image_contrast(images):
+def test_a_constant_image_stays_constant_under_per_image_contrast(images):
     fitted = fit_preprocessing("gcn_zca_per_image", images)
     blank = apply_preprocessing(fitted, np.full((1, 4, 5, 3), 128, np.uint8))
     expected = -np.asarray(fitted.pixel_mean) @ np.asarray(fitted.whitening)
@@ -145,14 +142,14 @@ def test_inside_jit_as_outside_and_independent_of_the_batch(name, images):
     np.testing.assert_allclose(mapped[:, 0], whole, atol=1e-4)
 
 
-def test_the_images_are_left_as_they_were(images):
+def test_the_images_are_not_changed(images):
     before = images.copy()
     apply_preprocessing(fit_preprocessing("gcn_zca", images), images)
     np.testing.assert_array_equal(images, before)
 
 
 @pytest.mark.parametrize("name", PREPROCESSING)
-def test_images_on_disk_give_the_same_and_are_read_only_where_they_must(name, images, monkeypatch):
+def test_images_on_disk_give_the_same_fit_and_are_read_only_if_needed(name, images, monkeypatch):
     monkeypatch.setattr(preprocessing, "_BLOCK", 64)
     read = []
     stored = StoredImages(
@@ -164,7 +161,7 @@ def test_images_on_disk_give_the_same_and_are_read_only_where_they_must(name, im
     assert bool(read) == (name not in ("none", "symmetric"))
 
 
-def test_photographs_are_too_large_to_be_whitened():
+def test_large_images_cannot_be_whitened():
     with pytest.raises(InputError, match=r"whitens, .* 150,528 values; expected 16,384 at most"):
         fit_preprocessing("gcn_zca", np.zeros((1, 224, 224, 3), np.uint8))
 
