@@ -29,13 +29,8 @@ _MOST_LAYERS_IN_A_COLUMN = 16
 def draw_consistency(results: xr.Dataset) -> Figure:
     """Exemplar-based consistency of every layer: mean, both intervals, and each pair as a dot.
 
-    Args:
-        results: needs `consistency (kind, layer, instance_pair)`, `consistency_mean (kind, layer)`
-            and `consistency_low, consistency_high (bootstrap, kind, layer)`, all squared
-            correlations.
-
-    Returns:
-        A figure one column wide; two columns for more than 16 layers.
+    `results` needs `consistency (kind, layer, instance_pair)`, `consistency_mean (kind, layer)` and
+    `consistency_low, consistency_high (bootstrap, kind, layer)`, all squared correlations.
     """
     figure, axes, width = _new_axes(results, _HEIGHT)
     chosen = results.sel(kind="exemplar")
@@ -61,11 +56,7 @@ def draw_consistency(results: xr.Dataset) -> Figure:
 def draw_category_consistency(results: xr.Dataset) -> Figure:
     """Consistency of exemplars, category centroids and within-category distances in one panel.
 
-    Args:
-        results: as for `draw_consistency`; every kind it holds is drawn.
-
-    Returns:
-        A figure one column wide; two columns for more than 16 layers.
+    `results` is as for `draw_consistency`; every kind it holds is drawn.
     """
     figure, axes, width = _new_axes(results, _HEIGHT)
     lines = [(results.sel(kind=kind), KIND_LOOKS[kind]) for kind in results.kind.values.tolist()]
@@ -79,12 +70,8 @@ def draw_category_consistency(results: xr.Dataset) -> Figure:
 def draw_clustering(results: xr.Dataset) -> Figure:
     """Category clustering index by layer: a thin line per instance, their mean and its interval.
 
-    Args:
-        results: needs `category_clustering_index (layer, instance)` and its `_mean, _low, _high
-            (layer)`, bounds from a bootstrap over instances.
-
-    Returns:
-        A figure one column wide; two columns for more than 16 layers.
+    `results` needs `category_clustering_index (layer, instance)` and its `_mean, _low, _high
+    (layer)`, bounds from a bootstrap over instances.
     """
     figure, axes, width = _new_axes(results, 2.1)
     name = "category_clustering_index"

@@ -26,12 +26,8 @@ def draw_geometry(results: xr.Dataset) -> Figure:
     Each block holds the same layers of all instances shown, one above the other. Every panel has
     its own scale, given by the bar in its corner (in units of the first-level distance).
 
-    Args:
-        results: needs `embedding (shown, layer, stimulus, component)` and `embedding_stress (shown,
-            layer)`; categories are coloured where `stimulus` has a coordinate `category`.
-
-    Returns:
-        A figure as wide as a page; up to 20 categories are named in a legend.
+    `results` needs `embedding (shown, layer, stimulus, component)` and `embedding_stress (shown,
+    layer)`; categories are coloured where `stimulus` has a coordinate `category`.
     """
     n_shown, n_layers = results.sizes["shown"], results.sizes["layer"]
     n_columns = _columns(n_layers)

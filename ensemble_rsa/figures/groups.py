@@ -15,12 +15,8 @@ SIGNIFICANT = 0.05
 def draw_groups(comparison: xr.Dataset) -> Figure:
     """Similarities within and between two groups by layer, and their difference with its interval.
 
-    Args:
-        comparison: what `comparison_dataset` makes.
-
-    Returns:
-        A figure one column wide, of two panels; filled points are layers whose difference has an
-        adjusted p below 0.05.
+    `comparison` is from `comparison_dataset`. Filled points are layers whose difference has an
+    adjusted p below 0.05.
     """
     figure = style.new_figure(style.SINGLE_COLUMN, 3.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))

@@ -20,13 +20,9 @@ def draw_second_level(results: xr.Dataset) -> Figure:
     Rows and columns of the matrix are ordered by layer, and within a layer by instance. In the MDS
     one point is one layer of one instance; grey lines join the layers of an instance by depth.
 
-    Args:
-        results: needs `second_level_distance (layer, instance, layer_b, instance_b)`, which is 1 −
-            r between two RDMs, `second_level_embedding (layer, instance, component)` and
-            `second_level_stress ()`.
-
-    Returns:
-        A figure as wide as a page.
+    `results` needs `second_level_distance (layer, instance, layer_b, instance_b)`, which is 1 − r
+    between two RDMs, `second_level_embedding (layer, instance, component)` and `second_level_stress
+    ()`.
     """
     figure = style.new_figure(style.DOUBLE_COLUMN, 3.2, surrogate_title(results), gap=0.06)
     matrix_axes, plane_axes = figure.subplots(1, 2)

@@ -32,12 +32,8 @@ _PERCENTILES = (2.5, 97.5)
 def draw_categories(result: xr.Dataset) -> Figure:
     """Consistency by layer of four kinds (a); random categories in the last layer (b).
 
-    Args:
-        result: needs `consistency (kind, layer, instance_pair)` with its mean and intervals, and
-            `random_consistency (draw, instance_pair)`.
-
-    Returns:
-        A figure as wide as a page.
+    `result` needs `consistency (kind, layer, instance_pair)` with its mean and intervals, and
+    `random_consistency (draw, instance_pair)`.
     """
     figure = style.new_figure(style.DOUBLE_COLUMN, 3.0, gap=0.05)
     by_layer, control = figure.subplots(1, 2, width_ratios=[1.35, 1])

@@ -20,13 +20,9 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     The line is the least-squares fit to the layers that the skipped correlation keeps; those that
     it excludes are ringed.
 
-    Args:
-        result: needs `category_clustering_index_mean, …_low, …_high (layer)`, `consistency_mean
-            (layer)`, `consistency_low, consistency_high (bootstrap, layer)`, `correlation
-            (estimator)` and `outlier (estimator, layer)`.
-
-    Returns:
-        A figure one column wide.
+    `result` needs `category_clustering_index_mean, …_low, …_high (layer)`, `consistency_mean
+    (layer)`, `consistency_low, consistency_high (bootstrap, layer)`, `correlation (estimator)` and
+    `outlier (estimator, layer)`.
     """
     figure = style.new_figure(style.SINGLE_COLUMN, 3.3)
     axes = figure.subplots()

@@ -18,14 +18,10 @@ _GAP = 0.3  # of a cell, before the column without dropout at test
 def draw_dropout(result: xr.Dataset) -> Figure:
     """Accuracies (a), consistency by samples (b), clustering (c), consistency by rate (d, e).
 
-    Args:
-        result: needs, each with its mean and interval, `train_accuracy, test_accuracy,
-            dropout_accuracy (dropout, instance)`, `consistency, unshared_consistency,
-            centroid_consistency (dropout, instance_pair)`, `sampled_consistency (dropout, sample,
-            instance_pair)` and `clustering_index (layer, dropout, instance)`.
-
-    Returns:
-        A figure as wide as a page. (a), (b) and (c) are the paper's panels of these names.
+    `result` needs, each with its mean and interval, `train_accuracy, test_accuracy,
+    dropout_accuracy (dropout, instance)`, `consistency, unshared_consistency, centroid_consistency
+    (dropout, instance_pair)`, `sampled_consistency (dropout, sample, instance_pair)` and
+    `clustering_index (layer, dropout, instance)`. (a), (b) and (c) are the paper's panels.
     """
     figure = style.new_figure(style.DOUBLE_COLUMN, 5.1, pad=0.05, gap=0.03)
     panels = figure.subplot_mosaic("aabbbb;ccddee", height_ratios=[1.15, 1])

@@ -17,12 +17,8 @@ _SLOT = 0.84  # width of a layer's dots, in layers
 def draw_pointwise_stress(result: xr.Dataset) -> Figure:
     """Stress of every stimulus in every layer, one row of panels for each instance shown.
 
-    Args:
-        result: needs `embedding_pointwise_stress (layer, shown, stimulus)`, `embedding_stress
-            (layer, shown)`, coordinates `category (stimulus)` and `seed (instance)`.
-
-    Returns:
-        A figure as wide as a page; colours are those of Fig. 2.
+    `result` needs `embedding_pointwise_stress (layer, shown, stimulus)`, `embedding_stress (layer,
+    shown)`, coordinates `category (stimulus)` and `seed (instance)`.
     """
     n_shown = result.sizes["shown"]
     figure = style.new_figure(style.DOUBLE_COLUMN, 1.5 * n_shown + 0.7)

@@ -51,13 +51,9 @@ class _Panel(NamedTuple):
 def draw_depth(result: xr.Dataset) -> Figure:
     """Consistency by layer, a line for each network, with both intervals (Figs 4 and 6).
 
-    Args:
-        result: needs `consistency (network, distance, layer, instance_pair)` of one distance, its
-            `_mean`, `_low` and `_high`, with NaN where a network has no such layer, and
-            `surrogate (network)`.
-
-    Returns:
-        A figure one column wide.
+    `result` needs `consistency (network, distance, layer, instance_pair)` of one distance, its
+    `_mean`, `_low` and `_high`, with NaN where a network has no such layer, and `surrogate
+    (network)`.
     """
     panel = _Panel(_networks(result, result.distance.values[:1].tolist()), _layers(result))
     n_columns = 2 if len(panel.lines) == 2 else 3
@@ -68,11 +64,7 @@ def draw_depth(result: xr.Dataset) -> Figure:
 def draw_distances(result: xr.Dataset) -> Figure:
     """Consistency by layer for cosine (a), both Euclidean distances (b) and norms (c) (Fig. 5).
 
-    Args:
-        result: as for `draw_depth`, of four distances.
-
-    Returns:
-        A figure as wide as a page.
+    `result` is as for `draw_depth`, of four distances.
     """
     titles = [*(capitalize(DISTANCE_NAMES[each[0]]) for each in _DISTANCES)]
     titles[1] = "Euclidean distances"
@@ -87,12 +79,8 @@ def draw_distances(result: xr.Dataset) -> Figure:
 def draw_blank(result: xr.Dataset) -> Figure:
     """Consistency with and without cocktail-blank normalisation, by distance (Fig. S7).
 
-    Args:
-        result: needs `consistency (normalisation, distance, layer, instance_pair)` with its mean
-            and intervals.
-
-    Returns:
-        A figure as wide as a page.
+    `result` needs `consistency (normalisation, distance, layer, instance_pair)` with its mean and
+    intervals.
     """
     panels = [
         _Panel(
@@ -112,12 +100,8 @@ def draw_blank(result: xr.Dataset) -> Figure:
 def draw_training_sets(result: xr.Dataset) -> Figure:
     """Consistency of networks trained on other images (a) or other categories (b) (Fig. S3).
 
-    Args:
-        result: needs `images_mean, _low, _high (condition, layer)` and `categories_mean, _low,
-            _high (condition, layer_before_head)`.
-
-    Returns:
-        A figure as wide as a page.
+    `result` needs `images_mean, _low, _high (condition, layer)` and `categories_mean, _low, _high
+    (condition, layer_before_head)`.
     """
     lines = [(result.sel(condition=name), look) for name, look in _CONDITIONS.items()]
     panels = [
@@ -131,14 +115,10 @@ def draw_training_sets(result: xr.Dataset) -> Figure:
 def draw_layer_similarity(result: xr.Dataset) -> Figure:
     """Similarity by the distance between layers (a), and of neighbours by depth (b) (Fig. S2).
 
-    Args:
-        result: needs `similarity_by_distance_mean, _low, _high (origin, layer_distance)`, of one
-            instance and of two, for distances from 1; and `similarity_of_neighbours_mean, _low,
-            _high (course, layer_pair)`: next layer of the same instance, next layer of another,
-            same layer of another.
-
-    Returns:
-        A figure as wide as a page.
+    `result` needs `similarity_by_distance_mean, _low, _high (origin, layer_distance)`, of one
+    instance and of two, for distances from 1; and `similarity_of_neighbours_mean, _low, _high
+    (course, layer_pair)`: next layer of the same instance, next layer of another, same layer of
+    another.
     """
     distances = [str(apart + 1) for apart in range(result.sizes["layer_distance"])]
     pairs = [f"{one}–{other}" for one, other in pairwise(style.layer_names(result, 8))]

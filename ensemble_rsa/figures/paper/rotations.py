@@ -20,53 +20,32 @@ _LOOKS = {
 
 
 @style.paper_style()
-def draw_about_centre(result: xr.Dataset) -> Figure:
-    """Rotations about the patterns' centre: two units (a), consistency (b), distances (c).
+def draw_rotations(result: xr.Dataset, about: str) -> Figure:
+    """Rotations about the patterns' `centre` or the `origin`: two units, consistency, distances.
 
-    Args:
-        result: needs `angle (about, step)`, `consistency (about, distance, step, set)`, `example
-            (about, state, stimulus, unit)`, `example_centre (about, unit)` and `distance_before,
-            distance_after (about, shown, stimulus_pair)`.
-
-    Returns:
-        A figure as wide as a page.
+    `result` needs `angle (about, step)`, `consistency (about, distance, step, set)`, `example
+    (about, state, stimulus, unit)`, `example_centre (about, unit)` and `distance_before,
+    distance_after (about, shown, stimulus_pair)`.
     """
-    figure, example = _draw(result.sel(about="centre"))
-    centre = result.example_centre.sel(about="centre").values
-    example.add_patch(
-        Circle(tuple(centre), min(centre), fill=False, color=GREY, linewidth=0.6, linestyle="--")
-    )
-    example.plot(*centre, marker="+", color=INK, markersize=6, linestyle="", label="centre")
-    return figure
-
-
-@style.paper_style()
-def draw_about_origin(result: xr.Dataset) -> Figure:
-    """Rotations about the origin, drawn as by `draw_about_centre`.
-
-    Args:
-        result: as there.
-
-    Returns:
-        A figure as wide as a page.
-    """
-    figure, example = _draw(result.sel(about="origin"))
-    example.axline((0, 0), slope=1, color=GREY, linewidth=0.8, linestyle="--", label="diagonal")
-    return figure
-
-
-def _draw(chosen: xr.Dataset) -> tuple[Figure, Axes]:
-    """Draw all three panels; returns the figure and the first panel."""
+    chosen = result.sel(about=about)
     figure = style.new_figure(style.DOUBLE_COLUMN, 2.75, gap=0.04)
     example, course, change = figure.subplots(1, 3)
     _draw_example(example, chosen)
+    if about == "centre":
+        x, y = chosen.example_centre.values
+        example.add_patch(
+            Circle((x, y), min(x, y), fill=False, color=GREY, linewidth=0.6, linestyle="--")
+        )
+        example.plot(x, y, marker="+", color=INK, markersize=6, linestyle="", label="centre")
+    else:
+        example.axline((0, 0), slope=1, color=GREY, linewidth=0.8, linestyle="--", label="diagonal")
     _draw_course(course, chosen)
     _draw_change(change, chosen)
     for axes, letter in ((example, "a"), (course, "b"), (change, "c")):
         style.set_ticks(axes)
         style.add_letter(axes, letter)
     style.add_legend(figure, course.get_lines(), 5, handlelength=2.4)
-    return figure, example
+    return figure
 
 
 def _draw_example(axes: Axes, chosen: xr.Dataset) -> None:

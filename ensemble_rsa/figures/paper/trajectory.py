@@ -15,7 +15,7 @@ from ensemble_rsa.figures.style import GREY, INK
 from ensemble_rsa.figures.wording import signed
 
 EARLY = 10  # the paper's early epochs end here
-_NAMED = (1, 3, 10, 30, 100, 350)  # epochs named on a logarithmic axis
+_NAMED = (0, 1, 3, 10, 30, 100, 350)  # epochs named on a logarithmic axis
 _LONG = 20  # the axis is logarithmic for more epochs than this
 _INITIAL = Look(GREY, "D", "initial weights (ours)")
 
@@ -24,15 +24,10 @@ _INITIAL = Look(GREY, "D", "initial weights (ours)")
 def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     """Consistency between epochs and instances (a), by epoch (b), accuracy (c), one on the other.
 
-    Args:
-        result: needs `similarity (kind, epoch, instance, epoch_b, instance_b)`, `consistency (kind,
-            epoch, instance_pair)`, and `test_accuracy (epoch, instance)`, with means and intervals,
-            `correlation (kind, estimator)` and `outlier (kind, estimator, epoch)`.
-        kind: exemplar or centroid.
-
-    Returns:
-        A figure as wide as a page. Epochs past the tenth have a matrix of their own, with the
-        first.
+    `kind` is exemplar or centroid. `result` needs `similarity (kind, epoch, instance, epoch_b,
+    instance_b)`, `consistency (kind, epoch, instance_pair)`, and `test_accuracy (epoch, instance)`,
+    with means and intervals, `correlation (kind, estimator)` and `outlier (kind, estimator,
+    epoch)`. Epochs past the tenth have a matrix of their own, with the first.
     """
     chosen = result.sel(kind=kind)
     epochs = [int(epoch) for epoch in result.epoch.values if epoch > 0]
@@ -42,12 +37,10 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     # t: all of training, l: the legend
     mosaic, heights = ("aaattt;bbccdd", [3, 2]) if later else ("aabc;aadl", [1, 1])
     panels = figure.subplot_mosaic(mosaic, height_ratios=heights)
-    image = _draw_matrix(panels["a"], chosen, early)
-    matrices = [panels["a"]]
-    if later:
-        _draw_matrix(panels["t"], chosen, [epochs[0], *later])
-        matrices.append(panels["t"])
-    add_colour_bar(figure, image, matrices, "Consistency (r²)", fraction=0.04, aspect=30.0)
+    parts = {"a": early, "t": [epochs[0], *later]} if later else {"a": early}
+    images = [_draw_matrix(panels[name], chosen, shown) for name, shown in parts.items()]
+    matrices = [panels[name] for name in parts]
+    add_colour_bar(figure, images[0], matrices, "Consistency (r²)", fraction=0.04, aspect=30.0)
     mean = KIND_LOOKS[kind]._replace(label="mean")
     _draw_consistency(panels["b"], chosen, mean)
     panels["b"].set_ylabel(f"{kind.capitalize()} consistency (r²)")
@@ -55,7 +48,6 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     _draw_relation(panels["d"], chosen)
     for letter in "abcd":
         style.add_letter(panels[letter], letter)
-    _add_correlation(panels["d"], chosen)
     initial = [_INITIAL.handle()] if 0 in result.epoch.values else []
     handles = [mean.handle(), *initial, *interval_handles(result)]
     if later:
@@ -70,10 +62,8 @@ def _draw_matrix(axes: Axes, chosen: xr.Dataset, epochs: list[int]) -> AxesImage
     values = chosen.similarity.sel(epoch=epochs, epoch_b=epochs).transpose(
         "epoch", "instance", "epoch_b", "instance_b"
     )
-    image = draw_blocks(axes, values.values, [str(epoch) for epoch in epochs], highest=1.0)
-    axes.set_xlabel("Epoch (within each: instances)")
-    axes.set_ylabel("Epoch (within each: instances)")
-    return image
+    axes.set(xlabel="Epoch (within each: instances)", ylabel="Epoch (within each: instances)")
+    return draw_blocks(axes, values.values, [str(epoch) for epoch in epochs], highest=1.0)
 
 
 def _draw_consistency(axes: Axes, chosen: xr.Dataset, mean: Look) -> None:
@@ -82,7 +72,6 @@ def _draw_consistency(axes: Axes, chosen: xr.Dataset, mean: Look) -> None:
         shown = chosen.isel(epoch=part)
         if shown.sizes["epoch"]:
             draw_line(axes, _places(shown.epoch.values, epochs), shown, "consistency", look)
-    axes.set_ylim(0.0, 1.02)
     _set_epochs(axes, epochs)
 
 
@@ -90,7 +79,6 @@ def _draw_accuracy(axes: Axes, chosen: xr.Dataset) -> None:
     known = chosen.isel(epoch=np.isfinite(chosen.test_accuracy_mean.values))
     places = _places(known.epoch.values, chosen.epoch.values)
     draw_line(axes, places, known, "test_accuracy", Look(INK, "o", "mean"))
-    axes.set_ylim(0.0, 1.02)
     axes.set_ylabel("Test accuracy")
     _set_epochs(axes, known.epoch.values)
 
@@ -125,9 +113,6 @@ def _draw_relation(axes: Axes, chosen: xr.Dataset) -> None:
     style.set_ticks(axes)
     axes.set_xlabel("Test accuracy")
     axes.set_ylabel("Consistency (r²)")
-
-
-def _add_correlation(axes: Axes, chosen: xr.Dataset) -> None:
     r = float(chosen.correlation.sel(estimator="skipped"))
     if np.isfinite(r):
         axes.set_title(f"skipped r = {signed(r)}", loc="right")
@@ -140,14 +125,11 @@ def _places(epochs: np.ndarray, of_all: np.ndarray) -> np.ndarray:
 
 def _set_epochs(axes: Axes, epochs: np.ndarray) -> None:
     style.set_ticks(axes)
-    axes.set_xlabel("Epoch")
+    axes.set(xlabel="Epoch", ylim=(0.0, 1.02))
     if epochs.max() <= _LONG:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         return
     axes.set_xscale("log")
-    named = [epoch for epoch in _NAMED if epoch <= epochs.max()]
-    places, names = [float(epoch) for epoch in named], [str(epoch) for epoch in named]
-    if 0 in epochs:
-        places, names = [0.5, *places], ["0", *names]
-    axes.set_xticks(places, names)
+    named = [epoch for epoch in _NAMED if epoch <= epochs.max() and (epoch > 0 or 0 in epochs)]
+    axes.set_xticks(_places(np.array(named), epochs).tolist(), [str(epoch) for epoch in named])
     axes.xaxis.set_minor_locator(NullLocator())

@@ -14,7 +14,7 @@ import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.analysis import StatisticsConfig
-from ensemble_rsa.figures.paper.rotations import draw_about_centre, draw_about_origin
+from ensemble_rsa.figures.paper.rotations import draw_rotations
 from ensemble_rsa.figures.wording import DISTANCE_NAMES
 from ensemble_rsa.rdm.build import compute_rdm
 from ensemble_rsa.rdm.distances import DISTANCES
@@ -213,7 +213,7 @@ EXPERIMENT = Experiment(
     measure,
     findings,
     {
-        "s5": Picture(draw_about_centre, partial(caption_values, about="centre")),
-        "s6": Picture(draw_about_origin, partial(caption_values, about="origin")),
+        name: Picture(partial(draw_rotations, about=about), partial(caption_values, about=about))
+        for name, about in (("s5", "centre"), ("s6", "origin"))
     },
 )
