@@ -3,7 +3,7 @@
 Only distances are kept, so that the activations of one layer are in memory at a time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -27,17 +27,19 @@ def layer_stack(source: ActivationSource, layer: str) -> xr.DataArray:
         np.asarray(next(found for name, found in source.activations(position) if name == layer))
         for position in range(len(source.instances))
     ]
-    return xr.DataArray(
-        np.stack(patterns),
-        dims=DIMENSIONS,
-        coords={
-            "instance": list(source.instances),
-            "seed": ("instance", list(source.seeds)),
-            "stimulus": list(source.stimuli),
-            "category": ("stimulus", list(source.categories)),
-        },
-        name=layer,
-    )
+    everyone = range(len(source.instances))
+    return xr.DataArray(np.stack(patterns), _coordinates(source, everyone), DIMENSIONS, name=layer)
+
+
+def _coordinates(source: ActivationSource, positions: Iterable[int]) -> dict[str, Any]:
+    """Return the coordinates of some instances, and of all stimuli."""
+    chosen = list(positions)
+    return {
+        "instance": [source.instances[position] for position in chosen],
+        "seed": ("instance", [source.seeds[position] for position in chosen]),
+        "stimulus": list(source.stimuli),
+        "category": ("stimulus", list(source.categories)),
+    }
 
 
 class _InstanceRdms(NamedTuple):
@@ -59,17 +61,9 @@ def collect_rdms(
     progress: RdmProgress | None = None,
     cocktail_blanked: bool = False,
 ) -> xr.Dataset:
-    """Return the RDMs of the chosen layers of every instance that can be compared with others.
+    """Return the RDMs of some layers, in the source's order, as `ensemble_rsa.extract` describes.
 
-    Args:
-        source: the activations.
-        layers: names, in the source's order.
-        distance: one of `DISTANCES`.
-        progress: called with the number of RDMs done and of all.
-        cocktail_blanked: whether each unit's mean over stimuli is subtracted first.
-
-    Returns:
-        The data set that `ensemble_rsa.extract` describes.
+    With `cocktail_blanked`, each unit's mean over stimuli is subtracted first.
 
     Raises:
         RunError: fewer than two instances can be compared.
@@ -90,28 +84,17 @@ def collect_rdms(
         except _NotComparable as reason:
             excluded[position] = str(reason)
     if len(rdms) < 2:
-        reasons = "; ".join(
-            f"instance {source.instances[position]}: {reason}"
-            for position, reason in excluded.items()
-        )
+        reasons = "; ".join(f"instance {source.instances[i]}: {excluded[i]}" for i in excluded)
         raise RunError(
             f"at least two instances are needed for a comparison, {len(rdms)} can be compared "
             f"({reasons or 'only one was given'})"
         )
-    dataset = _dataset(source, layers, rdms).assign_attrs(
+    entries = [
+        {"instance": source.instances[i], "seed": source.seeds[i], "reason": reason}
+        for i, reason in excluded.items()
+    ]
+    return with_set_aside(_dataset(source, layers, rdms), "excluded", entries).assign_attrs(
         distance=distance, cocktail_blank=int(cocktail_blanked), **source.attributes
-    )
-    return with_set_aside(
-        dataset,
-        "excluded",
-        [
-            {
-                "instance": source.instances[position],
-                "seed": source.seeds[position],
-                "reason": reason,
-            }
-            for position, reason in excluded.items()
-        ],
     )
 
 
@@ -124,10 +107,8 @@ def _append(
     rdm, constant = (np.asarray(part) for part in rdm_and_constant_patterns(activations, distance))
     labels = np.asarray(categories)
     first, second = pair_indices(len(labels))
-    correlated = {
-        "distances": rdm,
-        "same-category distances": rdm[labels[first] == labels[second]],
-    }
+    same = rdm[labels[first] == labels[second]]
+    correlated = {"distances": rdm, "same-category distances": same}
     if len(set(categories)) > 1:
         patterns = centroids(activations, categories)
         centroid = np.asarray(rdm_and_constant_patterns(patterns, distance)[0])
@@ -145,26 +126,17 @@ def _append(
 def _dataset(
     source: ActivationSource, layers: Sequence[str], rdms: dict[int, _InstanceRdms]
 ) -> xr.Dataset:
-    kept = list(rdms)
+    dims = ("layer", "instance")
     exemplar, centroid, constant = (
         np.stack([own[part] for own in rdms.values()], axis=1) for part in range(3)
     )
     dataset = xr.Dataset(
         {
-            "exemplar": (("layer", "instance", "stimulus_pair"), exemplar),
-            "constant_patterns": (("layer", "instance"), constant),
-            **{
-                name: ("instance", np.asarray(values)[kept])
-                for name, values in source.variables.items()
-            },
+            "exemplar": ((*dims, "stimulus_pair"), exemplar),
+            "constant_patterns": (dims, constant),
+            **{name: ("instance", all_[list(rdms)]) for name, all_ in source.variables.items()},
         },
-        coords={
-            "layer": list(layers),
-            "instance": [source.instances[position] for position in kept],
-            "seed": ("instance", [source.seeds[position] for position in kept]),
-            "stimulus": list(source.stimuli),
-            "category": ("stimulus", list(source.categories)),
-        },
+        coords={"layer": list(layers), **_coordinates(source, rdms)},
     )
     for kind, entries in source.set_aside.items():
         dataset = with_set_aside(dataset, kind, entries)
@@ -172,9 +144,7 @@ def _dataset(
         return dataset
     names = np.unique(source.categories)
     first, second = pair_indices(len(names))
-    return dataset.assign(
-        centroid=(("layer", "instance", "category_pair"), centroid)
-    ).assign_coords(
+    return dataset.assign(centroid=((*dims, "category_pair"), centroid)).assign_coords(
         category_first=("category_pair", names[first]),
         category_second=("category_pair", names[second]),
     )

@@ -24,15 +24,7 @@ CHUNK = 500  # images at once
 def accuracy_with_dropout(
     run: Run, dataset: Dataset, sample: int = 0
 ) -> Float[np.ndarray, " instance"]:
-    """Return each instance's test accuracy at its own dropout rate, with masks that all share.
-
-    Args:
-        run: an ensemble trained with dropout.
-        dataset: what it was trained on.
-        sample: the number of the masks.
-
-    Returns:
-        Proportions of the test images, 0 to 1.
+    """Return each instance's test accuracy, 0 to 1, at its own dropout rate; all share masks.
 
     Raises:
         InputError: no instance was trained with dropout.

@@ -37,12 +37,8 @@ class Masks(NamedTuple):
 def compile_layers(network: Network, execution: Execution, one_mask: bool = False) -> LayerRunner:
     """Return the layers as functions that are each compiled on first use.
 
-    Networks built from the same blueprint share the compiled functions.
-
-    Args:
-        network: the static half.
-        execution: how convolutions are computed.
-        one_mask: with dropout, the same mask for all stimuli instead of one for each.
+    Networks built from the same blueprint share them. With `one_mask`, dropout has the same mask
+    for all stimuli instead of one for each.
     """
     return _compile_layers(network, tuple(execution.compiler_options.items()), one_mask)
 
@@ -66,14 +62,7 @@ def layer_activations(
     images: Float[Array, "stimulus h w c"],
     masks: Masks | None = None,
 ) -> Iterator[tuple[str, Float[Array, "stimulus unit"]]]:
-    """Yield the name and the activations of each layer, after its ReLU and flattened.
-
-    Args:
-        runner: of the network.
-        parameters: of one instance.
-        images: preprocessed stimuli.
-        masks: of dropout; None for none.
-    """
+    """Yield the name and the activations of each layer of one instance, after ReLU, flattened."""
     maps = images
     for index, name in enumerate(runner.layers):
         maps = runner.run(parameters, index, maps, masks)

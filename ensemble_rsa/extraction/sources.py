@@ -60,13 +60,7 @@ class ActivationSource:
 def source_from_run(
     run: Run, dataset: Dataset, shown: Dataset, settings: AnalysisConfig
 ) -> ActivationSource:
-    """Return the activations of a run's networks for test images.
-
-    Args:
-        run: the ensemble.
-        dataset: what it was trained on.
-        shown: what the stimuli are chosen from.
-        settings: stimuli, epoch and dropout.
+    """Return the activations of a run's networks, trained on `dataset`, for images of `shown`.
 
     Raises:
         InputError: the data set differs from the one the networks were trained on.
@@ -95,9 +89,9 @@ def source_from_run(
         activations=lambda position: layer_activations(
             runner, member(parameters, position), images, masks and masks(position)
         ),
-        variables={f"{part}_accuracy": values for part, values in run.accuracy.items()}
-        if has_accuracy
-        else {},
+        variables={
+            f"{part}_accuracy": values for part, values in run.accuracy.items() if has_accuracy
+        },
         attributes={
             "model": run.config.model.model,
             "dataset": run.config.data.dataset,
@@ -117,10 +111,6 @@ def source_from_run(
 
 def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
     """Return each instance's dropout at test: its own rate, and masks that all instances share.
-
-    Args:
-        run: the ensemble, with the rates of its training.
-        sample: the number of the masks.
 
     Raises:
         InputError: no instance was trained with dropout.
@@ -153,31 +143,28 @@ def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
 def source_from_arrays(
     activations: Mapping[str, Any], labels: Sequence[Any] | np.ndarray | None
 ) -> ActivationSource:
-    """Return activations from anywhere, in memory or on disk.
-
-    Args:
-        activations: layer name → `(instance, stimulus, unit)`. The dimensions of a DataArray are
-            read by name, and its coordinates `instance`, `seed`, `stimulus` and `category` are
-            kept; layers must agree on them.
-        labels: the category of each stimulus, instead of the coordinate `category`.
+    """Return activations from anywhere, in memory or on disk, as `extract` takes them.
 
     Raises:
         InputError: no layers; layers of different numbers of instances or stimuli, or whose
             coordinates differ; labels of another length.
     """
-    if not isinstance(activations, Mapping):
+    if not isinstance(activations, Mapping) or not activations:
+        got = "no layer" if isinstance(activations, Mapping) else type(activations).__name__
         raise InputError(
             "source: expected a run, or a mapping of layer names to (instance, stimulus, unit), "
-            f"got {type(activations).__name__}"
+            f"got {got}"
         )
-    if not activations:
-        raise InputError(
-            "source: expected layer names and their (instance, stimulus, unit), got none"
-        )
-    arrays = {name: _checked(f"source[{name!r}]", array) for name, array in activations.items()}
-    first, array = next(iter(arrays.items()))
-    n_instances, n_stimuli, _ = array.shape
+    axes = "(instance, stimulus, unit)"
+    arrays = {
+        name: check_array(f"source[{name!r}]", array, 3, axes)
+        for name, array in activations.items()
+    }
+    first = next(iter(arrays))
+    n_instances, n_stimuli, *_ = arrays[first].shape
     for name, array in arrays.items():
+        if array.ndim > 3:
+            raise InputError(f"source[{name!r}]: expected shape {axes}, got {tuple(array.shape)}")
         if array.shape[:2] != (n_instances, n_stimuli):
             raise InputError(
                 f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "
@@ -202,14 +189,6 @@ def source_from_arrays(
             (name, as_numpy(array[position])) for name, array in arrays.items()
         ),
     )
-
-
-def _checked(name: str, activations: Any) -> Any:
-    axes = "(instance, stimulus, unit)"
-    array = check_array(name, activations, 3, axes)
-    if array.ndim > 3:
-        raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
-    return array
 
 
 def _shared_coordinates(activations: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:

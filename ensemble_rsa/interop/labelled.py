@@ -6,7 +6,6 @@ of each stimulus are coordinates, what holds for all of them attributes, such as
 No function changes the order of stimuli unless it is asked to.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays import check_rdms, stimuli_of_pairs
+from ensemble_rsa.arrays import check_labels, check_rdms, stimuli_of_pairs
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import pair_indices
 
@@ -54,33 +53,28 @@ def label_rdms(
     """
     array, _ = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)")
     rows = np.asarray(array).reshape(-1, array.shape[-1])
-    return from_rows(
-        rows, distance, rdm_descriptors or {}, pattern_descriptors or {}, descriptors or {}
-    )
+    whole = ({} if distance is None else {"distance": distance}) | dict(descriptors or {})
+    parts = RdmRows(rows, rdm_descriptors or {}, pattern_descriptors or {}, whole)
+    return as_grid(from_rows(parts))
 
 
-def from_rows(
-    rows: Float[np.ndarray, "rdm stimulus_pair"],
-    distance: str | None,
-    rdm_descriptors: Descriptors,
-    pattern_descriptors: Descriptors,
-    descriptors: Mapping[str, Any],
-) -> xr.Dataset:
-    """Return the data set of `label_rdms` from condensed RDMs, which may hold NaN."""
-    stimuli = _columns(
-        "pattern_descriptors", pattern_descriptors, stimuli_of_pairs("rdms", rows.shape[1])
-    )
-    columns = {
-        f"rdm_{name}" if name in stimuli else name: values
-        for name, values in _columns("rdm_descriptors", rdm_descriptors, len(rows)).items()
-    }
-    coords = {name: ("rdm", values) for name, values in columns.items()}
+class RdmRows(NamedTuple):
+    """RDMs as rows, which may hold NaN, with their descriptors by what they describe."""
+
+    rdms: Float[np.ndarray, "rdm stimulus_pair"]
+    rdm_descriptors: Mapping[str, Any]
+    pattern_descriptors: Mapping[str, Any]
+    descriptors: dict[str, Any]
+
+
+def from_rows(rows: RdmRows) -> xr.Dataset:
+    """Return the data set of these RDMs, over the dimension `rdm`."""
+    n_rdms, n_stimuli = len(rows.rdms), stimuli_of_pairs("rdms", rows.rdms.shape[1])
+    stimuli = _columns("pattern_descriptors", rows.pattern_descriptors, n_stimuli)
+    columns = _columns("rdm_descriptors", rows.rdm_descriptors, n_rdms)
+    coords = {f"rdm_{n}" if n in stimuli else n: ("rdm", values) for n, values in columns.items()}
     coords |= {name: ("stimulus", values) for name, values in stimuli.items()}
-    attributes = {} if distance is None else {"distance": distance}
-    flat = xr.Dataset(
-        {"exemplar": (("rdm", "stimulus_pair"), rows)}, coords, attributes | dict(descriptors)
-    )
-    return _as_grid(flat) if {"layer", "instance"} <= columns.keys() else flat
+    return xr.Dataset({"exemplar": (("rdm", "stimulus_pair"), rows.rdms)}, coords, rows.descriptors)
 
 
 def _columns(argument: str, descriptors: Descriptors, length: int) -> dict[str, np.ndarray]:
@@ -100,8 +94,10 @@ def _columns(argument: str, descriptors: Descriptors, length: int) -> dict[str, 
     return columns
 
 
-def _as_grid(flat: xr.Dataset) -> xr.Dataset:
+def as_grid(flat: xr.Dataset) -> xr.Dataset:
     """Return RDMs over layers and instances, if they name each combination exactly once."""
+    if not {"layer", "instance"} <= flat.coords.keys():
+        return flat
     layers, instances = (
         list(dict.fromkeys(flat[n].values.tolist())) for n in ("layer", "instance")
     )
@@ -120,15 +116,6 @@ def _as_grid(flat: xr.Dataset) -> xr.Dataset:
             elif (values == values[:, :1].values).all():
                 grid[name] = values[:, 0]
     return grid.assign_coords(layer=layers, instance=instances)
-
-
-class RdmRows(NamedTuple):
-    """RDMs as rows, with their descriptors by what they describe."""
-
-    rdms: Float[np.ndarray, "rdm stimulus_pair"]
-    rdm_descriptors: dict[str, np.ndarray]
-    pattern_descriptors: dict[str, np.ndarray]
-    descriptors: dict[str, Any]
 
 
 def rdm_rows(rdms: xr.Dataset, name: str = "rdms") -> RdmRows:
@@ -187,9 +174,7 @@ def check_stimuli(
     got, expected = stimulus_ids(name, rdms, descriptor), _unique("stimuli", stimuli)
     _check_same_ids(name, got, expected)
     if got != expected:
-        place = next(
-            i for i, (one, other) in enumerate(zip(got, expected, strict=True)) if one != other
-        )
+        place = next(i for i, stimulus in enumerate(got) if stimulus != expected[i])
         raise InputError(
             f"{name}: the stimuli are as expected but in another order, first at position {place}: "
             f"expected {expected[place]!r}, got {got[place]!r}; to permute the RDMs, call "
@@ -250,32 +235,26 @@ def select_stimuli(
         )
     order = np.array([place[stimulus] for stimulus in wanted])
     chosen = rdms.isel(stimulus=order, stimulus_pair=_pair_positions(order, len(got)))
-    if len(wanted) == len(got):
-        return chosen
-    return chosen.drop_dims("category_pair", errors="ignore").drop_vars(
-        "constant_patterns", errors="ignore"
-    )
+    if len(wanted) < len(got):
+        chosen = chosen.drop_dims("category_pair", errors="ignore")
+        chosen = chosen.drop_vars("constant_patterns", errors="ignore")
+    return chosen
 
 
 def _unique(name: str, ids: Sequence[Any] | np.ndarray) -> list[Any]:
-    array = np.asarray(ids)
-    if array.ndim != 1:
-        raise InputError(f"{name}: expected one id per stimulus, got shape {array.shape}")
-    values = array.tolist()
-    empty = [i for i, value in enumerate(values) if value is None or value == "" or value != value]
-    if empty:
-        raise InputError(f"{name}: {len(empty)} stimuli have no id, the first at {empty[0]}")
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
+    codes, found = check_labels(name, ids)
+    values = found[codes].tolist()
+    if "" in values:
+        raise InputError(f"{name}: stimulus {values.index('')} has an empty id")
+    if twice := found[np.bincount(codes) > 1].tolist():
         raise InputError(f"{name}: {len(twice)} ids are not unique, the first is {twice[0]!r}")
     return values
 
 
 def _check_same_ids(name: str, got: list[Any], expected: list[Any]) -> None:
-    among_got, among_expected = set(got), set(expected)
     differences = {
-        "missing": [stimulus for stimulus in expected if stimulus not in among_got],
-        "not expected": [stimulus for stimulus in got if stimulus not in among_expected],
+        "missing": [stimulus for stimulus in expected if stimulus not in {*got}],
+        "not expected": [stimulus for stimulus in got if stimulus not in {*expected}],
     }
     parts = [f"{len(ids)} {what} (first {ids[0]!r})" for what, ids in differences.items() if ids]
     if parts:

@@ -14,7 +14,7 @@ import xarray as xr
 from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.files import atomic_path
-from ensemble_rsa.interop.labelled import RdmRows, check_stimuli, from_rows, rdm_rows
+from ensemble_rsa.interop.labelled import RdmRows, as_grid, check_stimuli, from_rows, rdm_rows
 
 
 def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
@@ -84,19 +84,17 @@ def load_rdms(
         raise InputError(f"path: {path}: no such file")
     try:
         with h5py.File(path, "r") as file:
-            distance = file.attrs.get("dissimilarity_measure")
-            rdms = from_rows(
-                np.asarray(file["dissimilarities"]),
-                None if distance is None else str(distance),
-                *(_read_group(file[f"{kind}descriptors"]) for kind in ("rdm_", "pattern_", "")),
+            per_rdm, per_pattern, whole = (
+                _read_group(file[f"{kind}descriptors"]) for kind in ("rdm_", "pattern_", "")
             )
+            if "dissimilarity_measure" in file.attrs:
+                whole = {"distance": str(file.attrs["dissimilarity_measure"])} | whole
+            rows = RdmRows(np.asarray(file["dissimilarities"]), per_rdm, per_pattern, whole)
     except (OSError, KeyError) as error:
         raise InputError(
             f"path: {path}: expected RDMs in HDF5 as rsatoolbox writes them, but {error}"
         ) from None
-    if stimuli is not None:
-        check_stimuli(str(path), rdms, stimuli, descriptor)
-    return rdms
+    return _labelled(rows, str(path), stimuli, descriptor)
 
 
 def to_rsatoolbox(rdms: xr.Dataset) -> Any:
@@ -147,16 +145,19 @@ def from_rsatoolbox(
     needed = ("dissimilarities", "dissimilarity_measure", "rdm_descriptors", "pattern_descriptors")
     if not all(hasattr(rdms, name) for name in needed):
         raise InputError(f"rdms: expected an rsatoolbox.rdm.RDMs, got {type(rdms).__name__}")
-    labelled = from_rows(
-        np.array(rdms.dissimilarities),
-        rdms.dissimilarity_measure,
-        rdms.rdm_descriptors,
-        rdms.pattern_descriptors,
-        rdms.descriptors,
-    )
+    distance = rdms.dissimilarity_measure
+    whole = ({} if distance is None else {"distance": distance}) | dict(rdms.descriptors)
+    values = np.array(rdms.dissimilarities)
+    rows = RdmRows(values, rdms.rdm_descriptors, rdms.pattern_descriptors, whole)
+    return _labelled(rows, "rdms", stimuli, descriptor)
+
+
+def _labelled(rows: RdmRows, name: str, stimuli: Any, descriptor: str) -> xr.Dataset:
+    """Return RDMs as a data set; raise if `stimuli` are given and theirs are others."""
+    rdms = as_grid(from_rows(rows))
     if stimuli is not None:
-        check_stimuli("rdms", labelled, stimuli, descriptor)
-    return labelled
+        check_stimuli(name, rdms, stimuli, descriptor)
+    return rdms
 
 
 def _finite_rows(rdms: xr.Dataset) -> RdmRows:
@@ -183,20 +184,16 @@ def _write_columns(group: h5py.Group, columns: Mapping[str, np.ndarray]) -> None
 
 
 def _read_group(group: Any) -> dict[str, Any]:
-    values = {name: _read(item) for name, item in group.items()}
-    return values | {name: _as_text(value) for name, value in group.attrs.items()}
-
-
-def _read(item: Any) -> Any:
-    if not isinstance(item, h5py.Dataset):
-        raise KeyError(f"{item.name} is nested, which is not supported")
-    if item.shape is None:
-        return None
-    return _as_text(item[()])
+    values = dict(group.attrs)
+    for name, item in group.items():
+        if not isinstance(item, h5py.Dataset):
+            raise KeyError(f"{item.name} is nested, which is not supported")
+        values[name] = None if item.shape is None else item[()]
+    return {name: _as_text(value) for name, value in values.items()}
 
 
 def _as_text(value: Any) -> Any:
-    """Bytes and objects as text; anything else as it is."""
+    """Return bytes and objects as text; anything else as it is."""
     kind = np.asarray(value).dtype.kind
     if kind == "S":
         return np.char.decode(value, "utf-8")[()]

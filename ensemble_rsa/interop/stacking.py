@@ -7,7 +7,13 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.interop.labelled import check_stimuli, rdm_rows, stimulus_ids
+from ensemble_rsa.interop.labelled import (
+    RdmRows,
+    check_stimuli,
+    from_rows,
+    rdm_rows,
+    stimulus_ids,
+)
 
 
 def stack_rdms(groups: Sequence[xr.Dataset], descriptor: str = "stimulus") -> xr.Dataset:
@@ -39,43 +45,28 @@ def stack_rdms(groups: Sequence[xr.Dataset], descriptor: str = "stimulus") -> xr
     for i, group in enumerate(groups):
         check_stimuli(f"groups[{i}]", group, expected, descriptor)
     parts = [rdm_rows(group) for group in groups]
-    common, own = _common_and_own([part.descriptors for part in parts])
-    columns = [
-        {name: np.full(len(part.rdms), value) for name, value in values.items()}
-        | part.rdm_descriptors
-        for part, values in zip(parts, own, strict=True)
-    ]
-    stimuli = _agreed([part.pattern_descriptors for part in parts])
-    return xr.Dataset(
-        {"exemplar": (("rdm", "stimulus_pair"), np.concatenate([part.rdms for part in parts]))},
-        {
-            name: ("rdm", values)
-            for name, values in _filled(columns, [len(part.rdms) for part in parts]).items()
-        }
-        | {name: ("stimulus", values) for name, values in stimuli.items()},
-        common,
-    )
-
-
-def _common_and_own(groups: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the attributes that all groups share, and the other texts and numbers of each."""
     common = {
         name: value
-        for name, value in groups[0].items()
-        if all(name in group and np.array_equal(group[name], value) for group in groups)
+        for name, value in parts[0].descriptors.items()
+        if all(np.array_equal(part.descriptors.get(name, np.nan), value) for part in parts)
     }
-    own = [
+    columns = [
         {
-            name: value
-            for name, value in group.items()
+            name: np.full(len(part.rdms), value)
+            for name, value in part.descriptors.items()
             if name not in common and isinstance(value, str | int | float | np.generic)
         }
-        for group in groups
+        | dict(part.rdm_descriptors)
+        for part in parts
     ]
-    return common, own
+    rows = np.concatenate([part.rdms for part in parts])
+    per_rdm = _filled(columns, [len(part.rdms) for part in parts])
+    stimuli = _agreed([part.pattern_descriptors for part in parts])
+    return from_rows(RdmRows(rows, per_rdm, stimuli, common))
 
 
 def _filled(groups: list[dict[str, np.ndarray]], sizes: list[int]) -> dict[str, np.ndarray]:
+    """Return the columns of all groups, with NaN or empty text where a group lacks one."""
     columns = {}
     for name in dict.fromkeys(name for group in groups for name in group):
         parts = [group.get(name) for group in groups]
@@ -83,18 +74,16 @@ def _filled(groups: list[dict[str, np.ndarray]], sizes: list[int]) -> dict[str, 
         if len(is_text) > 1:
             raise InputError(f"rdm_descriptors[{name!r}]: text in one group, numbers in another")
         filler = "" if is_text == {True} else np.nan
+        sized = zip(parts, sizes, strict=True)
         columns[name] = np.concatenate(
-            [
-                np.full(size, filler) if part is None else part
-                for part, size in zip(parts, sizes, strict=True)
-            ]
+            [np.full(size, filler) if part is None else part for part, size in sized]
         )
     return columns
 
 
-def _agreed(groups: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _agreed(groups: list[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the pattern descriptors of all groups, which must agree where several have one."""
-    columns: dict[str, np.ndarray] = {}
+    columns: dict[str, Any] = {}
     for i, group in enumerate(groups):
         for name, column in group.items():
             if not np.array_equal(columns.setdefault(name, column), column):

@@ -96,15 +96,7 @@ def analyze_run(
 
 
 def redraw(path: str | Path, out: str | Path | None = None) -> Path:
-    """Draw figures and report again from stored results.
-
-    Args:
-        path: the run folder.
-        out: the folder of the results; None for the run folder itself.
-
-    Raises:
-        InputError: no run folder, or it has not been analysed.
-    """
+    """Draw figures and report of an analysed run again; its results are in `out`, or in the run."""
     run = load_run(path)
     folder = Path(out) if out is not None else run.path
     if not (folder / run_folder.RESULTS).is_file():

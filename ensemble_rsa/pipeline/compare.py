@@ -1,7 +1,7 @@
 """Comparison of two analysed runs: whether their networks differ by more than a seed."""
 
 import dataclasses
-import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +88,10 @@ def compare_runs(
 
 
 def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset:
-    """Return a comparison as a data set with named axes.
+    """Return a comparison as a data set with the dimension `layer`.
 
-    Args:
-        result: `(layer,)` values of `compare_groups`.
-        layers: names.
-
-    Returns:
-        `within_a, within_b, between, cohens_d (layer)`, and for both differences
-        (`within_minus_between`, `a_minus_b`) the value and its `_low, _high, _p, _p_adjusted, _z`.
+    Its variables are `within_a`, `within_b`, `between`, `cohens_d`, and for both differences
+    (`within_minus_between`, `a_minus_b`) the value and its `_low, _high, _p, _p_adjusted, _z`.
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(result):
@@ -107,12 +102,9 @@ def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset
                 values[field.name + suffix] = ("layer", getattr(value, part.name))
         elif isinstance(value, np.ndarray):
             values[field.name] = ("layer", value)
-    attributes = {
-        "n_relabellings": result.n_permutations,
-        "exact": int(result.exact),
-        "dropped": result.dropped,
-    }
-    return xr.Dataset(values, coords={"layer": layers}, attrs=attributes)
+    return xr.Dataset(values, {"layer": layers}).assign_attrs(
+        n_relabellings=result.n_permutations, exact=int(result.exact), dropped=result.dropped
+    )
 
 
 def _load(folder: Path) -> xr.Dataset:
@@ -139,14 +131,10 @@ def _write(dataset: xr.Dataset, folder: Path) -> Path:
     path = folder / f"{COMPARISON}.json"
     write_dataset(folder / f"{COMPARISON}.nc", dataset)
     save_figure(draw_groups(dataset), folder / f"{COMPARISON}.png")
-    plain = {name: [_json_number(value) for value in dataset[name].values] for name in dataset}
-    record = {**dataset.attrs, "layers": dataset.layer.values.tolist(), **plain}
-    files.write_json(path, json.loads(json.dumps(record, default=_json_number)))
+    columns = {
+        str(name): [value if math.isfinite(value) else None for value in column.values.tolist()]
+        for name, column in dataset.items()  # JSON lacks NaN and inf
+    }
+    layers = dataset.layer.values.tolist()
+    files.write_json(path, {**dataset.attrs, "layers": layers, **columns})
     return path
-
-
-def _json_number(value: Any) -> float | int | None:
-    """Return a plain number; None for NaN and inf, which JSON lacks."""
-    if isinstance(value, int | np.integer):
-        return int(value)
-    return float(value) if np.isfinite(value) else None

@@ -112,16 +112,7 @@ def dataset_of(run: Run) -> Dataset:
 
 
 def check_stimuli(config: Config, settings: StimulusConfig) -> None:
-    """Raise, before anything is trained, if its networks could not be shown these stimuli.
-
-    Args:
-        config: data, network and recipe.
-        settings: the stimuli.
-
-    Raises:
-        InputError: too few test images, or folders that a mapping names and that are not there.
-        RunError: the data are not available.
-    """
+    """Raise, before anything is trained, if its networks could not be shown these stimuli."""
     dataset = load_dataset(config.data, config.execution.feed)
     choose_stimuli(_shown(config, settings, dataset), settings)
 

@@ -21,10 +21,10 @@ pairs of stimuli within a category and between two: what cannot be computed is a
 """
 
 import itertools
+import math
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from ensemble_rsa.analysis.alignment import align, align_successive
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
@@ -41,12 +41,7 @@ BOOTSTRAPS = ("pairs", "instances")
 
 
 def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
-    """Analyse RDMs; the head of this module describes the result.
-
-    Args:
-        rdms: what `extract` returned.
-        settings: resamples, confidence and seed.
-    """
+    """Analyse what `extract` returned; the head of this module describes the result."""
     if "category" not in rdms.coords:
         rdms = rdms.assign_coords(category=("stimulus", [""] * rdms.sizes["stimulus"]))
     rdms = rdms.transpose("layer", "instance", ...)
@@ -92,15 +87,10 @@ def _consistency(rdms: xr.Dataset, n_pairs_within: int, settings: StatisticsConf
 
 
 def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Dataset:
-    """Return values of instance pairs with their mean and the intervals of both bootstraps.
+    """Return values of instance pairs, the last axis, with mean and intervals of both bootstraps.
 
-    Args:
-        values: `(..., instance_pair)`.
-        settings: resamples, confidence and seed.
-
-    Returns:
-        `consistency (..., instance_pair)`, `consistency_mean (...)` and `consistency_low,
-        consistency_high (bootstrap, ...)`.
+    The variables are `consistency (..., instance_pair)`, `consistency_mean (...)` and
+    `consistency_low, consistency_high (bootstrap, ...)`.
     """
     bounds = [bootstrap_pairs(values.values, over, *resampling(settings)) for over in BOOTSTRAPS]
     dims = ("bootstrap", *values.dims[:-1])
@@ -136,22 +126,15 @@ def resampling(settings: StatisticsConfig) -> tuple[int, float, int]:
 
 def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     """Return distances between all RDMs, and their MDS embedding (Fig. 3)."""
-    n_layers, n_instances = rdms.sizes["layer"], rdms.sizes["instance"]
-    square = np.asarray(
-        second_level_distances(rdms.exemplar.values.reshape(n_layers * n_instances, -1))
-    )
+    shape = rdms.sizes["layer"], rdms.sizes["instance"]
+    flat = rdms.exemplar.values.reshape(math.prod(shape), -1)
+    square = np.asarray(second_level_distances(flat))
     plane = mds(square[pair_indices(len(square))], seed=settings.seed)
-    shape = (n_layers, n_instances)
+    dims, embedding = ("layer", "instance"), np.asarray(plane.embedding).reshape(*shape, -1)
     return xr.Dataset(
         {
-            "second_level_distance": (
-                ("layer", "instance", "layer_b", "instance_b"),
-                square.reshape(shape * 2),
-            ),
-            "second_level_embedding": (
-                ("layer", "instance", "component"),
-                np.asarray(plane.embedding).reshape(*shape, -1),
-            ),
+            "second_level_distance": ((*dims, "layer_b", "instance_b"), square.reshape(shape * 2)),
+            "second_level_embedding": ((*dims, "component"), embedding),
             "second_level_stress": ((), float(plane.stress)),
         },
         coords={"layer_b": rdms.layer.values, "instance_b": rdms.instance.values},
@@ -163,32 +146,16 @@ def embed_stimuli(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
 
     Each layer's embedding is rotated to match the one before it, and those of the first layer to
     match each other. Rotation does not change the stress.
-
-    Args:
-        rdms: `exemplar (layer, instance, stimulus_pair)`.
-        settings: the seed of the initial embeddings.
-
-    Returns:
-        `embedding (shown, layer, stimulus, component)`, `embedding_stress (shown, layer)` and
-        `embedding_pointwise_stress (shown, layer, stimulus)`.
     """
     plane = mds(rdms.exemplar.values[:, :SHOWN], seed=settings.seed)
+    first = align(plane.embedding[0], plane.embedding[0, 0])
+    embedding = align_successive(np.concatenate([first[None], plane.embedding[1:]]))
     found = xr.Dataset(
         {
-            "embedding": (("layer", "shown", "stimulus", "component"), _aligned(plane.embedding)),
-            "embedding_stress": (("layer", "shown"), np.asarray(plane.stress)),
-            "embedding_pointwise_stress": (
-                ("layer", "shown", "stimulus"),
-                np.asarray(plane.pointwise_stress),
-            ),
+            "embedding": (("layer", "shown", "stimulus", "component"), embedding),
+            "embedding_stress": (("layer", "shown"), plane.stress),
+            "embedding_pointwise_stress": (("layer", "shown", "stimulus"), plane.pointwise_stress),
         },
         coords={"shown": rdms.instance.values[:SHOWN]},
     )
     return found.transpose("shown", "layer", ...)
-
-
-def _aligned(
-    embedding: Float[np.ndarray, "layer shown stimulus component"],
-) -> Float[np.ndarray, "layer shown stimulus component"]:
-    first = align(embedding[0], embedding[0, 0])
-    return align_successive(np.concatenate([first[None], embedding[1:]]))

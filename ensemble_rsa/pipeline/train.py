@@ -64,7 +64,12 @@ def train(
     check_batch_size(config, dataset)  # before a folder is made
     if folder:
         manifest = files.read_json(folder / run_folder.MANIFEST)
-        _check_images(dataset, manifest, folder)
+        if manifest.get("fingerprint") != fingerprint(dataset):
+            raise InputError(
+                f"resume: {dataset.name} has changed since {folder} was begun, so its networks "
+                "would be trained on two data sets; restore the images or train anew in another "
+                "folder"
+            )
     else:
         folder, manifest = _new_run(config, out, dataset)
     execution = Execution.from_record(manifest["execution"])
@@ -120,14 +125,6 @@ def _folder_to_resume(config: Config, out: str | Path | None) -> Path | None:
         run_folder.discard_run_folder(folder)
         return None
     return folder
-
-
-def _check_images(dataset: Dataset, manifest: dict[str, Any], folder: Path) -> None:
-    if manifest.get("fingerprint") != fingerprint(dataset):
-        raise InputError(
-            f"resume: {dataset.name} has changed since {folder} was begun, so its networks would "
-            "be trained on two data sets; restore the images or train anew in another folder"
-        )
 
 
 def _with_absolute_paths(config: Config) -> Config:

@@ -19,7 +19,7 @@ from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.training.convergence import UnconvergedInstance
-from ensemble_rsa.training.ensemble import History, TrainedEnsemble, gather, group_folder
+from ensemble_rsa.training.ensemble import TrainedEnsemble, gather, group_folder
 from ensemble_rsa.training.loop import epoch_folder
 
 CHECKPOINTS = "checkpoints"
@@ -66,9 +66,18 @@ def save_run(
         save_parameters(folder / FINAL, trained.parameters)
     for epoch in saved_epochs(config.training):
         _save_epoch(folder / CHECKPOINTS, epoch, trained)
-    files.write_dataset(
-        folder / run_folder.HISTORY, history_dataset(trained.history, trained.seeds)
+    history = xr.Dataset(
+        {
+            field.name: (("epoch", "instance"), getattr(trained.history, field.name))
+            for field in dataclasses.fields(trained.history)
+        },
+        coords={
+            "epoch": np.arange(1, len(trained.history.train_loss) + 1),
+            "instance": np.arange(len(trained.seeds)),
+            "seed": ("instance", list(trained.seeds)),
+        },
     )
+    files.write_dataset(folder / run_folder.HISTORY, history)
     files.write_json(folder / run_folder.MANIFEST, manifest)
     accuracy = {"train": trained.train_accuracy.tolist(), "test": trained.test_accuracy.tolist()}
     record = {
@@ -107,10 +116,7 @@ def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None
 
 
 def load_run(path: str | Path) -> Run:
-    """Open a run folder; the networks themselves are read by `load_networks`.
-
-    Args:
-        path: what `train` wrote.
+    """Open a run folder that `train` wrote; the networks themselves are read by `load_networks`.
 
     Raises:
         InputError: not a run folder, or training has not finished.
@@ -152,12 +158,7 @@ def kept_epochs(run: Run) -> tuple[int, ...]:
 def load_networks(
     run: Run, convolution: str, epoch: int | None = None
 ) -> tuple[Network, Parameters]:
-    """Load the network and the stacked parameters of all instances of a run.
-
-    Args:
-        run: what `load_run` opened.
-        convolution: one of `CONVOLUTIONS`.
-        epoch: one of `kept_epochs`; None for the final networks.
+    """Load the network and the stacked parameters of all instances, of the end or of an epoch.
 
     Raises:
         InputError: the networks of that epoch were not kept.
@@ -176,19 +177,6 @@ def load_history(run: Run) -> xr.Dataset:
     """Load loss and accuracies of every epoch and instance."""
     with xr.open_dataset(run.path / run_folder.HISTORY, engine="h5netcdf") as stored:
         return stored.load()
-
-
-def history_dataset(history: History, seeds: tuple[int, ...]) -> xr.Dataset:
-    """Return a training history with named axes."""
-    names = [field.name for field in dataclasses.fields(history)]
-    return xr.Dataset(
-        {name: (("epoch", "instance"), getattr(history, name)) for name in names},
-        coords={
-            "epoch": np.arange(1, len(history.train_loss) + 1),
-            "instance": np.arange(len(seeds)),
-            "seed": ("instance", list(seeds)),
-        },
-    )
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -26,9 +26,7 @@ FIGURES, REPORT = "figures", "report.html"
 def create_run_folder(config: Config, out: str | Path | None) -> Path:
     """Create the folder of a new run and write its configuration.
 
-    Args:
-        config: what the run is made from.
-        out: the folder; None for one under `runs/`, named after data set, model and time.
+    Without `out`, the folder is under `runs/`, named after data set, model and time.
 
     Raises:
         InputError: the folder is not empty, or cannot be created.
@@ -59,13 +57,9 @@ def discard_run_folder(folder: Path) -> None:
 
 @contextmanager
 def lock_run_folder(folder: Path, process: int) -> Iterator[None]:
-    """Lock a run folder, so that no second command trains the same networks at the same time.
+    """Lock a run folder, so that no second command trains the networks of the same process number.
 
     The lock of a killed process is released by the system.
-
-    Args:
-        folder: the run folder.
-        process: number of this process among those that train one ensemble together.
 
     Raises:
         RunError: another process has the lock.

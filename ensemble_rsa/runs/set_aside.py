@@ -22,18 +22,14 @@ def set_aside(dataset: xr.Dataset, kind: Kind) -> list[dict[str, Any]]:
     >>> set_aside(found, "flagged"), set_aside(found, "excluded")
     ([{'instance': 1, 'seed': 7, 'reason': '?'}], [])
     """
-    if f"{kind}_instance" not in dataset.coords:
-        return []
-    columns = [dataset[f"{kind}_{name}"].values.tolist() for name in NAMES]
-    return [dict(zip(NAMES, row, strict=True)) for row in zip(*columns, strict=True)]
+    present = [name for name in NAMES if f"{kind}_{name}" in dataset.variables]
+    columns = [dataset[f"{kind}_{name}"].values.tolist() for name in present]
+    return [dict(zip(present, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def with_set_aside(
     dataset: xr.Dataset, kind: Kind, entries: Sequence[Mapping[str, Any]]
 ) -> xr.Dataset:
     """Return the data set with the variables of these instances, if there are any."""
-    if not entries:
-        return dataset
-    dimension = f"{kind}_instance"
-    values = {f"{kind}_{name}": (dimension, [entry[name] for entry in entries]) for name in NAMES}
-    return dataset.assign_coords({dimension: values.pop(dimension)}).assign(values)
+    names = {f"{kind}_{name}": [entry[name] for entry in entries] for name in NAMES if entries}
+    return dataset.assign({name: (f"{kind}_instance", values) for name, values in names.items()})

@@ -13,10 +13,6 @@ def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
 
     The intervals `low` and `high` are from resampled instance pairs, as in Mehrer et al. 2020
     (doi:10.1038/s41467-020-19632-w, Methods); those under `instances` from resampled instances.
-
-    Args:
-        results: what `analyze` returned.
-        seconds: per stage.
     """
     values: dict[str, Any] = {
         "model": results.attrs.get("model"),
@@ -43,16 +39,11 @@ def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
 
 
 def _kind(results: xr.Dataset) -> dict[str, Any]:
-    pairs, instances = results.sel(bootstrap="pairs"), results.sel(bootstrap="instances")
-    return {
-        "mean": _plain(results.consistency_mean),
-        "low": _plain(pairs.consistency_low),
-        "high": _plain(pairs.consistency_high),
-        "instances": {
-            "low": _plain(instances.consistency_low),
-            "high": _plain(instances.consistency_high),
-        },
-    }
+    pairs, instances = (
+        {end: _plain(results[f"consistency_{end}"].sel(bootstrap=over)) for end in ("low", "high")}
+        for over in ("pairs", "instances")
+    )
+    return {"mean": _plain(results.consistency_mean), **pairs, "instances": instances}
 
 
 def _plain(values: xr.DataArray) -> list[float]:

@@ -165,7 +165,7 @@ def test_nan_in_given_activations_is_refused(kind, activations):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: a.clear(), "source: expected layer names and their"),
+        (lambda a: a.clear(), "source: expected a run, or a mapping"),
         (lambda a: a.update(late=a["late"][0]), "source['late']: expected shape (instance, stim"),
         (lambda a: a.update(late=a["late"][:2]), "source['late']: expected 3 instances and 9 stim"),
         (lambda a: a.update(late=a["late"][:, :5]), "got 3 and 5"),

@@ -122,8 +122,8 @@ def test_other_stimuli_are_refused_and_nothing_is_permuted(rng, stimuli, message
     ("ids", "descriptor", "message"),
     [
         (IDS, "image", r"pattern descriptor 'image', which is missing; there are: stimulus, cat"),
-        (["a", "b", "", "c", ""], "stimulus", r"'stimulus': 2 stimuli have no id, the first at 2"),
-        ([1, np.nan, 2, 3, 4], "stimulus", r"'stimulus': 1 stimuli have no id, the first at 1"),
+        (["a", "b", "", "c", ""], "stimulus", r"'stimulus': stimulus 2 has an empty id"),
+        ([1, np.nan, 2, 3, 4], "stimulus", r"'stimulus': expected a label for .* got 1 missing"),
         (["a", "b", "a", "c", "d"], "stimulus", r"'stimulus': 1 ids are not unique, .* 'a'"),
     ],
 )
