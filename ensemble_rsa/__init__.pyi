@@ -6,11 +6,11 @@ from .analysis.bootstrap.consistency import bootstrap_consistency as bootstrap_c
 from .analysis.categories import category_clustering_index as category_clustering_index
 from .analysis.consistency import consistency as consistency
 from .analysis.consistency import consistency_between as consistency_between
+from .analysis.consistency import second_level_distances as second_level_distances
 from .analysis.consistency import within_category_consistency as within_category_consistency
 from .analysis.groups import compare_groups as compare_groups
 from .analysis.mds import mds as mds
 from .analysis.random_categories import random_category_consistency as random_category_consistency
-from .analysis.second_level import second_level_distances as second_level_distances
 from .config.analysis import AnalysisConfig as AnalysisConfig
 from .config.analysis import RdmConfig as RdmConfig
 from .config.analysis import StatisticsConfig as StatisticsConfig

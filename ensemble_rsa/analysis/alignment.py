@@ -12,14 +12,8 @@ def align(
 ) -> Float[np.ndarray, "... stimulus component"]:
     """Rotate, reflect and shift an embedding onto another one of the same stimuli (Procrustes).
 
-    Distances, and so the stress, do not change.
-
-    Args:
-        embedding: `(..., stimulus, component)`.
-        reference: the same shape, or `(stimulus, component)` for all.
-
-    Raises:
-        InputError: shapes that do not match, or NaN.
+    Distances, and so the stress, do not change. The reference has the shape of the embedding,
+    `(..., stimulus, component)`, or is one `(stimulus, component)` for all.
 
     >>> align(np.array([[0.0, 0.0], [0.0, 2.0]]), np.array([[5.0, 1.0], [7.0, 1.0]])).round(6)
     array([[5., 1.],
@@ -44,12 +38,7 @@ def align(
 def align_successive(embeddings: ArrayLike) -> Float[np.ndarray, "step ... stimulus component"]:
     """Align each embedding to the aligned one before it, for example along layers or epochs.
 
-    Args:
-        embeddings: `(step, ..., stimulus, component)`; positions in between, such as instances,
-            are aligned separately.
-
-    Raises:
-        InputError: fewer than three axes, or NaN.
+    Positions between step and stimulus, such as instances, are aligned separately.
 
     >>> corner = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
     >>> align_successive(np.stack([corner, -corner, corner[:, ::-1] + 7]))[2].round(6) + 0.0

@@ -3,7 +3,7 @@
 "The paper" is Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
 """
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -91,31 +91,24 @@ def same_category(codes: LabelCodes) -> Bool[np.ndarray, " stimulus_pair"]:
     return same
 
 
-class PairGroup(NamedTuple):
-    """Same-category pairs that go into one correlation, and their name in messages."""
-
-    name: str
-    pairs: Int[np.ndarray, " pair"]
-
-
 def same_category_groups(
     codes: LabelCodes, categories: np.ndarray, aggregate: Aggregate
-) -> list[PairGroup]:
-    """Same-category pairs: all in one group, or one group per category.
+) -> dict[str, Int[np.ndarray, " pair"]]:
+    """Same-category pairs, all in one group or one group per category, by their name in messages.
 
     Raises:
         InputError: no two stimuli share a category; an unknown aggregate; for `"per_category"`, a
             category of fewer than three stimuli.
 
     >>> groups = same_category_groups(np.array([0, 1, 1, 1]), np.array(["cat", "dog"]), "pooled")
-    >>> [group.pairs.tolist() for group in groups]
+    >>> [pairs.tolist() for pairs in groups.values()]
     [[3, 4, 5]]
     """
     if aggregate not in AGGREGATES:
         raise unknown_name("aggregate", aggregate, AGGREGATES)
     same = same_category(codes)
     if aggregate == "pooled":
-        return [PairGroup("rdms (same-category pairs)", np.flatnonzero(same))]
+        return {"rdms (same-category pairs)": np.flatnonzero(same)}
     small = categories[np.bincount(codes) < 3]
     if small.size:
         raise InputError(
@@ -123,7 +116,7 @@ def same_category_groups(
             f"'{small[0]}' has fewer; leave it out or use aggregate='pooled'"
         )
     rows, _ = pair_indices(codes.size)
-    return [
-        PairGroup(f"rdms (category '{category}')", np.flatnonzero(same & (codes[rows] == code)))
+    return {
+        f"rdms (category '{category}')": np.flatnonzero(same & (codes[rows] == code))
         for code, category in enumerate(categories)
-    ]
+    }

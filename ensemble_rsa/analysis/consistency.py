@@ -1,4 +1,4 @@
-"""Representational consistency: the variance that the RDMs of two instances share.
+"""Comparisons of RDMs: consistency, the variance that two RDMs share, and distances between RDMs.
 
 "The paper" is Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
 """
@@ -125,6 +125,39 @@ def within_category_consistency(
     """
     array, n_stimuli = check_instance_rdms("rdms", rdms)
     codes, categories = check_labels("labels", labels, n_stimuli)
-    groups = same_category_groups(codes, categories, aggregate)
-    similarities = [compare_pairs(g.name, array[..., g.pairs], comparison) for g in groups]
-    return np.mean(similarities, axis=0)
+    groups = same_category_groups(codes, categories, aggregate).items()
+    return np.mean([compare_pairs(n, array[..., pairs], comparison) for n, pairs in groups], axis=0)
+
+
+def second_level_distances(
+    rdms: ArrayLike, comparison: ComparisonName = "pearson"
+) -> Float[np.ndarray, "... rdm rdm"]:
+    """1 − Pearson correlation of every two RDMs, `(..., rdm, rdm)`: symmetric with a zero diagonal.
+
+    Unlike in consistency, the correlation is not squared (our choice), so opposite RDMs are far
+    apart. For all layers and instances (paper, Fig. 3), put both on one
+    axis: `rdms.reshape(layer * instance, stimulus_pair)`. `mds` takes the result.
+
+    Args:
+        rdms: RDMs `(..., rdm, stimulus_pair)`.
+        comparison: a similarity as in `consistency`, which is subtracted from 1.
+
+    Returns:
+        Distances, float64: from 0 to 2 for `"pearson"` and `"spearman"`; from 0 to 1 for the
+        squared ones, where opposite RDMs coincide, and for the `"cosine"` of distances.
+
+    Raises:
+        InputError: NaN, a constant RDM (for the cosine: an all-zero one), a last axis that is no
+            condensed RDM, an unknown comparison.
+
+    >>> rdms = np.array([[1.0, 2.0, 3.0], [3.0, 5.0, 7.0], [3.0, 2.0, 1.0]])
+    >>> second_level_distances(rdms).round(6) + 0.0
+    array([[0., 0., 2.],
+           [0., 0., 2.],
+           [2., 2., 0.]])
+    """
+    array, _ = check_rdms("rdms", rdms, 2, "(..., rdm, stimulus_pair)")
+    similarity = compare_rows(array, comparison=comparison)
+    check_varied("rdms", similarity)
+    diagonal = np.eye(array.shape[-2], dtype=bool)
+    return np.where(diagonal, 0.0, 1 - (similarity + np.swapaxes(similarity, -1, -2)) / 2)

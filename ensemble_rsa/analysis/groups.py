@@ -6,7 +6,7 @@ condition has an effect of its own if instances of different groups are less sim
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -138,22 +138,42 @@ def compare_groups(
     """
     a, _ = check_instance_rdms("rdms", rdms, 3)
     b, _ = check_instance_rdms("others", others, 3)
-    _check_match(a.shape, b.shape, paired)
+    if (*a.shape[:-2], a.shape[-1]) != (*b.shape[:-2], b.shape[-1]):
+        raise InputError(
+            f"others: expected the leading axes and stimulus pairs of rdms, {tuple(a.shape)}, got "
+            f"{tuple(b.shape)}"
+        )
+    n_a, n_b, leading = a.shape[-2], b.shape[-2], a.shape[:-2]
+    if paired and n_a != n_b:
+        raise InputError(
+            f"paired: expected the same seeds in both groups, got {n_a} and {n_b} instances; use "
+            "paired=False"
+        )
     n_permutations = check_count("n_permutations", n_permutations, 1)
     confidence = check_confidence("confidence", confidence)
-    n_a, n_b, leading = a.shape[-2], b.shape[-2], a.shape[:-2]
+    # Instances of the second group follow those of the first.
     similarity = _similarity(a, b, comparison).reshape(-1, n_a + n_b, n_a + n_b)
-    pairs = _pairs(similarity, n_a, paired)
+    first, second = pair_indices(n_a + n_b)
+    if paired:
+        different_seeds = second - first != n_a
+        first, second = first[different_seeds], second[different_seeds]
+    values = similarity[:, first, second]
+    means = partial(_means, values, first, second)
     generator = host_stream(seed, "group labels")
     if paired:
         in_a, exact = paired_permutations(n_a, n_permutations, generator)
     else:
         in_a, exact = permutations(n_a, n_b, n_permutations, generator)
     actual = np.arange(n_a + n_b)[None] < n_a
+    generator = host_stream(seed, "bootstrap instance")
+    of_a = draw_counts(generator, slice(0, n_permutations), n_a)
+    of_b = of_a if paired else draw_counts(generator, slice(0, n_permutations), n_b)
 
-    observed = _means(pairs, actual, ~actual)[..., 0]
-    permuted = _means(pairs, in_a, ~in_a)
-    resampled = _means(pairs, *_resamples(n_a, n_b, paired, n_permutations, seed))
+    observed, permuted = means(actual, ~actual)[..., 0], means(in_a, ~in_a)
+    resampled = means(np.pad(of_a, ((0, 0), (0, n_b))), np.pad(of_b, ((0, 0), (n_a, 0))))
+    kind = np.where(second < n_a, 0, np.where(first >= n_a, 1, 2))
+    residual = values - observed[kind].T
+    spread = np.sqrt((residual**2).sum(-1) / (len(kind) - len(observed)))
     groups = similarity[:, :n_a, :n_a], similarity[:, n_a:, n_a:]
     parts = np.concatenate([pseudo_values(group) for group in groups], -1)
     test = partial(_difference, exact=exact, confidence=confidence, leading=leading)
@@ -168,32 +188,11 @@ def compare_groups(
         *(np.asarray(mean) for mean in observed.reshape(3, *leading)),
         within_minus_between=separation,
         a_minus_b=imbalance,
-        cohens_d=_ratio(_separation(observed), _spread(pairs, observed, n_a)).reshape(leading),
+        cohens_d=_ratio(_separation(observed), spread).reshape(leading),
         n_permutations=len(in_a),
         exact=exact,
         dropped=int(np.isnan(resampled).any((0, 1)).sum()),
     )
-
-
-class _Pairs(NamedTuple):
-    """Similarities of instance pairs; instances of the second group follow those of the first."""
-
-    values: Float[np.ndarray, "position pair"]
-    first: Int[np.ndarray, " pair"]
-    second: Int[np.ndarray, " pair"]
-
-
-def _check_match(shape: tuple[int, ...], other: tuple[int, ...], paired: bool) -> None:
-    if (*shape[:-2], shape[-1]) != (*other[:-2], other[-1]):
-        raise InputError(
-            f"others: expected the leading axes and stimulus pairs of rdms, {tuple(shape)}, got "
-            f"{tuple(other)}"
-        )
-    if paired and shape[-2] != other[-2]:
-        raise InputError(
-            f"paired: expected the same seeds in both groups, got {shape[-2]} and {other[-2]} "
-            "instances; use paired=False"
-        )
 
 
 def _similarity(a: Any, b: Any, comparison: ComparisonName) -> Float[np.ndarray, "... n n"]:
@@ -204,26 +203,10 @@ def _similarity(a: Any, b: Any, comparison: ComparisonName) -> Float[np.ndarray,
     return np.block([[within_a, between], [np.swapaxes(between, -1, -2), within_b]])
 
 
-def _pairs(similarity: Float[np.ndarray, "position n n"], n_a: int, paired: bool) -> _Pairs:
-    first, second = pair_indices(similarity.shape[-1])
-    if paired:
-        different_seeds = second - first != n_a
-        first, second = first[different_seeds], second[different_seeds]
-    return _Pairs(similarity[..., first, second], first, second)
-
-
-def _resamples(
-    n_a: int, n_b: int, paired: bool, n_resamples: int, seed: int
-) -> tuple[Float[np.ndarray, "resample instance"], Float[np.ndarray, "resample instance"]]:
-    """How often each instance is drawn, as a member of the first group and of the second."""
-    generator = host_stream(seed, "bootstrap instance")
-    of_a = draw_counts(generator, slice(0, n_resamples), n_a)
-    of_b = of_a if paired else draw_counts(generator, slice(0, n_resamples), n_b)
-    return np.pad(of_a, ((0, 0), (0, n_b))), np.pad(of_b, ((0, 0), (n_a, 0)))
-
-
 def _means(
-    pairs: _Pairs,
+    values: Float[np.ndarray, "position pair"],
+    first: Int[np.ndarray, " pair"],
+    second: Int[np.ndarray, " pair"],
     of_a: Shaped[np.ndarray, "draw instance"],
     of_b: Shaped[np.ndarray, "draw instance"],
 ) -> Float[np.ndarray, "3 position draw"]:
@@ -231,7 +214,6 @@ def _means(
 
     `of_a` and `of_b` say how often an instance belongs to each group; a mean over no pairs is NaN.
     """
-    values, first, second = pairs
     means = []
     for block in blocks(len(of_a), len(first)):
         a, b = of_a[block].astype(np.float64), of_b[block].astype(np.float64)
@@ -272,15 +254,6 @@ def _difference(
     z = _ratio(observed - permuted.mean(-1), permuted.std(-1))
     numbers = observed, interval.low, interval.high, p, false_discovery_control(p), z
     return Difference(*(each.reshape(leading) for each in numbers))
-
-
-def _spread(
-    pairs: _Pairs, means: Float[np.ndarray, "3 position"], n_a: int
-) -> Float[np.ndarray, " position"]:
-    """Standard deviation of similarities about the means of their kinds."""
-    kind = np.where(pairs.second < n_a, 0, np.where(pairs.first >= n_a, 1, 2))
-    residual = pairs.values - means[kind].T
-    return np.sqrt((residual**2).sum(-1) / (len(kind) - len(means)))
 
 
 def _ratio(

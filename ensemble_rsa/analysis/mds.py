@@ -73,7 +73,19 @@ def mds(
     >>> result.embedding.shape, bool(result.stress < 1e-3)
     ((3, 2), True)
     """
-    distances, n_stimuli = _checked(rdm)
+    array, n_stimuli = check_rdms("rdm", rdm, 1, "(..., stimulus_pair)")
+    distances = np.asarray(array, np.float64)
+    if distances.min() < -_ROUNDING * np.abs(distances).max():
+        raise InputError(f"rdm: expected distances of at least 0, got {distances.min():g}")
+    leading = distances.shape[:-1]
+    problems = np.maximum(distances, 0).reshape(-1, distances.shape[-1])
+    for index, problem in zip(np.ndindex(*leading), problems, strict=True):
+        alone = np.flatnonzero(squareform(problem).max(0) == 0)
+        if len(alone):
+            raise InputError(
+                f"rdm: expected each stimulus to differ from another, got stimulus {alone[0]} of "
+                f"RDM {list(index)} at distance 0 from all: its stress is undefined, leave it out"
+            )
     n_components = check_count("n_components", n_components, 1)
     if n_components > n_stimuli:
         raise InputError(
@@ -86,7 +98,6 @@ def mds(
     shape = (n_init, n_stimuli, n_components)
     noise = host_stream(seed, "mds").standard_normal(shape, np.float32)
     at_once = _starts_at_once(n_stimuli)
-    problems = distances.reshape(-1, distances.shape[-1])
     n_together = max(1, at_once // n_init)
     solved = []
     for first in range(0, len(problems), n_together):
@@ -102,28 +113,11 @@ def mds(
         for square, placed, n in zip(squares, np.asarray(points) * scales, n_iter, strict=True):
             embedding = _principal_axes(placed)
             solved.append((embedding, *_stresses(square, embedding), int(n)))
-    leading = distances.shape[:-1]
     embedding, stress, pointwise, n_iter = (
         np.reshape(np.stack(parts), (*leading, *np.shape(parts[0])))
         for parts in zip(*solved, strict=True)
     )
     return Mds(embedding, stress, pointwise, n_iter)
-
-
-def _checked(rdm: ArrayLike) -> tuple[Float[np.ndarray, "... stimulus_pair"], int]:
-    array, n_stimuli = check_rdms("rdm", rdm, 1, "(..., stimulus_pair)")
-    distances = np.asarray(array, np.float64)
-    if distances.min() < -_ROUNDING * np.abs(distances).max():
-        raise InputError(f"rdm: expected distances of at least 0, got {distances.min():g}")
-    distances = np.maximum(distances, 0)
-    for index in np.ndindex(*distances.shape[:-1]):
-        alone = np.flatnonzero(squareform(distances[index]).max(0) == 0)
-        if len(alone):
-            raise InputError(
-                f"rdm: expected each stimulus to differ from another, got stimulus {alone[0]} of "
-                f"RDM {list(index)} at distance 0 from all: its stress is undefined, leave it out"
-            )
-    return distances, n_stimuli
 
 
 def _starts_at_once(n_stimuli: int) -> int:
@@ -158,27 +152,21 @@ def _best_of_starts(
 def _starts(
     delta: Float[Array, "stimulus stimulus"], noise: Float[Array, "start stimulus component"]
 ) -> Float[Array, "start stimulus component"]:
-    spread = noise * jnp.std(delta)
-    near = _near_classical_scaling(delta, spread[0])
-    return spread.at[0].multiply(_NOISE).at[0].add(near)
+    """The first near classical scaling, the others random.
 
-
-def _near_classical_scaling(
-    delta: Float[Array, "stimulus stimulus"], start: Float[Array, "stimulus component"]
-) -> Float[Array, "stimulus component"]:
-    """Coordinates on the leading eigenvectors of −½ J δ² J, by some steps of subspace iteration."""
+    Classical scaling has coordinates on the leading eigenvectors of −½ J δ² J, which some steps of
+    subspace iteration approximate.
+    """
     squared = delta**2
     means = jnp.mean(squared, 0)
     gram = -0.5 * (squared - means[:, None] - means[None, :] + jnp.mean(means))
-
-    def step(_, basis):
-        return jnp.linalg.qr(jnp.matmul(gram, basis, precision="highest"))[0]
-
-    basis = jax.lax.fori_loop(0, _POWER_STEPS, step, start)
-    values, turn = jnp.linalg.eigh(
-        jnp.matmul(basis.T, jnp.matmul(gram, basis, precision="highest"))
-    )
-    return jnp.matmul(basis, turn) * jnp.sqrt(jnp.clip(values, 0))[None, :]
+    multiply = lambda basis: jnp.matmul(gram, basis, precision="highest")
+    step = lambda _, basis: jnp.linalg.qr(multiply(basis))[0]
+    spread = noise * jnp.std(delta)
+    basis = jax.lax.fori_loop(0, _POWER_STEPS, step, spread[0])
+    values, turn = jnp.linalg.eigh(jnp.matmul(basis.T, multiply(basis), precision="highest"))
+    near = jnp.matmul(basis, turn) * jnp.sqrt(jnp.clip(values, 0))[None, :]
+    return spread.at[0].multiply(_NOISE).at[0].add(near)
 
 
 def _smacof(

@@ -4,12 +4,21 @@ doi:10.1038/s41467-020-19632-w. Distances of centroids follow from the inner pro
 patterns, which are computed once per instance; a draw then costs two small matrix products.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ensemble_rsa.arrays import ArrayLike, LabelsLike, check_count, check_labels, check_varied
+from ensemble_rsa.arrays import (
+    ArrayLike,
+    LabelCodes,
+    LabelsLike,
+    check_count,
+    check_labels,
+    check_varied,
+)
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.numerics import blocks, correlation_matrix, pair_indices
 from ensemble_rsa.rdm.blocks import open_activations
@@ -20,8 +29,6 @@ from ensemble_rsa.rdm.centroid_products import (
 )
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.rng import host_stream
-
-_AXES = "(instance, stimulus, unit) with at least two instances"
 
 
 def random_category_consistency(
@@ -55,14 +62,11 @@ def random_category_consistency(
     >>> random_category_consistency(activations, list("aaabbbcccddd"), n_draws=7).shape
     (7, 1)
     """
-    array = open_activations("activations", activations)
-    if array.ndim != 3 or array.shape[0] < 2:
-        raise InputError(f"activations: expected shape {_AXES}, got {tuple(array.shape)}")
-    codes, categories = check_labels("labels", labels, array.shape[1])
-    if len(categories) < 3:
-        raise InputError(f"labels: expected three categories or more, got {len(categories)}")
-    if distance not in DISTANCES:
-        raise unknown_name("distance", distance, DISTANCES)
+    array, codes = check_centroid_input(activations, labels, distance)
+    if array.ndim != 3:
+        raise InputError(
+            f"activations: expected shape (instance, stimulus, unit), got {tuple(array.shape)}"
+        )
     assignments = random_assignments(codes, n_draws, seed)
     rdms = []
     for instance in range(array.shape[0]):
@@ -72,6 +76,26 @@ def random_category_consistency(
     check_varied("centroid RDMs [draw, instance]", correlations)
     first, second = pair_indices(array.shape[0])
     return correlations[:, first, second] ** 2
+
+
+def check_centroid_input(
+    activations: ArrayLike, labels: LabelsLike, distance: str
+) -> tuple[Any, LabelCodes]:
+    """Return activations unread, and labels as category numbers, for RDMs of centroids.
+
+    Raises:
+        InputError: as `random_category_consistency`; more leading axes are allowed.
+    """
+    if distance not in DISTANCES:
+        raise unknown_name("distance", distance, DISTANCES)
+    array = open_activations("activations", activations)
+    if array.ndim < 3 or array.shape[-3] < 2:
+        axes = "(..., instance, stimulus, unit) with at least two instances"
+        raise InputError(f"activations: expected shape {axes}, got {tuple(array.shape)}")
+    codes, categories = check_labels("labels", labels, array.shape[-2])
+    if len(categories) < 3:
+        raise InputError(f"labels: expected three categories or more, got {len(categories)}")
+    return array, codes
 
 
 def random_assignments(

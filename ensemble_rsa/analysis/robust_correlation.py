@@ -66,10 +66,7 @@ def robust_correlation(
     points: of 500 pairs of unrelated normal series of nine, 10% have p ≤ 0.05 by `"skipped"` and 6%
     by `"percentage_bend"`. Besides, layers are not an independent sample.
 
-    Args:
-        x: `(point,)`.
-        y: `(point,)`.
-        method: `"skipped"`, `"percentage_bend"` or `"pearson"`.
+    Both series are `(point,)`.
 
     Raises:
         InputError: series of unequal length or of fewer than four points (without outliers), NaN, a
@@ -88,8 +85,7 @@ def robust_correlation(
         raise InputError(
             f"y: expected one value for each of {len(first)} points, got {len(second)}"
         )
-    for name, series in (("x", first), ("y", second)):
-        _check_series(name, series, "")
+    _check_enough(first, second)
     r, outliers = METHODS[method](first, second)
     r, n = float(np.clip(r, -1, 1)), int((~outliers).sum())
     reach = ndtri((1 + _CONFIDENCE) / 2) / np.sqrt(n - 3)
@@ -107,13 +103,14 @@ def _series(name: str, values: ArrayLike) -> Points:
     return series.astype(np.float64)
 
 
-def _check_series(name: str, series: Points, which: str) -> None:
-    if len(series) < _FEWEST:
-        raise InputError(f"{name}: expected at least {_FEWEST} points{which}, got {len(series)}")
-    if np.ptp(series) <= _CONSTANT * np.abs(series).max():
-        raise InputError(
-            f"{name}: expected values that differ{which}, got {series[0]:g} throughout"
-        )
+def _check_enough(x: Points, y: Points, which: str = "") -> None:
+    for name, series in (("x", x), ("y", y)):
+        if len(series) < _FEWEST:
+            got = f"got {len(series)}"
+            raise InputError(f"{name}: expected at least {_FEWEST} points{which}, {got}")
+        if np.ptp(series) <= _CONSTANT * np.abs(series).max():
+            got = f"got {series[0]:g} throughout"
+            raise InputError(f"{name}: expected values that differ{which}, {got}")
 
 
 def _pearson(x: Points, y: Points) -> tuple[float, Outliers]:
@@ -131,8 +128,7 @@ def _skipped(x: Points, y: Points) -> tuple[float, Outliers]:
         warnings.filterwarnings("ignore", "An input array is")
         outliers = np.asarray(skipped(x, y, corr_type="pearson")[2], bool)
     kept = x[~outliers], y[~outliers]
-    for name, series in zip("xy", kept, strict=True):
-        _check_series(name, series, f" beside {outliers.sum()} outlier(s)")
+    _check_enough(*kept, f" beside {outliers.sum()} outlier(s)")
     return _pearson(*kept)[0], outliers
 
 

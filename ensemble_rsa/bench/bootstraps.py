@@ -12,12 +12,12 @@ from jaxtyping import Float
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import bootstrap as scipy_bootstrap
 
-from ensemble_rsa.analysis.bootstrap.categories import (
+from ensemble_rsa.analysis.bootstrap.centroids import bootstrap_centroid_consistency
+from ensemble_rsa.analysis.bootstrap.consistency import (
     bootstrap_category_clustering_index,
+    bootstrap_consistency,
     bootstrap_within_category_consistency,
 )
-from ensemble_rsa.analysis.bootstrap.centroids import bootstrap_centroid_consistency
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_consistency
 from ensemble_rsa.bench.case import Job, Way, optional, ours
 from ensemble_rsa.bench.inputs import (
     N_CATEGORIES,

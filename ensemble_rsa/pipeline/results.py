@@ -30,9 +30,12 @@ from ensemble_rsa.analysis.alignment import align, align_successive
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.categories import category_clustering_index
-from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
+from ensemble_rsa.analysis.consistency import (
+    consistency,
+    second_level_distances,
+    within_category_consistency,
+)
 from ensemble_rsa.analysis.mds import mds
-from ensemble_rsa.analysis.second_level import second_level_distances
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 

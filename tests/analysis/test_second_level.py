@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
-from ensemble_rsa.analysis.second_level import second_level_distances
+from ensemble_rsa.analysis.consistency import second_level_distances
 from ensemble_rsa.errors import InputError
 
 

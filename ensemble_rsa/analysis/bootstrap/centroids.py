@@ -9,14 +9,13 @@ from ensemble_rsa.analysis.bootstrap.resampling import (
     Interval,
     Over,
     ResampledValues,
+    ResamplingOptions,
     Statistic,
     bootstrap,
-    resampling_options,
 )
-from ensemble_rsa.arrays import ArrayLike, LabelsLike, check_labels
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.analysis.random_categories import check_centroid_input
+from ensemble_rsa.arrays import ArrayLike, LabelsLike
 from ensemble_rsa.numerics import correlation_matrix, pair_indices
-from ensemble_rsa.rdm.blocks import open_activations
 from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns
 from ensemble_rsa.rdm.centroid_products import (
     PatternProducts,
@@ -25,9 +24,6 @@ from ensemble_rsa.rdm.centroid_products import (
     pattern_products,
 )
 from ensemble_rsa.rdm.compare import compare_pairs
-from ensemble_rsa.rdm.distances import DISTANCES
-
-_AXES = "(..., instance, stimulus, unit) with at least two instances"
 
 
 def bootstrap_centroid_consistency(
@@ -48,20 +44,8 @@ def bootstrap_centroid_consistency(
     are read once, instance by instance in blocks of units. A resample with fewer than two distinct
     instances, a category without stimuli, or a constant centroid RDM is dropped.
 
-    Args:
-        activations: `(..., instance, stimulus, unit)`, in memory or on disk, as in `compute_rdm`.
-        labels: the category of each stimulus.
-        distance: one of the five first-level distances.
-        over: as in `bootstrap_consistency`.
-        n_resamples: as in `bootstrap_consistency`.
-        confidence: as in `bootstrap_consistency`.
-        seed: as in `bootstrap_consistency`.
-        interval: as in `bootstrap_consistency`.
-
-    Raises:
-        InputError: fewer than two instances or three categories (a correlation needs three centroid
-            distances); labels of another length; NaN; an unknown distance; a constant centroid RDM;
-            or as `bootstrap_consistency`.
+    `activations` are `(..., instance, stimulus, unit)`, in memory or on disk, of three categories
+    or more; `over` to `interval` are those of `bootstrap_consistency`, and so are the errors.
 
     >>> activations, labels = np.random.default_rng(0).random((3, 12, 5)), list("aaaabbbbcccc")
     >>> result = bootstrap_centroid_consistency(
@@ -70,27 +54,21 @@ def bootstrap_centroid_consistency(
     >>> result.samples.shape, result.dropped
     ((98,), 2)
     """
-    if distance not in DISTANCES:
-        raise unknown_name("distance", distance, DISTANCES)
-    array = open_activations("activations", activations)
-    if array.ndim < 3 or array.shape[-3] < 2:
-        raise InputError(f"activations: expected shape {_AXES}, got {tuple(array.shape)}")
+    array, codes = check_centroid_input(activations, labels, distance)
     n_instances, n_stimuli = array.shape[-3:-1]
-    codes, categories = check_labels("labels", labels, n_stimuli)
-    if len(categories) < 3:
-        raise InputError(f"labels: expected three categories or more, got {len(categories)}")
-    options = resampling_options(over, OVER, n_resamples, confidence, seed, interval)
+    options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
     order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(len(categories)))
+    starts = np.searchsorted(codes[order], np.arange(codes.max() + 1))
 
     rdms, _ = rdm_and_constant_patterns(centroids(array, codes), distance)
     observed = compare_pairs("centroid RDMs", rdms)
 
     def resampled(position: tuple[int, ...]) -> ResampledValues:
-        products = [
-            _sorted(pattern_products("activations", array, (*position, instance), distance), order)
-            for instance in range(n_instances)
-        ]
+        products = []
+        for instance in range(n_instances):
+            own = pattern_products("activations", array, (*position, instance), distance)
+            inner = own.inner[np.ix_(order, order)]
+            products.append(PatternProducts(inner, own.with_mean[order], own.mean_square))
 
         def values(counts):
             rdms, complete = _centroid_rdms(products, counts[:, order], starts, distance)
@@ -101,24 +79,11 @@ def bootstrap_centroid_consistency(
         return values
 
     degenerate = "two distinct instances, a stimulus of some category, or distances that differ"
-    work = max(observed.shape[-1], n_stimuli, len(categories) ** 2)
     statistic = Statistic(
-        "activations",
-        observed,
-        "instance_pair",
-        n_instances,
-        degenerate,
-        n_stimuli,
-        resampled,
-        work,
-    )
+        "activations", observed, n_instances, degenerate, n_stimuli, resampled,
+        work=len(starts) ** 2,
+    )  # fmt: skip
     return bootstrap(statistic, options)
-
-
-def _sorted(products: PatternProducts, order: Int[np.ndarray, " stimulus"]) -> PatternProducts:
-    """The same products with stimuli in another order."""
-    inner = products.inner[np.ix_(order, order)]
-    return PatternProducts(inner, products.with_mean[order], products.mean_square)
 
 
 def _centroid_rdms(
@@ -129,11 +94,7 @@ def _centroid_rdms(
 ) -> tuple[Float[np.ndarray, "resample instance category_pair"], Bool[np.ndarray, " resample"]]:
     """Centroid RDMs of all instances, and whether every category has a stimulus.
 
-    Args:
-        products: of each instance, stimuli sorted by category.
-        counts: multiplicities of the stimuli in that order.
-        starts: where each category begins.
-        distance: between centroids.
+    In `products` and `counts`, stimuli are sorted by category; `starts` is where each one begins.
     """
     sizes = np.add.reduceat(counts, starts, axis=1)
     complete = np.all(sizes > 0, axis=-1)

@@ -1,108 +1,60 @@
-"""Bootstrap intervals of mean consistency, over instance pairs, instances, stimuli or both.
+"""Bootstrap intervals of mean consistency and of the category clustering index.
 
 The 45 pairs of 10 instances are not independent, so the bootstrap over pairs, which the paper
 reports (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w), is too narrow: see docs/statistics.md.
 
 Resamples are drawn on the host from a named stream: a seed gives the same resamples on every
-backend and for every block size, and the first of many are those of few.
+backend and for every block size, and the first of many are those of few. `over`, `n_resamples`,
+`confidence`, `seed` and `interval` mean the same in all functions, see `bootstrap_consistency`.
+Stimuli are drawn regardless of their category, so the size of a category varies between resamples,
+as it would between samples of stimuli.
 """
 
 import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.analysis.bootstrap.forms import (
-    centred_squares,
     moment_pairs,
     pair_count,
+    pair_sums,
     quadratic_forms,
     shared_variance,
+    squares_and_ones,
 )
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.bootstrap.resampling import (
     OVER,
     Interval,
     Over,
+    OverInstances,
     OverPairValues,
     ResampledValues,
+    ResamplingOptions,
     Statistic,
     bootstrap,
-    resampling_options,
+)
+from ensemble_rsa.analysis.categories import (
+    Aggregate,
+    clustering_index,
+    index_of_sums,
+    same_category,
+    same_category_groups,
 )
 from ensemble_rsa.arrays import (
     ArrayLike,
+    LabelsLike,
     as_numpy,
     check_array,
     check_finite,
     check_instance_rdms,
+    check_labels,
+    check_rdms,
     stimuli_of_pairs,
 )
+from ensemble_rsa.numerics import standardised
 from ensemble_rsa.rdm.compare import compare_pairs
 
 _DEGENERATE = "two distinct instances or distances that differ"
-
-
-def bootstrap_mean(
-    values: ArrayLike,
-    n_resamples: int = 10_000,
-    confidence: float = 0.95,
-    seed: int = 0,
-    interval: Interval = "percentile",
-) -> Bootstrap:
-    """Bootstrap the mean over the last axis: accuracies of instances, consistencies of pairs.
-
-    All leading positions share their resamples. The interval of a single value has no width.
-
-    Args:
-        values: `(..., value)`.
-        n_resamples: as in `bootstrap_consistency`.
-        confidence: as in `bootstrap_consistency`.
-        seed: as in `bootstrap_consistency`.
-        interval: as in `bootstrap_consistency`.
-
-    Raises:
-        InputError: NaN, no values, or as `bootstrap_consistency`.
-
-    >>> result = bootstrap_mean(np.array([0.0, 1.0]), n_resamples=1000)
-    >>> float(result.mean), float(result.low), float(result.high)
-    (0.5, 0.0, 1.0)
-    """
-    array = _finite_values("values", values, "(..., value)")
-    options = resampling_options("pairs", OVER, n_resamples, confidence, seed, interval)
-    return bootstrap(Statistic("values", array, "instance", array.shape[-1], "values"), options)
-
-
-def bootstrap_pairs(
-    shared: ArrayLike,
-    over: OverPairValues = "pairs",
-    n_resamples: int = 10_000,
-    confidence: float = 0.95,
-    seed: int = 0,
-    interval: Interval = "percentile",
-) -> Bootstrap:
-    """Bootstrap the mean of values of instance pairs, such as any kind of consistency.
-
-    Args:
-        shared: `(..., instance_pair)`, in the order of `itertools.combinations`.
-        over: `"pairs"` or `"instances"`.
-        n_resamples: as in `bootstrap_consistency`.
-        confidence: as in `bootstrap_consistency`.
-        seed: as in `bootstrap_consistency`.
-        interval: as in `bootstrap_consistency`.
-
-    Raises:
-        InputError: NaN, a number of pairs that fits no number of instances, or as
-            `bootstrap_consistency`.
-
-    >>> result = bootstrap_pairs(np.array([0.2, 0.4, 0.9]), over="instances", n_resamples=500)
-    >>> float(result.low), float(result.high)
-    (0.2, 0.9)
-    """
-    options = resampling_options(over, OVER[:2], n_resamples, confidence, seed, interval)
-    values = _finite_values("shared", shared, "(..., instance_pair)")
-    n_instances = stimuli_of_pairs("shared", values.shape[-1])
-    return bootstrap(
-        Statistic("shared", values, "instance_pair", n_instances, _DEGENERATE), options
-    )
 
 
 def bootstrap_consistency(
@@ -148,23 +100,158 @@ def bootstrap_consistency(
     (True, (99,), 1)
     """
     array, n_stimuli = check_instance_rdms("rdms", rdms)
+    options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
     n_instances = array.shape[-2]
-    options = resampling_options(over, OVER, n_resamples, confidence, seed, interval)
 
     def resampled(position: tuple[int, ...]) -> ResampledValues:
-        squares = centred_squares(array[position], n_stimuli)
-        first, second = moment_pairs(n_instances)
+        squares = squares_and_ones(standardised(array[position]), n_stimuli)
 
         def values(counts):
-            sums = quadratic_forms(squares, counts, first, second)
+            sums = quadratic_forms(squares, counts, *moment_pairs(n_instances))
             return shared_variance(sums, pair_count(counts), n_instances)
 
         return values
 
     observed = compare_pairs("rdms", array)
-    work = max(observed.shape[-1], n_stimuli)
+    statistic = Statistic("rdms", observed, n_instances, _DEGENERATE, n_stimuli, resampled)
+    return bootstrap(statistic, options)
+
+
+def bootstrap_mean(
+    values: ArrayLike,
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    interval: Interval = "percentile",
+) -> Bootstrap:
+    """Bootstrap the mean over the last axis: accuracies of instances, consistencies of pairs.
+
+    `values` are `(..., value)`; all leading positions share their resamples. The interval of a
+    single value has no width.
+
+    >>> result = bootstrap_mean(np.array([0.0, 1.0]), n_resamples=1000)
+    >>> float(result.mean), float(result.low), float(result.high)
+    (0.5, 0.0, 1.0)
+    """
+    array = _finite_values("values", values, "(..., value)")
+    options = ResamplingOptions("pairs", OVER, n_resamples, confidence, seed, interval)
+    return bootstrap(Statistic("values", array, array.shape[-1], "values", of_pairs=False), options)
+
+
+def bootstrap_pairs(
+    shared: ArrayLike,
+    over: OverPairValues = "pairs",
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    interval: Interval = "percentile",
+) -> Bootstrap:
+    """Bootstrap the mean of values of instance pairs, such as any kind of consistency.
+
+    `shared` is `(..., instance_pair)`, in the order of `itertools.combinations`, and `over` is
+    `"pairs"` or `"instances"`.
+
+    >>> result = bootstrap_pairs(np.array([0.2, 0.4, 0.9]), over="instances", n_resamples=500)
+    >>> float(result.low), float(result.high)
+    (0.2, 0.9)
+    """
+    options = ResamplingOptions(over, OVER[:2], n_resamples, confidence, seed, interval)
+    values = _finite_values("shared", shared, "(..., instance_pair)")
+    n_instances = stimuli_of_pairs("shared", values.shape[-1])
+    return bootstrap(Statistic("shared", values, n_instances, _DEGENERATE), options)
+
+
+def bootstrap_within_category_consistency(
+    rdms: ArrayLike,
+    labels: LabelsLike,
+    aggregate: Aggregate = "pooled",
+    over: Over = "pairs",
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    interval: Interval = "percentile",
+) -> Bootstrap:
+    """Bootstrap the mean of `within_category_consistency` over all instance pairs.
+
+    A resampled stimulus keeps its category; pairs of a stimulus with itself are left out. A
+    resample with fewer than two distinct instances is dropped, and one in which an RDM is constant
+    over its same-category pairs: for `"per_category"` those of any one category, which happens if
+    fewer than three of its stimuli are drawn.
+
+    >>> rdms, labels = np.random.default_rng(0).random((5, 45)), list("aaaaabbbbb")
+    >>> result = bootstrap_within_category_consistency(rdms, labels, over="both", n_resamples=50)
+    >>> result.samples.shape, result.dropped
+    ((50,), 0)
+    """
+    array, n_stimuli = check_instance_rdms("rdms", rdms)
+    groups = same_category_groups(*check_labels("labels", labels, n_stimuli), aggregate)
+    options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
+    n_instances = array.shape[-2]
+
+    def resampled(position: tuple[int, ...]) -> ResampledValues:
+        rows = [standardised(array[position][:, pairs]) for pairs in groups.values()]
+        forms = np.triu_indices(n_instances + 1)  # those of moment_pairs, and ones by ones
+
+        def values(counts):
+            each = []
+            for group, pairs in zip(rows, groups.values(), strict=True):
+                sums = pair_sums(group, pairs, counts, *forms)
+                each.append(shared_variance(sums[:-1], sums[-1], n_instances))
+            return np.mean(each, axis=0)
+
+        return values
+
+    each = [compare_pairs(name, array[..., pairs]) for name, pairs in groups.items()]
+    observed = np.mean(each, axis=0)
+    degenerate = "two distinct instances or same-category distances that differ"
+    statistic = Statistic("rdms", observed, n_instances, degenerate, n_stimuli, resampled)
+    return bootstrap(statistic, options)
+
+
+def bootstrap_category_clustering_index(
+    rdms: ArrayLike,
+    labels: LabelsLike,
+    over: OverInstances = "instances",
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    interval: Interval = "percentile",
+) -> Bootstrap:
+    """Bootstrap the mean of `category_clustering_index` over one instance or more.
+
+    `over` is `"instances"`, `"stimuli"` or `"both"`. A resampled stimulus keeps its category; pairs
+    of a stimulus with itself are left out. A resample without a same-category pair or an
+    across-category pair, or with mean distances that add up to 0, is dropped.
+
+    >>> rdms = np.array([[1.0, 3, 3, 3, 3, 1], [1.0, 2, 2, 2, 2, 1]])
+    >>> result = bootstrap_category_clustering_index(rdms, list("aabb"), n_resamples=100)
+    >>> float(result.mean.round(6)), float(result.low.round(6)), float(result.high.round(6))
+    (0.416667, 0.333333, 0.5)
+    """
+    array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)")
+    codes, categories = check_labels("labels", labels, n_stimuli)
+    options = ResamplingOptions(over, OVER[1:], n_resamples, confidence, seed, interval)
+    observed = clustering_index(array, codes, categories)
+    same = np.flatnonzero(same_category(codes))
+    # Each RDM times the ones gives plain sums, and ones by ones the number of pairs.
+    forms = np.arange(array.shape[-2] + 1), np.full(array.shape[-2] + 1, array.shape[-2])
+
+    def resampled(position: tuple[int, ...]) -> ResampledValues:
+        rows = np.asarray(array[position])
+        largest = np.abs(rows).max(-1, keepdims=True)  # the index does not depend on scale
+        rows = np.asarray(rows / np.where(largest > 0, largest, 1), np.float32)
+        squares = squares_and_ones(rows, n_stimuli)
+
+        def values(counts):
+            total = quadratic_forms(squares, counts, *(side[:-1] for side in forms))
+            within = pair_sums(rows[:, same], same, counts, *forms)
+            return index_of_sums(total, within[:-1], pair_count(counts), within[-1]).T
+
+        return values
+
+    degenerate = "a pair within or a pair across categories, or distances above 0"
     statistic = Statistic(
-        "rdms", observed, "instance_pair", n_instances, _DEGENERATE, n_stimuli, resampled, work
+        "rdms", observed, array.shape[-2], degenerate, n_stimuli, resampled, of_pairs=False
     )
     return bootstrap(statistic, options)
 

@@ -66,15 +66,8 @@ def permutations(
 ) -> tuple[Membership, bool]:
     """All assignments of instances to groups of these sizes, or random ones if there are more.
 
-    Args:
-        n_a: size of the first group, whose instances come first.
-        n_b: size of the second group.
-        n_permutations: the largest number of assignments.
-        generator: of the random ones.
-
-    Returns:
-        True where an instance belongs to the first group, and whether these are all assignments.
-        All assignments include the observed one; random ones need not.
+    Returns True where an instance belongs to the first group, and whether these are all
+    assignments. All assignments include the observed one; random ones need not.
 
     >>> in_a, exact = permutations(1, 2, 10, np.random.default_rng(0))
     >>> in_a.astype(int).tolist(), exact

@@ -5,31 +5,23 @@ is the quadratic form wᵀMw / 2 of a matrix with zero diagonal, computed for a 
 one matrix product. Over few pairs, such as those within categories, `pair_sums` is faster.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ensemble_rsa.numerics import blocks, pair_indices, power_of_two, standardised
+from ensemble_rsa.numerics import blocks, pair_indices, power_of_two
 
 _PADDED_TO = 64  # resamples, so that blocks of similar length share a compiled program
 _LEAST_VARIANCE = 1e-5  # of an RDM's mean square: less cannot be told from 0 in float32
-
-
-def centred_squares(rdms: Any, n_stimuli: int) -> Float[Array, "form n n"]:
-    """Centred RDMs as square matrices, and last a matrix of ones off the diagonal.
-
-    Centring does not change r, and avoids cancellation in `shared_variance`.
-    """
-    return squares_and_ones(standardised(rdms), n_stimuli)
 
 
 def squares_and_ones(
     rows: Float[np.ndarray, "instance stimulus_pair"], n_stimuli: int
 ) -> Float[Array, "form n n"]:
     """Condensed matrices as square ones, and last a matrix of ones off the diagonal.
+
+    RDMs are centred first, which does not change r and avoids cancellation in `shared_variance`.
 
     >>> squares_and_ones(np.float32([[5]]), 2).tolist()
     [[[0.0, 5.0], [5.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]]]
@@ -39,12 +31,6 @@ def squares_and_ones(
     squares[-1, *pair_indices(n_stimuli)] = 1
     squares += squares.swapaxes(1, 2)
     return jnp.asarray(squares)
-
-
-def centred_rows(rdms: Any) -> Float[np.ndarray, "row stimulus_pair"]:
-    """Centred RDMs over some pairs only, and last a row of ones, in float32."""
-    rows = standardised(rdms)
-    return np.concatenate([rows, np.ones((1, rows.shape[-1]), np.float32)])
 
 
 def moment_pairs(n_instances: int) -> tuple[Int[np.ndarray, " form"], Int[np.ndarray, " form"]]:
@@ -140,29 +126,32 @@ def _halved_forms(
 
 def pair_sums(
     rows: Float[np.ndarray, "row stimulus_pair"],
-    stimuli: tuple[Int[np.ndarray, " stimulus_pair"], Int[np.ndarray, " stimulus_pair"]],
+    pairs: Int[np.ndarray, " stimulus_pair"],
     counts: Float[np.ndarray, "resample stimulus"],
     first: Int[np.ndarray, " form"],
     second: Int[np.ndarray, " form"],
 ) -> Float[np.ndarray, "form resample"]:
-    """Σ w_a w_b x_first x_second over the pairs of `stimuli` (a, b), for all rows w of `counts`.
+    """Σ w_a w_b x_first x_second over some stimulus pairs (a, b), for all rows w of `counts`.
 
-    >>> pair = (np.array([0]), np.array([2]))
-    >>> pair_sums(np.float32([[5], [1]]), pair, np.array([[2.0, 0, 3]]), *np.array([[0], [1]]))
+    `pairs` are positions in a condensed RDM; `first` and `second` are numbers of rows, and one row
+    more stands for a row of ones.
+
+    >>> pair_sums(np.float32([[5]]), np.array([1]), np.array([[2.0, 0, 3]]), *np.array([[0], [1]]))
     array([[30.]])
     """
+    rows = np.concatenate([rows, np.ones((1, rows.shape[-1]), np.float32)])
     width = blocks(rows.shape[-1], len(counts))[0].stop
     width = power_of_two(width) if width == rows.shape[-1] else width
     padding = -rows.shape[-1] % width  # zeros, so that few shapes are compiled
     rows = np.pad(rows, ((0, 0), (0, padding)))
-    one, other = (np.pad(stimulus, (0, padding)) for stimulus in stimuli)
+    one, other = (np.pad(side[pairs], (0, padding)) for side in pair_indices(counts.shape[-1]))
     times_drawn = jnp.asarray(counts.T, jnp.float32)
     sums = np.zeros((len(first), len(counts)))
     for start in range(0, rows.shape[-1], width):
-        pairs = slice(start, start + width)
-        values = rows[:, pairs]
+        block = slice(start, start + width)
+        values = rows[:, block]
         # No jit around the product: XLA's CPU compiler would fuse it, which is slower.
-        weights = _pair_weights(times_drawn, one[pairs], other[pairs])
+        weights = _pair_weights(times_drawn, one[block], other[block])
         sums += np.asarray(jnp.matmul(values[first] * values[second], weights, precision="highest"))
     return sums
 

@@ -37,13 +37,10 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class BootstrapDistribution:
-    """Means under resampling, and what BCa needs besides.
+    """Means under resampling, NaN where that is degenerate, and what BCa needs besides.
 
-    Attributes:
-        samples: the mean in every resample, NaN where that is degenerate.
-        original: the mean without resampling, computed in the same precision as the samples.
-        jackknives: for each kind of thing resampled, the mean without each one of them; empty for
-            percentile intervals.
+    `original` is the mean without resampling, computed as the samples are; `jackknives` has, for
+    each kind of thing resampled, the mean without each one of them.
     """
 
     samples: Float[np.ndarray, "... resample"]
@@ -62,15 +59,8 @@ def bootstrap_result(
     """Drop degenerate resamples, which are NaN, and compute the interval from the others.
 
     A resample that is degenerate at one leading position is dropped at all of them, as they share
-    their resamples.
-
-    Args:
-        name: of the argument with the data, for the message.
-        mean: of the data.
-        distribution: means under resampling.
-        confidence: nominal coverage.
-        interval: `"percentile"` or `"bca"`.
-        degenerate: what a degenerate resample lacks, for the message.
+    their resamples. `mean` is that of the data; `name` is that of the argument with the data and
+    `degenerate` what a degenerate resample lacks, for messages.
 
     Raises:
         InputError: all resamples are degenerate, or BCa is undefined.
@@ -122,12 +112,7 @@ def bca_levels(
     z₀ = Φ⁻¹(share of samples below the original mean, ties by half); a = Σᵢ uᵢ³ / (6 (Σᵢ uᵢ²)^1.5)
     with uᵢ = (n − 1) (mean of the jackknife − jackknifeᵢ) / n, summed over all things resampled.
 
-    Args:
-        samples: resampled means.
-        original: the mean without resampling.
-        jackknives: for each kind of thing resampled, the mean without each one of them.
-        levels: of the percentile interval.
-        where: the leading position, for the message.
+    `original` is the mean without resampling, and `where` the leading position, for the message.
 
     Raises:
         InputError: bias or acceleration is undefined; the message says which.

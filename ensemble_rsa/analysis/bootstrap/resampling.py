@@ -6,9 +6,8 @@ does the last two. Each uses a random stream of its own, so all statistics of on
 same instances and the same stimuli.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -45,42 +44,27 @@ Counts = Float[np.ndarray, "resample drawn"]
 ResampledValues = Callable[
     [Float[np.ndarray, "resample stimulus"]], Float[np.ndarray, "resample value"]
 ]
-# A value counts as often as its instance, or its two different instances, were drawn.
-_WEIGHTS: Mapping[str, Callable[[Counts], Float[np.ndarray, "resample value"]]] = MappingProxyType(
-    {"instance": lambda counts: counts, "instance_pair": pair_weights}
-)
 
 
 @dataclass(frozen=True)
 class ResamplingOptions:
-    """The arguments that all bootstraps share, from `resampling_options`."""
+    """The arguments that all bootstraps share, checked; `over` is one of `choices`."""
 
     over: str
-    n_resamples: int
-    confidence: float
+    choices: tuple[str, ...]
+    n_resamples: Any
+    confidence: Any
     seed: int
     interval: str
 
-
-def resampling_options(
-    over: str, choices: tuple[str, ...], n_resamples: Any, confidence: Any, seed: int, interval: str
-) -> ResamplingOptions:
-    """Check the arguments that all bootstraps share.
-
-    Raises:
-        InputError: an unknown `over` or `interval`, fewer than one resample, or a confidence
-            outside (0, 1).
-
-    >>> resampling_options("instances", OVER, 100, 0.9, 0, "bca").interval
-    'bca'
-    """
-    if over not in choices:
-        raise unknown_name("over", over, choices)
-    if interval not in INTERVALS:
-        raise unknown_name("interval", interval, INTERVALS)
-    n_resamples = check_count("n_resamples", n_resamples, 1)
-    confidence = check_confidence("confidence", confidence)
-    return ResamplingOptions(over, n_resamples, confidence, seed, interval)
+    def __post_init__(self) -> None:
+        """Raise `InputError` for a wrong argument."""
+        if self.over not in self.choices:
+            raise unknown_name("over", self.over, self.choices)
+        if self.interval not in INTERVALS:
+            raise unknown_name("interval", self.interval, INTERVALS)
+        check_count("n_resamples", self.n_resamples, 1)
+        check_confidence("confidence", self.confidence)
 
 
 @dataclass(frozen=True)
@@ -89,110 +73,91 @@ class Statistic:
 
     Attributes:
         name: of the argument with the data, for messages.
-        values: of the data, `(..., value)`.
-        per: what has a value, `"instance"` or `"instance_pair"`.
+        values: of the data, `(..., value)`, one per instance pair or per instance.
         n_instances: number of instances.
         degenerate: what a degenerate resample lacks, for messages.
         n_stimuli: number of stimuli.
         resampled: for a leading position, the values as a function of stimulus multiplicities;
             called only where stimuli are resampled, one position at a time.
-        work: entries that one resample of stimuli needs at a time, which sets the block size.
+        of_pairs: False for values per instance.
+        work: entries that one resample of stimuli needs besides values and stimuli.
     """
 
     name: str
     values: Float[np.ndarray, "... value"]
-    per: str
     n_instances: int
     degenerate: str
     n_stimuli: int = 0
     resampled: Callable[[tuple[int, ...]], ResampledValues] | None = None
+    of_pairs: bool = True
     work: int = 1
+
+    def weights(self, counts: Counts) -> Float[np.ndarray, "resample value"]:
+        """How often each value counts: as often as its instance, or both of its pair, is drawn."""
+        return pair_weights(counts) if self.of_pairs else counts
 
 
 def bootstrap(statistic: Statistic, options: ResamplingOptions) -> Bootstrap:
-    """Bootstrap the mean of a statistic.
+    """Bootstrap the mean of a statistic; `InputError` as `bootstrap_result`."""
+    values = statistic.values
+    if options.over in ("pairs", "instances"):
+        distribution = _resample_values(statistic, options)
+    else:
+        leading = values.shape[:-1]
+        parts = [_resample_stimuli(p, statistic, options) for p in np.ndindex(*leading)]
+        by_kind = zip(*(part.jackknives for part in parts), strict=True)
+        distribution = BootstrapDistribution(
+            np.reshape([part.samples for part in parts], (*leading, -1)),
+            np.reshape([part.original for part in parts], leading),
+            tuple(np.reshape(jackknife, (*leading, -1)) for jackknife in by_kind),
+        )
+    name, mean, degenerate = statistic.name, np.asarray(values.mean(-1)), statistic.degenerate
+    return bootstrap_result(
+        name, mean, distribution, options.confidence, options.interval, degenerate
+    )
 
-    Raises:
-        InputError: all resamples are degenerate, or BCa is undefined.
-    """
+
+def _resample_values(statistic: Statistic, options: ResamplingOptions) -> BootstrapDistribution:
+    """Draw values, or instances: a pair of an instance with itself is left out."""
     values = statistic.values
     if options.over == "pairs":
-        distribution = _resample_values(values, "value", values.shape[-1], "instance", options)
-    elif options.over == "instances":
-        distribution = _resample_values(
-            values, "instance", statistic.n_instances, statistic.per, options
-        )
+        drawn, n_drawn, weights = "value", values.shape[-1], np.asarray
     else:
-        distribution = _resample_stimuli(statistic, options)
-    return bootstrap_result(
-        statistic.name,
-        np.asarray(values.mean(-1)),
-        distribution,
-        options.confidence,
-        options.interval,
-        statistic.degenerate,
-    )
-
-
-def _resample_values(
-    values: Float[np.ndarray, "... value"],
-    drawn: str,
-    n_drawn: int,
-    per: str,
-    options: ResamplingOptions,
-) -> BootstrapDistribution:
-    """Draw values, or instances: a pair of an instance with itself is left out."""
+        drawn, n_drawn, weights = "instance", statistic.n_instances, statistic.weights
+    means = lambda counts: weighted_means(values, weights(counts))
     work = max(values.shape[-1], n_drawn)
     generator = host_stream(options.seed, f"bootstrap {drawn}")
-    means = lambda counts: weighted_means(values, _WEIGHTS[per](counts))
-    samples = [
-        means(draw_counts(generator, block, n_drawn)) for block in blocks(options.n_resamples, work)
-    ]
+    counts = (draw_counts(generator, b, n_drawn) for b in blocks(options.n_resamples, work))
+    samples = np.concatenate([means(each) for each in counts], -1)
     jackknives = (_jackknife(means, n_drawn, work),) if options.interval == "bca" else ()
-    return BootstrapDistribution(
-        np.concatenate(samples, -1), np.asarray(values.mean(-1)), jackknives
-    )
+    return BootstrapDistribution(samples, np.asarray(values.mean(-1)), jackknives)
 
 
-def _resample_stimuli(statistic: Statistic, options: ResamplingOptions) -> BootstrapDistribution:
-    """Draw stimuli, and for `"both"` instances too."""
-    assert statistic.resampled is not None
-    leading = statistic.values.shape[:-1]
-    parts = [
-        _resample_stimuli_of(statistic.resampled(position), statistic, options)
-        for position in np.ndindex(*leading)
-    ]
-    by_kind = zip(*(part.jackknives for part in parts), strict=True)
-    return BootstrapDistribution(
-        np.reshape([part.samples for part in parts], (*leading, -1)),
-        np.reshape([part.original for part in parts], leading),
-        tuple(np.reshape(jackknife, (*leading, -1)) for jackknife in by_kind),
-    )
-
-
-def _resample_stimuli_of(
-    resampled: ResampledValues, statistic: Statistic, options: ResamplingOptions
+def _resample_stimuli(
+    position: tuple[int, ...], statistic: Statistic, options: ResamplingOptions
 ) -> BootstrapDistribution:
-    weigh = _WEIGHTS[statistic.per]
+    """Draw stimuli, and for `"both"` instances too, at one leading position."""
+    assert statistic.resampled is not None
+    resampled = statistic.resampled(position)
     n_instances, n_stimuli = statistic.n_instances, statistic.n_stimuli
+    work = max(statistic.values.shape[-1], n_stimuli, statistic.work)
     # Created anew at every leading position, so that all positions share their resamples.
     stimulus_generator = host_stream(options.seed, "bootstrap stimulus")
     instance_generator = host_stream(options.seed, "bootstrap instance")
     samples = []
-    for block in blocks(options.n_resamples, statistic.work):
+    for block in blocks(options.n_resamples, work):
         values = resampled(draw_counts(stimulus_generator, block, n_stimuli))
         weights = np.ones_like(values)
         if options.over == "both":
-            weights = weigh(draw_counts(instance_generator, block, n_instances))
+            weights = statistic.weights(draw_counts(instance_generator, block, n_instances))
         with np.errstate(invalid="ignore"):  # 0 / 0: no two distinct instances
             samples.append(np.sum(values * weights, -1) / np.sum(weights, -1))
     if options.interval != "bca":
         return BootstrapDistribution(np.concatenate(samples), np.asarray(np.nan))
     original = resampled(np.ones((1, n_stimuli)))[0]
-    without_stimulus = lambda counts: resampled(counts).mean(-1)
-    jackknives = (_jackknife(without_stimulus, n_stimuli, statistic.work),)
+    jackknives = (_jackknife(lambda counts: resampled(counts).mean(-1), n_stimuli, work),)
     if options.over == "both":
-        without_instance = lambda counts: weighted_means(original, weigh(counts))
+        without_instance = lambda counts: weighted_means(original, statistic.weights(counts))
         jackknives += (_jackknife(without_instance, n_instances, n_instances),)
     return BootstrapDistribution(np.concatenate(samples), np.asarray(original.mean(-1)), jackknives)
 

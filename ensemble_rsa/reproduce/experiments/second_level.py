@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from ensemble_rsa.analysis.consistency import second_level_distances
 from ensemble_rsa.analysis.mds import mds
-from ensemble_rsa.analysis.second_level import second_level_distances
 from ensemble_rsa.figures.paper.profiles import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.numerics import pair_indices

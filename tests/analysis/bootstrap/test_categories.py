@@ -4,11 +4,12 @@ import pytest
 from scipy.spatial.distance import squareform
 
 from ensemble_rsa import numerics
-from ensemble_rsa.analysis.bootstrap.categories import (
+from ensemble_rsa.analysis.bootstrap.consistency import (
     bootstrap_category_clustering_index,
+    bootstrap_mean,
+    bootstrap_pairs,
     bootstrap_within_category_consistency,
 )
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.analysis.bootstrap.intervals import bca_levels
 from ensemble_rsa.analysis.categories import category_clustering_index
