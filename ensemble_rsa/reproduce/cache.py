@@ -24,14 +24,7 @@ def hash_of(values: Any) -> str:
 
 
 def cached_path(folder: Path, values: Any, name: str = "", suffix: str = ".nc") -> Path:
-    """The path of the file that is made from these values, `folder/[name-]hash.suffix`.
-
-    Args:
-        folder: that holds files of this kind.
-        values: plain values and dataclasses of plain values.
-        name: precedes the hash.
-        suffix: of the file.
-    """
+    """The path of the file that is made from these plain values, `folder/[name-]hash.suffix`."""
     made_from = {"version": importlib.metadata.version("ensemble_rsa"), "values": values}
     return folder / f"{f'{name}-' if name else ''}{hash_of(made_from)}{suffix}"
 

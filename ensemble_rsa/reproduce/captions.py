@@ -17,14 +17,7 @@ from ensemble_rsa.reproduce.workspace import Workspace, networks
 def caption(
     work: Workspace, experiment: Experiment, figure: str, result: xr.Dataset
 ) -> dict[str, str]:
-    """Title and caption of a figure; the caption ends with scale, seeds and sample sizes.
-
-    Args:
-        work: the workspace.
-        experiment: one of the figure's.
-        figure: its name.
-        result: what the experiment measured.
-    """
+    """Title and caption of a figure; the caption ends with scale, seeds and sample sizes."""
     values = dataset_values(result) | dict(experiment.pictures[figure].values(result))
     title, text = render(f"paper/{figure}", **values)
     return {"title": title, "caption": f"{text} {setting(work, experiment, result)}"}

@@ -37,14 +37,7 @@ def figure_names() -> tuple[str, ...]:
 
 
 def experiments_of(figures: tuple[str, ...]) -> tuple[Experiment, ...]:
-    """The experiments behind these figures, in the order of the paper.
-
-    Args:
-        figures: names such as `fig4`, or `all`.
-
-    Raises:
-        InputError: an unknown figure.
-    """
+    """The experiments behind these figures (such as `fig4`, or `all`), in the paper's order."""
     known = figure_names()
     for name in figures:
         if name not in (*known, "all"):

@@ -19,11 +19,7 @@ ESTIMATOR_NAMES = {
 
 
 def correlate(x: xr.DataArray, y: xr.DataArray) -> xr.Dataset:
-    """The correlations of two series by every method.
-
-    Args:
-        x: one dimension; points that are NaN in either series are not used.
-        y: of the same dimension.
+    """The correlations of two series by every method; points that are NaN in either are not used.
 
     Returns:
         `correlation, correlation_low, correlation_high, correlation_p, n_kept (estimator)`,
@@ -42,28 +38,15 @@ def correlate(x: xr.DataArray, y: xr.DataArray) -> xr.Dataset:
             numbers, n_kept = [found.r, found.low, found.high, found.p], found.n
             outlier[used[found.outliers]] = 1
         names = ("correlation", "correlation_low", "correlation_high", "correlation_p")
-        rows.append(
-            xr.Dataset(
-                dict(zip(names, numbers, strict=True))
-                | {"n_kept": n_kept, "outlier": (x.dims, outlier), "missing": missing}
-            )
-        )
+        row = xr.Dataset(dict(zip(names, numbers, strict=True)))
+        rows.append(row.assign(n_kept=n_kept, outlier=(x.dims, outlier), missing=missing))
     return xr.concat(rows, xr.Variable("estimator", list(METHODS)))
 
 
 def correlation_finding(
     figure: str, quantity: str, found: xr.Dataset, points: list[str], what: str, method: str
 ) -> Finding:
-    """One of the correlations as a finding.
-
-    Args:
-        figure: of the paper.
-        quantity: what it is.
-        found: what `correlate` returned.
-        points: a name for each point.
-        what: what the points are, such as `layers`.
-        method: one of the estimators.
-    """
+    """What `correlate` found by one method; `points` are called `what`, such as `layers`."""
     chosen = found.sel(estimator=method)
     if not np.isfinite(chosen.correlation):
         note = f"not defined: {chosen.missing.item()}"
@@ -72,7 +55,5 @@ def correlation_finding(
         note = f"p = {float(chosen.correlation_p):.2g} with {int(chosen.n_kept)} {what}"
         note += f", outliers left out: {', '.join(out)}" if out else ""
         note += f"; Fisher interval, as if {what} were independent"
-    return Finding(
-        figure, quantity, float(chosen.correlation), float(chosen.correlation_low),
-        float(chosen.correlation_high), note=note,
-    )  # fmt: skip
+    r, low, high = (float(chosen[f"correlation{end}"]) for end in ("", "_low", "_high"))
+    return Finding(figure, quantity, r, low, high, note=note)

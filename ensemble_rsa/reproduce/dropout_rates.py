@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.analysis import StatisticsConfig
@@ -26,11 +26,7 @@ class Grid(NamedTuple):
     seeds: tuple[int, ...]
 
     def fill(self, *parts: xr.DataArray) -> Float[np.ndarray, "dropout seed ..."]:
-        """Values of several ensembles on the grid; NaN where there is no instance.
-
-        Args:
-            parts: with dimension `instance` and its coordinates `dropout` and `seed`.
-        """
+        """Values of several ensembles, `dropout, seed (instance)`; NaN where there is none."""
         shape = parts[0].transpose("instance", ...).shape[1:]
         filled = np.full((len(self.rates), len(self.seeds), *shape), np.nan, parts[0].dtype)
         for part in parts:
@@ -81,16 +77,14 @@ def by_dropout(
         "unshared_consistency": unshared,
     }
     own = {name: grid.fill(*values) for name, values in accuracies.items()}
+    sampled = np.where(both[:, None], sampled, np.nan)
+    index = np.where(kept, np.moveaxis(index, -1, 0), np.nan)
     found = xr.Dataset(
         {k: (("dropout", "instance_pair"), np.where(both, v, np.nan)) for k, v in pairs.items()}
         | {k: (("dropout", "instance"), np.where(kept, v, np.nan)) for k, v in own.items()}
         | {
-            "sampled_consistency": (
-                ("dropout", "sample", "instance_pair"), np.where(both[:, None], sampled, np.nan),
-            ),
-            "clustering_index": (
-                ("layer", "dropout", "instance"), np.where(kept, np.moveaxis(index, -1, 0), np.nan),
-            ),
+            "sampled_consistency": (("dropout", "sample", "instance_pair"), sampled),
+            "clustering_index": (("layer", "dropout", "instance"), index),
         },
         coords={
             "dropout": list(grid.rates),
@@ -100,11 +94,14 @@ def by_dropout(
             "seed": ("instance", list(grid.seeds)),
         },
         attrs=attributes(untested[0], statistics),
-    )  # fmt: skip
-    present = np.isfinite(next(iter(own.values())))
-    return found.assign(_means(found, statistics)).assign_attrs(
-        left_out=_in_words(grid, present & ~kept)
     )
+    left_out = np.isfinite(next(iter(own.values()))) & ~kept
+    in_words = [
+        f"seeds {as_ranges(np.asarray(grid.seeds)[chosen])} at {rate:g}"
+        for rate, chosen in zip(grid.rates, left_out, strict=True)
+        if chosen.any()
+    ]
+    return found.assign(_means(found, statistics)).assign_attrs(left_out="; ".join(in_words))
 
 
 def consistency_at_rates(
@@ -113,10 +110,8 @@ def consistency_at_rates(
 ) -> Float[np.ndarray, "dropout instance_pair"]:
     """Consistency of all pairs of seeds at each rate; NaN where one of them is not known.
 
-    Args:
-        rdms: NaN where not known.
-        other: RDMs of the pair's other instance; the mean over which of the two it is. The same
-            RDMs when not given.
+    With `other`, RDMs of one instance of a pair are compared with `other` of the other instance;
+    the mean over which of the two it is.
     """
     other = rdms if other is None else other
     n_rates, n_seeds = rdms.shape[:2]
@@ -137,10 +132,6 @@ def consistency_of_samples(
     Float[np.ndarray, "dropout seed pair"],
 ]:
     """Consistency with dropout at test, of shared masks and of masks that are not shared.
-
-    Args:
-        grid: rates and seeds.
-        samples: RDMs of one layer with the masks of each sample; read one at a time.
 
     Returns:
         Consistency of each instance's mean RDM over the first sample, the first two, and so on
@@ -178,12 +169,3 @@ def _means(found: xr.Dataset, statistics: StatisticsConfig) -> dict[str, tuple]:
         for end, each in zip(("mean", "low", "high"), ends, strict=True):
             summaries[f"{name}_{end}"] = (leading, each)
     return summaries
-
-
-def _in_words(grid: Grid, instances: Bool[np.ndarray, "dropout seed"]) -> str:
-    """Such as "seeds 5 at 0.8"."""
-    return "; ".join(
-        f"seeds {as_ranges(np.asarray(grid.seeds)[chosen])} at {rate:g}"
-        for rate, chosen in zip(grid.rates, instances, strict=True)
-        if chosen.any()
-    )

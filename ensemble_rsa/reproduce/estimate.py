@@ -30,12 +30,7 @@ KNOWN = {
 
 
 def estimate_in_words(configs: Mapping[str, Config], base: Config) -> Sequence[str]:
-    """A line for each ensemble and one for the total.
-
-    Args:
-        configs: ensembles that are to be trained.
-        base: the All-CNN-C ensemble of the scale, whose throughput is measured.
-    """
+    """A line for each ensemble and one for the total; the throughput of `base` is measured."""
     if not configs:
         return []
     n_instances = min(MEASURED_INSTANCES, base.training.instances)
@@ -52,16 +47,9 @@ def estimate_in_words(configs: Mapping[str, Config], base: Config) -> Sequence[s
 def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str, float]:
     """Estimated hours of training of each ensemble.
 
-    Other networks are assumed to do as many multiplications per second as the base. Testing after
-    each epoch and reading images from a disk add to it.
-
-    Args:
-        configs: name → ensemble.
-        base: the ensemble whose rate was measured.
-        rate: its training images per second, summed over instances that train together.
-
-    Raises:
-        InputError: a folder that is not one of images by category.
+    Other networks are assumed to do as many multiplications per second as the base, which trains
+    on `rate` images per second, summed over instances that train together. Testing after each
+    epoch and reading images from a disk add to it.
     """
     count = cache(multiplications)
 
@@ -80,9 +68,6 @@ def hours(configs: Mapping[str, Config], base: Config, rate: float) -> dict[str,
 
 def training_images(config: Config) -> int:
     """The number of images in an epoch; those in a folder are counted, not opened.
-
-    Raises:
-        InputError: a folder that is not one of images by category.
 
     >>> training_images(Config(DataConfig("cifar10", train_images=4000, part="first_half")))
     2000

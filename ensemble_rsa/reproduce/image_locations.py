@@ -26,27 +26,19 @@ class ImageLocations:
 
 
 def map_of_folder(images: ImageLocations, usual: str) -> str | None:
-    """The category map that was given, else the usual one if the folder has the names in it.
+    """The category map that was given, else `usual` if the folder has ImageNet's names in it.
 
-    Args:
-        images: where images lie.
-        usual: the name of a map of ImageNet's folders.
-
-    Returns:
-        None where each folder is a category.
-
-    Raises:
-        InputError: no such folder, a map without a folder, or folders that the map names and that
-            are missing.
+    None where each folder is a category. No such folder, a map without a folder, and folders that
+    are missing are an `InputError`.
     """
     place, given = images.folder, images.category_map
-    if place is None:
-        if given is not None:
-            raise InputError(
-                "category_map: it groups the folders of --image-folder, which is not given; give "
-                "both or neither"
-            )
+    if place is None and given is None:
         return None
+    if place is None:
+        raise InputError(
+            "category_map: it groups the folders of --image-folder, which is not given; give "
+            "both or neither"
+        )
     folders = _subfolders(place)
     if given is not None:
         grouped_categories(folders, read_category_map(given))  # raises if one is missing

@@ -52,13 +52,8 @@ class LedgerRow:
 def compare(finding: Finding, scale: Scale, simulated: bool = False) -> LedgerRow:
     """The row of a finding.
 
-    Effects are judged at scales whose networks learn, and where no network is involved; numbers
-    where they are comparable.
-
-    Args:
-        finding: ours.
-        scale: at which it was found.
-        simulated: whether it does not depend on networks.
+    Effects are judged at scales whose networks learn, and where no network is involved (they are
+    `simulated`); numbers where they are comparable.
     """
     printed = NUMBERS.get((finding.figure, finding.quantity))
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
@@ -68,21 +63,13 @@ def compare(finding: Finding, scale: Scale, simulated: bool = False) -> LedgerRo
         verdict, reason = _judge_effect(finding)
     elif kind == "number" and printed and scale.comparable:
         verdict, reason = _judge_number(finding, printed)
-    notes = (finding.note, printed.note if printed else "", reason)
+    paper = printed or Printed(None)
+    ours, low, high = (_defined(value) for value in (finding.value, finding.low, finding.high))
+    note = "; ".join(part for part in (finding.note, paper.note, reason) if part)
     return LedgerRow(
-        figure=finding.figure,
-        quantity=finding.quantity,
-        paper=printed.value if printed else None,
-        low=printed.low if printed else None,
-        high=printed.high if printed else None,
-        ours=_defined(finding.value),
-        ours_low=_defined(finding.low),
-        ours_high=_defined(finding.high),
-        scale=scale.name,
-        kind=kind,
-        verdict=verdict,
-        note="; ".join(note for note in notes if note),
-    )
+        finding.figure, finding.quantity, paper.value, paper.low, paper.high, ours, low, high,
+        scale.name, kind, verdict, note,
+    )  # fmt: skip
 
 
 def _interval(finding: Finding) -> tuple[float, float]:

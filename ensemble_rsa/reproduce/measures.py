@@ -25,13 +25,7 @@ def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
     """The stacks, reduced to the instances that all of them hold, in one order, matched by seed.
 
     Instances are not matched by number: one that cannot be compared by one distance is missing
-    from that stack alone, and the others are renumbered.
-
-    Args:
-        stacks: with dimension `instance` and its coordinate `seed`, which is unique.
-
-    Raises:
-        RunError: fewer than two are left.
+    from that stack alone, and the others are renumbered. Fewer than two are a `RunError`.
 
     >>> first = xr.Dataset(coords={"seed": ("instance", [4, 5, 6])})
     >>> second = xr.Dataset(coords={"seed": ("instance", [6, 4])})
@@ -53,17 +47,12 @@ def consistency_by(
     stacks: Sequence[xr.Dataset],
     statistics: StatisticsConfig,
 ) -> xr.Dataset:
-    """Exemplar consistency of every layer in several conditions, of the same instance pairs in all.
+    """Exemplar consistency `(*conditions, layer, instance_pair)`, of the same instances in all.
 
     Args:
         conditions: dimension → its values, such as `distance` → names of distances.
-        stacks: `exemplar (layer, instance, stimulus_pair)` of each combination, the last
-            dimension's values changing fastest.
+        stacks: RDMs of each combination, the last dimension's values changing fastest.
         statistics: of the intervals.
-
-    Returns:
-        `with_intervals` of `(*conditions, layer, instance_pair)`, with the attributes of the first
-        stack.
     """
     shared = same_instances(stacks)
     values = np.stack([consistency(stack.exemplar.values) for stack in shared])
@@ -100,12 +89,6 @@ class Terms(NamedTuple):
         return cls(np.zeros(different.shape[:-1]), different)
 
 
-def stack_terms(terms: Sequence[Terms]) -> Terms:
-    """Several terms of one shape along a new first axis."""
-    same, different = zip(*terms, strict=True)
-    return Terms(np.stack(same), np.stack(different))
-
-
 def bootstrap_of(values: xr.DataArray | Terms, statistics: StatisticsConfig) -> Bootstrap:
     """The mean of `(instance_pair,)` values, of one value per instance, or of matched terms."""
     if isinstance(values, Terms):
@@ -139,14 +122,9 @@ def bootstrap_matched(terms: Terms, statistics: StatisticsConfig) -> Bootstrap:
     mean = totals(np.ones((1, n)))[..., 0]
     stream = host_stream(statistics.seed, "bootstrap instance")
     samples = totals(draw_counts(stream, slice(0, statistics.n_resamples), n))
-    return bootstrap_result(
-        "different",
-        mean,
-        BootstrapDistribution(samples, mean),
-        statistics.confidence,
-        "percentile",
-        "two distinct instances",
-    )
+    found = BootstrapDistribution(samples, mean)
+    needed = "two distinct instances"
+    return bootstrap_result("different", mean, found, statistics.confidence, "percentile", needed)
 
 
 def attributes(stack: xr.Dataset, statistics: StatisticsConfig) -> dict:
@@ -168,8 +146,5 @@ def statistics_attributes(statistics: StatisticsConfig) -> dict:
 
 def statistics_of(result: xr.Dataset) -> StatisticsConfig:
     """What `statistics_attributes` wrote."""
-    return StatisticsConfig(
-        n_resamples=int(result.attrs["n_resamples"]),
-        confidence=float(result.attrs["confidence"]),
-        seed=int(result.attrs["seed"]),
-    )
+    names = statistics_attributes(StatisticsConfig())
+    return StatisticsConfig(**{name: np.asarray(result.attrs[name]).item() for name in names})

@@ -54,10 +54,8 @@ def result_path(work: Workspace, experiment: Experiment) -> Path:
 
 def read_record(work: Workspace, experiment: Experiment) -> Record:
     """The record of an experiment under the present settings; empty if it was not run."""
-    if missing_ensemble(work.scale, experiment):
-        return Record()
-    path = result_path(work, experiment).with_suffix(".json")
-    if not path.is_file():
+    missing = missing_ensemble(work.scale, experiment)
+    if missing or not (path := _record_path(work, experiment)).is_file():
         return Record()
     stored = files.read_json(path)
     return Record(tuple(LedgerRow(**row) for row in stored["rows"]), stored["captions"])
@@ -65,8 +63,11 @@ def read_record(work: Workspace, experiment: Experiment) -> Record:
 
 def write_record(work: Workspace, experiment: Experiment, record: Record) -> None:
     """Store the record of an experiment."""
-    path = result_path(work, experiment).with_suffix(".json")
-    files.write_json(path, dataclasses.asdict(record))
+    files.write_json(_record_path(work, experiment), dataclasses.asdict(record))
+
+
+def _record_path(work: Workspace, experiment: Experiment) -> Path:
+    return result_path(work, experiment).with_suffix(".json")
 
 
 def missing_ensemble(scale: Scale, experiment: Experiment) -> str | None:
@@ -77,12 +78,7 @@ def missing_ensemble(scale: Scale, experiment: Experiment) -> str | None:
 def write_ledger(
     work: Workspace, experiments: Sequence[Experiment]
 ) -> tuple[list[LedgerRow], dict[str, Mapping[str, str]]]:
-    """Write `comparison.json` and `captions.json`, and return their rows and captions.
-
-    Args:
-        work: the workspace.
-        experiments: all there are, in the paper's order.
-    """
+    """Write `comparison.json` and `captions.json`, and return their rows and captions."""
     rows: list[LedgerRow] = []
     captions: dict[str, Mapping[str, str]] = {}
     for experiment in experiments:

@@ -28,15 +28,7 @@ Patterns = Float[np.ndarray, "*set stimulus unit"]
 
 
 def rotate(patterns: Patterns, angle: float, centre: Float[np.ndarray, "..."] | float = 0.0):
-    """Patterns whose units are rotated in pairs (first and second, third and fourth, …).
-
-    Args:
-        patterns: `(..., stimulus, unit)`, an even number of units.
-        angle: anticlockwise, radians.
-        centre: `(unit,)`, or with leading axes that broadcast; the origin when not given.
-
-    Returns:
-        `(..., stimulus, unit)`: centre + R (patterns − centre).
+    """Patterns whose units are rotated in pairs about a centre `(…, unit)`, in radians.
 
     >>> rotate(np.array([[1.0, 0.0], [3.0, 1.0]]), np.pi / 2).round(6).tolist()
     [[0.0, 1.0], [-1.0, 3.0]]
@@ -56,11 +48,6 @@ def patterns_in_discs(
 
     The centre's activations are uniform from 0.5 to 1.5. The points of a pair of units are uniform
     in the largest disc around its centre that crosses no axis.
-
-    Args:
-        n_stimuli: number of patterns.
-        n_units: an even number.
-        generator: source of random numbers.
     """
     centre = generator.uniform(0.5, 1.5, n_units)
     radius = centre.reshape(-1, 2).min(axis=1)
@@ -76,7 +63,7 @@ def patterns_in_wedges(
     """Random patterns that stay non-negative when rotated about the origin by up to 30°.
 
     The points of a pair of units lie within 15° of the diagonal, 0 to 1 from the origin, both
-    uniform. Arguments as for `patterns_in_discs`.
+    uniform.
     """
     shape = (n_stimuli, n_units // 2)
     lengths = generator.uniform(size=shape)
@@ -98,11 +85,6 @@ def rounding_bound(patterns: Patterns, distance: str, smallest: float) -> float:
     squared difference has four of them, and they occur before and after a rotation, which itself
     has a few ε. Subtracting the mean makes patterns shorter and the same error larger relative to
     them. A root of a square s has the error of s over 2 √s, largest for the smallest distance.
-
-    Args:
-        patterns: before or after, both have nearly the same lengths.
-        distance: one of `DISTANCES`.
-        smallest: of the distances between unequal patterns.
     """
     lengths = np.linalg.norm(patterns, axis=-1)
     inner = 16 * patterns.shape[-1] * np.finfo(np.float64).eps

@@ -67,8 +67,7 @@ def reproduce(
         The path of the report; `comparison.json` and `figures/` are beside it.
 
     Raises:
-        InputError: an unknown figure or scale, a folder of another scale, or images that are
-            needed and not given, or too few; raised before any training.
+        InputError: wrong arguments, or too few images; raised before any training.
         RunError: images that are not there, or an ensemble whose networks cannot be compared;
             with `all`, raised after the other figures are made.
         TrainingInterrupted: on Ctrl-C; the same call resumes.
@@ -132,14 +131,11 @@ def _untrained(
     else:
         needed = {name for experiment in experiments for name in experiment.ensembles}
         ensembles = {name: config for name, config in every.items() if name in needed}
-    first_names: dict[str, str] = {}
+    found: dict[str, Config] = {}
     for name, config in ensembles.items():
-        first_names.setdefault(config_hash(config), name)
-    return {
-        name: ensembles[name]
-        for name in first_names.values()
-        if not is_trained(work, ensembles[name])
-    }
+        if not is_trained(work, config) and config not in found.values():
+            found[name] = config
+    return found
 
 
 def _check_stimuli(scale: Scale, untrained: dict[str, Config]) -> None:
@@ -186,10 +182,9 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
     # the paper's AlexNet is trained on ImageNet
     folders = any(config.data.dataset.startswith("folder:") for config in configs)
     scale = replace(work.scale, comparable=work.scale.comparable and not folders)
-    rows = [
-        compare(finding, scale, simulated=not configs) for finding in experiment.findings(result)
-    ]
-    write_record(work, experiment, Record(tuple(rows), captions))
+    findings = experiment.findings(result)
+    rows = tuple(compare(finding, scale, simulated=not configs) for finding in findings)
+    write_record(work, experiment, Record(rows, captions))
 
 
 def _write_report(work: Workspace) -> Path:
@@ -201,16 +196,14 @@ def _write_report(work: Workspace) -> Path:
     }
     origin = run_folder.make_manifest(None, {})
     del origin["seconds"]  # the run folders have them
-    ensembles = {
+    origin["ensembles"] = {
         name: {"hash": config_hash(config), **config_to_dict(config)}
         for name, config in work.scale.ensembles.items()
     }
+    ledger, variants = (
+        [dataclasses.asdict(r) for r in part] for part in (rows, read_variants(work))
+    )
+    path, today = work.root / run_folder.REPORT, datetime.datetime.now(datetime.UTC).date()
     return write_reproduction(
-        work.root / run_folder.REPORT,
-        work.scale.name,
-        [dataclasses.asdict(row) for row in rows],
-        [dataclasses.asdict(row) for row in read_variants(work)],
-        figures,
-        origin | {"ensembles": ensembles},
-        datetime.datetime.now(datetime.UTC).date().isoformat(),
+        path, work.scale.name, ledger, variants, figures, origin, today.isoformat()
     )

@@ -65,13 +65,6 @@ class Scale:
 def make_scale(name: str, images: ImageLocations | None = None) -> Scale:
     """The experiments at one size.
 
-    Args:
-        name: smoke, small or paper.
-        images: where images lie.
-
-    Raises:
-        InputError: an unknown name, no such folder, or a category map without its folders.
-
     >>> make_scale("paper").ensembles["all_cnn_c"].training.epochs
     350
     """
@@ -150,10 +143,8 @@ def _paper(images: ImageLocations) -> Scale:
     )
     large = DataConfig("imagenet2012", images.data_dir, preprocessing="symmetric", image_size=224)
     alexnet = Config(large, ModelConfig("alexnet"), ALEXNET_TRAINING)
-    if images.folder is None:
-        stimulus_map = images.category_map or "cifar10"
-    else:
-        stimulus_map = map_of_folder(images, "cifar10")
+    of_imagenet = images.category_map or "cifar10"
+    stimulus_map = map_of_folder(images, "cifar10") if images.folder else of_imagenet
     return Scale(
         "paper",
         _ensembles(base, CIFAR10_HALVES, DROPOUT_RATES)
@@ -177,12 +168,8 @@ def _on_folder(
     """AlexNet on a folder of images, if there is one."""
     if images.folder is None:
         return {}
-    data = replace(
-        alexnet.data,
-        dataset=f"folder:{images.folder}",
-        preprocessing="symmetric",
-        category_map=category_map,
-    )
+    source = {"dataset": f"folder:{images.folder}", "category_map": category_map}
+    data = replace(alexnet.data, preprocessing="symmetric", **source)
     return {"alexnet": replace(alexnet, data=data)}
 
 
@@ -196,13 +183,8 @@ def _ensembles(
 ) -> dict[str, Config]:
     """Every ensemble that the figures need, except AlexNet.
 
-    Args:
-        base: All-CNN-C.
-        halves: two disjoint sets of categories.
-        rates: of dropout, from 0.
-        brief: All-CNN-C where nine ensembles of it are needed; the base when not given.
-        divided: All-CNN-C where its images are divided in two; the base when not given.
-        trajectory: the epochs at which the networks of All-CNN-C are kept.
+    All are the base with changes, unless `brief` is given for those that are needed for each rate
+    of dropout, and `divided` for those whose images are divided in two.
     """
     all_cnn_c = replace(base, training=replace(base.training, save_at=trajectory))
     swept, divided = _tested_once(brief or base), _tested_once(divided or base)
@@ -228,5 +210,5 @@ def _tested_once(config: Config) -> Config:
     The convergence criterion is meant for the baseline, and only its trajectory is analysed.
     """
     training = config.training
-    once = max(1, training.epochs)
-    return replace(config, training=replace(training, unconverged="keep", eval_every=once))
+    kept = replace(training, unconverged="keep", eval_every=max(1, training.epochs))
+    return replace(config, training=kept)

@@ -50,15 +50,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class VariantResult:
-    """What came of a variant.
+    """What came of a variant: mean test accuracy with the lowest and highest, and consistencies.
 
-    Attributes:
-        variant: its name.
-        what: in words.
-        accuracy: mean test accuracy over instances, with the lowest and the highest.
-        correlation, euclidean: mean last-layer consistency, with its interval over instances.
-        flagged: number of instances that did not converge and were kept.
-        replaced: number of instances that did not converge and were replaced.
+    Last-layer consistencies are means with intervals over instances; `flagged` and `replaced` are
+    the numbers of instances that did not converge and were kept or replaced.
     """
 
     variant: str
@@ -70,56 +65,46 @@ class VariantResult:
     replaced: int
 
 
-def _preprocessing(what: str, name: str) -> Variant:
-    return Variant(what, "data", {"preprocessing": name})
-
-
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
         "default": Variant("the defaults"),
         "linear_last_layer": Variant("no ReLU on the class maps", "model", {"last_relu": False}),
-        "global_gcn_zca": _preprocessing("global contrast normalisation and ZCA", "gcn_zca"),
-        "per_image_gcn_zca": _preprocessing(
-            "contrast normalisation of each image, and ZCA", "gcn_zca_per_image"
+        "global_gcn_zca": Variant(
+            "global contrast normalisation and ZCA", "data", {"preprocessing": "gcn_zca"}
         ),
-        "mean_and_deviation": _preprocessing(
-            "global mean and standard deviation only", "standardize"
+        "per_image_gcn_zca": Variant(
+            "contrast normalisation of each image, and ZCA",
+            "data", {"preprocessing": "gcn_zca_per_image"},
+        ),
+        "mean_and_deviation": Variant(
+            "global mean and standard deviation only", "data", {"preprocessing": "standardize"}
         ),
         "8x8_maps": Variant("padding in conv7: 8 × 8 maps", "model", {"valid_padding": False}),
         "l2_on_kernels": Variant("no L2 on biases", "training", {"l2_biases": False}),
         "other_stimuli": Variant(
             "stimuli drawn at random instead of the first of each category",
-            "stimulus",
-            {"draw_stimuli": True},
+            "stimulus", {"draw_stimuli": True},
         ),
     }
-)
+)  # fmt: skip
 
 
 def variant_ensembles(base: Config) -> dict[str, Config]:
-    """The configuration of each variant; the base itself where it changes nothing.
-
-    Args:
-        base: the recipe. Its early epochs are kept for the base only.
+    """The configuration of each variant; early epochs are kept for the base only.
 
     >>> variant_ensembles(Config())["other_stimuli"] == Config()
     True
     """
-    changed = {name: variant.apply(base) for name, variant in VARIANTS.items()}
-    return {
-        name: config
-        if config == base
-        else replace(config, training=replace(config.training, save_at=()))
-        for name, config in changed.items()
-    }
+    found = {}
+    for name, variant in VARIANTS.items():
+        config = variant.apply(base)
+        final_only = replace(config, training=replace(config.training, save_at=()))
+        found[name] = base if config == base else final_only
+    return found
 
 
 def try_variants(work: Workspace) -> list[VariantResult]:
-    """Train, compare and store every variant; trained ensembles are not trained again.
-
-    Args:
-        work: the workspace; the variants' networks are stored beside the others.
-    """
+    """Train, compare and store every variant; trained ensembles are not trained again."""
     ensembles = variant_ensembles(work.scale.ensembles[BASE])
     apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
     found = [_try(apart, name, variant) for name, variant in VARIANTS.items()]
@@ -159,11 +144,8 @@ def _try(work: Workspace, name: str, variant: Variant) -> VariantResult:
             stack.exemplar.values[0], "instances", statistics.n_resamples, statistics.confidence
         )
         consistencies[distance] = tuple(map(float, (boot.mean, boot.low, boot.high)))
+    accuracy = float(np.mean(test)), float(np.min(test)), float(np.max(test))
+    n_flagged, n_replaced = len(run.flagged), len(run.replaced)
     return VariantResult(
-        variant=name,
-        what=variant.what,
-        accuracy=(float(np.mean(test)), float(np.min(test)), float(np.max(test))),
-        flagged=len(run.flagged),
-        replaced=len(run.replaced),
-        **consistencies,
+        name, variant.what, accuracy, flagged=n_flagged, replaced=n_replaced, **consistencies
     )

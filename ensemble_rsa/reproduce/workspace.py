@@ -50,13 +50,7 @@ class Workspace:
 def networks(work: Workspace, name: str) -> Run:
     """The trained ensemble of that name. If need be it is trained now, or its training continued.
 
-    Args:
-        work: the workspace.
-        name: one of the scale's ensembles.
-
-    Raises:
-        InputError: too few images to choose the stimuli from.
-        TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
+    Too few images to choose the stimuli from are an `InputError`, before training.
     """
     config = work.scale.ensembles[name]
     folder = network_folder(work, config)
@@ -97,12 +91,7 @@ def rdms(
 ) -> xr.Dataset:
     """RDMs of an ensemble as `ensemble_rsa.extract` makes them, loaded if they are stored.
 
-    Args:
-        work: the workspace.
-        name: one of the scale's ensembles.
-        layers: which layers; all when not given.
-        settings: stimuli and distance; the scale's when not given.
-        changes: settings that differ from those, such as `distance="cosine"`.
+    `settings` are the scale's unless given; `changes`, such as `distance="cosine"`, apply to them.
     """
     run = networks(work, name)
     settings = (settings or work.scale.analysis_of(run.config)).replace(**changes)

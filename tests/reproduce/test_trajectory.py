@@ -16,7 +16,6 @@ from ensemble_rsa.reproduce.experiments.trajectory import (
     caption_values,
     findings,
     measure,
-    pairs_by_epoch,
     similarities,
     trajectory,
 )
@@ -64,14 +63,6 @@ def test_every_epoch_is_compared_with_every_other():
     for e, i, f, j in itertools.product(range(3), range(2), range(3), range(2)):
         expected = shared_variance(stacks[e][i], stacks[f][j])
         assert found[e, i, f, j] == pytest.approx(expected, abs=1e-6)
-
-
-def test_pairs_are_of_one_epoch_and_of_two_instances():
-    """Entry (e, i, f, j) holds the digits eifj."""
-    digits = np.indices((2, 3, 2, 3)).astype(float)
-    matrix = digits[0] * 1000 + digits[1] * 100 + digits[2] * 10 + digits[3]
-    expected = [[[1, 2, 102], [1011, 1012, 1112]]]
-    np.testing.assert_array_equal(pairs_by_epoch(matrix[None]), expected)
 
 
 def test_instances_are_matched_by_seed_at_every_epoch():

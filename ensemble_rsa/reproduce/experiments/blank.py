@@ -35,23 +35,11 @@ def findings(result: xr.Dataset) -> list[Finding]:
     for distance in DISTANCES:
         by_layer = rise.sel(distance=distance)
         rising = (by_layer.mean("instance_pair") > 0).values
-        found.append(
-            mean_finding(
-                result,
-                "s7",
-                f"last layer, {DISTANCE_NAMES[distance]}: consistency with minus without the blank",
-                by_layer.isel(layer=-1),
-                effect=True,
-                note=f"the mean rises in {int(rising.sum())} of {rising.size} layers",
-            )
-        )
+        note = f"the mean rises in {int(rising.sum())} of {rising.size} layers"
+        name = DISTANCE_NAMES[distance]
+        quantity = f"last layer, {name}: consistency with minus without the blank"
+        found.append(mean_finding(result, "s7", quantity, by_layer.isel(layer=-1), True, note))
     return found
 
 
-EXPERIMENT = Experiment(
-    "blank",
-    ("all_cnn_c",),
-    measure,
-    findings,
-    {"s7": Picture(draw_blank)},
-)
+EXPERIMENT = Experiment("blank", ("all_cnn_c",), measure, findings, {"s7": Picture(draw_blank)})

@@ -48,13 +48,7 @@ def measure(work: Workspace) -> xr.Dataset:
 def kinds_of_consistency(stack: xr.Dataset, labels: np.ndarray) -> xr.DataArray:
     """Exemplar, centroid and within-category consistency (pooled and per category) of every layer.
 
-    Args:
-        stack: `exemplar (layer, instance, stimulus_pair)` and `centroid (layer, instance,
-            category_pair)`.
-        labels: the category of each stimulus.
-
-    Returns:
-        `(kind, layer, instance_pair)`.
+    `labels` are the categories of the stimuli; the result is `(kind, layer, instance_pair)`.
     """
     kinds = {kind: consistency(stack[kind].values) for kind in ("exemplar", "centroid")}
     for kind, aggregate in _WITHIN.items():
@@ -75,13 +69,15 @@ def findings(result: xr.Dataset) -> list[Finding]:
     )
     euclidean, random = result.euclidean_consistency, result.random_consistency
     by_euclidean = euclidean.sel(kind="centroid")
+    draw_means = random.mean("instance_pair")
+    reaching = f"{int((draw_means >= centroid.mean()).sum())} of {draw_means.size:,}"
     number = partial(mean_finding, result, "fig7")
     effect = partial(mean_finding, result, "fig7", effect=True)
     return [
         number("last-layer centroid consistency, correlation", centroid),
         number("last-layer centroid consistency, Euclidean", by_euclidean),
         *_percentiles(random, "", ""),
-        *_percentiles(random.mean("instance_pair"), " of draw means", "over draws"),
+        *_percentiles(draw_means, " of draw means", "over draws"),
         effect("last layer, correlation: centroid minus exemplar consistency", centroid - exemplar),
         effect(
             "last layer, Euclidean: centroid minus exemplar consistency",
@@ -90,7 +86,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
         effect(
             "last layer: consistency of category centroids minus mean of random centroids",
             centroid - random.mean("draw"),
-            note=_rank(float(centroid.mean()), random),
+            note=f"{reaching} draws reach the consistency of the categories",
         ),
         effect("within-category consistency (pooled): first minus last layer", pooled_fall),
         effect(
@@ -117,13 +113,6 @@ def _percentiles(values: xr.DataArray, of: str, note: str) -> list[Finding]:
         Finding("fig7", quantity.format(share, of), float(value), note=note)
         for share, value in zip(PERCENTILES, found, strict=True)
     ]
-
-
-def _rank(observed: float, random: xr.DataArray) -> str:
-    """How many random assignments are as consistent as the true categories."""
-    means = random.mean("instance_pair").values
-    n_reaching = int((means >= observed).sum())
-    return f"{n_reaching} of {means.size:,} draws reach the consistency of the categories"
 
 
 EXPERIMENT = Experiment(

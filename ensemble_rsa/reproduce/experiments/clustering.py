@@ -14,11 +14,7 @@ from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean
 from ensemble_rsa.reproduce.measures import attributes
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
-_QUANTITIES = {
-    "skipped": "correlation of clustering index and consistency",
-    "percentage_bend": "percentage-bend correlation of clustering index and consistency",
-    "pearson": "Pearson correlation of clustering index and consistency",
-}
+_WORDS = {"skipped": "", "percentage_bend": "percentage-bend ", "pearson": "Pearson "}
 
 
 def measure(work: Workspace) -> xr.Dataset:
@@ -27,20 +23,9 @@ def measure(work: Workspace) -> xr.Dataset:
 
 
 def by_layer(stack: xr.Dataset, statistics: StatisticsConfig) -> xr.Dataset:
-    """Both measures of each layer with intervals, and the correlations of their means.
-
-    Args:
-        stack: `exemplar (layer, instance, stimulus_pair)` with `category (stimulus)`.
-        statistics: of the intervals.
-
-    Returns:
-        What `clustering_by_layer`, `with_intervals` and `correlate` return.
-    """
-    pairs = xr.DataArray(
-        consistency(stack.exemplar.values),
-        dims=("layer", "instance_pair"),
-        coords={"layer": stack.layer.values},
-    )
+    """Both measures of each layer with intervals, and the correlations of their means."""
+    values, layers = consistency(stack.exemplar.values), {"layer": stack.layer.values}
+    pairs = xr.DataArray(values, dims=("layer", "instance_pair"), coords=layers)
     found = with_intervals(pairs, statistics).merge(clustering_by_layer(stack, statistics))
     correlations = correlate(found.category_clustering_index_mean, found.consistency_mean)
     return found.merge(correlations).assign_attrs(attributes(stack, statistics))
@@ -49,31 +34,21 @@ def by_layer(stack: xr.Dataset, statistics: StatisticsConfig) -> xr.Dataset:
 def findings(result: xr.Dataset) -> list[Finding]:
     """The correlations, that they are below zero, and that clustering rises with depth."""
     index, layers = result.category_clustering_index, result.layer.values.tolist()
-    correlations = [
-        correlation_finding("s4", quantity, result, layers, "layers", method)
-        for method, quantity in _QUANTITIES.items()
-    ]
-    return [
-        *correlations,
-        negative(correlations[0]),
-        mean_finding(
-            result,
-            "s4",
-            "clustering index: last minus first layer",
-            index.isel(layer=-1) - index.isel(layer=0),
-            effect=True,
-        ),
-    ]
+    correlations = []
+    for method, word in _WORDS.items():
+        quantity = f"{word}correlation of clustering index and consistency"
+        found = correlation_finding("s4", quantity, result, layers, "layers", method)
+        correlations.append(found)
+    rise, quantity = index[-1] - index[0], "clustering index: last minus first layer"
+    effect = mean_finding(result, "s4", quantity, rise, effect=True)
+    return [*correlations, negative(correlations[0]), effect]
 
 
 def caption_values(result: xr.Dataset) -> dict[str, object]:
     """The correlations, and whether the skipped one excludes a layer or is not defined."""
-    skipped = result.sel(estimator="skipped")
+    skipped, r = result.sel(estimator="skipped"), result.correlation
     return {
-        "correlations": {
-            name: float(result.correlation.sel(estimator=method))
-            for method, name in ESTIMATOR_NAMES.items()
-        },
+        "correlations": {v: float(r.sel(estimator=k)) for k, v in ESTIMATOR_NAMES.items()},
         "outliers": bool(skipped.outlier.any()),
         "undefined": str(skipped.missing.item()),
     }

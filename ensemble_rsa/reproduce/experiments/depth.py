@@ -5,6 +5,7 @@ distances. Fig. 6: AlexNet on large images.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from math import comb
 
 import numpy as np
@@ -24,10 +25,8 @@ DISTANCES = ("cosine", "euclidean", "unit_euclidean", "norm_difference")
 def measure_profiles(work: Workspace, names: Sequence[str], distances: Sequence[str]) -> xr.Dataset:
     """Consistency of every layer of several ensembles, each of another model, by every distance.
 
-    The pairs of an ensemble are those of instances that can be compared by every distance.
-
-    Returns:
-        What `side_by_side` returns; attribute `NAME_seeds` holds the seeds compared of each.
+    The pairs of an ensemble are those of instances that can be compared by every distance;
+    attribute `NAME_seeds` holds their seeds.
     """
     profiles = {}
     for name in names:
@@ -41,13 +40,7 @@ def measure_profiles(work: Workspace, names: Sequence[str], distances: Sequence[
 def side_by_side(profiles: Mapping[str, xr.Dataset]) -> xr.Dataset:
     """Profiles of several networks along `network`; NaN where one has no such layer or pair.
 
-    Args:
-        profiles: ensemble → consistency by distance, layer and pair, with both intervals.
-
-    Returns:
-        `consistency (network, distance, layer, instance_pair)`, `consistency_mean (network,
-        distance, layer)` and `consistency_low, consistency_high (network, bootstrap, distance,
-        layer)`; attributes are those of the first.
+    Attributes are those of the first.
     """
     layers = dict.fromkeys(name for profile in profiles.values() for name in profile.layer.values)
     n_pairs = max(profile.sizes["instance_pair"] for profile in profiles.values())
@@ -72,28 +65,16 @@ def of_network(result: xr.Dataset, network: str) -> xr.Dataset:
 
 
 def layer_difference(
-    result: xr.Dataset,
-    figure: str,
-    network: str,
-    more: str,
-    less: str,
-    distance: str = "correlation",
+    result: xr.Dataset, figure: str, network: str, distance: str, more: str = "", less: str = ""
 ) -> Finding:
-    """One layer's consistency minus that of another, which the paper finds to be lower."""
+    """One layer's consistency minus that of another; by default, the first minus the last."""
     pairs = of_network(result, network).consistency.sel(distance=distance)
+    more, less = more or str(pairs.layer.values[0]), less or str(pairs.layer.values[-1])
     by = "" if result.sizes["distance"] == 1 else f", {DISTANCE_NAMES[distance]}"
     quantity = f"{more} minus {less} consistency{by}, {MODEL_NAMES[network]}"
     note = SURROGATE if result.surrogate.sel(network=network) else ""
     difference = pairs.sel(layer=more) - pairs.sel(layer=less)
     return mean_finding(result, figure, quantity, difference, effect=True, note=note)
-
-
-def fall_with_depth(
-    result: xr.Dataset, figure: str, network: str, distance: str = "correlation"
-) -> Finding:
-    """The first layer's consistency minus the last one's."""
-    layers = of_network(result, network).layer.values.tolist()
-    return layer_difference(result, figure, network, layers[0], layers[-1], distance)
 
 
 def last_layer(result: xr.Dataset, network: str, distance: str = "correlation") -> xr.DataArray:
@@ -131,15 +112,13 @@ def findings_depth(result: xr.Dataset) -> list[Finding]:
         model, of = MODEL_NAMES[name], result.sel(network=name)
         counts[f"instances kept though they did not converge, {model}"] = int(of.unconverged)
         counts[f"instances replaced since they did not converge, {model}"] = int(of.replaced)
-        accuracy = of.test_accuracy.values
-        mean, low, high = (
-            float(value) for value in (accuracy.mean(), accuracy.min(), accuracy.max())
-        )
+        accuracy = of.test_accuracy
+        mean, low, high = map(float, (accuracy.mean(), accuracy.min(), accuracy.max()))
         note = f"ours: mean and range of {accuracy.size} instances"
         accuracies.append(Finding("fig4", f"test accuracy, {model}", mean, low, high, note=note))
         quantity, values = f"last-layer consistency, {model}", last_layer(result, name)
         consistencies.append(mean_finding(result, "fig4", quantity, values))
-        falls.append(fall_with_depth(result, "fig4", name))
+        falls.append(layer_difference(result, "fig4", name, "correlation"))
     found = []
     for quantity, count in counts.items():
         note = "the paper does not mention any" if "replaced" in quantity else ""
@@ -151,11 +130,8 @@ def findings_distances(result: xr.Dataset) -> list[Finding]:
     """The last layer's consistency by Euclidean distance, and the fall by each distance."""
     quantity = "last-layer Euclidean consistency, All-CNN-C"
     values = last_layer(result, "all_cnn_c", "euclidean")
-    falls = [
-        fall_with_depth(result, "fig5", name, distance)
-        for distance in DISTANCES
-        for name in ALL_CNNS
-    ]
+    both = product(DISTANCES, ALL_CNNS)
+    falls = [layer_difference(result, "fig5", name, distance) for distance, name in both]
     return [mean_finding(result, "fig5", quantity, values), *falls]
 
 
@@ -165,30 +141,26 @@ def findings_alexnet(result: xr.Dataset) -> list[Finding]:
     return [
         mean_finding(result, "fig6", "fc6 consistency, AlexNet", fc6),
         mean_finding(result, "fig6", "penultimate-layer consistency, AlexNet", fc7),
-        layer_difference(result, "fig6", "alexnet", "conv1", "fc6"),
-        layer_difference(result, "fig6", "alexnet", "fc7", "fc6"),
+        *(
+            layer_difference(result, "fig6", "alexnet", "correlation", more, "fc6")
+            for more in ("conv1", "fc7")
+        ),
     ]
 
 
-FIG4 = Experiment(
-    "depth",
-    ALL_CNNS,
-    measure_depth,
-    findings_depth,
-    {"fig4": Picture(draw_depth, compared)},
-    revision=2,
-)
-FIG5 = Experiment(
-    "distances",
-    ALL_CNNS,
-    lambda work: measure_profiles(work, ALL_CNNS, DISTANCES),
-    findings_distances,
-    {"fig5": Picture(draw_distances, compared)},
-)
-FIG6 = Experiment(
-    "alexnet",
-    ("alexnet",),
-    lambda work: measure_profiles(work, ("alexnet",), ["correlation"]),
-    findings_alexnet,
-    {"fig6": Picture(draw_depth, compared)},
-)
+def measure_distances(work: Workspace) -> xr.Dataset:
+    """Consistency of every layer by four distances."""
+    return measure_profiles(work, ALL_CNNS, DISTANCES)
+
+
+def measure_alexnet(work: Workspace) -> xr.Dataset:
+    """Consistency of every layer of AlexNet by correlation distance."""
+    return measure_profiles(work, ("alexnet",), ["correlation"])
+
+
+_AS_LINES = {"fig4": Picture(draw_depth, compared)}
+_AS_PANELS = {"fig5": Picture(draw_distances, compared)}
+FIG4 = Experiment("depth", ALL_CNNS, measure_depth, findings_depth, _AS_LINES, revision=2)
+FIG5 = Experiment("distances", ALL_CNNS, measure_distances, findings_distances, _AS_PANELS)
+_ALEXNET = {"fig6": Picture(draw_depth, compared)}
+FIG6 = Experiment("alexnet", ("alexnet",), measure_alexnet, findings_alexnet, _ALEXNET)

@@ -5,6 +5,7 @@ each instance.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -80,9 +81,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
             return Finding("fig8", quantity, np.nan, effect=effect, note=note)
         return mean_finding(result, "fig8", quantity, known, effect, note)
 
-    def effect(quantity: str, values: xr.DataArray, *rates: float) -> Finding:
-        return number(quantity, values, *rates, effect=True)
-
+    effect = partial(number, effect=True)
     n_networks = float(np.isfinite(result.train_accuracy).sum())
     return [
         Finding("fig8", "networks", n_networks, note="those that can be compared"),
@@ -140,11 +139,5 @@ def caption_values(result: xr.Dataset) -> dict[str, object]:
     return {"left_out": result.attrs["left_out"], "replaced": replaced}
 
 
-EXPERIMENT = Experiment(
-    "dropout",
-    (_CONTROL, _SWEPT),
-    measure,
-    findings,
-    {"fig8": Picture(draw_dropout, caption_values)},
-    revision=2,
-)
+_PICTURES = {"fig8": Picture(draw_dropout, caption_values)}
+EXPERIMENT = Experiment("dropout", (_CONTROL, _SWEPT), measure, findings, _PICTURES, revision=2)

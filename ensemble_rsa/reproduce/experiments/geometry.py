@@ -30,30 +30,15 @@ def findings(result: xr.Dataset) -> list[Finding]:
     index = result.category_clustering_index
     first, last = (str(result.layer.values[place]) for place in (0, -1))
     stress, pointwise = result.embedding_stress.values, result.embedding_pointwise_stress.values
+    quantity = f"{last} minus {first} category clustering index"
+    rise, by_eye = index.isel(layer=-1) - index.isel(layer=0), "the paper judges by eye here"
+    spread = f"from {stress.min():.2f} to {stress.max():.2f}"
     return [
-        mean_finding(
-            result,
-            "fig2",
-            f"{last} minus {first} category clustering index",
-            index.isel(layer=-1) - index.isel(layer=0),
-            effect=True,
-            note="the paper judges by eye here",
-        ),
-        Finding(
-            "s1",
-            "stress, mean over panels",
-            float(stress.mean()),
-            note=f"from {stress.min():.2f} to {stress.max():.2f}",
-        ),
+        mean_finding(result, "fig2", quantity, rise, effect=True, note=by_eye),
+        Finding("s1", "stress, mean over panels", float(stress.mean()), note=spread),
         Finding("s1", "pointwise stress, largest of all stimuli", float(pointwise.max())),
     ]
 
 
-EXPERIMENT = Experiment(
-    "geometry",
-    ("all_cnn_c",),
-    measure,
-    findings,
-    {"fig2": Picture(draw_geometry), "s1": Picture(draw_pointwise_stress)},
-    revision=3,
-)
+_PICTURES = {"fig2": Picture(draw_geometry), "s1": Picture(draw_pointwise_stress)}
+EXPERIMENT = Experiment("geometry", ("all_cnn_c",), measure, findings, _PICTURES, revision=3)

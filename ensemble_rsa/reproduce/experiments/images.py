@@ -17,12 +17,7 @@ from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.profiles import draw_training_sets
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
-from ensemble_rsa.reproduce.measures import (
-    Terms,
-    attributes,
-    bootstrap_matched,
-    same_instances,
-)
+from ensemble_rsa.reproduce.measures import Terms, attributes, bootstrap_matched, same_instances
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 CONTRASTS = {
@@ -52,9 +47,8 @@ def measure(work: Workspace) -> xr.Dataset:
         layers = slice(None if contrast == "images" else -1)  # the last one differs
         a, b = (stack.exemplar.values[layers] for stack in stacks)
         within = (consistency_between(a, a) + consistency_between(b, b)) / 2
-        result = result.assign(
-            summarise(contrast, within, consistency_between(a, b), statistics)
-        ).assign_attrs({f"{contrast}_seeds": stacks[0].seed.values})
+        found = summarise(contrast, within, consistency_between(a, b), statistics)
+        result = result.assign(found).assign_attrs({f"{contrast}_seeds": stacks[0].seed.values})
     return result
 
 
@@ -63,27 +57,19 @@ def summarise(
 ) -> dict[str, tuple]:
     """The similarities of a contrast, and the mean of each condition with its interval.
 
-    Args:
-        contrast: prefix of the variables' names.
-        within: r² of RDMs of networks trained on the same data, mean of the two training sets.
-        between: of networks trained on different data; rows are of the first training set, columns
-            of the second, and instance i has the same seed in both.
-        statistics: of the intervals.
+    Similarities (r² of RDMs) are `within` a training set, mean of the two, and `between` the
+    first (rows) and the second (columns), where instance i has the same seed in both.
     """
     layer = "layer" if contrast == "images" else "layer_before_head"
     instances = (f"{contrast}_instance", f"{contrast}_other_instance")
     by_name = conditions(within, between)
-    found = [bootstrap_matched(by_name[name], statistics) for name in CONDITIONS]
+    boots = [bootstrap_matched(by_name[name], statistics) for name in CONDITIONS]
+    summaries = {part: [getattr(b, part) for b in boots] for part in ("mean", "low", "high")}
     return {
         f"{contrast}_within": ((layer, *instances), within),
         f"{contrast}_between": ((layer, *instances), between),
-        **{
-            f"{contrast}_{part}": (
-                ("condition", layer), np.stack([getattr(one, part) for one in found]),
-            )
-            for part in ("mean", "low", "high")
-        },
-    }  # fmt: skip
+        **{f"{contrast}_{k}": (("condition", layer), np.stack(v)) for k, v in summaries.items()},
+    }
 
 
 def conditions(within: Similarities, between: Similarities) -> Mapping[str, Terms]:
@@ -110,11 +96,9 @@ def findings(result: xr.Dataset) -> list[Finding]:
     last = conditions(result.images_within.values[-1], result.images_between.values[-1])
     start = f"{result.layer.values[-1]} consistency: other seed (same images) minus other"
     note = "near zero if images matter as little as seeds; split and numbers are ours"
-    for condition, words in (
-        ("seed_minus_data", "images (same seed)"), ("seed_minus_both", "seed and images"),
-    ):  # fmt: skip
-        quantity = f"{start} {words}"
-        found.append(mean_finding(result, "s3", quantity, last[condition], note=note))
+    others = {"seed_minus_data": "images (same seed)", "seed_minus_both": "seed and images"}
+    for condition, words in others.items():
+        found.append(mean_finding(result, "s3", f"{start} {words}", last[condition], note=note))
     return found
 
 

@@ -37,22 +37,13 @@ EXAMPLE = ("correlation", "cosine")  # distances that the third panel shows
 
 
 class About(NamedTuple):
-    """A point to rotate about.
-
-    Attributes:
-        figure: which shows it.
-        words: for it.
-        largest: of the angles, degrees.
-        judged: the angle of the findings, degrees.
-        effects: distances that the paper finds to change.
-        unchanged: distances that do not change.
-    """
+    """A point to rotate about; angles are in degrees."""
 
     figure: str
     words: str
     largest: float
-    judged: float
-    effects: tuple[str, ...]
+    judged: float  # the angle of the findings
+    effects: tuple[str, ...]  # distances that the paper finds to change
     unchanged: tuple[str, ...]
 
 
@@ -108,27 +99,22 @@ def _rotations(about: str, n_sets: int, n_stimuli: int, n_units: int, n_steps: i
         rounding.append(rounding_bound(patterns, distance, float(before.min())))
     first = {"before": patterns[0], "after": rotate(patterns[0], judged, centres[0])}
     example, centre = (part[0] for part in _sets(about, 1, N_EXAMPLE, 2))
-    return xr.Dataset(
+    both = np.stack([example, rotate(example, judged, centre)])
+    found = xr.Dataset(
         {
             "angle": ("step", angles),
             "consistency": (("distance", "step", "set"), np.stack(consistencies)),
             "change": (("distance", "step", "set"), np.stack(change)),
             "rounding": ("distance", rounding),
-            "example": (
-                ("state", "stimulus", "unit"),
-                np.stack([example, rotate(example, judged, centre)]),
-            ),
+            "example": (("state", "stimulus", "unit"), both),
             "example_centre": ("unit", centre[0]),
-        }
-        | {
-            f"distance_{state}": (
-                ("shown", "stimulus_pair"),
-                np.stack([_rdms(shown, distance) for distance in EXAMPLE]),
-            )
-            for state, shown in first.items()
         },
         coords={"distance": list(DISTANCES), "shown": list(EXAMPLE), "state": list(first)},
     )
+    for state, shown in first.items():
+        rows = np.stack([_rdms(shown, distance) for distance in EXAMPLE])
+        found[f"distance_{state}"] = (("shown", "stimulus_pair"), rows)
+    return found
 
 
 def _sets(about: str, n_sets: int, n_stimuli: int, n_units: int) -> tuple[np.ndarray, np.ndarray]:
@@ -181,10 +167,8 @@ def findings(result: xr.Dataset) -> list[Finding]:
             what = f"{DISTANCE_NAMES[distance]}, rotations {words}"
             found.append(_unchanged(figure, what, float(of.change.max()), float(of.rounding)))
     for distance in DISTANCES:
-        of, what = (
-            result.sel(distance=distance),
-            f"{DISTANCE_NAMES[distance]}, units in another order",
-        )
+        of = result.sel(distance=distance)
+        what = f"{DISTANCE_NAMES[distance]}, units in another order"
         found.append(_unchanged("s6", what, float(of.shuffle_change), float(of.shuffle_rounding)))
     return found
 
@@ -207,13 +191,8 @@ def measure(work: Workspace) -> xr.Dataset:
     return simulate(N_SETS, N_STIMULI, N_UNITS, N_STEPS)
 
 
-EXPERIMENT = Experiment(
-    "rotations",
-    (),
-    measure,
-    findings,
-    {
-        name: Picture(partial(draw_rotations, about=about), partial(caption_values, about=about))
-        for name, about in (("s5", "centre"), ("s6", "origin"))
-    },
-)
+_PICTURES = {
+    name: Picture(partial(draw_rotations, about=about), partial(caption_values, about=about))
+    for name, about in (("s5", "centre"), ("s6", "origin"))
+}
+EXPERIMENT = Experiment("rotations", (), measure, findings, _PICTURES)

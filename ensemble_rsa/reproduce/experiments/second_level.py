@@ -5,6 +5,8 @@ late layers the layers of one instance resemble each other more than one layer o
 instances does (Fig. S2). Similarity in S2 is the shared variance r², as in consistency (ours).
 """
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
@@ -16,7 +18,7 @@ from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import summary
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
-from ensemble_rsa.reproduce.measures import Terms, attributes, bootstrap_matched, stack_terms
+from ensemble_rsa.reproduce.measures import Terms, attributes, bootstrap_matched
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 _AXES = ("layer", "instance", "layer_b", "instance_b")
@@ -43,14 +45,15 @@ def measure(work: Workspace) -> xr.Dataset:
     origins = [Terms.of_same(same), Terms.of_different(by_distance)]
     one_instance, *two_instances = neighbours(distances)
     courses = [Terms.of_same(one_instance), *map(Terms.of_different, two_instances)]
-    boots = [bootstrap_matched(stack_terms(rows), statistics) for rows in (origins, courses)]
+    boots = [
+        bootstrap_matched(Terms(*map(np.stack, zip(*rows, strict=True))), statistics)
+        for rows in (origins, courses)
+    ]
+    embedding = plane.embedding.reshape(*shape, -1)
     return xr.Dataset(
         {
             "second_level_distance": (_AXES, distances),
-            "second_level_embedding": (
-                ("layer", "instance", "component"),
-                plane.embedding.reshape(*shape, -1),
-            ),
+            "second_level_embedding": (("layer", "instance", "component"), embedding),
             "second_level_stress": ((), float(plane.stress)),
             **summary("similarity_by_distance", ("origin", "layer_distance"), boots[0]),
             **summary("similarity_of_neighbours", ("course", "layer_pair"), boots[1]),
@@ -67,27 +70,17 @@ def measure(work: Workspace) -> xr.Dataset:
 def shared_variance(
     distances: Distances, apart: int
 ) -> Float[np.ndarray, "layer_pair instance other_instance"]:
-    """r² between every layer and the one `apart` layers deeper.
-
-    Args:
-        distances: 1 − r between RDMs.
-        apart: number of layers, from 0.
-
-    Returns:
-        Its diagonal is of one instance, the rest of two.
-    """
+    """r² between every layer and the one `apart` layers deeper, from distances 1 − r."""
     n_layers = len(distances)
     pairs = [distances[k, :, k + apart, :] for k in range(n_layers - apart)]
     return (1 - np.stack(pairs)) ** 2
 
 
 def neighbours(distances: Distances) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Similarities along pairs of successive layers.
+    """Similarities of successive layers: of one instance, of two, and of the same layer of two.
 
-    Returns:
-        Of the two layers of one instance, `(layer_pair, instance)`; of the first layer of one
-        instance and the second layer of another, and of the same layer of two instances (mean of
-        the two layers), `(layer_pair, instance, other_instance)`.
+    The first is `(layer_pair, instance)`, the others `(layer_pair, instance, other_instance)`; the
+    last is the mean of the two layers.
     """
     next_layer = shared_variance(distances, 1)
     same_layer = shared_variance(distances, 0)
@@ -103,41 +96,33 @@ def findings(result: xr.Dataset) -> list[Finding]:
     early, late = (distances[place, :, place, :][first, second] for place in (0, -1))
     one_instance, next_layer, same_layer = (part[-1] for part in neighbours(distances))
     layers = f"{names[-2]} and {names[-1]}"
+    effect = partial(mean_finding, result, effect=True)
     return [
-        mean_finding(
-            result,
+        effect(
             "fig3",
             f"{names[-1]} minus {names[0]} distance (1 − r) between instances",
             xr.DataArray(late - early, dims="instance_pair"),
-            effect=True,
         ),
-        mean_finding(
-            result,
+        effect(
             "s2",
             f"{layers}: similarity within minus between instances",
             Terms(one_instance, -next_layer),
-            effect=True,
         ),
-        mean_finding(
-            result,
+        effect(
             "s2",
             f"{layers} of one instance minus the same layer of two",
             Terms(one_instance, -same_layer),
-            effect=True,
             note="the same layer: mean of the two layers; r²",
         ),
     ]
 
 
-EXPERIMENT = Experiment(
-    "second_level",
-    ("all_cnn_c",),
-    measure,
-    findings,
-    {
-        "fig3": Picture(
-            draw_second_level, lambda result: {"stress": float(result.second_level_stress)}
-        ),
-        "s2": Picture(draw_layer_similarity),
-    },
-)
+def _stress(result: xr.Dataset) -> dict[str, float]:
+    return {"stress": float(result.second_level_stress)}
+
+
+_PICTURES = {
+    "fig3": Picture(draw_second_level, _stress),
+    "s2": Picture(draw_layer_similarity),
+}
+EXPERIMENT = Experiment("second_level", ("all_cnn_c",), measure, findings, _PICTURES)

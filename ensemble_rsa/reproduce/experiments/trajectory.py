@@ -39,8 +39,7 @@ def measure(work: Workspace) -> xr.Dataset:
     stacks = {epoch: rdms(work, _ENSEMBLE, [last], epoch=epoch) for epoch in kept}
     if (final := run.config.training.epochs) not in kept:
         stacks[final] = rdms(work, _ENSEMBLE, [last])
-    statistics = work.scale.analysis.statistics
-    return trajectory(stacks, load_history(run).test_accuracy, statistics)
+    return trajectory(stacks, load_history(run).test_accuracy, work.scale.analysis.statistics)
 
 
 def trajectory(
@@ -57,17 +56,14 @@ def trajectory(
         `similarity (kind, epoch, instance, epoch_b, instance_b)`; `consistency (kind, epoch,
         instance_pair)` and `test_accuracy (epoch, instance)` with means and intervals; what
         `correlate` returns of their means over the epochs after epoch 0, with a dimension `kind`.
-
-    Raises:
-        RunError: fewer than two instances are left.
     """
     epochs = sorted(stacks)
     shared = same_instances([stacks[epoch] for epoch in epochs])
-    similarity = np.stack(
-        [similarities([stack[kind].values[0] for stack in shared]) for kind in KINDS]
-    )
+    of_kinds = [[stack[kind].values[0] for stack in shared] for kind in KINDS]
+    similarity = np.stack([similarities(rdms_by_epoch) for rdms_by_epoch in of_kinds])
+    same_epoch = np.einsum("keiej->keij", similarity)
     pairs = xr.DataArray(
-        pairs_by_epoch(similarity),
+        same_epoch[..., *pair_indices(similarity.shape[2])],
         dims=("kind", "epoch", "instance_pair"),
         coords={"kind": list(KINDS), "epoch": epochs},
     )
@@ -88,23 +84,11 @@ def trajectory(
 def similarities(
     stacks: Sequence[Float[np.ndarray, "instance pair"]],
 ) -> Float[np.ndarray, "epoch instance epoch_b instance_b"]:
-    """Consistency (r²) of every instance at every epoch with every one at every other.
-
-    Args:
-        stacks: the RDMs of each epoch, instances in the same order in all.
-    """
+    """Consistency (r²) of every instance at every epoch with every one at every other."""
     n_epochs, n_instances = len(stacks), len(stacks[0])
     rows = np.concatenate(stacks)
     between = consistency_between(rows, rows)
     return between.reshape(n_epochs, n_instances, n_epochs, n_instances)
-
-
-def pairs_by_epoch(
-    similarity: Float[np.ndarray, "kind epoch instance epoch_b instance_b"],
-) -> Float[np.ndarray, "kind epoch instance_pair"]:
-    """Consistency of every two instances at the same epoch."""
-    same_epoch = np.einsum("keiej->keij", similarity)
-    return same_epoch[..., *pair_indices(similarity.shape[2])]
 
 
 def accuracy_by_epoch(
@@ -128,30 +112,25 @@ def accuracy_by_epoch(
 def findings(result: xr.Dataset) -> list[Finding]:
     """The correlations; the fall of consistency with training; instances stay like themselves."""
     first, stable, last = landmarks(result)
-    (early, late), (early_centroid, late_centroid) = (
-        [result.consistency.sel(kind=kind, epoch=epoch) for epoch in (first, last)]
-        for kind in KINDS
-    )
+    early, late = (result.consistency.sel(epoch=epoch) for epoch in (first, last))
+    exemplar_fall, centroid_fall = ((early - late).sel(kind=kind) for kind in KINDS)
+    above = early.sel(kind="centroid") - early.sel(kind="exemplar")
     between = result.similarity.sel(kind="exemplar", epoch=stable, epoch_b=last).values
     correlation = _correlation(result, "fig9", "exemplar")
     effect = partial(mean_finding, result, effect=True)
     fall = f"epoch {first} minus epoch {last}"
     return [
         correlation,
-        effect("fig9", f"{fall} consistency", early - late),
+        effect("fig9", f"{fall} consistency", exemplar_fall),
         negative(correlation),
-        mean_finding(
-            result,
+        effect(
             "fig9",
             f"epochs {stable} and {last}: consistency with oneself minus with other instances",
             Terms(np.diagonal(between), -between),
-            effect=True,
             note="" if stable == STABLE else f"epoch {stable} is used for {STABLE}",
         ),
-        effect(
-            "s8", f"centroid minus exemplar consistency at epoch {first}", early_centroid - early
-        ),
-        effect("s8", f"{fall} centroid consistency", early_centroid - late_centroid),
+        effect("s8", f"centroid minus exemplar consistency at epoch {first}", above),
+        effect("s8", f"{fall} centroid consistency", centroid_fall),
         negative(_correlation(result, "s8", "centroid")),
     ]
 
@@ -170,32 +149,21 @@ def _correlation(result: xr.Dataset, figure: str, kind: str) -> Finding:
     chosen = result.sel(kind=kind)
     epochs = [str(epoch) for epoch in result.epoch.values]
     found = correlation_finding(figure, _CORRELATION, chosen, epochs, "epochs", "skipped")
-    others = [
-        f"{name} {value:.2f}"
-        for method, name in ESTIMATOR_NAMES.items()
-        if method != "skipped"
-        and np.isfinite(value := float(chosen.correlation.sel(estimator=method)))
-    ]
-    return replace(found, note="; ".join([found.note, *others]))
+    notes = [found.note]
+    for method in ("percentage_bend", "pearson"):
+        if np.isfinite(r := float(chosen.correlation.sel(estimator=method))):
+            notes.append(f"{ESTIMATOR_NAMES[method]} {r:.2f}")
+    return replace(found, note="; ".join(notes))
 
 
 def caption_values(result: xr.Dataset, kind: str) -> dict[str, object]:
     """Which consistency is shown, of which layer, and whether epoch 0 is shown."""
-    return {
-        "kind": kind,
-        "layer": result.attrs["layer"],
-        "initial_weights": 0 in result.epoch.values,
-    }
+    initial_weights = 0 in result.epoch.values
+    return {"kind": kind, "layer": result.attrs["layer"], "initial_weights": initial_weights}
 
 
-EXPERIMENT = Experiment(
-    "trajectory",
-    (_ENSEMBLE,),
-    measure,
-    findings,
-    {
-        name: Picture(partial(draw_trajectory, kind=kind), partial(caption_values, kind=kind))
-        for name, kind in (("fig9", "exemplar"), ("s8", "centroid"))
-    },
-    revision=2,
-)
+_PICTURES = {
+    name: Picture(partial(draw_trajectory, kind=kind), partial(caption_values, kind=kind))
+    for name, kind in (("fig9", "exemplar"), ("s8", "centroid"))
+}
+EXPERIMENT = Experiment("trajectory", (_ENSEMBLE,), measure, findings, _PICTURES, revision=2)
