@@ -14,7 +14,7 @@ from matplotlib.gridspec import SubplotSpec
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import category_handles
 from ensemble_rsa.figures.style import INK
-from ensemble_rsa.figures.wording import has_seeds, surrogate_title
+from ensemble_rsa.figures.wording import instance_name, surrogate_title
 
 _GAP = 0.06  # height of the gap between blocks of layers, in panels
 
@@ -30,7 +30,7 @@ def draw_geometry(results: xr.Dataset) -> Figure:
     layer)`; categories are coloured where `stimulus` has a coordinate `category`.
     """
     n_shown, n_layers = results.sizes["shown"], results.sizes["layer"]
-    n_columns = _columns(n_layers)
+    n_columns = min(n_layers, 5 if n_layers <= 10 else 8)
     n_blocks = math.ceil(n_layers / n_columns)
     width = style.DOUBLE_COLUMN if n_columns > 2 else style.SINGLE_COLUMN
     panel = (width - 0.2) / max(n_columns, 2)
@@ -50,31 +50,17 @@ def draw_geometry(results: xr.Dataset) -> Figure:
                 f"{names[layer]}{between}stress {float(chosen.embedding_stress):.2f}", pad=2
             )
             if column == 0:
-                axes.set_ylabel(_instance_name(results, row, " " if panel >= 1.2 else "\n"))
+                axes.set_ylabel(instance_name(results, row, " " if panel >= 1.2 else "\n"))
     n_empty = n_columns * n_blocks - n_layers
     place = grid[-n_shown:, n_columns - n_empty :] if n_empty else None
     _name_categories(figure, place, _categories(results), most_in_column=6 * n_shown)
     return figure
 
 
-def _columns(n_layers: int) -> int:
-    """Up to five panels in a row for ten layers or fewer, else eight."""
-    if n_layers <= 5:
-        return n_layers
-    return 5 if n_layers <= 10 else 8
-
-
 def _categories(results: xr.Dataset) -> np.ndarray:
     if "category" not in results.coords:
         return np.full(results.sizes["stimulus"], "")
     return results.category.values.astype(str)
-
-
-def _instance_name(results: xr.Dataset, row: int, between: str) -> str:
-    number = results.shown.values[row]
-    if not has_seeds(results):
-        return f"Instance {number}"
-    return f"Instance {number}{between}(seed {int(results.seed.sel(instance=number))})"
 
 
 def _draw_panel(axes: Axes, panel: xr.Dataset) -> None:

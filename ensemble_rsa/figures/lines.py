@@ -47,14 +47,8 @@ KIND_LOOKS = {
 def draw_line(axes: Axes, x: np.ndarray, results: xr.Dataset, name: str, look: Look) -> None:
     """Draw the means of a variable as a line, and its intervals as bars.
 
-    Args:
-        axes: where.
-        x: positions of the points.
-        results: `{name}_mean` of one dimension, and `{name}_low, {name}_high`, of the same
-            dimension or also of `bootstrap`. Both bootstraps are drawn, unless there is only one
-            pair of instances.
-        name: of the variable.
-        look: colour, marker and label.
+    `results` needs `{name}_mean` of one dimension, and `{name}_low, {name}_high` of the same
+    dimension or also of `bootstrap`: then both are drawn, unless there is one pair of instances.
     """
     low, high = results[f"{name}_low"], results[f"{name}_high"]
     if "bootstrap" not in low.dims:
@@ -77,15 +71,9 @@ def draw_intervals(
     colour: str,
     over: str = "instances",
 ) -> None:
-    """Draw vertical bars from `low` to `high` where both are defined.
+    """Draw vertical bars where both ends are defined: wide and pale, or thin with caps.
 
-    Args:
-        axes: where.
-        x: positions of the bars.
-        low: lower bounds; they need not enclose the mean.
-        high: upper bounds.
-        colour: of the bars.
-        over: `pairs` for wide pale bars, `instances` for thin capped ones.
+    `over` is `pairs` or `instances`.
     """
     known = np.isfinite(low) & np.isfinite(high)
     x, low, high = x[known], low[known], high[known]
@@ -109,18 +97,10 @@ def draw_by_layer(
     spacing: float = 0.1,
     name: str = "consistency",
 ) -> list[Line2D]:
-    """Draw one line per data set, side by side at each layer, on axes from 0 to 1.
+    """Draw one line per data set on axes from 0 to 1; return their entries for the legend.
 
-    Args:
-        axes: where.
-        names: of the layers.
-        lines: data set, with the variables that `draw_line` needs, and look of each line.
-        width: of the axes, inches.
-        spacing: between the points of one layer, in layers.
-        name: of the variable.
-
-    Returns:
-        Entries for the legend, one per line.
+    `names` are those of the layers, `width` is that of the axes in inches, and `spacing` is the
+    distance between the points of one layer, in layers.
     """
     for place, (results, look) in enumerate(lines):
         shift = spacing * (place - (len(lines) - 1) / 2)

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap, to_hex
+from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
-from ensemble_rsa.figures.style import category_style, layer_colours, set_ticks, shorten
+from ensemble_rsa.figures.style import category_style, set_ticks, shorten
 
 MOST_CATEGORIES_NAMED = 20
 _MOST_BLOCKS_NAMED = 24
@@ -20,13 +21,9 @@ _MOST_BLOCKS_NAMED = 24
 def draw_blocks(
     axes: Axes, values: np.ndarray, names: Sequence[str], highest: float | None = None
 ) -> AxesImage:
-    """Draw a matrix of blocks, such as layers, with a white line between blocks.
+    """Draw a matrix `(block, instance, block, instance)` with a white line between blocks.
 
-    Args:
-        axes: where.
-        values: `(block, instance, block, instance)`.
-        names: of the blocks; many are thinned.
-        highest: end of the colour scale, which starts at 0; the largest value when not given.
+    Colours begin at 0 and end at `highest`, or at the largest value.
     """
     n_blocks, n_instances = values.shape[:2]
     n = n_blocks * n_instances
@@ -69,8 +66,10 @@ def add_colour_bar(
 
 
 def layer_shades(n_layers: int) -> list[str]:
-    """One colour per layer, from dark to light with depth."""
-    return [to_hex(shade) for shade in layer_colours()(np.linspace(0.0, 1.0, n_layers))]
+    """One colour per layer, from dark to light with depth, without the palest colours."""
+    shades = mpl.colormaps["plasma"](np.linspace(0.0, 0.88, 128))
+    depth = LinearSegmentedColormap.from_list("depth", shades)
+    return [to_hex(shade) for shade in depth(np.linspace(0.0, 1.0, n_layers))]
 
 
 def add_layer_bar(figure: Figure, axes: Axes, names: Sequence[str]) -> None:

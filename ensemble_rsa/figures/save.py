@@ -32,13 +32,11 @@ FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
 def draw_figures(
     results: xr.Dataset, history: xr.Dataset | None, flagged: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Figure]:
-    """Draw every figure that the results allow, by name, in the order of the paper.
+    """Draw every figure that the results of `analyze` allow, by name, in the order of the paper.
 
-    Args:
-        results: what `analyze` returns.
-        history: what training recorded, `(epoch, instance)`; None for activations from elsewhere.
-        flagged: instances to be named in the training curves and excluded from their mean
-            (`instance`, `seed`, `reason`); excluded ones that `history` holds belong here too.
+    `history` is what training recorded. Instances that are `flagged` (`instance`, `seed`, `reason`)
+    are named in its curves and excluded from their mean; those excluded from the analysis that
+    `history` holds belong here too.
     """
     allowed = [name for name, (_, needed) in FIGURES.items() if needed in results]
     if results.sizes["kind"] == 1 and "category_consistency" in allowed:
@@ -55,17 +53,7 @@ def save_figures(
     folder: Path,
     flagged: Sequence[Mapping[str, Any]] = (),
 ) -> list[Path]:
-    """Write every figure that the results allow as PNG (300 dpi) and as PDF.
-
-    Args:
-        results: as for `draw_figures`.
-        history: as for `draw_figures`.
-        folder: made if missing; a file appears under its name when it is complete.
-        flagged: as for `draw_figures`.
-
-    Returns:
-        The paths of the PNG files, in the order of the paper.
-    """
+    """Write the figures of `draw_figures` to a folder, and return the paths of the PNG files."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     figures = draw_figures(results, history, flagged)
@@ -73,7 +61,10 @@ def save_figures(
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG (300 dpi), and as PDF beside it; return the PNG's path."""
+    """Write a figure as PNG (300 dpi), and as PDF beside it; return the PNG's path.
+
+    A file appears under its name when it is complete.
+    """
     # Without a date in it, the same results give the same file.
     for target, metadata in ((path, {}), (path.with_suffix(".pdf"), {"CreationDate": None})):
         with atomic_path(target) as partial, paper_style():

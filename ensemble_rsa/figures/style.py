@@ -14,7 +14,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -81,12 +80,7 @@ def new_figure(
 ) -> Figure:
     """An empty figure of `width` × `height` inches, with a layout that avoids overlaps.
 
-    Args:
-        width: inches.
-        height: inches.
-        title: a heading; none when not given.
-        pad: around each panel and its labels, inches.
-        gap: between panels, as a share of a panel.
+    There are `pad` inches around each panel, and between panels a `gap` that is a share of a panel.
 
     >>> new_figure(SINGLE_COLUMN, 2.5).get_size_inches().tolist()
     [3.5, 2.5]
@@ -123,13 +117,6 @@ def category_style(index: int) -> dict[str, Any]:
         "color": CATEGORY_COLOURS[index % n],
         "marker": CATEGORY_MARKERS[(index + index // n) % n],
     }
-
-
-def layer_colours() -> Colormap:
-    """A sequential map for depth, dark to light, without the palest colours."""
-    return LinearSegmentedColormap.from_list(
-        "depth", mpl.colormaps["plasma"](np.linspace(0.0, 0.88, 128))
-    )
 
 
 def shorten(name: str, longest: int = 16) -> str:

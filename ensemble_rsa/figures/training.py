@@ -31,14 +31,9 @@ def draw_training(
 ) -> Figure:
     """Loss, training and test accuracy over epochs: a line per instance, the mean of the unflagged.
 
-    Args:
-        history: `train_loss, train_accuracy, test_accuracy (epoch, instance)`; epochs that were not
-            evaluated are NaN. A variable that is missing leaves its panel out.
-        flagged: `{"instance": …, "seed": …, "reason": …}` for each instance to be named.
-        title: a heading, such as that the network is a surrogate.
-
-    Returns:
-        A figure as wide as a page.
+    `history` has `train_loss, train_accuracy, test_accuracy (epoch, instance)`, NaN for epochs that
+    were not evaluated; a variable that is missing leaves its panel out. Instances that are
+    `flagged` (`instance`, `seed`, `reason`) are named.
     """
     panels = [(name, label) for name, label in _PANELS if name in history]
     noted = noted_instances(history, flagged)
@@ -98,7 +93,9 @@ def _legend_handles(n_ordinary: int, noted: Mapping[int, Mapping[str, Any]]) -> 
         handles.append(Line2D([], [], color=INK, linewidth=1.2, label=mean))
     for place, (number, entry) in enumerate(list(noted.items())[:_MOST_NAMED]):
         seed = f" (seed {entry['seed']})" if entry.get("seed") is not None else ""
-        label = f"instance {number}{seed}: {_brief(str(entry.get('reason', 'flagged')))}"
+        reason = str(entry.get("reason", "flagged"))
+        reason = reason if len(reason) <= 45 else f"{reason[:44]}…"
+        label = f"instance {number}{seed}: {reason}"
         handles.append(Line2D([], [], **_marked_style(place), label=label))
     if len(noted) > _MOST_NAMED:
         more = f"and {len(noted) - _MOST_NAMED} more flagged"
@@ -109,7 +106,3 @@ def _legend_handles(n_ordinary: int, noted: Mapping[int, Mapping[str, Any]]) -> 
 def _marked_style(place: int) -> dict[str, Any]:
     dashes = _DASHES[place % len(_DASHES)]
     return {"color": FLAGGED, "linewidth": 1.1, "linestyle": dashes}
-
-
-def _brief(reason: str) -> str:
-    return reason if len(reason) <= 45 else f"{reason[:44]}…"

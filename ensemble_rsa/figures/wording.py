@@ -31,6 +31,14 @@ def has_seeds(results: xr.Dataset) -> bool:
     return "seed" in results.coords and bool(results.attrs.get("model"))
 
 
+def instance_name(results: xr.Dataset, row: int, between: str = " ") -> str:
+    """The name of an instance whose embedding is shown, with its seed where there is one."""
+    number = results.shown.values[row]
+    if not has_seeds(results):
+        return f"Instance {number}"
+    return f"Instance {number}{between}(seed {int(results.seed.sel(instance=number))})"
+
+
 def surrogate_title(results: xr.Dataset) -> str | None:
     """The heading of every figure of a surrogate network; None for other networks."""
     if not results.attrs.get("surrogate", 0):
@@ -44,14 +52,8 @@ def noted_instances(
 ) -> dict[int, Mapping[str, Any]]:
     """Match entries to the instances of a data set: by seed where known, else by number.
 
-    Seeds come first because instances are renumbered when some are excluded.
-
-    Args:
-        dataset: with dimension `instance`, and `seed (instance)` where known.
-        entries: `{"instance": …, "seed": …, "reason": …}` each.
-
-    Returns:
-        Instance number in `dataset` → entry.
+    Seeds come first because instances are renumbered when some are excluded. The keys of the result
+    are the instance numbers of the data set.
 
     >>> known = xr.Dataset(coords={"instance": [0, 1], "seed": ("instance", [7, 9])})
     >>> noted_instances(known, [{"instance": 2, "seed": 9, "reason": "dead"}])

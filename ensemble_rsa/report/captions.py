@@ -17,11 +17,7 @@ class Caption(NamedTuple):
 
 
 def render(name: str, **values: Any) -> Caption:
-    """Return the caption of a figure.
-
-    Args:
-        name: path of the template below `templates/`, without `.j2`, such as `paper/fig4`.
-        values: plain values; a name that the template uses and that is missing is an error.
+    """Return the caption of a figure from a template such as `paper/fig4`, as in `render_text`.
 
     >>> render("paper/s7", n_pairs=3, level="95").title
     'Cocktail-blank normalisation'

@@ -33,19 +33,16 @@ def write_page(
 ) -> Path:
     """Fill in a page template and write it; the file appears under its name when it is complete.
 
-    Args:
-        path: where to.
-        template: its name, without `.html.j2`.
-        figures: embedded in the page.
-        details: heading → plain values, shown as JSON at the end; empty ones are left out.
-        values: what the template needs besides.
-
-    Returns:
-        `path`.
+    Figures are embedded. `details` are shown as JSON at the end, under their headings; empty ones
+    are left out. Returns `path`.
     """
     page = ENVIRONMENT.get_template(f"{template}.html.j2").render(
         figures=[_embed(figure) for figure in figures],
-        details={heading: _as_json(shown) for heading, shown in details.items() if shown},
+        details={
+            heading: json.dumps(shown, indent=2, default=str, ensure_ascii=False)
+            for heading, shown in details.items()
+            if shown
+        },
         **values,
     )
     path = Path(path)
@@ -66,7 +63,3 @@ def _embed(figure: PageFigure) -> dict[str, Any]:
         "wide": width > _WIDE,
         "data": base64.b64encode(content).decode("ascii"),
     }
-
-
-def _as_json(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, indent=2, default=str, ensure_ascii=False)

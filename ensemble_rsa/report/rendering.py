@@ -6,18 +6,13 @@ A page must therefore get text as a value and never import or include a text tem
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ensemble_rsa.figures import wording
 
-
-def _is_page(template: str | None) -> bool:
-    return template is not None and template.endswith(".html.j2")
-
-
 ENVIRONMENT = Environment(
     loader=PackageLoader("ensemble_rsa.report"),
-    autoescape=_is_page,
+    autoescape=select_autoescape(["html.j2"]),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -40,10 +35,9 @@ ENVIRONMENT.filters |= {
 
 
 def render_text(template: str, **values: Any) -> str:
-    """Return a text template filled in, with its lines joined to one.
+    """Return a text template filled in with plain values, its lines joined to one.
 
-    Args:
-        template: its path below `templates/`, without `.j2`.
-        values: plain values; a name that the template uses and that is missing is an error.
+    The template is a path below `templates/`, without `.j2`. A name that it uses and that is
+    missing is an error.
     """
     return " ".join(ENVIRONMENT.get_template(f"{template}.j2").render(values).split())

@@ -39,21 +39,12 @@ def write_report(
     excluded: Sequence[Mapping[str, Any]] = (),
     flagged: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
-    """Write `report.html`: no script, no file beside it, nothing fetched from the network.
+    """Write `report.html`, and return its path.
 
-    Args:
-        path: where to; the file appears under this name when it is complete.
-        results: what `analyze` returns; accuracies, categories and seeds may be missing.
-        history: what training recorded; None for activations from elsewhere.
-        summary: the run's summary.
-        manifest: versions, commit, device and seconds of the run.
-        config: its settings, nested.
-        figures: PNG files, as `save_figures` returns them; the file's name selects the caption.
-        excluded: instances left out (`instance`, `seed`, `reason`).
-        flagged: instances kept although they did not converge, in the same form.
-
-    Returns:
-        `path`.
+    Accuracies, categories and seeds may be missing from the `results` of `analyze`; `history` is
+    None for activations from elsewhere. The names of the `figures`, PNG files, select the captions.
+    Instances that are `excluded` were left out; those that are `flagged` were kept although they
+    did not converge (`instance`, `seed`, `reason` of each).
     """
     values = dataset_values(results)
     accuracies = {

@@ -18,7 +18,7 @@ def write_reproduction(
     origin: Mapping[str, Any],
     created: str,
 ) -> Path:
-    """Write `report.html` of a reproduction.
+    """Write `report.html` of a reproduction, and return its path.
 
     Args:
         path: where to.
@@ -29,9 +29,6 @@ def write_reproduction(
         figures: name, such as `fig4` → PNG file and caption.
         origin: versions, commit, and the settings of each ensemble.
         created: the date.
-
-    Returns:
-        `path`.
     """
     return write_page(
         path,

@@ -63,14 +63,7 @@ class Estimate:
 
 
 def consistency_at(results: xr.Dataset, kind: str, layer: int) -> Estimate:
-    """Return the consistency of one layer; a single instance pair has no intervals.
-
-    Args:
-        results: `consistency_mean (kind, layer)`, `consistency_low, _high (bootstrap, kind,
-            layer)`.
-        kind: of consistency.
-        layer: its position.
-    """
+    """Return the consistency of one layer; a single instance pair has no intervals."""
     chosen = results.sel(kind=kind).isel(layer=layer)
     limits = {"pairs": _UNKNOWN, "instances": _UNKNOWN}
     if results.sizes["instance_pair"] > 1:

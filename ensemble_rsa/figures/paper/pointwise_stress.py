@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import category_handles
 from ensemble_rsa.figures.style import INK
+from ensemble_rsa.figures.wording import instance_name
 
 _SLOT = 0.84  # width of a layer's dots, in layers
 
@@ -25,15 +26,12 @@ def draw_pointwise_stress(result: xr.Dataset) -> Figure:
     rows = np.atleast_1d(figure.subplots(n_shown, 1, sharex=True, sharey=True))
     for row, axes in enumerate(rows):
         _draw_row(axes, result.isel(shown=row))
-        number = int(result.shown.values[row])
-        seed = int(result.seed.sel(instance=number))
-        axes.set_title(f"Instance {number} (seed {seed})", loc="left")
+        axes.set_title(instance_name(result, row), loc="left")
         axes.set_ylabel("Stress of a stimulus")
     style.set_layer_axis(rows[-1], style.layer_names(result), style.DOUBLE_COLUMN - 0.6)
     for axes in rows[:-1]:
         axes.tick_params(labelbottom=False)
-    highest = float(result.embedding_pointwise_stress.max())
-    rows[0].set_ylim(0.0, 1.05 * highest)
+    rows[0].set_ylim(0.0, 1.05 * float(result.embedding_pointwise_stress.max()))
     panel = Line2D([], [], color=INK, linewidth=1.0, label="whole panel")
     handles = [panel, *category_handles(result.category.values.astype(str))]
     style.add_legend(figure, handles, min(len(handles), 6))

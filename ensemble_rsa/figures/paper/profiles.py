@@ -55,7 +55,9 @@ def draw_depth(result: xr.Dataset) -> Figure:
     `_mean`, `_low` and `_high`, with NaN where a network has no such layer, and `surrogate
     (network)`.
     """
-    panel = _Panel(_networks(result, result.distance.values[:1].tolist()), _layers(result))
+    panel = _Panel(
+        _networks(result, result.distance.values[:1].tolist()), style.layer_names(result)
+    )
     n_columns = 2 if len(panel.lines) == 2 else 3
     return _draw(result, [panel], 2.7, n_columns=n_columns, spacing=0.2)
 
@@ -69,7 +71,7 @@ def draw_distances(result: xr.Dataset) -> Figure:
     titles = [*(capitalize(DISTANCE_NAMES[each[0]]) for each in _DISTANCES)]
     titles[1] = "Euclidean distances"
     panels = [
-        _Panel(_networks(result, distances), _layers(result), title)
+        _Panel(_networks(result, distances), style.layer_names(result), title)
         for distances, title in zip(_DISTANCES, titles, strict=True)
     ]
     return _draw(result, panels, 2.9, n_columns=3, spacing=0.2)
@@ -88,7 +90,7 @@ def draw_blank(result: xr.Dataset) -> Figure:
                 (result.sel(distance=distance, normalisation=name), look)
                 for name, look in _NORMALISATIONS.items()
             ],
-            _layers(result),
+            style.layer_names(result),
             capitalize(DISTANCE_NAMES[distance]),
         )
         for distance in result.distance.values.tolist()
@@ -105,8 +107,8 @@ def draw_training_sets(result: xr.Dataset) -> Figure:
     """
     lines = [(result.sel(condition=name), look) for name, look in _CONDITIONS.items()]
     panels = [
-        _Panel(lines, _layers(result), "Other images, same categories", "images"),
-        _Panel(lines, _layers(result), "Other categories", "categories"),
+        _Panel(lines, style.layer_names(result), "Other images, same categories", "images"),
+        _Panel(lines, style.layer_names(result), "Other categories", "categories"),
     ]
     return _draw(result, panels, 2.7, over=["instances"])
 
@@ -132,10 +134,6 @@ def draw_layer_similarity(result: xr.Dataset) -> Figure:
     ]
     label = "Similarity of RDMs\n(shared variance, r²)"
     return _draw(result, panels, 2.7, label, over=["instances"], spacing=0.08)
-
-
-def _layers(result: xr.Dataset) -> list[str]:
-    return style.layer_names(result)
 
 
 def _networks(result: xr.Dataset, distances: Sequence[str]) -> list[tuple[xr.Dataset, Look]]:
