@@ -54,11 +54,7 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        InputError: no such file, or not JSON.
-    """
+    """Read a JSON file; an `InputError` names one that is absent or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -68,11 +64,7 @@ def read_json(path: Path) -> Any:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Check that the disk of a folder has a number of bytes free.
-
-    Raises:
-        RunError: it has less.
-    """
+    """Raise a `RunError` if the disk of a folder has fewer bytes free than needed."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise RunError(

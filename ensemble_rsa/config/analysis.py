@@ -104,11 +104,7 @@ class AnalysisConfig:
         return cls().replace(**values)
 
     def replace(self, **values: Any) -> "AnalysisConfig":
-        """A copy in which these settings, in any section, are changed.
-
-        Raises:
-            InputError: an unknown setting, or a value that is not allowed.
-        """
+        """A copy in which these settings, in any section, are changed."""
         sections = {}
         for section in dataclasses.fields(self):
             current = getattr(self, section.name)

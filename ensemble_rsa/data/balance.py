@@ -10,15 +10,9 @@ from ensemble_rsa.errors import InputError
 def rank_in_category(
     labels: Int[np.ndarray, " image"], priority: Shaped[np.ndarray, " image"] | None = None
 ) -> Int[np.ndarray, " image"]:
-    """How many images of the same category come before each image.
+    """Return how many images of the same category come before each image, by priority if given.
 
-    Args:
-        labels: category numbers `(image,)`.
-        priority: the order of the images of a category `(image,)`, smallest first; ties, and images
-            without a priority, keep their order.
-
-    Returns:
-        Ranks from 0 `(image,)`.
+    The smallest priority comes first; ties keep their order.
 
     >>> rank_in_category(np.array([1, 0, 1, 1])).tolist()
     [0, 0, 1, 2]
@@ -36,19 +30,10 @@ def rank_in_category(
 def balanced_indices(
     argument: str, labels: Int[np.ndarray, " image"], n_categories: int, n: int | None
 ) -> Int[np.ndarray, " chosen"]:
-    """The first n/categories images of each category, as ascending indices.
+    """Return the first n/categories images of each category, or all, as ascending indices.
 
     The remainder goes to the first categories. A category with fewer images than its share gives
-    all it has, and the others make up for it equally.
-
-    Args:
-        argument: the name of `n` in messages.
-        labels: category numbers `(image,)`.
-        n_categories: how many categories there are.
-        n: how many images, or None for all.
-
-    Raises:
-        InputError: `n` is not a positive whole number, or more than there are.
+    all it has, and the others make up for it equally. Messages call `n` by `argument`.
 
     >>> balanced_indices("train_images", np.array([0, 0, 0, 1, 1]), 2, 3).tolist()
     [0, 1, 3]

@@ -23,13 +23,7 @@ def category_groups(name: str | None) -> dict[str, list[str]] | None:
 
 
 def read_category_map(name: str | Path) -> dict[str, list[str]]:
-    """Read a mapping, category → folders.
-
-    Args:
-        name: one of `SHIPPED`, or the path of a file.
-
-    Raises:
-        InputError: no such file, not a mapping, or a folder in two categories.
+    """Read a mapping, category → folders: one of `SHIPPED`, or a file.
 
     >>> read_category_map("cifar10")["horse"]
     ['n02389026', 'n02391049']
@@ -60,17 +54,9 @@ def read_category_map(name: str | Path) -> dict[str, list[str]]:
 def grouped_categories(
     folders: Sequence[str], groups: Mapping[str, Sequence[str]] | None
 ) -> tuple[tuple[str, ...], Int64[np.ndarray, " folder"]]:
-    """Names of the categories, sorted, and the category number of each folder.
+    """Return the sorted names of the categories, and each folder's category number, -1 for none.
 
-    Args:
-        folders: names, in the order of their labels.
-        groups: from `read_category_map`; None makes each folder a category.
-
-    Returns:
-        Names, and for each folder the index of its category, or -1 where it has none.
-
-    Raises:
-        InputError: the mapping names a folder that is absent.
+    Without groups, each folder is a category.
 
     >>> groups = {"pet": ["cat"], "farm": ["cow"]}
     >>> names, numbers = grouped_categories(["cat", "cow", "elm"], groups)

@@ -26,12 +26,7 @@ CIFAR10 = Collection(
 
 
 def cifar10_source(config: DataConfig) -> ImageSource:
-    """The images `(image, 32, 32, 3)`; downloaded through TFDS where they are absent.
-
-    Raises:
-        InputError: `config.data_dir` is a file.
-        RunError: absent and the download fails, or not readable.
-    """
+    """Return the images `(image, 32, 32, 3)`; downloaded through TFDS where they are absent."""
     return tfds_source(CIFAR10, config, (32, 32, 3), lambda data: _decode(data))
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,10 +74,6 @@ def load_dataset(
         stimulus_map: replaces `config.category_map` for the resulting categories, but not for the
             choice of the images that are held out of a folder.
 
-    Raises:
-        InputError: more images than there are, unknown categories, or images that cannot be read.
-        RunError: CIFAR-10 is absent and cannot be downloaded, or ImageNet is absent.
-
     >>> digits = load_dataset(DataConfig("digits", train_images=100, test_images=20))
     >>> digits.train_images.shape, digits.test_labels.tolist()[:5], digits.categories[:3]
     ((100, 8, 8, 1), [5, 0, 9, 8, 7], ('0', '1', '2'))
@@ -85,7 +81,10 @@ def load_dataset(
     source = SOURCES["folder" if config.folder else config.dataset](config)
     groups = category_groups(stimulus_map or config.category_map)
     names, of_folder = grouped_categories(source.categories, groups)
-    kept = _chosen_categories(names, config.categories)
+    wanted = names if config.categories is None else config.categories
+    if unknown := [name for name in wanted if name not in names]:
+        raise unknown_name("categories", unknown[0], names)
+    kept = np.flatnonzero([name in wanted for name in names])
     train_all, test_all = of_folder[source.train.labels], of_folder[source.test.labels]
     train = _chosen("train_images", train_all, len(names), config.train_images, config.part)
     test = _chosen("test_images", test_all, len(names), config.test_images, "all")
@@ -147,13 +146,3 @@ def _chosen(
     ranks, counts = rank_in_category(labels[chosen]), np.bincount(labels[chosen])
     in_first = 2 * ranks + 1 < counts[labels[chosen]]
     return chosen[in_first if part == "first_half" else ~in_first]
-
-
-def _chosen_categories(
-    names: tuple[str, ...], chosen: Sequence[str] | None
-) -> Int[np.ndarray, " category"]:
-    """Numbers of the categories to keep, ascending."""
-    for name in chosen or ():
-        if name not in names:
-            raise unknown_name("categories", name, names)
-    return np.flatnonzero([chosen is None or name in chosen for name in names])

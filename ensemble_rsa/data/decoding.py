@@ -11,17 +11,10 @@ from PIL import Image, ImageOps
 _FILTER = Image.Resampling.BILINEAR  # Pillow antialiases when it reduces an image
 
 
-def _crop(image: Image.Image, size: int) -> Image.Image:
-    """Resize the short side to `size`, then take the centre."""
-    return ImageOps.fit(image, (size, size), _FILTER)
-
-
-def _squash(image: Image.Image, size: int) -> Image.Image:
-    """Resize both sides to `size`, whatever the aspect ratio."""
-    return image.resize((size, size), _FILTER)
-
-
-RESIZE: dict[str, Callable[[Image.Image, int], Image.Image]] = {"crop": _crop, "squash": _squash}
+RESIZE: dict[str, Callable[[Image.Image, int], Image.Image]] = {
+    "crop": lambda image, size: ImageOps.fit(image, (size, size), _FILTER),  # of the centre
+    "squash": lambda image, size: image.resize((size, size), _FILTER),
+}
 
 
 def decode_to_size(
@@ -30,11 +23,6 @@ def decode_to_size(
     """Decode an image, apply its EXIF orientation, and resize it to `size` by `size` pixels.
 
     Pillow releases the GIL meanwhile, so threads can decode in parallel.
-
-    Args:
-        file: its path, or its content.
-        size: height and width of the result.
-        resize: a name of `RESIZE`.
     """
     with Image.open(file) as image:
         upright = ImageOps.exif_transpose(image)

@@ -25,14 +25,9 @@ from ensemble_rsa.rng import stream
 
 
 def folder_source(config: DataConfig) -> ImageSource:
-    """Images of `config.folder` as RGB `(image, image_size, image_size, 3)`.
+    """Return the images of `config.folder` as RGB `(image, image_size, image_size, 3)`.
 
     Order: categories, then file names, both sorted. Ids are paths below the folder.
-
-    Raises:
-        InputError: no such folder, fewer than two categories, an empty category, or one too small
-            to be split, or `train` and `test` with different categories; while reading, a file that
-            is not an image.
     """
     path = config.folder
     if path is None or not path.is_dir():

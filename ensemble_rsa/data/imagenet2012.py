@@ -37,13 +37,9 @@ IMAGENET = Collection(
 
 
 def imagenet2012_source(config: DataConfig) -> ImageSource:
-    """The images as RGB `(image, image_size, image_size, 3)`; ids are file names.
+    """Return the images as RGB `(image, image_size, image_size, 3)`; ids are file names.
 
     On first use all files are read once for labels and ids, which are then cached.
-
-    Raises:
-        InputError: `config.data_dir` is a file.
-        RunError: absent or not readable.
     """
     size = config.image_size
     return tfds_source(

@@ -85,16 +85,10 @@ class Preprocessing:
 
 
 def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
-    """Fit a preprocessing to training images, in float64.
+    """Fit a preprocessing of `PREPROCESSING` to training images, in float64.
 
-    Args:
-        name: a name of `PREPROCESSING`.
-        train_images: uint8 `(image, height, width, channel)`, or `StoredImages`, which are read
-            block by block unless the name needs no images (`none`, `symmetric`).
-
-    Raises:
-        InputError: an unknown name, images of another shape or type, images too large to be
-            whitened, or images whose pixels are all equal.
+    The images are uint8 `(image, height, width, channel)`. `StoredImages` are read block by block,
+    unless the name needs no images (`none`, `symmetric`).
 
     >>> fitted = fit_preprocessing("standardize", np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1))
     >>> float(fitted.mean), round(float(fitted.deviation), 4)
@@ -120,18 +114,12 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
     mean, deviation = fixed or _global_contrast(images)
     pixel_mean = whitening = None
     if recipe.zca_epsilon is not None:
-        normalise = partial(
-            _normalise, contrast=recipe.contrast, mean=mean, deviation=deviation, xp=np
+        pixel_mean, covariance = _moments(
+            images, lambda flat: _normalise(flat, recipe.contrast, mean, deviation, np)
         )
-        pixel_mean, covariance = _moments(images, normalise)
         whitening = _zca(covariance, recipe.zca_epsilon)
-    return Preprocessing(
-        name=name,
-        mean=jnp.asarray(mean, jnp.float32),
-        deviation=jnp.asarray(deviation, jnp.float32),
-        pixel_mean=None if pixel_mean is None else jnp.asarray(pixel_mean, jnp.float32),
-        whitening=None if whitening is None else jnp.asarray(whitening, jnp.float32),
-    )
+    parts = (mean, deviation, pixel_mean, whitening)
+    return Preprocessing(name, *jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), parts))
 
 
 def apply_preprocessing(

@@ -36,19 +36,9 @@ class Stimuli:
 def choose_stimuli(dataset: Dataset, config: StimulusConfig) -> Stimuli:
     """Choose test images, the same number of each category.
 
-    Args:
-        dataset: the images to choose from.
-        config: `stimuli` of them, a multiple of the number of categories; None for 1000, or as many
-            as the smallest category allows. The first of each category, in the order of the data
-            set (ours: the paper does not say which it showed), or with `draw_stimuli` a draw
-            without replacement, which depends on `stimulus_seed`. `stimulus_map` is for
-            `load_dataset`.
-
-    Returns:
-        Stimuli sorted by category, then in the order of the data set.
-
-    Raises:
-        InputError: a category without test images, or a number that is too large or not a multiple.
+    They are the first of each category, or with `draw_stimuli` a draw without replacement, sorted
+    by category, then in the order of the data set. Without a number of stimuli there are 1000, or
+    as many as the smallest category allows. `stimulus_map` is for `load_dataset`.
 
     >>> from ensemble_rsa.config.settings import DataConfig
     >>> from ensemble_rsa.data.dataset import load_dataset

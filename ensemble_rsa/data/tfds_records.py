@@ -58,20 +58,10 @@ def tfds_source(
     image_shape: tuple[int, int, int],
     decode: Decode,
 ) -> ImageSource:
-    """Training and test images of a collection.
+    """Return training and test images of a collection, of the shape that `decode` gives.
 
     They are read from `config.data_dir`, else from the default of TFDS: the environment variable
     `TFDS_DATA_DIR` at the time TFDS is imported, else a folder in the home directory.
-
-    Args:
-        collection: which data set.
-        config: where it is.
-        image_shape: of the pixels that `decode` returns.
-        decode: an encoded image → its pixels.
-
-    Raises:
-        InputError: `config.data_dir` is a file.
-        RunError: absent and cannot be prepared, or not readable.
     """
     folder = None if config.data_dir is None else Path(config.data_dir).expanduser()
     if folder is not None and folder.is_file():
@@ -132,7 +122,12 @@ def _contents(cache: Path, records: Any, id_feature: str) -> _Contents:
     if cache.is_file():
         with np.load(cache) as stored:
             return _Contents(*(stored[field] for field in _Contents._fields))
-    contents = _scan(records, id_feature)
+    ids, labels, sizes = [], [], []
+    for feature in _all_features(records):
+        ids.append(feature[id_feature].bytes_list.value[0].decode())
+        labels.append(feature["label"].int64_list.value[0])
+        sizes.append(len(_image(feature)))
+    contents = _Contents(np.array(labels, np.int64), np.array(ids), np.array(sizes, np.int64))
     _write_cache(cache, lambda file: np.savez(file, **contents._asdict()))
     return contents
 
@@ -147,16 +142,6 @@ def _pixels(
         if not _write_cache(path, lambda file: np.save(file, pixels)):
             return pixels
     return np.load(path, mmap_mode="r")
-
-
-def _scan(records: Any, id_feature: str) -> _Contents:
-    """Parse every record."""
-    ids, labels, sizes = [], [], []
-    for feature in _all_features(records):
-        ids.append(feature[id_feature].bytes_list.value[0].decode())
-        labels.append(feature["label"].int64_list.value[0])
-        sizes.append(len(_image(feature)))
-    return _Contents(np.array(labels, np.int64), np.array(ids), np.array(sizes, np.int64))
 
 
 def _all_features(records: Any) -> Iterator[Any]:

@@ -64,9 +64,6 @@ def collect_rdms(
     """Return the RDMs of some layers, in the source's order, as `ensemble_rsa.extract` describes.
 
     With `cocktail_blanked`, each unit's mean over stimuli is subtracted first.
-
-    Raises:
-        RunError: fewer than two instances can be compared.
     """
     rdms: dict[int, _InstanceRdms] = {}
     excluded: dict[int, str] = {}

@@ -24,11 +24,7 @@ CHUNK = 500  # images at once
 def accuracy_with_dropout(
     run: Run, dataset: Dataset, sample: int = 0
 ) -> Float[np.ndarray, " instance"]:
-    """Return each instance's test accuracy, 0 to 1, at its own dropout rate; all share masks.
-
-    Raises:
-        InputError: no instance was trained with dropout.
-    """
+    """Return each instance's test accuracy, 0 to 1, at its own dropout rate; all share masks."""
     masks = dropout_masks(run, sample)
     execution = default_execution()
     network, parameters = load_networks(run, execution.convolution)

@@ -60,11 +60,7 @@ class ActivationSource:
 def source_from_run(
     run: Run, dataset: Dataset, shown: Dataset, settings: AnalysisConfig
 ) -> ActivationSource:
-    """Return the activations of a run's networks, trained on `dataset`, for images of `shown`.
-
-    Raises:
-        InputError: the data set differs from the one the networks were trained on.
-    """
+    """Return the activations of a run's networks, trained on `dataset`, for images of `shown`."""
     if fingerprint(dataset) != run.fingerprint:
         raise InputError(
             f"run: {run.config.data.dataset} has changed since {run.path} was trained on it, and "
@@ -110,11 +106,7 @@ def source_from_run(
 
 
 def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
-    """Return each instance's dropout at test: its own rate, and masks that all instances share.
-
-    Raises:
-        InputError: no instance was trained with dropout.
-    """
+    """Return each instance's dropout at test: its own rate, and masks that all instances share."""
     training = run.config.training
     rates = np.broadcast_to(np.asarray(training.dropout, np.float32), training.instances)
     if not rates.any():
@@ -143,12 +135,7 @@ def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
 def source_from_arrays(
     activations: Mapping[str, Any], labels: Sequence[Any] | np.ndarray | None
 ) -> ActivationSource:
-    """Return activations from anywhere, in memory or on disk, as `extract` takes them.
-
-    Raises:
-        InputError: no layers; layers of different numbers of instances or stimuli, or whose
-            coordinates differ; labels of another length.
-    """
+    """Return activations from anywhere, in memory or on disk, as `extract` takes them."""
     if not isinstance(activations, Mapping) or not activations:
         got = "no layer" if isinstance(activations, Mapping) else type(activations).__name__
         raise InputError(

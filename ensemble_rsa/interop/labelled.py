@@ -187,13 +187,7 @@ def reorder_stimuli(
 ) -> xr.Dataset:
     """Return the RDMs with their stimuli in another order, and descriptors likewise.
 
-    Args:
-        rdms: the RDMs, which are not changed.
-        stimuli: all their ids in the new order.
-        descriptor: the coordinate that holds the ids.
-
-    Raises:
-        InputError: no such coordinate; ids that are missing, not unique, or different.
+    Arguments and errors are those of `select_stimuli`, but for `stimuli`, which must be all ids.
 
     >>> abc = label_rdms([0.1, 0.2, 0.3], pattern_descriptors={"stimulus": ["a", "b", "c"]})
     >>> reorder_stimuli(abc, ["c", "a", "b"]).exemplar.values  # ca, cb, ab
@@ -252,9 +246,10 @@ def _unique(name: str, ids: Sequence[Any] | np.ndarray) -> list[Any]:
 
 
 def _check_same_ids(name: str, got: list[Any], expected: list[Any]) -> None:
+    known, wanted = {*got}, {*expected}
     differences = {
-        "missing": [stimulus for stimulus in expected if stimulus not in {*got}],
-        "not expected": [stimulus for stimulus in got if stimulus not in {*expected}],
+        "missing": [stimulus for stimulus in expected if stimulus not in known],
+        "not expected": [stimulus for stimulus in got if stimulus not in wanted],
     }
     parts = [f"{len(ids)} {what} (first {ids[0]!r})" for what, ids in differences.items() if ids]
     if parts:

@@ -130,17 +130,7 @@ def from_rsatoolbox(
 ) -> xr.Dataset:
     """Return the RDMs and descriptors of an `rsatoolbox.rdm.RDMs`, as copies.
 
-    Args:
-        rdms: an object of rsatoolbox.
-        stimuli: ids in the order that the RDMs must have; None accepts any.
-        descriptor: the pattern descriptor that holds the ids.
-
-    Returns:
-        What `load_rdms` returns.
-
-    Raises:
-        InputError: not RDMs; other stimuli, or another order of them
-            (`ensemble_rsa.interop.labelled.reorder_stimuli` permutes RDMs).
+    The other arguments, the result and the errors are those of `load_rdms`.
     """
     needed = ("dissimilarities", "dissimilarity_measure", "rdm_descriptors", "pattern_descriptors")
     if not all(hasattr(rdms, name) for name in needed):

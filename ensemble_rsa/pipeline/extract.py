@@ -85,19 +85,10 @@ def _as_source(
 def activations(
     run: Run | str | Path, layer: str, settings: AnalysisConfig | None = None
 ) -> xr.DataArray:
-    """Compute the activations of one layer of every instance.
-
-    Args:
-        run: a run or its folder.
-        layer: its name.
-        settings: stimuli, epoch and dropout.
+    """Compute the activations of one layer of every instance, after the ReLU and flattened.
 
     Returns:
-        `(instance, stimulus, unit)` after the ReLU, flattened, float32, with the coordinates
-        `seed` and `category`.
-
-    Raises:
-        InputError: no run folder, an unknown layer, or impossible settings.
+        `(instance, stimulus, unit)`, float32, with the coordinates `seed` and `category`.
     """
     run = run if isinstance(run, Run) else load_run(run)
     source = _source_of(run, settings or AnalysisConfig())

@@ -158,12 +158,7 @@ def kept_epochs(run: Run) -> tuple[int, ...]:
 def load_networks(
     run: Run, convolution: str, epoch: int | None = None
 ) -> tuple[Network, Parameters]:
-    """Load the network and the stacked parameters of all instances, of the end or of an epoch.
-
-    Raises:
-        InputError: the networks of that epoch were not kept.
-        RunError: the checkpoint cannot be read.
-    """
+    """Load the network and the stacked parameters of all instances, of the end or of an epoch."""
     if epoch is not None and epoch not in kept_epochs(run):
         kept = ", ".join(map(str, kept_epochs(run))) or "none"
         raise InputError(f"epoch: expected one that {run.path} kept ({kept}), got {epoch}")

@@ -27,9 +27,6 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     """Create the folder of a new run and write its configuration.
 
     Without `out`, the folder is under `runs/`, named after data set, model and time.
-
-    Raises:
-        InputError: the folder is not empty, or cannot be created.
     """
     if out is None:
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -60,9 +57,6 @@ def lock_run_folder(folder: Path, process: int) -> Iterator[None]:
     """Lock a run folder, so that no second command trains the networks of the same process number.
 
     The lock of a killed process is released by the system.
-
-    Raises:
-        RunError: another process has the lock.
     """
     lock = FileLock(folder / f".training-{process}.lock", timeout=0)
     try:
@@ -80,11 +74,7 @@ def lock_run_folder(folder: Path, process: int) -> Iterator[None]:
 
 
 def read_config(folder: Path) -> Config:
-    """Read the configuration of the run in `folder`.
-
-    Raises:
-        InputError: not a run folder.
-    """
+    """Read the configuration of the run in `folder`."""
     if not (folder / CONFIG).is_file():
         what = "no such folder" if not folder.exists() else f"it holds no {CONFIG}"
         raise InputError(

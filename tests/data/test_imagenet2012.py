@@ -93,7 +93,7 @@ def test_images_of_mapped_classes_in_the_order_of_their_names(prepared, cache, g
 
 def test_labels_and_ids_are_cached(prepared, cache, groups, monkeypatch):
     first = load(prepared, groups)
-    monkeypatch.setattr(tfds_records, "_scan", None)  # would fail if it were called
+    monkeypatch.setattr(tfds_records, "_all_features", None)  # would fail if it were called
     again = load(prepared, groups, feed="disk")
     assert again.files == first.files
     assert again.test_ids == first.test_ids
