@@ -77,11 +77,7 @@ def index_of_sums(total: Any, total_within: Any, n_pairs: Any, n_within: Any) ->
 
 
 def same_category(codes: LabelCodes) -> Bool[np.ndarray, " stimulus_pair"]:
-    """Which pairs of stimuli share a category.
-
-    Raises:
-        InputError: no pair does.
-    """
+    """Which pairs of stimuli share a category; raise if no pair does."""
     rows, columns = pair_indices(codes.size)
     same = codes[rows] == codes[columns]
     if not same.any():

@@ -81,11 +81,7 @@ def random_category_consistency(
 def check_centroid_input(
     activations: ArrayLike, labels: LabelsLike, distance: str
 ) -> tuple[Any, LabelCodes]:
-    """Return activations unread, and labels as category numbers, for RDMs of centroids.
-
-    Raises:
-        InputError: as `random_category_consistency`; more leading axes are allowed.
-    """
+    """Return activations unread, and labels as category numbers, for RDMs of centroids."""
     if distance not in DISTANCES:
         raise unknown_name("distance", distance, DISTANCES)
     array = open_activations("activations", activations)

@@ -8,11 +8,7 @@ from ensemble_rsa.errors import InputError
 
 
 def check_finite(name: str, value: Any) -> None:
-    """Raise if any entry is NaN or infinite, with their number and the position of the first.
-
-    Raises:
-        InputError: NaN or inf found.
-    """
+    """Raise if any entry is NaN or infinite, with their number and the position of the first."""
     finite = np.isfinite(np.asarray(value))
     if not finite.all():
         bad = np.argwhere(~finite)
@@ -23,11 +19,7 @@ def check_finite(name: str, value: Any) -> None:
 
 
 def check_varied(name: str, correlations: np.ndarray) -> None:
-    """Raise if a row was constant, which `numerics.correlation_matrix` marks by NaN.
-
-    Raises:
-        InputError: a constant row; the message gives the position of the first.
-    """
+    """Raise if a row was constant, which `numerics.correlation_matrix` marks by NaN."""
     constant = np.argwhere(np.isnan(np.diagonal(correlations, axis1=-2, axis2=-1)))
     if len(constant):
         position = ", ".join(str(int(i)) for i in constant[0])
@@ -38,22 +30,14 @@ def check_varied(name: str, correlations: np.ndarray) -> None:
 
 
 def check_count(name: str, value: Any, least: int) -> int:
-    """Return a whole number that is at least `least`.
-
-    Raises:
-        InputError: not a whole number, or too small.
-    """
+    """Return a whole number; raise if it is none, or below `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name}: expected a whole number of at least {least}, got {value!r}")
     return int(value)
 
 
 def check_confidence(name: str, value: Any) -> float:
-    """Return the coverage of an interval, such as 0.95.
-
-    Raises:
-        InputError: not strictly between 0 and 1.
-    """
+    """Return the coverage of an interval; raise unless it is strictly between 0 and 1."""
     if not isinstance(value, int | float | np.number) or not 0 < value < 1:
         raise InputError(f"{name}: expected a number between 0 and 1, such as 0.95, got {value!r}")
     return float(value)

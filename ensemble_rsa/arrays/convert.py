@@ -34,15 +34,8 @@ def check_array(name: str, value: ArrayLike, min_ndim: int, axes: str) -> Any:
     end, in that order. `category` may stand for `stimulus`, `category_pair` for `stimulus_pair`,
     and names that are not among `DIMENSIONS` are read by position. Masked entries become NaN.
 
-    Args:
-        name: of the argument, for the message.
-        value: an array-like.
-        min_ndim: the least number of axes.
-        axes: the expected axes, such as `(..., stimulus, unit)`.
-
-    Returns:
-        A NumPy or JAX array; or, unread, what has a shape, a dtype and slices: a data set on disk,
-        a chunked or a lazily loaded array. See `as_numpy` for reading it.
+    The result is a NumPy or JAX array; or, unread, what has a shape, a dtype and slices: a data set
+    on disk, a chunked or a lazily loaded array. See `as_numpy` for reading it.
 
     Raises:
         InputError: too few axes, an empty axis, ragged or sparse input, no real numbers, or a
@@ -120,12 +113,11 @@ def _by_dimension(name: str, value: Any, wanted: list[str]) -> Any:
             if candidate in others and dimension not in last:
                 others.remove(candidate)
                 last[dimension] = candidate
-    missing = [dimension for dimension in wanted if dimension not in last]
-    for dimension in reversed(missing):
+    for dimension in [each for each in reversed(wanted) if each not in last]:
         unnamed = [other for other in others if other not in DIMENSIONS]
-        named = [] if dimension in DIMENSIONS else others
-        if unnamed or named:
-            last[dimension] = (unnamed or named)[-1]
+        candidates = unnamed or ([] if dimension in DIMENSIONS else others)
+        if candidates:
+            last[dimension] = candidates[-1]
             others.remove(last[dimension])
     lacking = [dimension for dimension in wanted if dimension not in last]
     if lacking and others:

@@ -1,7 +1,6 @@
 """Bootstrap intervals of centroid consistency, from inner products of the patterns."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
 from ensemble_rsa.analysis.bootstrap.resampling import (
@@ -64,16 +63,23 @@ def bootstrap_centroid_consistency(
     observed = compare_pairs("centroid RDMs", rdms)
 
     def resampled(position: tuple[int, ...]) -> ResampledValues:
-        products = []
+        products = []  # stimuli sorted by category
         for instance in range(n_instances):
             own = pattern_products("activations", array, (*position, instance), distance)
             inner = own.inner[np.ix_(order, order)]
             products.append(PatternProducts(inner, own.with_mean[order], own.mean_square))
 
         def values(counts):
-            rdms, complete = _centroid_rdms(products, counts[:, order], starts, distance)
-            correlations = correlation_matrix(rdms)
-            correlations[~complete] = np.nan
+            counts = counts[:, order]
+            sizes = np.add.reduceat(counts, starts, axis=1)
+            weights = counts / np.repeat(np.maximum(sizes, 1), np.bincount(codes), axis=1)
+            rdms = []
+            for own in products:
+                inner = category_forms(own.inner, weights.astype(np.float32), starts)
+                with_mean = np.add.reduceat(weights * own.with_mean, starts, axis=1)
+                rdms.append(centroid_distances(inner, with_mean, own.mean_square, distance))
+            correlations = correlation_matrix(np.stack(rdms, axis=1))
+            correlations[(sizes == 0).any(-1)] = np.nan
             return correlations[:, *pair_indices(n_instances)] ** 2
 
         return values
@@ -84,25 +90,3 @@ def bootstrap_centroid_consistency(
         work=len(starts) ** 2,
     )  # fmt: skip
     return bootstrap(statistic, options)
-
-
-def _centroid_rdms(
-    products: list[PatternProducts],
-    counts: Float[np.ndarray, "resample stimulus"],
-    starts: Int[np.ndarray, " category"],
-    distance: str,
-) -> tuple[Float[np.ndarray, "resample instance category_pair"], Bool[np.ndarray, " resample"]]:
-    """Centroid RDMs of all instances, and whether every category has a stimulus.
-
-    In `products` and `counts`, stimuli are sorted by category; `starts` is where each one begins.
-    """
-    sizes = np.add.reduceat(counts, starts, axis=1)
-    complete = np.all(sizes > 0, axis=-1)
-    members = np.diff(starts, append=counts.shape[-1])
-    weights = counts / np.repeat(np.maximum(sizes, 1), members, axis=1)
-    rdms = []
-    for of_instance in products:
-        inner = category_forms(of_instance.inner, weights.astype(np.float32), starts)
-        with_mean = np.add.reduceat(weights * of_instance.with_mean, starts, axis=1)
-        rdms.append(centroid_distances(inner, with_mean, of_instance.mean_square, distance))
-    return np.stack(rdms, axis=1), complete

@@ -133,7 +133,7 @@ def bootstrap_mean(
     >>> float(result.mean), float(result.low), float(result.high)
     (0.5, 0.0, 1.0)
     """
-    array = _finite_values("values", values, "(..., value)")
+    array = _finite("values", values, "(..., value)")
     options = ResamplingOptions("pairs", OVER, n_resamples, confidence, seed, interval)
     return bootstrap(Statistic("values", array, array.shape[-1], "values", of_pairs=False), options)
 
@@ -156,7 +156,7 @@ def bootstrap_pairs(
     (0.2, 0.9)
     """
     options = ResamplingOptions(over, OVER[:2], n_resamples, confidence, seed, interval)
-    values = _finite_values("shared", shared, "(..., instance_pair)")
+    values = _finite("shared", shared, "(..., instance_pair)")
     n_instances = stimuli_of_pairs("shared", values.shape[-1])
     return bootstrap(Statistic("shared", values, n_instances, _DEGENERATE), options)
 
@@ -256,7 +256,7 @@ def bootstrap_category_clustering_index(
     return bootstrap(statistic, options)
 
 
-def _finite_values(name: str, values: ArrayLike, axes: str) -> Float[np.ndarray, "... value"]:
+def _finite(name: str, values: ArrayLike, axes: str) -> Float[np.ndarray, "... value"]:
     array = as_numpy(check_array(name, values, 1, axes))
     check_finite(name, array)
     return array.astype(np.float64)

@@ -61,9 +61,6 @@ def bootstrap_result(
     A resample that is degenerate at one leading position is dropped at all of them, as they share
     their resamples. `mean` is that of the data; `name` is that of the argument with the data and
     `degenerate` what a degenerate resample lacks, for messages.
-
-    Raises:
-        InputError: all resamples are degenerate, or BCa is undefined.
     """
     n_resamples = distribution.samples.shape[-1]
     kept = np.isfinite(distribution.samples).reshape(-1, n_resamples).all(0)
@@ -112,10 +109,8 @@ def bca_levels(
     z₀ = Φ⁻¹(share of samples below the original mean, ties by half); a = Σᵢ uᵢ³ / (6 (Σᵢ uᵢ²)^1.5)
     with uᵢ = (n − 1) (mean of the jackknife − jackknifeᵢ) / n, summed over all things resampled.
 
-    `original` is the mean without resampling, and `where` the leading position, for the message.
-
-    Raises:
-        InputError: bias or acceleration is undefined; the message says which.
+    `original` is the mean without resampling, and `where` the leading position, for the message if
+    bias or acceleration is undefined.
 
     >>> levels = np.array([0.025, 0.975])
     >>> bca_levels(np.arange(100.0), 49.5, [np.array([1.0, 2.0, 3.0])], levels)
