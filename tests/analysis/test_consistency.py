@@ -3,12 +3,12 @@ from itertools import combinations
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from rsatoolbox.rdm import RDMs, compare
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
 from ensemble_rsa.analysis.consistency import (
     consistency,
     consistency_between,
+    second_level_distances,
     within_category_consistency,
 )
 from ensemble_rsa.errors import InputError
@@ -20,17 +20,12 @@ def correlation_rdms(rng, n_instances=4, n_stimuli=30, n_units=20):
     return np.array([pdist(x, "correlation") for x in patterns], np.float32)
 
 
-def test_it_is_rsatoolbox_correlation_squared_in_the_order_of_combinations(rng):
-    rdms = correlation_rdms(rng)
-    theirs = compare(RDMs(rdms.astype(np.float64)), RDMs(rdms.astype(np.float64)), "corr")
-    expected = [theirs[i, j] ** 2 for i, j in combinations(range(4), 2)]
-    np.testing.assert_allclose(consistency(rdms), expected, rtol=0, atol=1e-6)
+# Ranks are 1 2 3, 1 3 2, 3 2 1: r and rho are 1/2 and −1, and −1/2 between the last two.
+BY_HAND = np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [3.0, 2.0, 1.0]])
 
 
 def test_shared_variance_by_hand():
-    # r is 1/2 between the first two and −1 between the first and the last.
-    rdms = np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [3.0, 2.0, 1.0]])
-    np.testing.assert_allclose(consistency(rdms), [1 / 4, 1, 1 / 4], atol=1e-7)
+    np.testing.assert_allclose(consistency(BY_HAND), [1 / 4, 1, 1 / 4], atol=1e-7)
 
 
 def test_leading_axes_are_kept_apart(rng):
@@ -57,16 +52,20 @@ def test_jax_arrays_and_inputs_left_alone(rng):
     ("comparison", "theirs"),
     [("pearson", "corr"), ("spearman", "spearman"), ("cosine", "cosine")],
 )
-def test_other_comparisons_are_rsatoolboxs(rng, comparison, theirs):
+def test_comparisons_are_rsatoolboxs_in_the_order_of_combinations(rng, comparison, theirs):
+    from rsatoolbox.rdm import RDMs, compare
+
     rdms = correlation_rdms(rng).astype(np.float64).round(2)  # with ties
     every = compare(RDMs(rdms), RDMs(rdms), theirs)
-    pairs = np.triu_indices(4, 1)
-    np.testing.assert_allclose(consistency(rdms, comparison), every[pairs], atol=1e-12)
+    pairs = [every[i, j] for i, j in combinations(range(4), 2)]
+    np.testing.assert_allclose(consistency(rdms, comparison), pairs, atol=1e-12)
     between = consistency_between(rdms[:3], rdms[1:], comparison)
     np.testing.assert_allclose(between, every[:3, 1:], atol=1e-12)
     if comparison != "cosine":
         squared = consistency_between(rdms[:3], rdms[1:], f"{comparison}_squared")
         np.testing.assert_allclose(squared, every[:3, 1:] ** 2, atol=1e-12)
+    if comparison == "pearson":
+        np.testing.assert_allclose(consistency(rdms), np.square(pairs), atol=1e-12)
 
 
 def test_two_groups_are_a_part_of_one_large_group(rng):
@@ -78,40 +77,14 @@ def test_two_groups_are_a_part_of_one_large_group(rng):
     np.testing.assert_allclose(result[2, 1], expected, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("others", "message"),
-    [
-        (np.ones((2, 10)), r"others: expected RDMs of 4 stimuli as in rdms, got 5"),
-        (np.arange(36.0).reshape(3, 2, 6), r"others: .*broadcast against \(2,\) .*got \(3,\)"),
-        (np.arange(6.0), r"others: expected shape \(\.\.\., instance, stimulus_pair\), got \(6,\)"),
-        (np.array([[1, 2, 3, 4, 5, 6], [7] * 6]), r"others: .*1 constant RDM.*\[1\]"),
-        (np.array([[1, 2, 3, 4, 5, np.inf]]), r"others: .*NaN or inf"),
-    ],
-)
-def test_a_wrong_other_group_is_named(rng, others, message):
-    with pytest.raises(InputError, match=message):
-        consistency_between(rng.random((2, 3, 6)), others)
-
-
-def test_a_constant_rdm_of_the_first_group_is_named():
-    with pytest.raises(InputError, match=r"rdms: .*1 constant RDM.*\[0\]"):
-        consistency_between(np.ones((1, 6)), VARIED)
-
-
 LABELS = ["dog", "cat", "dog", "cat", "ant", "dog", "cat"]  # not in order, of unequal sizes
-
-
-def same_category_pairs():
-    pairs = combinations(LABELS, 2)
-    return [first if first == second else "" for first, second in pairs]
 
 
 def test_pooled_is_one_correlation_over_all_same_category_pairs(rng):
     rdms = rng.random((3, 21))
-    chosen = [k for k, category in enumerate(same_category_pairs()) if category]
-    expected = np.corrcoef(rdms[:, chosen])[np.triu_indices(3, 1)] ** 2
-    result = within_category_consistency(rdms, LABELS)
-    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
+    same = [first == second for first, second in combinations(LABELS, 2)]
+    expected = np.corrcoef(rdms[:, same])[np.triu_indices(3, 1)] ** 2
+    np.testing.assert_allclose(within_category_consistency(rdms, LABELS), expected, atol=1e-12)
 
 
 def test_per_category_is_the_mean_of_squares_not_the_square_of_the_mean():
@@ -133,37 +106,76 @@ def test_per_category_against_float64(rng):
     labels = np.repeat([2, 0, 1], [4, 3, 5])[rng.permutation(12)]
     rdms = rng.random((2, 3, 66))
     pairs = np.array(list(combinations(labels, 2)))
-    expected = np.mean(
-        [
-            [
-                np.corrcoef(layer[:, (pairs == c).all(1)])[np.triu_indices(3, 1)] ** 2
-                for layer in rdms
-            ]
-            for c in range(3)
-        ],
-        axis=0,
-    )
+    own = [rdms[..., (pairs == category).all(1)] for category in range(3)]
+    shared = [[np.corrcoef(layer)[np.triu_indices(3, 1)] ** 2 for layer in each] for each in own]
     result = within_category_consistency(rdms, labels, aggregate="per_category")
-    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(result, np.mean(shared, axis=0), rtol=0, atol=1e-6)
+
+
+def test_second_level_distances_are_scipys_correlation_distances(rng):
+    rdms = (100 + rng.random((2, 5, 28))).astype(np.float32)
+    result = second_level_distances(jnp.asarray(rdms))
+    expected = [squareform(pdist(layer.astype(np.float64), "correlation")) for layer in rdms]
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(result, result.mT)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "expected"),
+    [  # cosines are 13/14 and 10/14
+        ("pearson", [0, 1 / 2, 2]),
+        ("spearman", [0, 1 / 2, 2]),
+        ("spearman_squared", [0, 3 / 4, 0]),
+        ("pearson_squared", [0, 3 / 4, 0]),
+        ("cosine", [0, 1 / 14, 4 / 14]),
+    ],
+)
+def test_second_level_distances_by_hand(comparison, expected):
+    result = second_level_distances(BY_HAND, comparison)
+    np.testing.assert_allclose(result[0], expected, atol=1e-12)
+    assert (np.diagonal(result) == 0).all()
 
 
 VARIED = np.arange(12.0).reshape(2, 6) ** 2
 
 
 @pytest.mark.parametrize(
-    ("rdms", "message"),
+    ("call", "message"),
     [
-        (VARIED[:1], r"rdms: expected shape .*at least two instances, got \(1, 6\)"),
-        (VARIED[0], r"rdms: expected shape"),
-        (np.ones((2, 7)), r"rdms: .*got 7"),
-        (np.where(VARIED == 16, np.nan, VARIED), r"rdms: .*NaN or inf, the first at \(0, 4\)"),
-        (np.stack([VARIED, VARIED * [[1], [0]]]), r"rdms: .*1 constant RDM.*\[1, 1\]"),
-        (np.array([["a"] * 6] * 2), r"rdms: expected real numbers"),
+        (lambda: consistency(VARIED[:1]), r"rdms: .* at least two instances, got \(1, 6\)"),
+        (lambda: consistency(VARIED[0]), r"rdms: expected shape"),
+        (lambda: consistency(np.ones((2, 7))), r"rdms: .*got 7"),
+        (
+            lambda: consistency(np.where(VARIED == 16, np.nan, VARIED)),
+            r"rdms: .*NaN or inf, the first at \(0, 4\)",
+        ),
+        (
+            lambda: consistency(np.stack([VARIED, VARIED * [[1], [0]]])),
+            r"rdms: .*1 constant RDM.*\[1, 1\]",
+        ),
+        (lambda: consistency(np.array([["a"] * 6] * 2)), r"rdms: expected real numbers"),
+        (lambda: second_level_distances([[1.0, 2, 3], [5, 5, 5]]), r"rdms: .*constant.*\[1\]"),
+        (lambda: consistency_between(np.ones((1, 6)), VARIED), r"rdms: .*1 constant RDM.*\[0\]"),
     ],
 )
-def test_wrong_rdms_are_named(rdms, message):
+def test_wrong_rdms_are_named(call, message):
     with pytest.raises(InputError, match=message):
-        consistency(rdms)
+        call()
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        (np.ones((2, 10)), r"others: expected RDMs of 4 stimuli as in rdms, got 5"),
+        (np.arange(36.0).reshape(3, 2, 6), r"others: .*broadcast against \(2,\) .*got \(3,\)"),
+        (np.arange(6.0), r"others: expected shape \(\.\.\., instance, stimulus_pair\), got \(6,\)"),
+        (np.array([[1, 2, 3, 4, 5, 6], [7] * 6]), r"others: .*1 constant RDM.*\[1\]"),
+        (np.array([[1, 2, 3, 4, 5, np.inf]]), r"others: .*NaN or inf"),
+    ],
+)
+def test_a_wrong_other_group_is_named(rng, others, message):
+    with pytest.raises(InputError, match=message):
+        consistency_between(rng.random((2, 3, 6)), others)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist
 
 from ensemble_rsa import numerics
 from ensemble_rsa.analysis.random_categories import (
@@ -9,22 +8,9 @@ from ensemble_rsa.analysis.random_categories import (
     random_category_consistency,
 )
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rdm.distances import DISTANCES
+from tests.analysis.reference import DISTANCES, related_activations
 
 LABELS = list("dabcdabcdadd")  # 3, 2, 2 and 5 members, not in order
-
-
-def unit(patterns):
-    return patterns / np.linalg.norm(patterns, axis=-1, keepdims=True)
-
-
-REFERENCE = {
-    "correlation": lambda x: pdist(x, "correlation"),
-    "cosine": lambda x: pdist(x, "cosine"),
-    "euclidean": lambda x: pdist(x),
-    "unit_euclidean": lambda x: pdist(unit(x)),
-    "norm_difference": lambda x: pdist(np.linalg.norm(x, axis=-1)[:, None]),
-}
 
 
 def by_averaging_patterns(activations, assignments, distance):
@@ -33,7 +19,7 @@ def by_averaging_patterns(activations, assignments, distance):
     shared = []
     for assignment in assignments:
         rdms = [
-            REFERENCE[distance](
+            DISTANCES[distance](
                 np.array([patterns[assignment == c].mean(0) for c in range(n_categories)])
             )
             for patterns in activations.astype(np.float64)
@@ -42,17 +28,10 @@ def by_averaging_patterns(activations, assignments, distance):
     return np.array(shared)
 
 
-def related_activations(rng, n_instances=3, n_units=40, common=0.0):
-    shared = rng.normal(size=(len(LABELS), n_units))
-    own = rng.normal(size=(n_instances, len(LABELS), n_units))
-    mean = common * (1 + rng.random((n_instances, 1, n_units)))
-    return (mean + shared + 0.5 * own).astype(np.float32)
-
-
 @pytest.mark.parametrize("distance", DISTANCES)
 @pytest.mark.parametrize("common", [0.0, 30.0])  # 30: centroids nearly equal, distances ~ 1e-4
 def test_it_is_the_consistency_of_averaged_patterns(rng, distance, common, monkeypatch):
-    activations = related_activations(rng, common=common)
+    activations = related_activations(rng, LABELS, common=common)
     monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", 12 * 16)  # several blocks of units and draws
     result = random_category_consistency(activations, LABELS, 7, seed=9, distance=distance)
     assignments = random_assignments(LABELS, 7, seed=9)
@@ -61,7 +40,7 @@ def test_it_is_the_consistency_of_averaged_patterns(rng, distance, common, monke
 
 
 def test_a_large_offset_per_stimulus_does_not_touch_correlation(rng):
-    activations = related_activations(rng) + 1e4 * rng.random((3, len(LABELS), 1))
+    activations = related_activations(rng, LABELS) + 1e4 * rng.random((3, len(LABELS), 1))
     activations = activations.astype(np.float32)
     result = random_category_consistency(jnp.asarray(activations), LABELS, 5)
     expected = by_averaging_patterns(activations, random_assignments(LABELS, 5), "correlation")
@@ -78,7 +57,7 @@ def test_a_category_of_dead_patterns_is_at_distance_one(rng, distance):
     rdms = []
     for patterns in activations.astype(np.float64):
         with np.errstate(invalid="ignore"):
-            rdm = REFERENCE[distance](patterns)
+            rdm = DISTANCES[distance](patterns)
         rdms.append(np.where(np.isnan(rdm), 1.0, rdm))
     # A permutation of single stimuli permutes the RDM and leaves its correlation as it was.
     np.testing.assert_allclose(result, np.corrcoef(rdms)[0, 1] ** 2, rtol=0, atol=1e-5)

@@ -1,209 +1,198 @@
-from itertools import combinations
+from functools import partial
 from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from rsatoolbox.inference.bootstrap import bootstrap_sample_pattern, bootstrap_sample_rdm
-from rsatoolbox.rdm import RDMs, compare
 from scipy import stats
 from scipy.spatial.distance import squareform
 
 from ensemble_rsa import numerics
 from ensemble_rsa.analysis.bootstrap.consistency import (
+    bootstrap_category_clustering_index,
     bootstrap_consistency,
     bootstrap_mean,
     bootstrap_pairs,
+    bootstrap_within_category_consistency,
 )
-from ensemble_rsa.analysis.bootstrap.draws import draw_counts
-from ensemble_rsa.analysis.bootstrap.intervals import bca_levels
-from ensemble_rsa.analysis.consistency import consistency
+from ensemble_rsa.analysis.categories import category_clustering_index
+from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rng import host_stream
+from tests.analysis.reference import (
+    check_bca,
+    check_samples,
+    counts_drawn,
+    resamples,
+    weighted_mean,
+)
 
-N_STIMULI = 12
+LABELS = list("bacabbabacbcab")  # 5, 6 and 3 members, not in order
+N_STIMULI, N_INSTANCES = len(LABELS), 4
 STIMULUS_PAIRS = N_STIMULI * (N_STIMULI - 1) // 2
-BY_RESAMPLING = ("instances", "stimuli", "both")
+EVERYTHING, EVERYONE = np.ones(N_STIMULI), np.ones(N_INSTANCES)
 
 
-def related_rdms(rng, *leading, n_instances=4, offset=0.0):
-    shared = rng.random(STIMULUS_PAIRS)
-    rdms = offset + shared + rng.random((*leading, n_instances, STIMULUS_PAIRS))
-    return rdms.astype(np.float32)
-
-
-def counts_drawn(seed, factor, n_resamples, n):
-    return draw_counts(host_stream(seed, f"bootstrap {factor}"), slice(0, n_resamples), n)
-
-
-def repeated(counts):
-    return np.repeat(np.arange(len(counts)), counts.astype(int))
+def related_rdms(rng, *leading):
+    own = rng.random((*leading, N_INSTANCES, STIMULUS_PAIRS))
+    return (1 + rng.random(STIMULUS_PAIRS) + own).astype(np.float32)
 
 
 def by_rsatoolbox(rdms, counts):
-    """r² of all pairs after rsatoolbox has drawn the stimuli and dropped the repeated ones."""
-    drawn = RDMs(rdms.astype(np.float64)).subsample_pattern("index", repeated(counts))
-    return compare(drawn, drawn, "corr") ** 2
+    """r² after rsatoolbox has drawn the stimuli and dropped pairs of a stimulus with itself."""
+    from rsatoolbox.rdm import RDMs, compare
+
+    drawn = np.repeat(np.arange(N_STIMULI), counts.astype(int))
+    rdms = RDMs(rdms.astype(np.float64)).subsample_pattern("index", drawn)
+    return compare(rdms, rdms, "corr") ** 2
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e3])
-def test_stimuli_resample_by_resample_as_rsatoolbox(rng, offset):
-    rdms = related_rdms(rng, offset=offset)
-    result = bootstrap_consistency(rdms, over="stimuli", n_resamples=40, seed=5)
-    counts = counts_drawn(5, "stimulus", 40, N_STIMULI)
-    expected = [by_rsatoolbox(rdms, c)[np.triu_indices(4, 1)].mean() for c in counts]
-    np.testing.assert_allclose(result.samples, expected, rtol=0, atol=1e-5)
+def rebuilt(rdms, counts):
+    """The RDMs of the drawn stimuli, without pairs of a stimulus with itself, and categories."""
+    drawn = np.repeat(np.arange(N_STIMULI), counts.astype(int))
+    a, b = (drawn[side] for side in np.triu_indices(len(drawn), 1))
+    a, b = a[a != b], b[a != b]
+    rows = np.array([squareform(rdm)[a, b] for rdm in rdms.astype(np.float64)])
+    return rows, np.array(LABELS)[a], np.array(LABELS)[b]
 
 
-def mean_over_distinct(squares, instances):
-    """By brute force: every two draws, unless both are the same instance."""
-    values = [squares[i, j] for i, j in combinations(instances, 2) if i != j]
-    return np.mean(values) if values else np.nan
+def squared_correlations(rows):
+    if rows.shape[-1] < 1 or (np.ptp(rows, axis=-1) == 0).any():
+        return np.full((len(rows), len(rows)), np.nan)
+    return np.corrcoef(rows) ** 2
 
 
-def test_instances_against_brute_force(rng):
+def pooled_by_hand(rdms, counts):
+    rows, one, other = rebuilt(rdms, counts)
+    return squared_correlations(rows[:, one == other])
+
+
+def per_category_by_hand(rdms, counts):
+    rows, one, other = rebuilt(rdms, counts)
+    each = [squared_correlations(rows[:, (one == c) & (other == c)]) for c in "abc"]
+    return np.mean(each, axis=0)
+
+
+def clustering_by_hand(rdms, counts):
+    rows, one, other = rebuilt(rdms, counts)
+    within, across = rows[:, one == other].mean(-1), rows[:, one != other].mean(-1)
+    return (across - within) / (across + within)
+
+
+# The bootstrap, the statistic of the data, and the statistic under multiplicities of the stimuli.
+STATISTICS = {
+    "consistency": (bootstrap_consistency, consistency, by_rsatoolbox),
+    "consistency with an offset": (
+        lambda rdms, **options: bootstrap_consistency(rdms + np.float32(1e3), **options),
+        lambda rdms: consistency(rdms + np.float32(1e3)),
+        lambda rdms, counts: by_rsatoolbox(rdms + np.float32(1e3), counts),
+    ),
+    "pooled": (
+        partial(bootstrap_within_category_consistency, labels=LABELS),
+        lambda rdms: within_category_consistency(rdms, LABELS),
+        pooled_by_hand,
+    ),
+    "per category": (
+        partial(bootstrap_within_category_consistency, labels=LABELS, aggregate="per_category"),
+        lambda rdms: within_category_consistency(rdms, LABELS, "per_category"),
+        per_category_by_hand,
+    ),
+    "clustering": (
+        partial(bootstrap_category_clustering_index, labels=LABELS),
+        lambda rdms: category_clustering_index(rdms, LABELS),
+        clustering_by_hand,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("over", ["instances", "stimuli", "both"])
+def test_every_resample_is_that_of_the_rebuilt_rdms(rng, name, over):
     rdms = related_rdms(rng)
-    result = bootstrap_consistency(rdms, over="instances", n_resamples=300, seed=2)
-    squares = np.corrcoef(rdms.astype(np.float64)) ** 2
-    counts = counts_drawn(2, "instance", 300, 4)
-    expected = np.array([mean_over_distinct(squares, repeated(c)) for c in counts])
-    kept = np.isfinite(expected)
-    np.testing.assert_allclose(result.samples, expected[kept], rtol=0, atol=1e-6)
-    assert result.dropped == (~kept).sum() > 0
-
-
-def test_values_of_pairs_are_resampled_as_consistency_is(rng):
-    rdms = related_rdms(rng, 2)
-    for over in ("pairs", "instances"):
-        from_rdms = bootstrap_consistency(rdms, over=over, n_resamples=50, seed=6)
-        from_values = bootstrap_pairs(consistency(rdms), over=over, n_resamples=50, seed=6)
-        np.testing.assert_array_equal(from_values.samples, from_rdms.samples)
-
-
-def test_both_draws_instances_and_stimuli_independently(rng):
-    rdms = related_rdms(rng)
-    result = bootstrap_consistency(rdms, over="both", n_resamples=40, seed=3)
-    stimuli = counts_drawn(3, "stimulus", 40, N_STIMULI)
-    instances = counts_drawn(3, "instance", 40, 4)
-    expected = np.array(
-        [
-            mean_over_distinct(by_rsatoolbox(rdms, s), repeated(i))
-            for s, i in zip(stimuli, instances, strict=True)
-        ]
-    )
-    kept = np.isfinite(expected)
-    np.testing.assert_allclose(result.samples, expected[kept], rtol=0, atol=1e-5)
-    assert result.dropped == (~kept).sum()
-
-
-def test_pairs_are_the_mean_over_drawn_pairs(rng):
-    rdms = related_rdms(rng)
-    pairs = consistency(rdms)
-    result = bootstrap_consistency(rdms, over="pairs", n_resamples=20, seed=4)
-    counts = counts_drawn(4, "value", 20, 6)
-    expected = [pairs[repeated(c)].mean() for c in counts]
-    np.testing.assert_allclose(result.samples, expected, rtol=1e-12)
-    assert result.dropped == 0
-
-
-@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
-def test_the_mean_is_that_of_the_data_and_the_ends_are_percentiles(rng, over):
-    rdms = related_rdms(rng)
-    result = bootstrap_consistency(rdms, over=over, n_resamples=200, confidence=0.8)
-    assert result.mean == pytest.approx(consistency(rdms).mean(), abs=1e-6)
+    run, of_data, by_hand = STATISTICS[name]
+    result = run(rdms, over=over, n_resamples=60, confidence=0.8, seed=5)
+    drawn = resamples(over, 60, N_STIMULI, N_INSTANCES, seed=5)
+    check_samples(result, [weighted_mean(by_hand(rdms, s), i) for s, i in drawn], atol=2e-5)
+    # A category of three often loses one, and then has no distances that differ.
+    assert result.dropped > 0 or over != "stimuli" or name != "per category"
+    assert result.mean == pytest.approx(of_data(rdms).mean(), rel=1e-9)
     ends = np.percentile(result.samples, [10, 90])
     np.testing.assert_allclose([result.low, result.high], ends, rtol=1e-12)
 
 
-def test_bootstrap_mean_has_scipys_interval(rng):
-    values = rng.exponential(size=25)
-    result = bootstrap_mean(values, n_resamples=20_000, seed=1)
-    theirs = stats.bootstrap(
-        (values,), np.mean, n_resamples=20_000, method="percentile", rng=rng
-    ).confidence_interval
-    # The standard error of a 2.5 % quantile from 20,000 resamples is about 2 % of the spread.
-    atol = 5 * 0.02 * result.samples.std()
-    np.testing.assert_allclose([result.low, result.high], theirs, rtol=0, atol=atol)
+@pytest.mark.parametrize("name", [name for name in STATISTICS if name != "clustering"])
+def test_over_pairs_or_instances_the_values_of_the_data_are_drawn(rng, name):
+    rdms = related_rdms(rng, 2)
+    run, of_data, _ = STATISTICS[name]
+    values = of_data(rdms)
+    for over in ("pairs", "instances"):
+        result = run(rdms, over=over, n_resamples=30, seed=4)
+        of_values = bootstrap_pairs(values, over, 30, seed=4)
+        np.testing.assert_allclose(of_values.samples, result.samples, rtol=1e-12)
+    result = run(rdms, over="pairs", n_resamples=30, seed=4)
+    expected = values @ counts_drawn("value", 30, 6, seed=4).T / 6
+    np.testing.assert_allclose(result.samples, expected, rtol=1e-12)
+    assert result.dropped == 0
 
 
-def bootstrapped_by_rsatoolbox(rdms, over):
-    drawn = RDMs(rdms.astype(np.float64))
-    if over == "instances":
-        drawn, chosen = bootstrap_sample_rdm(drawn)
-    else:
-        drawn, _ = bootstrap_sample_pattern(drawn)
-        chosen = np.arange(len(rdms))
-    shared = compare(drawn, drawn, "corr") ** 2
-    distinct = np.triu(chosen[:, None] != chosen)
-    return shared[distinct].mean() if distinct.any() else np.nan
+@pytest.mark.parametrize(
+    ("name", "over"),
+    [
+        ("consistency", "pairs"),
+        ("consistency", "instances"),
+        ("consistency", "stimuli"),
+        ("consistency", "both"),
+        ("pooled", "both"),
+        ("clustering", "both"),
+    ],
+)
+def test_bca_leaves_out_what_is_resampled_one_by_one(rng, name, over):
+    rdms = related_rdms(rng)
+    run, _, by_hand = STATISTICS[name]
+    of_data = by_hand(rdms, EVERYTHING)
+    without_instance = [weighted_mean(of_data, EVERYONE - e) for e in np.eye(N_INSTANCES)]
+    without_stimulus = [
+        weighted_mean(by_hand(rdms, EVERYTHING - e), EVERYONE) for e in np.eye(N_STIMULI)
+    ]
+    jackknives = {"instances": [without_instance], "stimuli": [without_stimulus]}
+    jackknives["both"] = [without_stimulus, without_instance]
+    if over == "pairs":
+        values = of_data[np.triu_indices(N_INSTANCES, 1)]
+        jackknives[over] = [[np.delete(values, k).mean() for k in range(values.size)]]
+    check_bca(partial(run, rdms, over=over), jackknives[over], atol=2e-5)
 
 
-@pytest.mark.parametrize("over", ["stimuli", "instances"])
-def test_the_spread_is_that_of_rsatoolbox_resampling(rng, over, monkeypatch):
-    rdms = related_rdms(rng, n_instances=6)
-    monkeypatch.setattr(np.random, "randint", rng.integers)  # what rsatoolbox draws by
-    theirs = np.array([bootstrapped_by_rsatoolbox(rdms, over) for _ in range(300)])
-    theirs = theirs[np.isfinite(theirs)]
-    ours = bootstrap_consistency(rdms, over=over, n_resamples=4000).samples
-    # Standard errors of a mean and of a standard deviation from 300 draws.
-    error = ours.std() / np.sqrt(300)
-    assert theirs.mean() == pytest.approx(ours.mean(), abs=4 * error)
-    kurtosis = stats.kurtosis(ours, fisher=False)
-    assert theirs.std() == pytest.approx(ours.std(), abs=4 * error * np.sqrt((kurtosis - 1) / 4))
+@pytest.mark.parametrize(
+    ("name", "over"),
+    [("consistency", "pairs"), ("consistency", "instances"), *((n, "both") for n in STATISTICS)],
+)
+def test_samples_depend_on_the_seed_alone(rng, name, over, monkeypatch):
+    rdms = related_rdms(rng, 2, 1)
+    run = partial(STATISTICS[name][0], over=over)
+    whole = run(rdms, n_resamples=40)
+    assert whole.mean.shape == whole.low.shape == whole.high.shape == (2, 1)
+    other = run(rdms, n_resamples=40, seed=1).samples
+    assert whole.samples.shape != other.shape or not np.allclose(whole.samples, other)
+    monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", 7 * STIMULUS_PAIRS)
+    fewer = run(jnp.asarray(rdms[1, 0]), n_resamples=30).samples
+    assert len(fewer) > 1
+    np.testing.assert_allclose(fewer, whole.samples[1, 0, : len(fewer)], rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("leading", [(), (2,)])
-def test_bootstrap_mean_has_scipys_bca_interval_from_the_same_resamples(rng, leading):
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_bootstrap_mean_has_scipys_interval_from_the_same_resamples(rng, leading, method):
     values = rng.exponential(size=(*leading, 12))
-    ours = bootstrap_mean(values, n_resamples=2000, confidence=0.9, interval="bca")
+    ours = bootstrap_mean(values, n_resamples=2000, confidence=0.9, interval=method)
     theirs = stats.bootstrap(
         (values,),
         np.mean,
         axis=-1,
         n_resamples=0,
         confidence_level=0.9,
-        method="BCa",
+        method=method,
         bootstrap_result=SimpleNamespace(bootstrap_distribution=ours.samples),
     ).confidence_interval
-    np.testing.assert_allclose(ours.low, theirs.low, rtol=1e-9)
-    np.testing.assert_allclose(ours.high, theirs.high, rtol=1e-9)
-
-
-def jackknifed(rdms):
-    """Mean r² without each stimulus and without each instance, in float64."""
-    squares = np.array([squareform(rdm) for rdm in rdms.astype(np.float64)])
-    without_stimulus = []
-    for k in range(N_STIMULI):
-        fewer = np.delete(np.delete(squares, k, 1), k, 2)
-        rows = fewer[:, *np.triu_indices(N_STIMULI - 1, 1)]
-        without_stimulus.append(mean_over_distinct(np.corrcoef(rows) ** 2, range(len(rdms))))
-    shared = np.corrcoef(rdms.astype(np.float64)) ** 2
-    everyone = range(len(rdms))
-    without_instance = [
-        mean_over_distinct(shared, [i for i in everyone if i != k]) for k in everyone
-    ]
-    pairs = shared[np.triu_indices(len(rdms), 1)]
-    without_pair = [np.delete(pairs, k).mean() for k in range(pairs.size)]
-    return {
-        "pairs": [without_pair],
-        "instances": [without_instance],
-        "stimuli": [without_stimulus],
-        "both": [without_stimulus, without_instance],
-    }
-
-
-@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
-def test_bca_leaves_out_what_is_resampled_one_by_one(rng, over):
-    rdms = related_rdms(rng)
-    options = {"over": over, "n_resamples": 200, "confidence": 0.6}
-    plain = bootstrap_consistency(rdms, **options)
-    result = bootstrap_consistency(rdms, **options, interval="bca")
-    np.testing.assert_array_equal(result.samples, plain.samples)
-    jackknives = [np.array(values) for values in jackknifed(rdms)[over]]
-    moved = bca_levels(plain.samples, float(plain.mean), jackknives, np.array([0.2, 0.8]))
-    expected = np.quantile(plain.samples, moved)
-    np.testing.assert_allclose([result.low, result.high], expected, rtol=0, atol=1e-5)
-    assert not np.allclose([result.low, result.high], [plain.low, plain.high], atol=1e-4)
+    np.testing.assert_allclose([ours.low, ours.high], theirs, rtol=1e-9)
 
 
 def test_bca_without_variation_is_the_value():
@@ -214,44 +203,25 @@ def test_bca_without_variation_is_the_value():
     assert result.low == result.high == result.mean
 
 
-@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
-def test_every_layer_gets_the_same_resamples(rng, over):
-    rdms = related_rdms(rng, 2, 1, n_instances=6)
-    whole = bootstrap_consistency(rdms, over=over, n_resamples=50)
-    assert whole.samples.shape == (2, 1, 50)
-    assert whole.mean.shape == whole.low.shape == whole.high.shape == (2, 1)
-    alone = bootstrap_consistency(jnp.asarray(rdms[1, 0]), over=over, n_resamples=50)
-    np.testing.assert_allclose(whole.samples[1, 0], alone.samples, rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("over", ["pairs", *BY_RESAMPLING])
-def test_samples_depend_on_the_seed_alone(rng, over, monkeypatch):
-    rdms = related_rdms(rng, n_instances=6)
-    samples = bootstrap_consistency(rdms, over=over, n_resamples=40).samples
-    other = bootstrap_consistency(rdms, over=over, n_resamples=40, seed=1).samples
-    assert not np.allclose(samples, other)
-    monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", 7 * STIMULUS_PAIRS)
-    fewer = bootstrap_consistency(rdms, over=over, n_resamples=30).samples
-    np.testing.assert_allclose(fewer, samples[:30], rtol=0, atol=1e-6)
-
-
 def test_resamples_with_too_few_stimuli_are_dropped_and_counted():
     rdms = np.array([[1.0, 2.0, 4.0], [2.0, 1.0, 5.0]])
-    result = bootstrap_consistency(rdms, over="stimuli", n_resamples=100)
-    # With three stimuli only a draw of all three has distances that differ, and then r² is that of
-    # the data.
-    complete = (counts_drawn(0, "stimulus", 100, 3) > 0).all(-1)
-    assert result.dropped == 100 - complete.sum() > 0
-    np.testing.assert_allclose(result.samples, result.mean, rtol=0, atol=1e-5)
+    # Of three stimuli, only a draw of all three has distances that differ, or pairs within and
+    # across categories; the value is then that of the data.
+    complete = (counts_drawn("stimulus", 100, 3) > 0).all(-1)
+    for result in (
+        bootstrap_consistency(rdms, over="stimuli", n_resamples=100),
+        bootstrap_category_clustering_index(rdms, list("aab"), "stimuli", n_resamples=100),
+    ):
+        assert result.dropped == 100 - complete.sum() > 0
+        np.testing.assert_allclose(result.samples, result.mean, rtol=0, atol=1e-5)
 
 
 def test_resamples_that_leave_a_constant_rdm_are_dropped_for_all_layers(rng):
-    rdms = related_rdms(rng, 2, n_instances=2)
-    flat = np.full(STIMULUS_PAIRS, 0.3, np.float32)
-    flat[0] = 0.7  # constant unless stimuli 0 and 1 are both drawn
-    rdms[1, 1] = flat
+    rdms = related_rdms(rng, 2)[:, :2]
+    rdms[1, 1] = 0.3
+    rdms[1, 1, 0] = 0.7  # constant unless stimuli 0 and 1 are both drawn
     result = bootstrap_consistency(rdms, over="stimuli", n_resamples=60)
-    counts = counts_drawn(0, "stimulus", 60, N_STIMULI)
+    counts = counts_drawn("stimulus", 60, N_STIMULI)
     drawn = (counts[:, :2] > 0).all(-1)
     assert result.dropped == 60 - drawn.sum() > 0
     expected = [by_rsatoolbox(rdms[1], c)[0, 1] for c in counts[drawn]]
@@ -259,9 +229,29 @@ def test_resamples_that_leave_a_constant_rdm_are_dropped_for_all_layers(rng):
     assert result.samples.shape == (2, drawn.sum())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_clustering_does_not_depend_on_scale(rng, scale):
+    rdms = related_rdms(rng).astype(np.float64)
+    samples, scaled = (
+        bootstrap_category_clustering_index(r, LABELS, "stimuli", 80).samples
+        for r in (rdms, scale * rdms)
+    )
+    np.testing.assert_allclose(scaled, samples, rtol=0, atol=1e-6)
+
+
+VARIED = np.arange(12.0).reshape(2, 6) ** 2
+DEFAULTS = {
+    bootstrap_consistency: {"rdms": VARIED},
+    bootstrap_within_category_consistency: {
+        "rdms": np.arange(30.0).reshape(2, 15) ** 2 % 17,
+        "labels": list("aaaabb"),
+    },
+    bootstrap_category_clustering_index: {"rdms": VARIED[:, :3], "labels": list("aab")},
+    bootstrap_pairs: {"shared": np.ones(3)},
+    bootstrap_mean: {},
+}
+WRONG = {
+    bootstrap_consistency: [
         ({"over": "units"}, r"over: unknown 'units'; choose from pairs, instances, stimuli, both"),
         ({"interval": "t"}, r"interval: unknown 't'; choose from percentile, bca"),
         (
@@ -276,41 +266,43 @@ def test_resamples_that_leave_a_constant_rdm_are_dropped_for_all_layers(rng):
         ({"rdms": np.ones((2, 6))}, r"rdms: .*constant"),
         ({"rdms": np.full((2, 6), np.nan)}, r"rdms: expected finite"),
         ({"rdms": np.ones((2, 4))}, r"rdms: .*got 4"),
-        (
-            # Seed 1 draws the first stimulus twice: one distance is left.
-            {
-                "rdms": np.array([[1.0, 2, 3], [3, 5, 6]]),
-                "over": "stimuli",
-                "n_resamples": 1,
-                "seed": 1,
-            },
+        (  # seed 1 draws the first of three stimuli twice: one distance is left
+            {"rdms": VARIED[:, :3], "over": "stimuli", "n_resamples": 1, "seed": 1},
             r"rdms: expected enough instances and stimuli",
         ),
     ],
-)
-def test_wrong_input_is_named(arguments, message):
-    rdms = arguments.pop("rdms", np.arange(12.0).reshape(2, 6) ** 2)
-    with pytest.raises(InputError, match=message):
-        bootstrap_consistency(rdms, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("shared", "over", "message"),
-    [
-        (np.ones(3), "stimuli", r"over: unknown 'stimuli'; choose from pairs, instances"),
-        (np.ones(4), "instances", r"shared: .*got 4"),
-        (np.array([np.inf]), "pairs", r"shared: expected finite"),
+    bootstrap_pairs: [
+        ({"over": "stimuli"}, r"over: unknown 'stimuli'; choose from pairs, instances"),
+        ({"shared": np.ones(4)}, r"shared: .*got 4"),
+        ({"shared": np.array([np.inf])}, r"shared: expected finite"),
     ],
-)
-def test_wrong_values_of_pairs_are_named(shared, over, message):
-    with pytest.raises(InputError, match=message):
-        bootstrap_pairs(shared, over)
+    bootstrap_mean: [
+        ({"values": np.array([])}, r"values: .*no empty axis"),
+        ({"values": np.array([1.0, np.nan])}, r"values: .*finite"),
+    ],
+    bootstrap_within_category_consistency: [
+        ({"labels": list("abcdef")}, r"labels: .*all different labels"),
+        ({"labels": list("ab")}, r"labels: expected one label for each of 6"),
+        ({"aggregate": "mean"}, r"aggregate: unknown 'mean'; choose from pooled, per_category"),
+        ({"aggregate": "per_category"}, r"labels: .*three stimuli or more in each.*'b' has fewer"),
+        ({"over": "units"}, r"over: unknown 'units'; choose from pairs"),
+        ({"rdms": np.ones((1, 15))}, r"rdms: expected shape .*two instances"),
+        ({"rdms": np.ones((2, 15))}, r"rdms \(same-category pairs\): .*constant"),
+    ],
+    bootstrap_category_clustering_index: [
+        ({"labels": list("aaa")}, r"labels: expected two categories or more, got only 'a'"),
+        ({"labels": list("abc")}, r"labels: .*all different labels"),
+        ({"over": "pairs"}, r"over: unknown 'pairs'; choose from instances, stimuli, both"),
+        ({"rdms": np.zeros((2, 3))}, r"rdms: expected mean distances above 0"),
+        ({"rdms": np.ones(3)}, r"rdms: expected shape \(\.\.\., instance, stimulus_pair\)"),
+    ],
+}
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
-    [(np.array([]), r"values: .*no empty axis"), (np.array([1.0, np.nan]), r"values: .*finite")],
+    ("function", "changes", "message"),
+    [(function, *case) for function, cases in WRONG.items() for case in cases],
 )
-def test_wrong_values_are_named(values, message):
+def test_wrong_input_is_named(function, changes, message):
     with pytest.raises(InputError, match=message):
-        bootstrap_mean(values)
+        function(**DEFAULTS[function] | changes)
