@@ -48,9 +48,9 @@ def small_digits():
     return load_dataset(DataConfig("digits", train_images=100, test_images=60))
 
 
-@pytest.fixture(scope="module")
-def tiny_model():
-    """The name of a network, in whose place is one of three layers, which compiles in a moment."""
+@contextlib.contextmanager
+def tiny_in_catalogue():
+    """Replace a network by one of three layers, which compiles in a moment."""
     from ensemble_rsa.models import catalogue
     from ensemble_rsa.models.all_cnn import Architecture, Conv
 
@@ -58,6 +58,13 @@ def tiny_model():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "MODELS", {**catalogue.MODELS, "all_cnn_7b": tiny})
         yield "all_cnn_7b"
+
+
+@pytest.fixture(scope="module")
+def tiny_model():
+    """The name of the network of three layers."""
+    with tiny_in_catalogue() as name:
+        yield name
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +75,25 @@ def quick_execution():
     usual = default_execution()
     options = {**usual.compiler_options, "xla_backend_optimization_level": "0"}
     return dataclasses.replace(usual, compiler_options=options)
+
+
+@pytest.fixture(scope="session")
+def dropout_run(quick_execution, tmp_path_factory):
+    """Two tiny networks trained with dropout and one without; all epochs are kept."""
+    from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+    from ensemble_rsa.pipeline import train
+
+    with tiny_in_catalogue() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "choose_execution", lambda *args: quick_execution)
+        config = Config(
+            DataConfig("digits", train_images=50, test_images=60, preprocessing="standardize"),
+            ModelConfig(name, width=0.2),
+            TrainingConfig(
+                instances=3, epochs=2, batch_size=10, dropout=(0.0, 0.5, 0.5), dropout_seed=5,
+                learning_rate=0.1, save_at=(0, 1, 2),
+            ),
+        )  # fmt: skip
+        return train.train(config, tmp_path_factory.mktemp("dropout") / "run")
 
 
 class Called(NamedTuple):

@@ -1,45 +1,33 @@
 """RDMs, activations and accuracies of a run's networks, worked out layer by layer."""
 
 import dataclasses
+from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
-from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction import evaluation, sources
 from ensemble_rsa.extraction.evaluation import accuracy_with_dropout
 from ensemble_rsa.models.ensemble import member
-from ensemble_rsa.pipeline import train as pipeline
 from ensemble_rsa.pipeline.extract import activations, dataset_of, extract
 from ensemble_rsa.rng import stream
 from ensemble_rsa.runs.run import load_networks
 
-RATES, DROPOUT_SEED, CHUNK = (0.0, 0.5, 0.5), 5, 30
+DROPOUT_SEED, CHUNK = 5, 30
 
 
 @pytest.fixture(scope="module")
-def run(tiny_model, quick_execution, tmp_path_factory):
-    """Two networks trained with dropout for two epochs, and one without; all epochs are kept."""
-    config = Config(
-        DataConfig("digits", train_images=50, test_images=60, preprocessing="standardize"),
-        ModelConfig(tiny_model, width=0.2),
-        TrainingConfig(
-            instances=3, epochs=2, batch_size=10, dropout=RATES, dropout_seed=DROPOUT_SEED,
-            learning_rate=0.1, save_at=(0, 1, 2),
-        ),
-    )  # fmt: skip
+def run(dropout_run, tiny_model, quick_execution):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "choose_execution", lambda *args: quick_execution)
         for module in (sources, evaluation):
             patch.setattr(module, "default_execution", lambda: quick_execution)
-        yield pipeline.train(config, tmp_path_factory.mktemp("dropout") / "run")
+        yield dropout_run
 
 
 @pytest.fixture(scope="module")
@@ -47,26 +35,38 @@ def dataset(run):
     return dataset_of(run)
 
 
-def maps_by_hand(run, dataset, instance, images, epoch=None, key=None):
-    """Maps of each layer, with masks drawn from `key` after the two strided layers."""
-    network, parameters = load_networks(run, "xla", epoch)
-    maps = apply_preprocessing(fit_preprocessing("standardize", dataset.train_images), images)
-    for layer in range(3):
-        maps = network.layer(member(parameters, instance), layer, maps)
-        if key is not None and layer < 2 and RATES[instance]:
-            kept = 1 - RATES[instance]
-            maps *= jax.random.bernoulli(jax.random.fold_in(key, layer), kept, maps.shape) / kept
-        yield maps
+@pytest.fixture(scope="module")
+def maps_by_hand(run, dataset, quick_execution):
+    """(instance, images, epoch, key) → maps of each layer, with masks from the key if given."""
+    network = load_networks(run, "xla")[0]
+    preprocessing = fit_preprocessing("standardize", dataset.train_images)
+
+    @partial(jax.jit, compiler_options=quick_execution.compiler_options)
+    def layers(parameters, images, kept, key):
+        maps, found = apply_preprocessing(preprocessing, images), []
+        for layer in range(3):
+            maps = network.layer(parameters, layer, maps)
+            if key is not None and layer < 2:  # after the strided layers
+                mask = jax.random.bernoulli(jax.random.fold_in(key, layer), kept, maps.shape)
+                maps *= mask / kept
+            found.append(maps)
+        return found
+
+    def of(instance, images, epoch=None, key=None):
+        parameters = member(load_networks(run, "xla", epoch)[1], instance)
+        return layers(parameters, images, 1 - run.config.training.dropout[instance], key)
+
+    return of
 
 
-def test_rdms_are_those_of_the_networks_layers(run, dataset):
+def test_rdms_are_those_of_the_networks_layers(run, dataset, maps_by_hand):
     rdms = extract(run, settings=AnalysisConfig.of(stimuli=20), layers=["conv1", "conv3"])
     stimuli = choose_stimuli(dataset, StimulusConfig(20))
     assert rdms.stimulus.values.tolist() == list(stimuli.ids)
     assert rdms.category.values.tolist() == [str(label) for label in stimuli.labels]
     assert rdms.seed.values.tolist() == [0, 1, 2]
     np.testing.assert_array_equal(rdms.train_accuracy, run.accuracy["train"])
-    layers = list(maps_by_hand(run, dataset, 1, stimuli.images))
+    layers = maps_by_hand(1, stimuli.images)
     for found, maps in zip(rdms.exemplar.sel(instance=1), (layers[0], layers[2]), strict=True):
         flat = np.asarray(maps, float).reshape(20, -1)
         alive = flat.std(1) > 0
@@ -110,11 +110,11 @@ def test_one_mask_for_all_stimuli_is_a_setting(run):
     assert not (ever & lost).any()  # a unit is dropped for all stimuli or for none
 
 
-def test_the_networks_of_a_kept_epoch_are_shown_the_stimuli(run, dataset):
+def test_the_networks_of_a_kept_epoch_are_shown_the_stimuli(run, dataset, maps_by_hand):
     images = choose_stimuli(dataset, StimulusConfig(20)).images
     by_epoch = []
     for epoch in (0, 1, 2):
-        maps = next(maps_by_hand(run, dataset, 1, images, epoch))
+        maps = maps_by_hand(1, images, epoch)[0]
         found = first_layer(run, epoch=epoch)[1]
         np.testing.assert_allclose(found, maps.reshape(20, -1), rtol=1e-4, atol=1e-5)
         by_epoch.append(found)
@@ -134,7 +134,9 @@ def test_activations_have_names(run):
         activations(run.path, "conv4")
 
 
-def test_accuracies_with_dropout_agree_with_masks_applied_by_hand(run, dataset, monkeypatch):
+def test_accuracies_with_dropout_agree_with_masks_applied_by_hand(
+    run, dataset, maps_by_hand, monkeypatch
+):
     monkeypatch.setattr(evaluation, "CHUNK", CHUNK)
     found = accuracy_with_dropout(run, dataset, sample=1)
     key = jax.random.fold_in(stream(DROPOUT_SEED, "test_dropout"), 1)
@@ -142,9 +144,8 @@ def test_accuracies_with_dropout_agree_with_masks_applied_by_hand(run, dataset, 
         n_correct = 0
         for chunk in range(2):
             rows = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-            images = jnp.asarray(dataset.test_images[rows])
             own = jax.random.fold_in(key, chunk)
-            *_, last = maps_by_hand(run, dataset, instance, images, key=own)
+            *_, last = maps_by_hand(instance, dataset.test_images[rows], key=own)
             predictions = np.asarray(last).mean((1, 2)).argmax(-1)
             n_correct += (predictions == dataset.test_labels[rows]).sum()
         assert found[instance] == pytest.approx(n_correct / 60)

@@ -104,14 +104,6 @@ def test_object_round_trip_shares_no_memory(rdms):
     xr.testing.assert_identical(ours, before)
 
 
-def test_comparison_in_rsatoolbox_agrees_with_numpy(rdms):
-    compare = pytest.importorskip("rsatoolbox.rdm").compare
-    theirs = to_rsatoolbox(rdms)
-    np.testing.assert_allclose(
-        compare(theirs, theirs, "corr"), np.corrcoef(rdms.exemplar), atol=1e-6
-    )
-
-
 def test_layers_and_instances_are_rows_in_a_file(rng, path):
     stack = xr.Dataset(
         {"exemplar": (("layer", "instance", "stimulus_pair"), rng.random((2, 3, 3), np.float32))},

@@ -8,7 +8,6 @@ import xarray as xr
 
 from ensemble_rsa.analysis.mds import Mds
 from ensemble_rsa.config.analysis import AnalysisConfig
-from ensemble_rsa.files import write_dataset
 from ensemble_rsa.pipeline.analyze import analyze
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.pipeline.results import embed_stimuli
@@ -138,10 +137,6 @@ def test_the_attributes_say_how_it_was_done(results):
     assert expected.items() <= results.attrs.items()
 
 
-def test_the_same_settings_give_the_same_results(rdms, results):
-    xr.testing.assert_identical(analyze(rdms, SETTINGS), results)
-
-
 CLUSTERING = {"category_clustering_index" + end for end in ("", "_mean", "_low", "_high")}
 
 
@@ -160,11 +155,3 @@ def test_what_cannot_be_computed_is_absent(labels, kinds, clustering, rng):
     results = analyze(extract({"V1": rng.normal(size=(3, 8, 20))}, labels), SETTINGS)
     assert results.kind.values.tolist() == kinds
     assert CLUSTERING & set(results) == (CLUSTERING if clustering else set())
-
-
-def test_results_come_back_from_a_file(results, tmp_path):
-    write_dataset(tmp_path / "results.nc", results)
-    with xr.open_dataset(tmp_path / "results.nc") as stored:
-        xr.testing.assert_equal(stored.load(), results)
-        assert stored.attrs["distance"] == "correlation"
-    assert [path.name for path in tmp_path.iterdir()] == ["results.nc"]

@@ -76,12 +76,6 @@ def test_the_history_has_named_axes(stored, copy):
         np.testing.assert_array_equal(history[name].values, getattr(ensemble.history, name))
 
 
-def test_an_unfinished_run_is_not_opened(copy):
-    (copy / "training.json").unlink()
-    with pytest.raises(InputError, match=r"has not finished \(no training.json\); go on with"):
-        load_run(copy)
-
-
 @pytest.mark.parametrize(
     "content", ["[]", "{}", '{"seeds": 3}'], ids=["a list", "nothing", "a number"]
 )
