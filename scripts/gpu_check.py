@@ -4,19 +4,23 @@ Run `scripts/gpu_check.sh`, or with `--toy` on any machine to see that it works.
 """
 
 import argparse
+import dataclasses
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 from rich.console import Console
+from rich.markdown import Markdown
 
-from ensemble_rsa.bench import gpu_check
-from ensemble_rsa.bench.run import Bench
-from ensemble_rsa.bench.table import terminal_tables
+from ensemble_rsa.bench.run import Bench, Progress
+from ensemble_rsa.bench.table import markdown_tables
+from ensemble_rsa.bench.training import GROWTH, bench_training
 from ensemble_rsa.cli.bench import WIDTH, new_json_path
 from ensemble_rsa.cli.progress import case_display
+from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.files import write_json
 from ensemble_rsa.reproduce.estimate import hours
@@ -37,17 +41,21 @@ def main() -> int:
     try:
         path = new_json_path("gpu-check", options.out)
         with case_display(Console(stderr=True)) as progress:
-            bench = gpu_check.check_accelerator(options.toy, progress)
+            bench = measure(options.toy, progress)
     except (InputError, RunError) as error:
         print(f"gpu_check: {error}", file=sys.stderr)
         return 2
     tests = None if options.no_tests else run_tests(options.toy)
-    needed = {name: paper_hours(rate) for name, rate in gpu_check.rates(bench).items()}
+    needed = {name: paper_hours(rate) for name, rate in rates(bench).items()}
     seconds = round(time.monotonic() - began, 1)
-    stored = bench.as_dict() | {"hours": needed, "tests": tests, "seconds_in_all": seconds}
+    stored = dataclasses.asdict(bench) | {
+        "hours": needed,
+        "tests": tests,
+        "seconds_in_all": seconds,
+    }
     write_json(path, stored)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    console.print(terminal_tables(bench))
+    console.print(Markdown(markdown_tables(bench)))
     for line in (*memory_in_words(bench), *hours_in_words(needed)):
         print(line)
     if options.toy:
@@ -56,6 +64,38 @@ def main() -> int:
         print(f"tests: {tests['summary']}")
     print(path)
     return int(bool(tests and tests["status"]))
+
+
+def measure(toy: bool, progress: Progress) -> Bench:
+    """Benchmark training on the accelerator that JAX uses; at toy size on any device.
+
+    Raises:
+        RunError: there is no accelerator, and this is not a toy.
+    """
+    if not toy and jax.default_backend() == "cpu":
+        raise RunError(
+            f"no accelerator: JAX computes on {device_name()}; install jax[cuda12], or test with "
+            "--toy that the check itself runs"
+        )
+    return bench_training("toy" if toy else "gpu", progress)
+
+
+def rates(bench: Bench) -> dict[str, float]:
+    """Precision → training images per second of our fastest way, over all instances."""
+    found: dict[str, float] = {}
+    for row in bench.rows:
+        if row.seconds and not row.case.startswith(GROWTH) and not row.way.startswith("PyTorch"):
+            precision = row.case.rpartition(", ")[2]
+            rate = row.size["instances"] * row.size["batch"] / row.seconds
+            found[precision] = max(rate, found.get(precision, 0.0))
+    return found
+
+
+def memory_by_instances(bench: Bench) -> dict[int, float]:
+    """Number of instances → MiB that a step adds at its peak, where that is known."""
+    ours = [row for row in bench.rows if not row.way.startswith("PyTorch")]
+    grown = [row for row in ours if row.case.startswith(GROWTH) and row.extra_mib is not None]
+    return {int(row.size["instances"]): row.extra_mib or 0.0 for row in grown}
 
 
 def paper_hours(rate: float) -> dict[str, float]:
@@ -73,7 +113,7 @@ def hours_in_words(needed: dict[str, dict[str, float]]) -> Iterator[str]:
 
 def memory_in_words(bench: Bench) -> Iterator[str]:
     """Memory by number of instances, and by how much it grows."""
-    known = gpu_check.memory_by_instances(bench)
+    known = memory_by_instances(bench)
     if len(known) > 1:
         low, high = min(known), max(known)
         each = (known[high] - known[low]) / (high - low)

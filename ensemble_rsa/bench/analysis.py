@@ -1,96 +1,236 @@
-"""The benchmark of the analyses: which are measured at which sizes."""
+"""The benchmark of the analyses: a table of routines, their sizes, and other tools beside them."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-from ensemble_rsa.bench.bootstraps import BOOTSTRAPS
-from ensemble_rsa.bench.case import Case
-from ensemble_rsa.bench.inputs import Routine
-from ensemble_rsa.bench.layers import LAYERS
+import numpy as np
+from scipy.spatial.distance import pdist
+
+import ensemble_rsa as ersa
+from ensemble_rsa.analysis.bootstrap.centroids import bootstrap_centroid_consistency
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_category_clustering_index
+from ensemble_rsa.bench import peers
+from ensemble_rsa.bench.case import OURS, Case, Prepared, Size, Way
+from ensemble_rsa.bench.inputs import labels_of, related_activations, related_rdms
 from ensemble_rsa.bench.measure import Patience
-from ensemble_rsa.bench.rdms import RDMS, STORED_RDM
 from ensemble_rsa.bench.run import Bench, Progress, measure_all
-from ensemble_rsa.bench.statistics import CLUSTERING, CONSISTENCY, GROUPS, MDS, RANDOM_CATEGORIES
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.similarity.cca import svcca
+from ensemble_rsa.similarity.cka import linear_cka
+from ensemble_rsa.similarity.procrustes import procrustes_distance
+
+PATIENCE = {
+    "quick": Patience(repeats=3, seconds=1.0, limit=3.0),
+    "default": Patience(limit=40.0),
+    "full": Patience(limit=120.0),
+}
+_OVER_STIMULI: dict[str, Any] = {"over": "stimuli", "n_resamples": 1000}
+_FEW_RESAMPLES = peers.FEW / 1000
 
 
-class Scale(NamedTuple):
-    """What is measured, and how long it may take."""
-
-    cases: list[Case]
-    patience: Patience
+def _stimuli(*numbers: int) -> list[Size]:
+    return [{"stimuli": n} for n in numbers]
 
 
-def _cases(*plan: tuple[list[Routine], tuple[int, ...], tuple[int, ...]]) -> list[Case]:
-    """Cases from routines, numbers of stimuli, and numbers of units."""
-    return [
-        case
-        for routines, stimuli, units in plan
-        for routine in routines
-        for case in routine.cases(stimuli, units)
-    ]
+def _patterns(*stimuli: int, units: tuple[int, ...] = ()) -> list[Size]:
+    """Numbers of stimuli with 1,000 units, then of units with 1,000 stimuli."""
+    sizes = [(n, 1000) for n in stimuli] + [(1000, n) for n in units]
+    return [{"stimuli": n, "units": m} for n, m in sizes]
 
 
-_RDM, *_OTHER_RDMS = RDMS.values()
-_BOOTSTRAPS = list(BOOTSTRAPS.values())
-_CKA, *_OTHER_LAYERS = LAYERS.values()
-_FOUR = (100, 300, 1000, 3000)
-_FIVE = (*_FOUR, 10_000)
-QUICK = Scale(
-    _cases(
-        ([_RDM], (100, 300, 1000), (10_000, 36_864)),
-        (_OTHER_RDMS, (1000,), ()),
-        ([CONSISTENCY], (100, 300, 1000), ()),
-        ([CLUSTERING, *_BOOTSTRAPS, RANDOM_CATEGORIES, GROUPS], (300,), ()),
-        ([_CKA, *_OTHER_LAYERS], (100,), ()),
-        ([MDS], (100, 200, 400), ()),
-    ),
-    Patience(repeats=3, seconds=1.0, limit=3.0),
-)
-DEFAULT = Scale(
-    _cases(
-        ([_RDM], _FIVE, (10_000, 36_864, 100_000)),
-        (_OTHER_RDMS, (100, 1000, 3000), (10_000, 36_864)),
-        ([STORED_RDM], (), (49_152,)),
-        ([CONSISTENCY, CLUSTERING], _FOUR, ()),
-        (_BOOTSTRAPS, _FOUR[:3], ()),
-        ([RANDOM_CATEGORIES], _FOUR[:3], (3000, 10_000)),
-        ([GROUPS], _FOUR[:3], ()),
-        ([_CKA], _FOUR[:3], (10_000,)),
-        (_OTHER_LAYERS, (100, 300), ()),
-        ([MDS], _FOUR[:3], ()),
-    ),
-    Patience(limit=40.0),
-)
-FULL = Scale(
-    _cases(
-        ([_RDM, *_OTHER_RDMS], _FIVE, (10_000, 36_864, 100_000)),
-        ([STORED_RDM], (), (49_152,)),
-        ([CONSISTENCY, CLUSTERING], _FIVE, ()),
-        (_BOOTSTRAPS, _FOUR, ()),
-        ([RANDOM_CATEGORIES], _FOUR, (3000, 10_000)),
-        ([GROUPS, MDS], _FOUR, ()),
-        ([_CKA, *_OTHER_LAYERS], _FOUR[:3], (3000, 10_000)),
-    ),
-    Patience(limit=120.0),
-)
-SCALES: Mapping[str, Scale] = MappingProxyType({"quick": QUICK, "default": DEFAULT, "full": FULL})
+_DISTANCES = {
+    "quick": _patterns(100, 1000, units=(36_864,)),
+    "default": _patterns(100, 300, 1000, 3000, units=(10_000, 36_864, 100_000)),
+    "full": _patterns(100, 300, 1000, 3000, 10_000, units=(10_000, 36_864, 100_000)),
+}
+_RDMS = {
+    "quick": _stimuli(300),
+    "default": _stimuli(100, 300, 1000),
+    "full": _stimuli(100, 300, 1000, 3000),
+}
+_PATTERNS = {
+    "quick": _patterns(100),
+    "default": _patterns(100, 200, 400),
+    "full": _patterns(100, 300, 1000),
+}
 
 
-def bench_analysis(
-    scale: str = "default", progress: Progress = lambda done, total, what: None
-) -> Bench:
-    """Measure all analyses of this package beside the tools people use now.
+def deviation(exact: Callable[..., Any]) -> Callable[..., float]:
+    """The error of a result as its largest deviation from float64, relative to the largest value.
 
     Args:
-        scale: `quick` (about a minute on two cores), `default` (some minutes) or `full`.
-        progress: called before each case.
-
-    Raises:
-        InputError: an unknown scale.
+        exact: arguments of a routine → the first entries of its result, in float64.
     """
-    if scale not in SCALES:
-        raise unknown_name("scale", scale, SCALES)
-    cases, patience = SCALES[scale]
-    return measure_all("analysis", scale, [lambda rows: cases], len(cases), patience, progress)
+
+    def error(result: Any, *arguments: np.ndarray) -> float:
+        expected = np.asarray(exact(*arguments))
+        return float(np.abs(np.asarray(result)[: len(expected)] - expected).max() / expected.max())
+
+    return error
+
+
+def stress(result: Any, rdm: np.ndarray) -> float:
+    """Normalised stress of an embedding."""
+    points = getattr(result, "embedding", result)
+    return float(np.sqrt(((rdm - pdist(points)) ** 2).sum() / (rdm**2).sum()))
+
+
+@dataclass(frozen=True)
+class Routine:
+    """One analysis, its sizes, and the same analysis by other tools.
+
+    Attributes:
+        name: of its cases.
+        sizes: scale → sizes.
+        ours: function of activations (where sizes have units) or RDMs, and labels if `labelled`.
+        others: tool → function of the same arguments.
+        error: function of a result and the arguments.
+        share: how much of the analysis one call of another tool does.
+        n_instances: on the first axis of the data, which is dropped if there is one.
+        labelled: whether the functions take the stimuli's categories.
+    """
+
+    name: str
+    sizes: Mapping[str, list[Size]]
+    ours: Callable[..., Any]
+    others: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    error: Callable[..., float] | None = None
+    share: float = 1.0
+    n_instances: int = 10
+    labelled: bool = False
+
+    def case(self, size: Size) -> Case:
+        """This routine at one size."""
+        stimuli, units = size["stimuli"], size.get("units", 0)
+        work = stimuli**2 * max(units, 1)
+        return Case(self.name, size, partial(self.prepare, **size), work=work)
+
+    def prepare(self, **size: Any) -> Prepared:
+        """What `Case.prepare` returns."""
+        data = (related_activations if "units" in size else related_rdms)(self.n_instances, **size)
+        arguments = [data[0] if self.n_instances == 1 else data]
+        if self.labelled:
+            arguments.append(labels_of(size["stimuli"]))
+        ways = {OURS: Way(partial(self.ours, *arguments), compiles=True)}
+        for tool, function in self.others.items():
+            ways[tool] = Way(partial(function, *arguments), self.share)
+        error = self.error
+        return ways, error and (lambda result: error(result, *arguments))
+
+
+def _rdm(distance: str, others: Mapping[str, Callable[..., Any]]) -> Routine:
+    return Routine(
+        f"RDM, {distance}",
+        _DISTANCES,
+        partial(ersa.compute_rdm, distance=distance),
+        {tool: partial(function, distance=distance) for tool, function in others.items()},
+        deviation(partial(peers.exact_distances, distance=distance)),
+        n_instances=1,
+    )
+
+
+_SCIPY = {"SciPy": peers.scipy_rdm}
+_NUMPY_AND_SCIPY = {"NumPy": peers.numpy_rdm, **_SCIPY}
+_ALL_TOOLS = {**_NUMPY_AND_SCIPY, "rsatoolbox": peers.rsatoolbox_rdm}
+ROUTINES = [
+    _rdm("correlation", _ALL_TOOLS),
+    _rdm("cosine", _NUMPY_AND_SCIPY),
+    _rdm("euclidean", _ALL_TOOLS),
+    _rdm("unit_euclidean", _SCIPY),
+    _rdm("norm_difference", _SCIPY),
+    Routine(
+        "consistency",
+        _RDMS | {"quick": _stimuli(100, 300, 1000)},
+        ersa.consistency,
+        {"NumPy": peers.numpy_consistency, "rsatoolbox": peers.rsatoolbox_consistency},
+        deviation(peers.numpy_consistency),
+    ),
+    Routine(
+        "category clustering index",
+        _RDMS,
+        ersa.category_clustering_index,
+        {"NumPy": peers.numpy_clustering},
+        deviation(lambda rdms, labels: peers.numpy_clustering(rdms.astype(np.float64), labels)),
+        labelled=True,
+    ),
+    Routine(
+        "bootstrap of consistency over pairs",
+        _RDMS,
+        partial(ersa.bootstrap_consistency, over="pairs", n_resamples=1000),
+        {"SciPy": partial(peers.scipy_bootstrap, n_resamples=1000)},
+    ),
+    *(
+        Routine(
+            f"bootstrap of consistency over {over}",
+            _RDMS,
+            partial(ersa.bootstrap_consistency, over=over, n_resamples=1000),
+            {"rsatoolbox": partial(peers.rsatoolbox_bootstrap, over=over)},
+            share=_FEW_RESAMPLES,
+        )
+        for over in ("instances", "stimuli", "both")
+    ),
+    Routine(
+        "bootstrap of clustering index over stimuli",
+        _RDMS,
+        partial(bootstrap_category_clustering_index, **_OVER_STIMULI),
+        {"NumPy": peers.numpy_clustering_bootstrap},
+        share=_FEW_RESAMPLES,
+        labelled=True,
+    ),
+    Routine(
+        "bootstrap of centroid consistency over stimuli",
+        _PATTERNS,
+        partial(bootstrap_centroid_consistency, **_OVER_STIMULI),
+        {"SciPy": peers.scipy_centroid_bootstrap},
+        share=_FEW_RESAMPLES,
+        labelled=True,
+    ),
+    Routine(
+        "random categories, 200 draws",
+        _PATTERNS,
+        partial(ersa.random_category_consistency, n_draws=200),
+        labelled=True,
+    ),
+    Routine(
+        "two groups of 10, 1000 permutations",
+        _RDMS,
+        lambda rdms: ersa.compare_groups(rdms[:10], rdms[10:], n_permutations=1000),
+        {"SciPy": partial(peers.scipy_groups, n_permutations=1000)},
+        n_instances=20,
+    ),
+    Routine(
+        "linear CKA",
+        _PATTERNS,
+        linear_cka,
+        {"NumPy": peers.numpy_cka},
+        deviation(lambda activations: peers.numpy_cka(activations[:2])),
+    ),
+    Routine(
+        "Procrustes distance",
+        _PATTERNS,
+        procrustes_distance,
+        {"SciPy": peers.scipy_procrustes},
+        deviation(peers.scipy_procrustes),
+        share=1 / 45,
+    ),
+    # With all of the variance, fewer stimuli than units leave no difference.
+    Routine("SVCCA", _PATTERNS, partial(svcca, variance=0.9)),
+    Routine(
+        "MDS, 4 starts of 300 iterations",
+        _RDMS | {"quick": _stimuli(100, 200, 400)},
+        partial(ersa.mds, n_init=4, max_iter=300, tolerance=0.0),
+        {"scikit-learn": partial(peers.sklearn_mds, n_init=4, max_iter=300)},
+        stress,
+        n_instances=1,
+    ),
+]
+
+
+def bench_analysis(scale: str = "default", progress: Progress = lambda *state: None) -> Bench:
+    """Measure all analyses beside other tools; `scale` is `quick`, `default` or `full`."""
+    with suppress(ImportError):
+        import rsatoolbox  # noqa: F401 - so that no first call contains the import
+    cases = [routine.case(size) for routine in ROUTINES for size in routine.sizes[scale]]
+    return measure_all("analysis", scale, cases, PATIENCE[scale], progress)

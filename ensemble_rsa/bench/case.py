@@ -1,32 +1,22 @@
-"""A benchmark is a list of cases: a job of one size, and the ways of doing it side by side."""
+"""The cases of a benchmark: one computation at one size, done in several ways."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-Size = Mapping[str, int | float]  # axis → number, such as stimuli and units
 OURS = "ensemble_rsa"
-NOT_INSTALLED = "not installed"
-# Other tools, and what `pip install` calls them.
-TOOLS = {
-    "NumPy": "numpy",
-    "SciPy": "scipy",
-    "scikit-learn": "scikit-learn",
-    "rsatoolbox": "rsatoolbox",
-    "PyTorch, one by one": "torch",
-    "PyTorch, torch.func.vmap": "torch",
-}
+Size = Mapping[str, int | float]  # axis → number, such as stimuli and units
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way of doing a job.
+    """One way to do a computation.
 
     Attributes:
-        call: does the job, a part of it, or the same job several times.
-        share: how much of the job one call does: 0.01 for one of a hundred resamples, 10 for ten
+        call: does the computation, a part of it, or the same computation several times.
+        share: how much of it one call does: 0.01 for one of a hundred resamples, 10 for ten
             training steps.
-        compiles: whether the first call compiles, so that its time says nothing about later ones.
+        compiles: whether the first call compiles, so that it predicts nothing about later ones.
     """
 
     call: Callable[[], Any]
@@ -34,50 +24,24 @@ class Way:
     compiles: bool = False
 
 
-@dataclass(frozen=True)
-class Job:
-    """A case that is ready to run.
-
-    Attributes:
-        ways: name → way, or the reason why it cannot be tried.
-        error: deviation of a result from float64; None where there is no such number.
-        close: removes what the job needed.
-    """
-
-    ways: Mapping[str, Way | str]
-    error: Callable[[Any], float] | None = None
-    close: Callable[[], None] = field(default=lambda: None)
+# Name → way, or the reason why it cannot be measured; and what computes the error of a result.
+Prepared = tuple[Mapping[str, Way | str], Callable[[Any], float] | None]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A job of one size.
+    """One computation at one size.
 
     Attributes:
-        name: of the job; cases of the same name form a table.
-        size: how large it is.
-        prepare: makes the job. It raises `RunError` where the machine is too small.
+        name: cases of the same name form a table.
+        size: the size of the input.
+        prepare: makes the input and the calls.
         reference: the way that ratios refer to.
-        work: what time grows with, in any unit, to predict how long a larger case takes.
-        bytes_needed: memory that any way may need at most.
+        work: proportional to the expected time; predicts how long a larger case takes.
     """
 
     name: str
     size: Size
-    prepare: Callable[[], Job]
+    prepare: Callable[[], Prepared]
     reference: str = OURS
     work: int | float = 1
-    bytes_needed: int = 0
-
-
-def ours(call: Callable[[], Any]) -> dict[str, Way | str]:
-    """This package's way, as the first entry of `Job.ways`."""
-    return {OURS: Way(call, compiles=True)}
-
-
-def optional(make: Callable[..., Way], *arguments: Any) -> Way | str:
-    """What `make` returns, or the reason where the tool it imports is not installed."""
-    try:
-        return make(*arguments)
-    except ImportError:
-        return NOT_INSTALLED

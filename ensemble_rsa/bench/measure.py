@@ -1,9 +1,10 @@
-"""What a call costs: seconds of the first call and of later ones, and memory at its peak."""
+"""Time and memory of calls that take turns."""
 
 import contextlib
 import ctypes
 import gc
 import math
+import re
 import statistics
 import time
 import warnings
@@ -15,18 +16,15 @@ import jax
 
 from ensemble_rsa.bench.case import Way
 
-ONCE_FROM = 10.0  # seconds: a call as long as that is not repeated, unless the first one compiles
+ONCE_FROM = 10.0  # seconds: a call this long is not repeated, unless the first one compiles
 _MIB = 2**20
-_SLACK = 4 * _MIB  # by which the kernel's counts of memory may be off
+_SLACK = 4 * _MIB  # inaccuracy of the kernel's memory counts
 
 
 class Patience(NamedTuple):
-    """How often calls after the first are timed, and how long they may take.
+    """How often calls after the first are timed: at most `repeats`, for at most `seconds`.
 
-    Attributes:
-        repeats: how many at most.
-        seconds: after which a way is called no more.
-        limit: seconds that one call of another tool may take; longer ones are left out.
+    A call of another tool that is predicted to take longer than `limit` seconds is left out.
     """
 
     repeats: int = 5
@@ -35,7 +33,7 @@ class Patience(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """Seconds of a call, and by how many MiB it raised the peak of memory, if that is known."""
+    """Seconds of a call, and MiB by which it raised the peak of memory, if known."""
 
     seconds: float
     extra_mib: float | None
@@ -44,52 +42,47 @@ class Turn(NamedTuple):
 def side_by_side(
     ways: Mapping[str, Way], look: Callable[[str, Any], None], patience: Patience
 ) -> dict[str, list[Turn] | str]:
-    """Turns of several ways of doing the same job, or the reason why one failed.
+    """Turns of several ways, or the reason why one failed.
 
-    They take turns, so that other work on the machine slows all of them alike. Each is called once
-    more after its first turn at least, unless that took `ONCE_FROM` seconds without compiling.
-    Warnings are not shown.
-
-    Args:
-        ways: name → way.
-        look: called with each name and the result of its first call.
-        patience: how often each way is called.
+    The ways take turns, so that other work on the machine slows all of them alike. Each is called
+    at least once after its first turn, unless that took `ONCE_FROM` seconds without compiling.
+    `look` is called with each name and the result of its first call.
 
     >>> ways = {"sum": Way(lambda: sum(range(1000)))}
     >>> len(side_by_side(ways, lambda name, result: None, Patience(repeats=2))["sum"])
     3
     """
-    found: dict[str, list[Turn] | str] = {}
-
-    def take(name: str) -> None:
-        turns = found.setdefault(name, [])
-        assert isinstance(turns, list)
-        try:
-            result, turn = take_turn(ways[name].call, memory=len(turns) < 2)
-            if not turns:
-                look(name, result)
-            turns.append(turn)
-        except Exception as error:  # noqa: BLE001 - one tool's bug must not end a long run
-            found[name] = f"failed: {type(error).__name__}: {error}".splitlines()[0][:200]
+    turns: dict[str, list[Turn]] = {name: [] for name in ways}
+    failed: dict[str, str] = {}
 
     def is_due(name: str) -> bool:
-        turns = found[name]
-        if isinstance(turns, str):
+        if name in failed:
             return False
-        first, *later = (turn.seconds for turn in turns)
+        first, *later = (turn.seconds for turn in turns[name])
         if not later:
             return ways[name].compiles or first < ONCE_FROM
         return len(later) < patience.repeats and sum(later) < patience.seconds
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        jax.clear_caches()  # or a first call would not compile what an earlier case has compiled
+        jax.clear_caches()  # so that first calls compile what earlier cases have compiled
         due = list(ways)
         while due:
             for name in due:
-                take(name)
+                try:
+                    result, turn = take_turn(ways[name].call, memory=len(turns[name]) < 2)
+                    if not turns[name]:
+                        look(name, result)
+                    turns[name].append(turn)
+                except Exception as error:  # noqa: BLE001 - one tool's bug must not end a long run
+                    failed[name] = one_line(error)
             due = [name for name in ways if is_due(name)]
-    return found
+    return {**turns, **failed}
+
+
+def one_line(error: Exception) -> str:
+    """The first line of an error, as a reason why there are no figures."""
+    return f"failed: {type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def typical(turns: list[Turn]) -> Turn:
@@ -100,57 +93,47 @@ def typical(turns: list[Turn]) -> Turn:
 
 
 def take_turn(call: Callable[[], Any], memory: bool = True) -> tuple[Any, Turn]:
-    """Call once and wait for the result; to measure `memory`, first return what is free."""
-    extra_mib = _memory_meter() if memory else lambda: None
+    """Call once, wait for the result, and measure time and, if wanted, memory."""
+    before, old_peak = (_begin_peak(), _peak()) if memory else (None, None)
     began = time.perf_counter()
     result = jax.block_until_ready(call())
     seconds = time.perf_counter() - began
-    return result, Turn(seconds, extra_mib())
+    peak = _peak() if memory else None
+    if before is None or peak is None or (not _on_cpu() and peak == old_peak):
+        return result, Turn(seconds, None)
+    return result, Turn(seconds, max(0, peak - before) / _MIB)
 
 
-def _memory_meter() -> Callable[[], float | None]:
-    """Begin to watch the peak of this process, or of the accelerator if JAX uses one.
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
 
-    An accelerator knows only its highest peak: a call that stays below it is not measured.
+
+def _peak() -> int | None:
+    """Highest memory of this process, or of the accelerator, whose record cannot be reset."""
+    if _on_cpu():
+        return process_bytes("VmHWM")
+    return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+
+
+def _begin_peak() -> int | None:
+    """Let the peak start from the memory in use now, and return that; None if not possible.
+
+    Linux resets the peak (VmHWM) when 5 is written to `clear_refs`; some containers accept the
+    write and keep the peak.
     """
-    if jax.default_backend() == "cpu":
-        before, read, old_peak = _begin_process_peak(), lambda: process_bytes("VmHWM"), None
-    else:
-        device = jax.local_devices()[0]
-        read = lambda: (device.memory_stats() or {}).get("peak_bytes_in_use")
-        before, old_peak = (device.memory_stats() or {}).get("bytes_in_use"), read()
-
-    def extra_mib() -> float | None:
-        peak = read()
-        if before is None or peak is None or peak == old_peak:
-            return None
-        return max(0, peak - before) / _MIB
-
-    return extra_mib
-
-
-def _begin_process_peak() -> int | None:
-    """Let the peak start from what is in use now, and return that in bytes; None if it cannot be.
-
-    Linux resets its mark of the peak (VmHWM) when 5 is written to `clear_refs`; some containers
-    accept the write and keep the mark.
-    """
+    if not _on_cpu():
+        return (jax.local_devices()[0].memory_stats() or {}).get("bytes_in_use")
     gc.collect(1)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)  # freed memory would hide some of the call's
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return None
     in_use, peak = process_bytes("VmRSS"), process_bytes("VmHWM")
     return in_use if in_use and peak and peak <= in_use + _SLACK else None
 
 
 def process_bytes(entry: str) -> int | None:
     """`VmRSS`: memory of this process now; `VmHWM`: at its peak. None if not on Linux."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    found = (int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{entry}:"))
-    return next(found, None)
+    status = Path("/proc/self/status")
+    found = re.search(rf"{entry}:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    return 1024 * int(found[1]) if found else None

@@ -1,16 +1,15 @@
-"""The same training steps as people write them in PyTorch: one network, or a stack under `vmap`.
+"""The same training steps in PyTorch: one network, or a stack of networks under `vmap`.
 
 The recipe is that of `training.step`: SGD with momentum, L2 in the loss, clipping by norm, images
 on the device. A strided convolution pads both sides alike, as is usual in PyTorch; the networks are
-those of this package with images and kernels mirrored. PyTorch's threads sleep when idle: by
-default they spin, which on a machine with other work makes it several times slower.
+those of this package with images and kernels mirrored. Idle threads of PyTorch spin by default,
+which slows a machine with other work; here they sleep.
 """
 
 import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import jax
@@ -24,36 +23,45 @@ from ensemble_rsa.training.throughput import N_CATEGORIES, random_images
 ONE_BY_ONE = "PyTorch, one by one"
 STACKED = "PyTorch, torch.func.vmap"
 Shape = tuple[int, int, int]
+Step = Callable[[Any, Any], None]  # images, labels
 
 
-def one_by_one(config: Config, image_shape: Shape, n_steps: int) -> Callable[[], None]:
-    """A call that trains a single network for some steps; a second would take as long again.
-
-    Raises:
-        ImportError: PyTorch is not installed.
-    """
-    torch, device = _torch()
-    network = make_network(torch, config.model, image_shape)
-    network = network.to(device, memory_format=torch.channels_last)
-    step = make_step(torch, network, config.training)
-    return _all_steps(torch, config.training, image_shape, n_steps, device, step)
-
-
-def stacked(config: Config, image_shape: Shape, n_steps: int) -> Callable[[], None]:
-    """A call that trains all instances together, as a stack of parameters under `vmap`.
+def training_call(
+    config: Config, image_shape: Shape, n_steps: int, stacked: bool
+) -> Callable[[], None]:
+    """A call that trains one network, or all `stacked` instances together, for some steps.
 
     Raises:
         ImportError: PyTorch is not installed.
+        RuntimeError: JAX has an accelerator that this PyTorch cannot use.
     """
     torch, device = _torch()
-    new = lambda: make_network(torch, config.model, image_shape).to(device)
-    networks = [new() for _ in range(config.training.instances)]
-    _, step = make_stacked_step(torch, networks, config.training)
-    return _all_steps(torch, config.training, image_shape, n_steps, device, step)
+    n_networks = config.training.instances if stacked else 1
+    networks = [
+        make_network(torch, config.model, image_shape).to(device) for _ in range(n_networks)
+    ]
+    if stacked:
+        _, step = make_stacked_step(torch, networks, config.training)
+    else:
+        network = networks[0].to(memory_format=torch.channels_last)
+        step = make_step(torch, network, config.training)
+    pairs = batches(torch, config.training, image_shape, n_steps, device)
+    precision = config.training.precision
+
+    def call() -> None:
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = precision == "tensorfloat32"
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            for images, labels in pairs:
+                step(images, labels)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return call
 
 
 def make_network(torch: Any, config: ModelConfig, image_shape: Shape) -> Any:
-    """Convolutions with ReLU, up to the class maps."""
+    """Convolutions with ReLU, up to the maps of the categories."""
     nn = torch.nn
     height, _, channels = image_shape
     hidden = ARCHITECTURES[config.model].layers
@@ -71,7 +79,7 @@ def make_network(torch: Any, config: ModelConfig, image_shape: Shape) -> Any:
     return nn.Sequential(*layers)
 
 
-def make_step(torch: Any, network: Any, training: TrainingConfig) -> Callable[[Any, Any], None]:
+def make_step(torch: Any, network: Any, training: TrainingConfig) -> Step:
     """One step of one network."""
     parameters = list(network.parameters())
     optimiser = torch.optim.SGD(parameters, lr=training.learning_rate, momentum=training.momentum)
@@ -87,7 +95,7 @@ def make_step(torch: Any, network: Any, training: TrainingConfig) -> Callable[[A
 
 def make_stacked_step(
     torch: Any, networks: Sequence[Any], training: TrainingConfig
-) -> tuple[dict[str, Any], Callable[[Any, Any], None]]:
+) -> tuple[dict[str, Any], Step]:
     """Stacked parameters of some networks, and one step of all, which changes them in place."""
     stack, _ = torch.func.stack_module_state(networks)
     parameters = {name: leaf.detach() for name, leaf in stack.items()}
@@ -114,7 +122,7 @@ def make_stacked_step(
 def batches(
     torch: Any, training: TrainingConfig, image_shape: Shape, n_steps: int, device: Any
 ) -> list[tuple[Any, Any]]:
-    """Standardised images and labels for each step, on the device."""
+    """Standardised images and labels of each step, on the device."""
     pixels, labels = random_images(image_shape, training.batch_size * n_steps)
     scaled = ((pixels - pixels.mean()) / pixels.std()).astype(np.float32)
     images = torch.from_numpy(scaled).permute(0, 3, 1, 2).to(device)
@@ -124,34 +132,6 @@ def batches(
     return list(zip(images.split(size), targets.split(size), strict=True))
 
 
-def _all_steps(
-    torch: Any,
-    training: TrainingConfig,
-    image_shape: Shape,
-    n_steps: int,
-    device: Any,
-    step: Callable[[Any, Any], None],
-) -> Callable[[], None]:
-    """A call that makes the steps in the precision of the training, with float32 parameters."""
-    pairs = batches(torch, training, image_shape, n_steps, device)
-    on_gpu, precision = device.type == "cuda", training.precision
-
-    def call() -> None:
-        with ExitStack() as stack:
-            if on_gpu:
-                tf32 = precision == "tensorfloat32"
-                flags = torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=tf32)
-                stack.enter_context(flags)
-            if precision == "bfloat16":
-                stack.enter_context(torch.autocast(device.type, torch.bfloat16))
-            for images, labels in pairs:
-                step(images, labels)
-        if on_gpu:
-            torch.cuda.synchronize()
-
-    return call
-
-
 def _loss(torch: Any, maps: Any, labels: Any, parameters: Any, training: TrainingConfig) -> Any:
     squares = sum((leaf * leaf).sum() for leaf in parameters)
     logits = maps.float().mean((2, 3))
@@ -159,12 +139,7 @@ def _loss(torch: Any, maps: Any, labels: Any, parameters: Any, training: Trainin
 
 
 def _torch() -> tuple[Any, Any]:
-    """The library, and the device that JAX computes on.
-
-    Raises:
-        ImportError: PyTorch is not installed.
-        RuntimeError: JAX has an accelerator that this PyTorch does not know.
-    """
+    """The library, and the device that JAX computes on."""
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when the library is loaded
     torch = importlib.import_module("torch")

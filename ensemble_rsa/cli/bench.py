@@ -1,6 +1,7 @@
 """The command `bench`: what this package costs on this machine, beside other tools."""
 
 import argparse
+import dataclasses
 import datetime
 import sys
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from rich.markdown import Markdown
 
 from ensemble_rsa.cli.options import Parser, add_option, parse_words
 from ensemble_rsa.errors import InputError
@@ -42,7 +44,7 @@ def bench(options: argparse.Namespace) -> None:
     if options.quick and options.full:
         raise InputError("bench: got --quick and --full; give one of them, or neither")
     from ensemble_rsa.bench.analysis import bench_analysis
-    from ensemble_rsa.bench.table import markdown_tables, terminal_tables
+    from ensemble_rsa.bench.table import markdown_tables
     from ensemble_rsa.bench.training import bench_training
     from ensemble_rsa.cli.progress import case_display
     from ensemble_rsa.files import write_json
@@ -52,13 +54,13 @@ def bench(options: argparse.Namespace) -> None:
     measure = {"analysis": bench_analysis, "train": bench_training}[what]
     with case_display(Console(stderr=True, quiet=options.quiet)) as progress:
         result = measure(scale, progress)
-    write_json(path, result.as_dict())
+    write_json(path, dataclasses.asdict(result))
     if options.markdown:
         print(markdown_tables(result))
     else:
-        Console(width=None if sys.stdout.isatty() else WIDTH).print(terminal_tables(result))
-    for package in result.missing_packages():
-        print(f"{package} is not installed: pip install {package}")
+        Console(width=None if sys.stdout.isatty() else WIDTH).print(
+            Markdown(markdown_tables(result))
+        )
     print(path)
 
 

@@ -80,5 +80,5 @@ def test_a_stack_takes_the_steps_of_each_network():
 def test_calls_run(precision):
     training = TrainingConfig(instances=2, batch_size=10, precision=precision)
     config = Config(model=ModelConfig("all_cnn_7", width=0.05), training=training)
-    for make in (pytorch.one_by_one, pytorch.stacked):
-        assert make(config, IMAGE, 1)() is None
+    for stacked in (False, True):
+        assert pytorch.training_call(config, IMAGE, 1, stacked)() is None

@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import rsatoolbox
 import xarray as xr
 from PIL import Image
 
@@ -98,6 +97,8 @@ def test_results_open_with_named_axes(results):
 
 
 def test_rdms_open_with_rsatoolbox(analysed, results):
+    import rsatoolbox  # takes seconds, which other tests need not wait for
+
     stack = rsatoolbox.rdm.load_rdm(str(analysed.path / "rdms.h5"), file_type="hdf5")
     assert stack.n_rdm == 7 * 3
     assert stack.n_cond == 60
