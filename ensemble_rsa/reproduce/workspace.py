@@ -19,7 +19,7 @@ import xarray as xr
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config
-from ensemble_rsa.pipeline.extract import activations, check_stimuli, extract
+from ensemble_rsa.pipeline.extract import activations, extract
 from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.cache import cached_path, load_or_make, map_contents
 from ensemble_rsa.reproduce.scales import Scale
@@ -48,10 +48,7 @@ class Workspace:
 
 
 def networks(work: Workspace, name: str) -> Run:
-    """The trained ensemble of that name. If need be it is trained now, or its training continued.
-
-    Too few images to choose the stimuli from are an `InputError`, before training.
-    """
+    """The trained ensemble of that name; trained now, or its training continued, if need be."""
     config = work.scale.ensembles[name]
     folder = network_folder(work, config)
     if is_trained(work, config):
@@ -62,8 +59,6 @@ def networks(work: Workspace, name: str) -> Run:
     training = config.training
     what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
     work.log(f"{'resuming' if begun else 'training'} {name}: {what}")
-    if not begun:
-        check_stimuli(config, work.scale.analysis_of(config).stimulus)
     try:
         with work.progress(training.epochs) as progress:
             return train(config, folder, progress, resume=begun)

@@ -10,10 +10,29 @@ import xarray as xr
 from matplotlib.axes import Axes
 from scipy.spatial.distance import pdist, squareform
 
+PAIRS = [(i, j) for i in range(3) for j in range(3) if i != j]  # of three instances
+
 
 def shared_variance(first: np.ndarray, second: np.ndarray) -> float:
     """r² in NumPy and float64."""
     return np.corrcoef(np.float64(first), np.float64(second))[0, 1] ** 2
+
+
+def consistencies(rdms: np.ndarray) -> np.ndarray:
+    """r² of every two instances of `(instance, pair)`, in NumPy and float64."""
+    return np.corrcoef(np.float64(rdms))[np.triu_indices(len(rdms), 1)] ** 2
+
+
+def by_quantity(findings: Sequence) -> dict:
+    """Findings by what they measure."""
+    return {one.quantity: one for one in findings}
+
+
+def printed(figure: str) -> set[str]:
+    """What the paper prints a number for in this figure."""
+    from ensemble_rsa.reproduce.paper import NUMBERS
+
+    return {quantity for name, quantity in NUMBERS if name == figure}
 
 
 def lines_of(axes: Axes) -> dict[str, np.ndarray]:

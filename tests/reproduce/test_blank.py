@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist
 
-from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.figures.paper.profiles import draw_blank
-from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.reproduce.experiments import blank
 from tests.reproduce.conftest import build_stack, lines_of, shared_variance
 
@@ -27,19 +24,6 @@ def result(monkeypatch, make_work):
 
     monkeypatch.setattr(blank, "rdms", rdms)
     return blank.measure(make_work())
-
-
-@pytest.mark.parametrize("distance", ["correlation", "cosine"])
-def test_each_units_mean_over_stimuli_is_subtracted_before_the_distance(distance):
-    # Units' means over the four stimuli are 2, 1 and 3.
-    patterns = np.array([[4.0, 1, 3], [2, 2, 5], [1, 1, 1], [1, 0, 3]])
-    by_hand = np.array([[2.0, 0, 0], [0, 1, 2], [-1, 0, -2], [-1, -1, 0]])
-    both = np.stack([patterns, patterns[:, ::-1] ** 2])
-    settings = AnalysisConfig.of(distance=distance, cocktail_blank=True)
-    found = extract({"V1": both}, ["a", "a", "b", "b"], settings)
-    np.testing.assert_allclose(found.exemplar[0, 0], pdist(by_hand, distance), atol=1e-6)
-    # Centroids of the normalised patterns are (1, ½, 1) and (−1, −½, −1): opposite.
-    np.testing.assert_allclose(found.centroid[0, 0], [2], atol=1e-6)
 
 
 def test_pairs_are_of_the_same_instances_in_every_condition(result):

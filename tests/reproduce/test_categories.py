@@ -11,8 +11,14 @@ from scipy.spatial.distance import pdist
 from ensemble_rsa.analysis.random_categories import random_category_consistency
 from ensemble_rsa.figures.paper.categories import draw_categories
 from ensemble_rsa.reproduce.experiments import categories
-from ensemble_rsa.reproduce.paper import NUMBERS
-from tests.reproduce.conftest import lines_of, shared_variance, stack_of
+from tests.reproduce.conftest import (
+    by_quantity,
+    consistencies,
+    lines_of,
+    printed,
+    shared_variance,
+    stack_of,
+)
 
 LABELS = list("aaabbbccc")
 
@@ -49,9 +55,8 @@ def measured(patterns, make_work):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(categories, "rdms", rdms)
-        patch.setattr(
-            categories, "layer_patterns", lambda work, name, layer: {"conv2": activations}[layer]
-        )
+        of_layer = {"conv2": activations}
+        patch.setattr(categories, "layer_patterns", lambda work, name, layer: of_layer[layer])
         return categories.measure(make_work(draws=20))
 
 
@@ -80,19 +85,17 @@ def test_all_parts_are_of_the_same_instances(measured, patterns):
     assert measured.attrs["seeds"].tolist() == [4, 5, 7]
     euclidean = rdms_of(kept, [4, 5, 7], "conv2", "euclidean").centroid.values[0]
     correlation = rdms_of(kept, [4, 5, 7], "conv2").centroid.values[0]
-    for place, (i, j) in enumerate(combinations(range(3), 2)):
-        last = measured.consistency.sel(kind="centroid", layer="conv2")[place]
-        assert float(last) == pytest.approx(shared_variance(correlation[i], correlation[j]))
-        by_euclidean = measured.euclidean_consistency.sel(kind="centroid")[place]
-        assert float(by_euclidean) == pytest.approx(shared_variance(euclidean[i], euclidean[j]))
+    last = measured.consistency.sel(kind="centroid", layer="conv2")
+    np.testing.assert_allclose(last, consistencies(correlation), rtol=1e-6)
+    by_euclidean = measured.euclidean_consistency.sel(kind="centroid")
+    np.testing.assert_allclose(by_euclidean, consistencies(euclidean), rtol=1e-6)
     expected = random_category_consistency(kept, LABELS, 20, seed=0)
     np.testing.assert_allclose(measured.random_consistency, expected, atol=1e-9)
 
 
 def test_every_printed_number_has_its_row_under_its_key(measured):
-    rows = {row.quantity: row for row in categories.findings(measured)}
-    printed = [quantity for figure, quantity in NUMBERS if figure == "fig7"]
-    assert set(printed) <= {quantity for quantity, row in rows.items() if not row.effect}
+    rows = by_quantity(categories.findings(measured))
+    assert printed("fig7") <= {quantity for quantity, row in rows.items() if not row.effect}
     centroid = measured.consistency.sel(kind="centroid", layer="conv2")
     number = rows["last-layer centroid consistency, correlation"]
     assert number.value == pytest.approx(float(centroid.mean()))
@@ -101,21 +104,18 @@ def test_every_printed_number_has_its_row_under_its_key(measured):
 
 def test_percentiles_are_over_draws_and_pairs_and_again_over_draw_means(measured):
     draws = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.5]])  # both means are 1/2
-    changed = measured.drop_vars("random_consistency").assign(
-        random_consistency=(("draw", "instance_pair"), draws)
-    )
-    rows = {row.quantity: row.value for row in categories.findings(changed)}
+    changed = measured.drop_vars("random_consistency")
+    changed["random_consistency"] = (("draw", "instance_pair"), draws)
+    rows = by_quantity(categories.findings(changed))
     for share, of_all in (("2.5th", 0), ("97.5th", 1)):
         name = f"random-category consistency, {share} percentile"
-        assert rows[name] == pytest.approx(of_all)
-        assert rows[f"{name} of draw means"] == pytest.approx(0.5)
+        assert rows[name].value == pytest.approx(of_all)
+        assert rows[f"{name} of draw means"].value == pytest.approx(0.5)
 
 
 def test_effects_are_differences_in_the_papers_direction(measured):
-    kinds = ["exemplar", "centroid", "within_category", "within_category_each"]
-    first = {"exemplar": 0.9, "centroid": 0.9, "within_category": 0.8, "within_category_each": 0.7}
-    last = {"exemplar": 0.4, "centroid": 0.8, "within_category": 0.3, "within_category_each": 0.4}
-    course = np.array([[[side[kind]] * 3 for side in (first, last)] for kind in kinds])
+    # first and last layer: exemplar, centroid, within categories pooled, and each
+    course = np.repeat([[[0.9], [0.4]], [[0.9], [0.8]], [[0.8], [0.3]], [[0.7], [0.4]]], 3, axis=2)
     flat = measured.assign(
         consistency=measured.consistency.copy(data=course),
         euclidean_consistency=measured.euclidean_consistency.copy(data=course[:, 1]),

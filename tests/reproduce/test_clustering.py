@@ -9,8 +9,7 @@ from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistenc
 from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.correlations import correlate
 from ensemble_rsa.reproduce.experiments import clustering
-from ensemble_rsa.reproduce.paper import NUMBERS
-from tests.reproduce.conftest import stack_of
+from tests.reproduce.conftest import printed, stack_of
 
 STATISTICS = StatisticsConfig(n_resamples=100)
 INDEX = np.array([0.1, 0.15, 0.2, 0.22, 0.3, 0.35, 0.4, 0.45])
@@ -30,19 +29,12 @@ def result() -> xr.Dataset:
         dims=("layer", "instance_pair"),
         coords={"layer": [f"conv{i + 1}" for i in range(8)]},
     )
+    found = with_intervals(pairs, STATISTICS).merge(correlations(SHARED))
     name = "category_clustering_index"
-    return (
-        with_intervals(pairs, STATISTICS)
-        .assign({name: (("layer", "instance"), index)})
-        .assign(
-            {
-                f"{name}_{end}": ("layer", summary(index, axis=1))
-                for end, summary in (("mean", np.mean), ("low", np.min), ("high", np.max))
-            }
-        )
-        .merge(correlations(SHARED))
-        .assign_attrs(n_resamples=100, confidence=0.95, seed=0)
-    )
+    found[name] = (("layer", "instance"), index)
+    for end, summary in (("mean", np.mean), ("low", np.min), ("high", np.max)):
+        found[f"{name}_{end}"] = ("layer", summary(index, axis=1))
+    return found.assign_attrs(n_resamples=100, confidence=0.95, seed=0)
 
 
 def test_indices_of_instances_are_averaged_and_r_is_squared():
@@ -82,12 +74,12 @@ def test_points_that_are_nan_are_not_used():
 
 def test_findings_are_the_papers_number_and_both_effects(result):
     rows = clustering.findings(result)
-    printed = rows[0]
-    assert (printed.figure, printed.quantity) in NUMBERS
-    assert printed.value == float(result.correlation.sel(estimator="skipped"))
-    assert "7 layers, outliers left out: conv4" in printed.note
+    number = rows[0]
+    assert {number.quantity} == printed("s4")
+    assert number.value == float(result.correlation.sel(estimator="skipped"))
+    assert "7 layers, outliers left out: conv4" in number.note
     minus, rise = (row for row in rows if row.effect)
-    assert (minus.value, minus.low, minus.high) == (-printed.value, -printed.high, -printed.low)
+    assert (minus.value, minus.low, minus.high) == (-number.value, -number.high, -number.low)
     assert minus.low < minus.value < minus.high
     index = result.category_clustering_index
     assert rise.value == pytest.approx(float((index[-1] - index[0]).mean()))

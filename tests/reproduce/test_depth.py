@@ -1,6 +1,5 @@
 """Figs 4 to 6: consistency by layer."""
 
-from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,8 +8,7 @@ import pytest
 from ensemble_rsa.figures.paper.profiles import draw_depth, draw_distances
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.reproduce.experiments import depth
-from ensemble_rsa.reproduce.paper import NUMBERS
-from tests.reproduce.conftest import build_stack, lines_of, shared_variance
+from tests.reproduce.conftest import build_stack, by_quantity, consistencies, lines_of, printed
 
 C_LAYERS, SEVEN_LAYERS = ("conv1", "conv2", "conv3"), ("conv1", "conv2")
 ALEXNET = layer_names("alexnet")
@@ -27,26 +25,20 @@ def stacks():
 
 @pytest.fixture
 def result(stacks, monkeypatch, make_work):
+    def run(accuracy, **unconverged):
+        return SimpleNamespace(accuracy={"test": np.array(accuracy)}, **unconverged)
+
+    runs = {
+        "all_cnn_c": run([0.5, 0.7, 0.6, 0.8], flagged=(), replaced=(3,)),
+        "all_cnn_7": run([0.4, 0.5, 0.3, 0.4], flagged=(1, 2), replaced=()),
+    }
     monkeypatch.setattr(depth, "rdms", lambda work, name, distance: stacks[name])
-    accuracy = {"all_cnn_c": [0.5, 0.7, 0.6, 0.8], "all_cnn_7": [0.4, 0.5, 0.3, 0.4]}
-    monkeypatch.setattr(
-        depth,
-        "networks",
-        lambda work, name: SimpleNamespace(
-            accuracy={"test": np.array(accuracy[name])},
-            flagged=() if name == "all_cnn_c" else (1, 2),
-            replaced=(3,) if name == "all_cnn_c" else (),
-        ),
-    )
+    monkeypatch.setattr(depth, "networks", lambda work, name: runs[name])
     return depth.FIG4.measure(make_work())
 
 
-def consistencies(stack):
-    """(layer, instance_pair) in NumPy."""
-    return [
-        [shared_variance(layer[a], layer[b]) for a, b in combinations(range(len(layer)), 2)]
-        for layer in stack.exemplar.values
-    ]
+def by_layer(stack):
+    return [consistencies(rdms) for rdms in stack.exemplar.values]
 
 
 def test_networks_of_unequal_depth_and_number_are_kept_apart(result, stacks):
@@ -54,17 +46,15 @@ def test_networks_of_unequal_depth_and_number_are_kept_apart(result, stacks):
         found = depth.of_network(result, name)
         assert found.layer.values.tolist() == stack.layer.values.tolist()
         pairs = found.consistency.sel(distance="correlation")
-        np.testing.assert_allclose(pairs, consistencies(stack), rtol=1e-5)
-    assert result.n_compared.values.tolist() == [3, 4]
+        np.testing.assert_allclose(pairs, by_layer(stack), rtol=1e-5)
     assert result.attrs["all_cnn_c_seeds"].tolist() == [0, 1, 3]
-    assert depth.compared(result) == {
-        "compared": {"all_cnn_c": 3, "all_cnn_7": 4}, "surrogate": True,
-    }  # fmt: skip
+    compared = {"all_cnn_c": 3, "all_cnn_7": 4}
+    assert depth.compared(result) == {"compared": compared, "surrogate": True}
 
 
 def test_fig4_findings_are_the_printed_numbers_and_the_fall_to_the_last_layer(result, stacks):
-    found = {finding.quantity: finding for finding in depth.FIG4.findings(result)}
-    assert {key for figure, key in NUMBERS if figure == "fig4"} <= set(found)
+    found = by_quantity(depth.FIG4.findings(result))
+    assert printed("fig4") <= set(found)
     accuracy = found["test accuracy, All-CNN-C"]
     assert (accuracy.value, accuracy.low, accuracy.high) == pytest.approx((0.65, 0.5, 0.8))
     for quantity, value in {
@@ -76,14 +66,13 @@ def test_fig4_findings_are_the_printed_numbers_and_the_fall_to_the_last_layer(re
         "instances kept though they did not converge, All-CNN-7": 2,
     }.items():
         assert found[quantity].value == value
-    first, _, last = np.mean(consistencies(stacks["all_cnn_c"]), axis=1)
+    first, _, last = np.mean(by_layer(stacks["all_cnn_c"]), axis=1)
     assert found["last-layer consistency, All-CNN-C"].value == pytest.approx(last)
     fall = found["conv1 minus conv3 consistency, All-CNN-C"]
-    assert fall.effect
     assert fall.value == pytest.approx(first - last)
     other = found["conv1 minus conv2 consistency, All-CNN-7"]
-    assert other.effect
     assert "surrogate" in other.note
+    assert fall.effect is other.effect is True
 
 
 def test_fig4_has_a_line_for_each_network(result):
@@ -95,29 +84,21 @@ def test_fig4_has_a_line_for_each_network(result):
     assert [tick.get_text() for tick in axes.get_xticklabels()] == list(C_LAYERS)
 
 
-@pytest.fixture
-def by_distance():
-    """One instance could not be compared by norms: others have its number there."""
-    return {
-        (name, distance): build_stack(
-            SEVEN_LAYERS, [0, 1, 3] if distance == "norm_difference" else [0, 1, 2, 3], seed=place
-        )
-        for name in depth.ALL_CNNS
-        for place, distance in enumerate(depth.DISTANCES)
-    }
+def test_fig5_compares_the_same_instances_by_every_distance(monkeypatch, make_work):
+    def rdms(work, name, distance):
+        """One instance could not be compared by norms: others have its number there."""
+        seeds = [0, 1, 3] if distance == "norm_difference" else [0, 1, 2, 3]
+        return build_stack(SEVEN_LAYERS, seeds, seed=depth.DISTANCES.index(distance))
 
-
-def test_fig5_compares_the_same_instances_by_every_distance(by_distance, monkeypatch, make_work):
-    monkeypatch.setattr(depth, "rdms", lambda work, name, distance: by_distance[name, distance])
+    monkeypatch.setattr(depth, "rdms", rdms)
     result = depth.FIG5.measure(make_work())
     assert result.sizes["instance_pair"] == 3
-    kept = by_distance["all_cnn_c", "euclidean"].isel(instance=[0, 1, 3])
+    kept = rdms(None, "all_cnn_c", "euclidean").isel(instance=[0, 1, 3])
     found = result.consistency.sel(network="all_cnn_c", distance="euclidean")
-    np.testing.assert_allclose(found, consistencies(kept), rtol=1e-5)
+    np.testing.assert_allclose(found, by_layer(kept), rtol=1e-5)
 
     findings = depth.FIG5.findings(result)
-    printed = [key for figure, key in NUMBERS if figure == "fig5"]
-    assert [f.quantity for f in findings if not f.effect] == printed
+    assert {f.quantity for f in findings if not f.effect} == printed("fig5")
     effects = {f.quantity: f.value for f in findings if f.effect}
     assert len(effects) == 8
     unit = "conv1 minus conv2 consistency, Euclidean distance of unit-length patterns, All-CNN-7"
@@ -134,9 +115,9 @@ def test_fig6_findings_are_of_fc6_and_fc7(monkeypatch, make_work):
     stack = build_stack(ALEXNET, range(3), noise=[0.1, 0.2, 0.2, 0.2, 0.2, 0.9, 0.4, 0.6])
     monkeypatch.setattr(depth, "rdms", lambda work, name, distance: stack)
     result = depth.FIG6.measure(make_work())
-    found = {finding.quantity: finding for finding in depth.FIG6.findings(result)}
-    assert {key for figure, key in NUMBERS if figure == "fig6"} <= set(found)
-    means = dict(zip(ALEXNET, np.mean(consistencies(stack), axis=1), strict=True))
+    found = by_quantity(depth.FIG6.findings(result))
+    assert printed("fig6") <= set(found)
+    means = dict(zip(ALEXNET, np.mean(by_layer(stack), axis=1), strict=True))
     assert found["penultimate-layer consistency, AlexNet"].value == pytest.approx(means["fc7"])
     for more in ("conv1", "fc7"):
         effect = found[f"{more} minus fc6 consistency, AlexNet"]

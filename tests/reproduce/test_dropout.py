@@ -18,15 +18,20 @@ from ensemble_rsa.reproduce.dropout_rates import (
     consistency_of_samples,
 )
 from ensemble_rsa.reproduce.experiments import dropout
-from ensemble_rsa.reproduce.paper import NUMBERS
 from ensemble_rsa.runs.run import Run
-from tests.reproduce.conftest import shared_variance, stack_of
+from tests.reproduce.conftest import (
+    by_quantity,
+    consistencies,
+    lines_of,
+    printed,
+    shared_variance,
+    stack_of,
+)
 
 STATISTICS = StatisticsConfig(n_resamples=50)
 RATES, SEEDS = (0.0, 0.6, 0.8), (4, 5, 6)
 GRID = Grid(RATES, SEEDS)
 LABELS = list("xxyyzz")
-SHARED = "dropout 0.6, one sample: masks shared minus not shared: consistency"
 
 
 def stack(layers, rates, shift: int) -> xr.Dataset:
@@ -61,14 +66,6 @@ def result() -> xr.Dataset:
     return measured(samples_of())
 
 
-def test_values_are_at_their_rate_and_seed():
-    coords = {"dropout": ("instance", [0.0, 0.6, 0.6]), "seed": ("instance", [5, 6, 4])}
-    values = xr.DataArray([0.1, 0.2, 0.3], dims="instance", coords=coords)
-    expected = [[np.nan, 0.1, np.nan], [0.3, np.nan, 0.2], [np.nan] * 3]
-    np.testing.assert_array_equal(GRID.fill(values), expected)
-    np.testing.assert_array_equal(GRID.fill(values[:1], values[1:]), expected)
-
-
 def test_pairs_are_those_of_seeds_that_are_known(rng):
     rdms = rng.random((2, 3, 15))
     rdms[0, 1], rdms[1, :2] = np.nan, np.nan
@@ -83,10 +80,9 @@ def test_rdms_are_averaged_over_the_first_samples_before_they_are_compared():
     assert np.isnan(found[0]).all()  # no masks at rate 0
     for k, place in itertools.product((1, 2, 3), (1, 2)):
         at = [one.exemplar.values[0, 3 * place - 3 : 3 * place] for one in samples[:k]]
-        mean = np.mean(at, axis=0)
-        expected = [shared_variance(mean[i], mean[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+        expected = consistencies(np.mean(at, axis=0))
         np.testing.assert_allclose(found[place, k - 1], expected, atol=1e-6)
-        of_each = np.mean([shared_variance(one[0], one[1]) for one in at])  # the likeliest error
+        of_each = np.mean([consistencies(one)[0] for one in at])  # the likeliest error
         assert k == 1 or expected[0] != pytest.approx(of_each, abs=1e-3)
 
 
@@ -119,9 +115,8 @@ def test_an_instance_missing_from_one_sample_is_left_out_throughout():
         assert np.isnan(values).values.tolist() == [False, True, False]
     assert not np.isnan(found.sel(dropout=0.6).consistency).any()
     assert dropout.caption_values(found) == {"left_out": "seeds 5 at 0.8", "replaced": False}
-    fall = {one.quantity: one for one in dropout.findings(found)}[
-        "dropout 0.6 minus 0.8: consistency, no dropout at test"
-    ]
+    quantity = "dropout 0.6 minus 0.8: consistency, no dropout at test"
+    fall = by_quantity(dropout.findings(found))[quantity]
     common = found.consistency.sel(dropout=0.6)[1] - at.consistency[1]  # of seeds 4 and 6
     assert fall.value == pytest.approx(float(common))
     assert "2 of 3 instances" in fall.note
@@ -131,8 +126,8 @@ def test_consistency_is_of_the_last_layer_and_clustering_of_both(result):
     untested = UNTESTED[1].isel(instance=slice(3))  # rate 0.6
     at = result.sel(dropout=0.6)
     for kind, name in (("exemplar", "consistency"), ("centroid", "centroid_consistency")):
-        rdms = untested[kind].sel(layer="conv9").values
-        assert float(at[name][0]) == pytest.approx(shared_variance(rdms[0], rdms[1]), abs=1e-6)
+        expected = consistencies(untested[kind].sel(layer="conv9"))
+        np.testing.assert_allclose(at[name], expected, atol=1e-6)
     same = np.array([a == b for a, b in itertools.combinations(LABELS, 2)])
     for layer in ("conv8", "conv9"):
         rdm = untested.exemplar.sel(layer=layer)[1].values
@@ -142,29 +137,26 @@ def test_consistency_is_of_the_last_layer_and_clustering_of_both(result):
 
 
 def test_findings_are_the_papers_with_the_signs_it_reports(result):
-    found = {(one.quantity, one.effect): one for one in dropout.findings(result)}
-    printed = {quantity for figure, quantity in NUMBERS if figure == "fig8"}
-    assert {quantity for quantity, effect in found if not effect} == printed | {SHARED}
-    mean = lambda name, rate, **at: float(result[f"{name}_mean"].sel(dropout=rate, **at))
-    plain = {rate: mean("consistency", rate) for rate in RATES}
-    one, every = (mean("sampled_consistency", 0.6, sample=sample) for sample in (1, 3))
+    found = by_quantity(dropout.findings(result))
+    shared = "dropout 0.6, one sample: masks shared minus not shared: consistency"
+    numbers = {quantity for quantity, one in found.items() if not one.effect}
+    assert numbers == printed("fig8") | {shared}
+    at = lambda name, rate: result[f"{name}_mean"].sel(dropout=rate).values
+    plain, index = at("consistency", 0.6), at("clustering_index", 0.8) - at("clustering_index", 0)
+    one, _, every = at("sampled_consistency", 0.6)
     for quantity, expected in {
-        "dropout 0.6 minus 0: consistency, no dropout at test": plain[0.6] - plain[0.0],
+        "dropout 0.6 minus 0: consistency, no dropout at test": plain - at("consistency", 0),
         "dropout 0.6, all samples minus one sample: consistency": every - one,
-        "dropout 0.6, all samples minus no dropout at test: consistency": every - plain[0.6],
-        "dropout 0.8 minus 0: clustering index of conv8": (
-            mean("clustering_index", 0.8, layer="conv8")
-            - mean("clustering_index", 0.0, layer="conv8")
-        ),
+        "dropout 0.6, all samples minus no dropout at test: consistency": every - plain,
+        "dropout 0.8 minus 0: clustering index of conv8": index[0],
         "dropout 0 minus 0.8: centroid consistency": (
-            mean("centroid_consistency", 0.0) - mean("centroid_consistency", 0.8)
+            at("centroid_consistency", 0) - at("centroid_consistency", 0.8)
         ),
         "dropout 0 minus 0.6: training accuracy": -0.3,
+        shared: one - at("unshared_consistency", 0.6),
     }.items():
-        assert found[quantity, True].value == pytest.approx(expected)
-    unshared = mean("unshared_consistency", 0.6)
-    assert found[SHARED, False].value == pytest.approx(one - unshared)
-    moderate = found["moderate dropout (0.4, our choice) minus 0: test accuracy", True]
+        assert found[quantity].value == pytest.approx(float(expected))
+    moderate = found["moderate dropout (0.4, our choice) minus 0: test accuracy"]
     assert moderate.note == "0.6 is used for 0.4"
 
 
@@ -190,13 +182,10 @@ def test_measure_gives_every_network_its_rate_and_seed(monkeypatch, make_work):
         seeds = ("instance", list(runs[name].seeds))
         return found.drop_vars("dropout").assign_coords(seed=seeds)
 
-    for name, stand_in in (
-        ("networks", lambda work, name: runs[name]),
-        ("rdms", rdms),
-        ("dataset_of", lambda run: None),
-        ("accuracy_with_dropout", lambda run, dataset: np.full(4, 0.9)),
-    ):
-        monkeypatch.setattr(dropout, name, stand_in)
+    monkeypatch.setattr(dropout, "networks", lambda work, name: runs[name])
+    monkeypatch.setattr(dropout, "rdms", rdms)
+    monkeypatch.setattr(dropout, "dataset_of", lambda run: None)
+    monkeypatch.setattr(dropout, "accuracy_with_dropout", lambda run, dataset: np.full(4, 0.9))
     found = dropout.measure(make_work(rates=RATES, samples=2))
     assert asked == [
         ("control", None, {}),
@@ -215,32 +204,29 @@ def test_measure_gives_every_network_its_rate_and_seed(monkeypatch, make_work):
 def test_the_heat_map_has_the_means_and_last_those_without_dropout_at_test(result):
     axes = next(a for a in draw_dropout(result).axes if a.get_xlabel().startswith("Samples"))
     expected = np.column_stack([result.sampled_consistency_mean, result.consistency_mean])
-    assert [text.get_text() for text in axes.texts] == [
-        f"{value:.2f}" for value in expected.ravel()
-    ]
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "3", "none"]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["0", "0.6", "0.8"]
+    texts = lambda parts: [part.get_text() for part in parts]
+    assert texts(axes.texts) == [f"{value:.2f}" for value in expected.ravel()]
+    assert texts(axes.get_xticklabels()) == ["1", "2", "3", "none"]
+    assert texts(axes.get_yticklabels()) == ["0", "0.6", "0.8"]
     drawn = np.ma.filled(axes.collections[0].get_array(), np.nan)
     np.testing.assert_array_equal(drawn[:, [0, 1, 2, 4]], expected)
 
 
 def test_lines_are_the_means_by_rate(result):
-    shown = {
-        (axes.get_ylabel(), line.get_label()): line.get_ydata()
-        for axes in draw_dropout(result).axes
-        for line in axes.lines
-        if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"
-    }
-    for key, values in {
-        ("Accuracy", "training images"): result.train_accuracy_mean,
-        ("Accuracy", "test images, dropout at test"): result.dropout_accuracy_mean,
-        ("Category clustering index", "conv8"): result.clustering_index_mean[0],
-        ("Exemplar consistency (r²)", "1 sample"): result.sampled_consistency_mean[:, 0],
-        ("Exemplar consistency (r²)", "3 samples"): result.sampled_consistency_mean[:, -1],
-        ("Exemplar consistency (r²)", "1 sample, masks not shared"): (
-            result.unshared_consistency_mean
+    shown = {axes.get_ylabel(): lines_of(axes) for axes in draw_dropout(result).axes}
+    exemplar, centroid = (shown[f"{kind} consistency (r²)"] for kind in ("Exemplar", "Centroid"))
+    sampled = result.sampled_consistency_mean
+    for drawn, values in (
+        (shown["Accuracy"]["training images"], result.train_accuracy_mean),
+        (shown["Accuracy"]["test images, dropout at test"], result.dropout_accuracy_mean),
+        (shown["Category clustering index"]["conv8"], result.clustering_index_mean[0]),
+        (exemplar["1 sample"], sampled[:, 0]),
+        (exemplar["3 samples"], sampled[:, -1]),
+        (exemplar["1 sample, masks not shared"], result.unshared_consistency_mean),
+        (exemplar["no dropout at test"], result.consistency_mean),
+        (
+            shown["Centroid consistency (r²)"]["no dropout at test"],
+            result.centroid_consistency_mean,
         ),
-        ("Exemplar consistency (r²)", "no dropout at test"): result.consistency_mean,
-        ("Centroid consistency (r²)", "no dropout at test"): result.centroid_consistency_mean,
-    }.items():
-        np.testing.assert_array_equal(shown[key], values)
+    ):
+        np.testing.assert_array_equal(drawn, values)

@@ -28,12 +28,11 @@ def result(stack, quick_mds, monkeypatch, make_work):
 
 
 def test_rotating_panels_keeps_their_stress(result, stack):
-    for layer in range(3):
-        for shown in range(2):
-            wanted = stack.exemplar.values[layer, shown].astype(np.float64)
-            drawn = pdist(result.embedding.values[shown, layer])
-            stress = np.sqrt(((wanted - drawn) ** 2).sum() / (wanted**2).sum())
-            np.testing.assert_allclose(result.embedding_stress[shown, layer], stress)
+    for layer, shown in np.ndindex(3, 2):
+        wanted = stack.exemplar.values[layer, shown].astype(np.float64)
+        drawn = pdist(result.embedding.values[shown, layer])
+        stress = np.sqrt(((wanted - drawn) ** 2).sum() / (wanted**2).sum())
+        np.testing.assert_allclose(result.embedding_stress[shown, layer], stress)
 
 
 def test_clustering_rises_over_all_instances_not_the_two_shown(result, stack):

@@ -7,7 +7,7 @@ import xarray as xr
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.config.analysis import StatisticsConfig
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.measures import (
     Terms,
@@ -28,6 +28,8 @@ def test_instances_are_matched_by_seed_not_by_number():
     assert a.seed.values.tolist() == b.seed.values.tolist() == [4, 6]
     np.testing.assert_array_equal(a.exemplar, first.exemplar[:, [0, 2]])
     np.testing.assert_array_equal(b.exemplar, second.exemplar[:, [2, 0]])
+    with pytest.raises(RunError, match="fewer than two instances can be compared"):
+        same_instances([first, second[{"instance": [0]}]])
 
 
 def test_intervals_over_pairs_and_over_instances():

@@ -61,9 +61,9 @@ def test_an_edited_category_map_makes_another_result(tmp_path):
     assert len(paths) == 2
 
 
-def run_of(flagged=0, replaced=()):
-    seeds = tuple(SimpleNamespace(seed=seed) for seed in replaced)
-    return SimpleNamespace(flagged=(None,) * flagged, replaced=seeds, seeds=(0, 1, 2))
+def run_of(n_flagged=0, replaced=()):
+    seeds = [SimpleNamespace(seed=seed) for seed in replaced]
+    return SimpleNamespace(flagged=[None] * n_flagged, replaced=seeds, seeds=(0, 1, 2))
 
 
 @pytest.fixture
@@ -91,14 +91,13 @@ def test_a_caption_ends_with_scale_seeds_and_sizes(end_of_caption):
 
 
 def test_seeds_are_named_by_network_where_they_differ(end_of_caption):
-    words = end_of_caption(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=np.array([0, 2]))
-    assert "(seeds compared: All-CNN-C 0–2; All-CNN-7 0, 2)" in words
-    words = end_of_caption(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=[0, 1, 2])
-    assert "(seeds compared: 0–2)" in words
+    for seeds, words in (([0, 2], "All-CNN-C 0–2; All-CNN-7 0, 2"), ([0, 1, 2], "0–2")):
+        found = end_of_caption(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=np.array(seeds))
+        assert f"(seeds compared: {words})" in found
 
 
 def test_instances_that_did_not_converge_are_named(end_of_caption):
-    runs = {"all_cnn_c": run_of(replaced=(4, 9)), "all_cnn_7": run_of(flagged=2)}
+    runs = {"all_cnn_c": run_of(replaced=(4, 9)), "all_cnn_7": run_of(n_flagged=2)}
     assert end_of_caption(runs=runs).endswith(
         "Training accuracy below 0.99 (our criterion): 2 of 3 of all_cnn_7 kept; seeds 4, 9 of "
         "all_cnn_c replaced."

@@ -6,7 +6,7 @@ import pytest
 from ensemble_rsa.figures.paper.profiles import draw_layer_similarity
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.reproduce.experiments import second_level
-from tests.reproduce.conftest import build_stack, lines_of
+from tests.reproduce.conftest import PAIRS, build_stack, by_quantity, lines_of
 
 LAYERS = ("conv1", "conv2", "conv3")
 
@@ -30,9 +30,6 @@ def squared(stack):
     return (np.corrcoef(rows) ** 2).reshape(3, 3, 3, 3)
 
 
-PAIRS = [(i, j) for i in range(3) for j in range(3) if i != j]
-
-
 def test_within_is_one_instance_and_between_is_two(result, squared):
     for apart in (1, 2):
         layers = [(k, k + apart) for k in range(3 - apart)]
@@ -43,7 +40,7 @@ def test_within_is_one_instance_and_between_is_two(result, squared):
 
 
 def test_neighbours_of_one_instance_meet_both_layers_of_two(result, squared):
-    found = {finding.quantity: finding for finding in second_level.findings(result)}
+    found = by_quantity(second_level.findings(result))
     within = np.mean([squared[1, i, 2, i] for i in range(3)])
     apart = np.mean([squared[1, i, 2, j] for i, j in PAIRS])
     same_layer = np.mean([squared[k, i, k, j] for k in (1, 2) for i, j in PAIRS])
@@ -52,21 +49,20 @@ def test_neighbours_of_one_instance_meet_both_layers_of_two(result, squared):
     )
     first = found["conv2 and conv3: similarity within minus between instances"]
     second = found["conv2 and conv3 of one instance minus the same layer of two"]
-    assert first.effect
-    assert second.effect
+    assert first.effect is second.effect is True
     assert first.value == pytest.approx(within - apart, rel=1e-4)
     assert second.value == pytest.approx(within - same_layer, rel=1e-4)
     assert first.low <= first.value <= first.high
 
 
 def test_instances_move_apart_by_distances_that_are_not_squared(result, squared, stack):
-    effect = next(f for f in second_level.findings(result) if f.figure == "fig3")
-    rows = stack.exemplar.values.astype(np.float64)
-    apart = [
-        np.mean([1 - np.corrcoef(rows[k, i], rows[k, j])[0, 1] for i, j in PAIRS]) for k in (0, 2)
+    effect = by_quantity(second_level.findings(result))[
+        "conv3 minus conv1 distance (1 − r) between instances"
     ]
+    rows = stack.exemplar.values.astype(np.float64)
+    first, last = (np.corrcoef(rows[k])[np.triu_indices(3, 1)].mean() for k in (0, 2))
     assert effect.effect
-    assert effect.value == pytest.approx(apart[1] - apart[0], rel=1e-5)
+    assert effect.value == pytest.approx(first - last, rel=1e-5)
 
 
 def test_figures(result):

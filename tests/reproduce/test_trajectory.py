@@ -1,6 +1,5 @@
 """Figs 9 and S8: epochs and instances are matched, and epoch 0 enters no finding."""
 
-import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,18 +8,22 @@ import xarray as xr
 
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.config.settings import Config, TrainingConfig
-from ensemble_rsa.errors import RunError
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.reproduce.experiments import trajectory as experiment
 from ensemble_rsa.reproduce.experiments.trajectory import (
     caption_values,
     findings,
     measure,
-    similarities,
     trajectory,
 )
-from ensemble_rsa.reproduce.paper import NUMBERS
-from tests.reproduce.conftest import lines_of, shared_variance, stack_of
+from tests.reproduce.conftest import (
+    PAIRS,
+    by_quantity,
+    lines_of,
+    printed,
+    shared_variance,
+    stack_of,
+)
 
 STATISTICS = StatisticsConfig(n_resamples=50)
 SEEDS = (4, 5, 6)
@@ -56,13 +59,11 @@ def late() -> xr.Dataset:
     return trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), STATISTICS)
 
 
-def test_every_epoch_is_compared_with_every_other():
-    rng = np.random.default_rng(0)
-    stacks = [rng.random((2, 10)) for _ in range(3)]
-    found = similarities(stacks)
-    for e, i, f, j in itertools.product(range(3), range(2), range(3), range(2)):
-        expected = shared_variance(stacks[e][i], stacks[f][j])
-        assert found[e, i, f, j] == pytest.approx(expected, abs=1e-6)
+def test_every_epoch_is_compared_with_every_other(result):
+    stacks = made_up(range(7))
+    rows = np.concatenate([stack.exemplar.values[0] for stack in stacks.values()])
+    expected = np.corrcoef(rows).reshape(7, 3, 7, 3) ** 2
+    np.testing.assert_allclose(result.similarity.sel(kind="exemplar"), expected, atol=1e-6)
 
 
 def test_instances_are_matched_by_seed_at_every_epoch():
@@ -84,13 +85,6 @@ def test_an_epoch_has_the_accuracy_after_it(result):
     assert float(result.test_accuracy_mean.sel(epoch=5)) == pytest.approx(0.00505)
 
 
-def test_one_instance_alone_is_refused():
-    stacks = made_up((1, 2))
-    stacks[2] = stacks[2].isel(instance=[0])
-    with pytest.raises(RunError, match="fewer than two instances can be compared"):
-        trajectory(stacks, accuracy(2), STATISTICS)
-
-
 def test_the_correlation_is_over_epochs_without_the_first_weights(result):
     for kind in ("exemplar", "centroid"):
         means = result.consistency.sel(kind=kind).mean("instance_pair").values
@@ -102,41 +96,31 @@ def test_the_correlation_is_over_epochs_without_the_first_weights(result):
 
 
 def test_findings_are_the_papers_with_the_signs_it_reports(result):
-    found = {(one.figure, one.quantity, one.effect): one for one in findings(result)}
-    number = found["fig9", "correlation of accuracy and consistency", False]
-    assert ("fig9", number.quantity) in NUMBERS
+    number, fall, turned, _, above, centroid_fall, _ = findings(result)
+    assert {number.quantity} == printed("fig9")
     skipped = result.sel(kind="exemplar", estimator="skipped")
     assert (number.value, number.low) == (skipped.correlation, skipped.correlation_low)
-    turned = found["fig9", "minus the correlation of accuracy and consistency", True]
+    assert turned.quantity == "minus the correlation of accuracy and consistency"
     assert (turned.value, turned.low, turned.high) == (-number.value, -number.high, -number.low)
     exemplar, centroid = (result.consistency_mean.sel(kind=kind) for kind in experiment.KINDS)
-    fall = found["fig9", "epoch 1 minus epoch 6 consistency", True]
     assert fall.value == pytest.approx(float(exemplar[1] - exemplar[6]))
     assert fall.low > 0  # since the made-up RDMs drift apart
-    above = found["s8", "centroid minus exemplar consistency at epoch 1", True]
+    assert above.quantity == "centroid minus exemplar consistency at epoch 1"
     assert above.value == pytest.approx(float(centroid[1] - exemplar[1]))
-    own = found["fig9", "epochs 5 and 6: consistency with oneself minus with other instances", True]
-    assert own.value == pytest.approx(oneself_minus_others(result, 5, 6))
-    assert own.note == "epoch 5 is used for 50"
+    assert centroid_fall.value == pytest.approx(float(centroid[1] - centroid[6]))
 
 
-def oneself_minus_others(result, epoch, other):
-    between = result.similarity.sel(kind="exemplar", epoch=epoch, epoch_b=other).values
-    return np.diagonal(between).mean() - between[~np.eye(3, dtype=bool)].mean()
-
-
-def test_representations_are_stable_from_the_papers_epoch(late):
-    found = {one.quantity: one for one in findings(late)}
-    own = found["epochs 50 and 100: consistency with oneself minus with other instances"]
-    assert own.note == ""
-    assert own.value == pytest.approx(oneself_minus_others(late, 50, 100))
-
-
-def test_too_few_epochs_have_no_correlation():
-    short = trajectory(made_up(range(4)), accuracy(3), STATISTICS)
-    number = findings(short)[0]
-    assert np.isnan(number.value)
-    assert "expected at least 4 points, got 3" in number.note
+@pytest.mark.parametrize(
+    ("name", "epochs", "note"),
+    [("result", (5, 6), "epoch 5 is used for 50"), ("late", (50, 100), "")],
+)
+def test_instances_are_compared_with_themselves_from_the_stable_epoch(name, epochs, note, request):
+    result, (stable, last) = request.getfixturevalue(name), epochs
+    quantity = f"epochs {stable} and {last}: consistency with oneself minus with other instances"
+    own = by_quantity(findings(result))[quantity]
+    between = result.similarity.sel(kind="exemplar", epoch=stable, epoch_b=last).values
+    others = np.mean([between[pair] for pair in PAIRS])
+    assert (own.value, own.note) == (pytest.approx(np.diagonal(between).mean() - others), note)
 
 
 def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_work):
@@ -146,16 +130,12 @@ def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_wo
         asked.append((name, tuple(layers), chosen))
         return stacks[chosen.get("epoch", 3)]
 
-    config = Config(training=TrainingConfig(epochs=3))
-    run = SimpleNamespace(config=config)
+    run = SimpleNamespace(config=Config(training=TrainingConfig(epochs=3)))
     history = SimpleNamespace(test_accuracy=accuracy(3))
-    for name, stand_in in (
-        ("networks", lambda work, name: run),
-        ("kept_epochs", lambda run: (0, 1, 2)),
-        ("rdms", rdms),
-        ("load_history", lambda run: history),
-    ):
-        monkeypatch.setattr(experiment, name, stand_in)
+    monkeypatch.setattr(experiment, "networks", lambda work, name: run)
+    monkeypatch.setattr(experiment, "kept_epochs", lambda run: (0, 1, 2))
+    monkeypatch.setattr(experiment, "rdms", rdms)
+    monkeypatch.setattr(experiment, "load_history", lambda run: history)
     found = measure(make_work(n_resamples=50))
     kept = [{"epoch": 0}, {"epoch": 1}, {"epoch": 2}, {}]
     assert asked == [("all_cnn_c", ("conv9",), chosen) for chosen in kept]
@@ -168,18 +148,13 @@ def test_the_matrix_goes_epoch_by_epoch_without_the_first_weights(result):
     figure = draw_trajectory(result, "exemplar")
     matrices = [axes for axes in figure.axes if axes.images]
     assert len(matrices) == 1
-    drawn = np.asarray(matrices[0].images[0].get_array())
-    assert drawn.shape == (18, 18)
-    similarity = result.similarity.sel(kind="exemplar").values
-    for row, column in itertools.product(range(18), repeat=2):
-        expected = similarity[1 + row // 3, row % 3, 1 + column // 3, column % 3]
-        assert drawn[row, column] == expected
+    expected = result.similarity.sel(kind="exemplar").values[1:, :, 1:].reshape(18, 18)
+    np.testing.assert_array_equal(matrices[0].images[0].get_array(), expected)
 
 
 def test_panels_show_the_numbers(result):
-    axes = {
-        one.get_ylabel() + one.get_xlabel(): one for one in draw_trajectory(result, "centroid").axes
-    }
+    drawn = draw_trajectory(result, "centroid").axes
+    axes = {one.get_ylabel() + one.get_xlabel(): one for one in drawn}
     centroid = result.consistency_mean.sel(kind="centroid").values
     by_epoch = lines_of(axes["Centroid consistency (r²)Epoch"])
     np.testing.assert_array_equal(by_epoch["mean"], centroid[1:])

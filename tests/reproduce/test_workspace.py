@@ -1,11 +1,10 @@
-"""Networks are trained once and RDMs computed once; too few stimuli are refused before training."""
+"""Networks are trained once and RDMs computed once."""
 
 from dataclasses import replace
 
 import pytest
 import xarray as xr
 
-from ensemble_rsa.errors import InputError
 from ensemble_rsa.reproduce import workspace
 from ensemble_rsa.reproduce.scales import make_scale
 from ensemble_rsa.reproduce.workspace import Workspace, network_folder, networks, rdms
@@ -20,14 +19,6 @@ def work(tmp_path):
 
 def run_of(folder, config, fingerprint=""):
     return Run(folder, config, (0, 1), {}, (), (), (8, 8, 1), ("0", "1"), fingerprint)
-
-
-def test_too_many_stimuli_are_refused_before_training(work, monkeypatch):
-    monkeypatch.setattr(workspace, "train", None)  # would fail if it were called
-    analysis = work.scale.analysis.replace(stimuli=5000)
-    greedy = replace(work, scale=replace(work.scale, analysis=analysis))
-    with pytest.raises(InputError, match="stimuli: expected at most"):
-        networks(greedy, "all_cnn_c")
 
 
 def test_an_interrupted_training_resumes_in_the_folder_of_its_configuration(work, monkeypatch):
@@ -69,12 +60,11 @@ def test_rdms_are_computed_once_for_everything_that_they_depend_on(work, monkeyp
         calls.append((settings, layers))
         return xr.Dataset({"exemplar": ("pair", [float(len(calls))])})
 
+    def networks(work, name):
+        return run_of(work.root, work.scale.ensembles[name], fingerprint=name)
+
     monkeypatch.setattr(workspace, "extract", extract)
-    monkeypatch.setattr(
-        workspace,
-        "networks",
-        lambda work, name: run_of(work.root, work.scale.ensembles[name], fingerprint=name),
-    )
+    monkeypatch.setattr(workspace, "networks", networks)
     for unrelated in ({}, {}, {"n_resamples": 7}, {"confidence": 0.9}):
         assert float(rdms(work, "all_cnn_c", **unrelated).exemplar[0]) == 1.0
     changes = (
