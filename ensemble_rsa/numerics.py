@@ -57,21 +57,15 @@ def power_of_two(length: int) -> int:
 
 
 class RowStatistics(NamedTuple):
-    """What centring rows without loss of digits needs.
+    """What centring rows without loss of digits needs."""
 
-    Attributes:
-        first: the first entry of each row, in the rows' own precision.
-        shift: the mean of the row, counted from `first`.
-        reach: the largest deviation from `first`; 0 exactly where a row is constant.
-    """
-
-    first: Float[np.ndarray, "... 1"]
-    shift: Float[np.ndarray, "... 1"]
-    reach: Float[np.ndarray, "... 1"]
+    first: Float[np.ndarray, "... 1"]  # entry of each row, in the rows' own precision
+    shift: Float[np.ndarray, "... 1"]  # the mean of the row, counted from `first`
+    reach: Float[np.ndarray, "... 1"]  # the largest deviation from `first`; 0 only if constant
 
 
 def row_statistics(rows: Any, centre: bool = True) -> RowStatistics:
-    """Mean and reach of each row of `(..., column)`, block by block.
+    """Mean and reach of each row, block by block.
 
     Deviations are taken from a row's first entry, not from 0: close numbers subtract exactly, so a
     large common offset costs no digits. Without `centre` they are taken from 0, and the mean counts
@@ -172,19 +166,12 @@ def _correlations(groups: list[Any], centre: bool) -> Float[np.ndarray, "... row
 
 
 class _Pivoted(NamedTuple):
-    """Rows, and what to subtract from them before they are multiplied.
+    """Rows, and what to subtract from them before they are multiplied."""
 
-    Attributes:
-        rows: as given, or scaled where squares would leave float32's range.
-        pivot: the mean, rounded to the rows' precision so that close numbers subtract exactly.
-        mean: the mean of the rows minus the pivot.
-        varies: False where a row is constant.
-    """
-
-    rows: Any
-    pivot: Float[np.ndarray, "... row 1"]
-    mean: Float[np.ndarray, "... row"]
-    varies: Bool[np.ndarray, "... row"]
+    rows: Any  # as given, or scaled where squares would leave float32's range
+    pivot: Float[np.ndarray, "... row 1"]  # the mean in the rows' precision: subtracts exactly
+    mean: Float[np.ndarray, "... row"]  # of the rows minus the pivot
+    varies: Bool[np.ndarray, "... row"]  # False where a row is constant
 
 
 def _pivot(rows: Any, centre: bool) -> _Pivoted:

@@ -25,14 +25,10 @@ SAMPLED_PLACES, SAMPLED_WIDTH = 8, 64
 
 
 def open_activations(name: str, activations: Any, min_stimuli: int = 2) -> Any:
-    """Check activations of shape (..., stimulus, unit) without reading them.
+    """Check activations `(..., stimulus, unit)`, without reading them: rank, sizes and dtype.
 
-    Returns:
-        The same numbers as an object with a shape, a dtype and slices. A JAX array in host memory
-        becomes a NumPy view; one on an accelerator stays there.
-
-    Raises:
-        InputError: wrong rank, an empty axis, too few stimuli, or no real numbers.
+    Returns an object with a shape, a dtype and slices. A JAX array in host memory becomes a NumPy
+    view; one on an accelerator stays there.
     """
     array = check_array(name, activations, 2, "(..., stimulus, unit)")
     if array.shape[-2] < min_stimuli:
@@ -111,11 +107,7 @@ def _device_block(array: jax.Array, index: tuple[Any, ...], start: Any, width: i
 
 
 def refuse_not_finite(name: str, array: Any, index: tuple[int, ...], largest: float) -> NoReturn:
-    """Raise the error for a sum that is not finite: NaN or inf with their place, or large numbers.
-
-    Raises:
-        InputError: always.
-    """
+    """Raise the error for a sum that is not finite, with the place of NaN or inf."""
     check_finite(f"{name}{list(index)}" if index else name, np.asarray(array[index]))
     raise too_long(name, index, largest)
 

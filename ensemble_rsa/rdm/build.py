@@ -1,7 +1,7 @@
 """RDMs, cocktail-blank removal and category centroids of whole stacks of activations."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,7 @@ from ensemble_rsa.arrays import LabelsLike, check_labels, stimuli_of_pairs
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
-from ensemble_rsa.rdm.measure import measure_array, measure_stream
-
-FLOAT32_RANGE = 1e38
+from ensemble_rsa.rdm.measure import LARGEST_LENGTH, measure_array, measure_stream
 
 
 class ConstantPatternWarning(UserWarning):
@@ -82,11 +80,7 @@ def rdm_and_constant_patterns(
 ) -> tuple[Float[np.ndarray, "... stimulus_pair"], Int[np.ndarray, "..."]]:
     """`compute_rdm` without a warning: the RDMs, and how many patterns of each had no direction.
 
-    Returns:
-        `(..., stimulus_pair)` and `(...)`; the count is 0 for distances that need no direction.
-
-    Raises:
-        InputError: as in `compute_rdm`.
+    The count is 0 for distances that need no direction.
 
     >>> rdm, constant = rdm_and_constant_patterns([[1.0, 1.0], [1.0, 2.0], [2.0, 1.0]])
     >>> rdm.tolist(), int(constant)
@@ -125,18 +119,7 @@ def cocktail_blank(activations: Any) -> Float[np.ndarray, "... stimulus unit"]:
     [[-1.0, 0.0], [1.0, 0.0]]
     """
     array = open_activations("activations", activations)
-    centred = np.empty(array.shape, np.float32)
-    for index in np.ndindex(tuple(array.shape[:-2])):
-        start = 0
-        for block in unit_blocks(array, index):
-            patterns = np.asarray(block, np.float64)
-            units = slice(start, start + patterns.shape[1])
-            with np.errstate(all="ignore"):
-                centred[index][:, units] = patterns - patterns.mean(axis=0)
-            start = units.stop
-        if not np.isfinite(centred[index]).all():
-            refuse_not_finite("activations", array, index, FLOAT32_RANGE)
-    return centred
+    return _by_blocks(array, array.shape[-2], lambda patterns: patterns - patterns.mean(axis=0))
 
 
 def centroids(activations: Any, labels: LabelsLike) -> Float[np.ndarray, "... category unit"]:
@@ -156,18 +139,25 @@ def centroids(activations: Any, labels: LabelsLike) -> Float[np.ndarray, "... ca
     [[7.0, 8.0], [2.0, 3.0]]
     """
     array = open_activations("activations", activations, min_stimuli=1)
-    leading, n_stimuli, n_units = tuple(array.shape[:-2]), array.shape[-2], array.shape[-1]
-    codes, categories = check_labels("labels", labels, n_stimuli)
+    codes, categories = check_labels("labels", labels, array.shape[-2])
     membership = np.arange(categories.size)[:, None] == codes[None, :]
     weights = membership / membership.sum(axis=1, keepdims=True)
-    means = np.empty((*leading, categories.size, n_units), np.float32)
+    return _by_blocks(array, categories.size, lambda patterns: weights @ patterns)
+
+
+def _by_blocks(
+    array: Any, n_rows: int, transform: Callable[[np.ndarray], np.ndarray]
+) -> Float[np.ndarray, "... row unit"]:
+    """Transform blocks of units in float64, and put the results together as float32."""
+    leading, n_units = tuple(array.shape[:-2]), array.shape[-1]
+    result = np.empty((*leading, n_rows, n_units), np.float32)
     for index in np.ndindex(leading):
         start = 0
         for block in unit_blocks(array, index):
             units = slice(start, start + block.shape[1])
             with np.errstate(all="ignore"):
-                means[index][:, units] = weights @ np.asarray(block, np.float64)
+                result[index][:, units] = transform(np.asarray(block, np.float64))
             start = units.stop
-        if not np.isfinite(means[index]).all():
-            refuse_not_finite("activations", array, index, FLOAT32_RANGE)
-    return means
+        if not np.isfinite(result[index]).all():
+            refuse_not_finite("activations", array, index, LARGEST_LENGTH[np.float32])
+    return result

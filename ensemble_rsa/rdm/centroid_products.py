@@ -50,11 +50,7 @@ def pattern_products(
 ) -> PatternProducts:
     """Inner products of the patterns of one instance, read in blocks of units.
 
-    For `correlation`, patterns are centred over units first; that and averaging commute. `name` is
-    that of the activations in messages.
-
-    Raises:
-        InputError: NaN or inf among the activations.
+    For `correlation`, patterns are centred over units first; that and averaging commute.
     """
     sums, patterns = _summed(name, array, index, DISTANCES[distance].centre)
     n, n_units, (square_of_mean, sum_of_mean) = array.shape[-2], sums.n_units, sums.common

@@ -43,21 +43,11 @@ COMPARISONS: Mapping[ComparisonName, Comparison] = MappingProxyType(
 def compare_rows(
     rows: Any, others: Any = None, comparison: ComparisonName = "pearson_squared"
 ) -> Float[np.ndarray, "... row other_row"]:
-    """Similarity of every row with every other one, float64 `(..., row, other_row)`.
+    """Similarity of every row with every other one, float64; input as in `correlation_matrix`.
 
-    Columns and leading positions are processed in blocks, and each row is centred, or ranked, once.
-    Ties get the mean of their ranks, as in SciPy; ranks take as much memory as one leading position
-    of the rows. Where a row is constant (for the cosine: all zero) the result is NaN, which callers
-    must check for, for example by `arrays.check_varied`.
-
-    Args:
-        rows: finite numbers `(..., row, column)`.
-        others: `(..., other_row, column)`, its leading axes broadcast against those of `rows`; None
-            for `rows` themselves.
-        comparison: one of `COMPARISONS`.
-
-    Raises:
-        InputError: an unknown comparison.
+    Each row is centred, or ranked, once. Ties get the mean of their ranks, as in SciPy; ranks take
+    as much memory as one leading position of the rows. Where a row is constant (for the cosine: all
+    zero) the result is NaN, which callers must check for, for example by `arrays.check_varied`.
 
     >>> rows = np.array([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0], [0.0, -1.0, -3.0]])
     >>> compare_rows(rows, rows[:1], "spearman").round(6)
@@ -75,16 +65,7 @@ def compare_rows(
 def compare_pairs(
     name: str, rows: Any, comparison: ComparisonName = "pearson_squared"
 ) -> Float[np.ndarray, "... row_pair"]:
-    """Similarity of every two rows, `(..., row_pair)` in `itertools.combinations` order.
-
-    Args:
-        name: what the rows are called, for the message.
-        rows: as in `compare_rows`.
-        comparison: one of `COMPARISONS`.
-
-    Raises:
-        InputError: a constant row, or an unknown comparison.
-    """
+    """Similarity of every two rows, as `itertools.combinations`; a constant row is refused."""
     similarity = compare_rows(rows, comparison=comparison)
     check_varied(name, similarity)
     return similarity[..., *pair_indices(rows.shape[-2])]

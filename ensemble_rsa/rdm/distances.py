@@ -84,10 +84,8 @@ def fill_rdm(
 ) -> float:
     """Fill `out` with the distances of all patterns, other than `norm_difference`.
 
-    Returns:
-        The error of one product if it breaks the promise, else 0. A root magnifies the error of a
-        small square, so float32 fails when some patterns are far closer (20 times, say) than the
-        farthest two.
+    Returns the error of one product if it breaks the promise, else 0. A root magnifies the error of
+    a small square: float32 fails when some patterns are far closer (20 times, say) than others.
     """
     undirected = sums.constant
     unit = 1.0 if distance.unit_length else patterns.length.max() or 1.0

@@ -60,54 +60,42 @@ def measure_array(
     array: Any,
     index: tuple[int, ...],
     out: Float[np.ndarray, " stimulus_pair"],
-    attempts: int = MOST_ATTEMPTS,
-    product: type[np.floating] | None = None,
-    frame: Frame | None = None,
 ) -> int:
     """Fill `out` with the RDM of the instance at `index`; return the number of constant patterns.
-
-    Args:
-        distance: from `DISTANCES`.
-        precision: from `PRECISIONS`.
-        array: from `open_activations`.
-        index: position on the leading axes.
-        out: a condensed RDM.
-        attempts: passes over the array before the best result is accepted.
-        product: type of the products; None for that of `precision`.
-        frame: where patterns are placed; by default a sample decides.
 
     Raises:
         InputError: NaN or inf among the activations, or a pattern too long for the result.
     """
-    product, largest = product or precision.product, LARGEST_LENGTH[precision.result]
+    product, frame, largest = precision.product, None, LARGEST_LENGTH[precision.result]
+    attempt = 0
     with np.errstate(all="ignore"), jax.enable_x64(True):
-        sums = begin(distance, precision, array, index, product, frame)
-        for block in unit_blocks(array, index):
-            sums.update(block)
-        lengths, broken = _finish(distance, sums, out)
-        finite = bool((lengths < largest).all())
-        if not finite and (isinstance(sums, NormSums) or product == np.float64):
-            refuse_not_finite("activations", array, index, largest)
-        if (
-            isinstance(sums, NormSums)
-            or attempts == 1
-            or (finite and not (broken and precision.promised))
-            or (product == np.float64 and _fits(distance, sums))
-        ):
-            return int(sums.constant.sum())
-        if finite:
-            frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
-    return measure_array(distance, precision, array, index, out, attempts - 1, np.float64, frame)
+        while True:
+            attempt += 1
+            sums = begin(distance, precision, array, index, product, frame)
+            for block in unit_blocks(array, index):
+                sums.update(block)
+            lengths, broken = _finish(distance, sums, out)
+            finite = bool((lengths < largest).all())
+            if not finite and (isinstance(sums, NormSums) or product == np.float64):
+                refuse_not_finite("activations", array, index, largest)
+            if (
+                isinstance(sums, NormSums)
+                or attempt == MOST_ATTEMPTS
+                or (finite and not (broken and precision.promised))
+                or (product == np.float64 and _fits(distance, sums))
+            ):
+                return int(sums.constant.sum())
+            if finite:
+                frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
+            product = np.float64
 
 
 def _finish(
     distance: Distance, sums: Sums, out: Float[np.ndarray, " stimulus_pair"]
 ) -> tuple[Float[np.ndarray, " stimulus"], float]:
-    """Fill `out` from the sums over all units.
+    """Fill `out`; return the lengths of the patterns, and a product's error if it is too large.
 
-    Returns:
-        Lengths of the patterns (where one is not finite, `out` means nothing), and the error of a
-        product if it breaks the promise, else 0.
+    Where a length is not finite, `out` means nothing; an error that keeps the promise counts as 0.
     """
     if isinstance(sums, NormSums):
         lengths = sums.lengths()

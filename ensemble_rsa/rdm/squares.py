@@ -91,15 +91,9 @@ def products(
 ) -> Products:
     """The wanted products from the sums, and the error of one of them.
 
-    The error of float32 is measured on the patterns whose sums are also known in float64, and
-    assumed to be as large for the others, relative to the terms summed. That of float64 is a bound.
-
-    Args:
-        sums: over all units.
-        patterns: what `describe` says of them.
-        factor: r, with 0 for patterns that are not measured.
-        centre: patterns are measured from their own mean.
-        unit_length: r follows from a pattern's own length.
+    `factor` is r, and 0 for patterns that are not measured. The error of float32 is measured on the
+    patterns whose sums are also known in float64, and assumed to be as large for the others,
+    relative to the terms summed. That of float64 is a bound.
     """
     measured = factor > 0
     square_of_mean, sum_of_mean = sums.common

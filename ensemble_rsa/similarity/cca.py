@@ -89,20 +89,9 @@ def pwcca(
     need the units, which are read a second time, and take `axis² · unit` products per pair: of
     these measures it is by far the slowest for large layers.
 
-    Args:
-        activations: as in `linear_cka`.
-        others: as in `linear_cka`.
-        variance: as in `svcca`; the original keeps all axes (1), with many more stimuli than units.
-
-    Returns:
-        As in `svcca`.
-
-    Raises:
-        InputError: as in `svcca`.
-
-    Warns:
-        FewStimuliWarning: as in `svcca`. The correlations that must be 1 have no unique directions,
-            so that their weights are partly arbitrary.
+    Arguments, result, errors and warnings are as in `svcca`. The original keeps all axes (variance
+    1), with many more stimuli than units. Correlations that must be 1 have no unique directions, so
+    that their weights are partly arbitrary.
 
     >>> line, square = [[0], [0], [1], [1]], [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> pwcca([line, square]).round(6).tolist()
@@ -130,7 +119,15 @@ def _mean_correlations(
         return np.clip(measure(ours, theirs, pairs), 0, 1)
 
     result = map_pairs(first, second, keep, measure_and_count)
-    _warn_of_forced(np.concatenate(forced), first.n_stimuli)
+    excess, n = np.concatenate(forced), first.n_stimuli
+    if (excess > 0).any():
+        warnings.warn(
+            f"canonical correlations: {(excess > 0).sum()} of {excess.size} pairs keep more than "
+            f"{n - 1} axes together, of {n} stimuli, so that up to {excess.max()} correlations are "
+            f"1 whatever the networks; lower variance, or use more stimuli",
+            FewStimuliWarning,
+            stacklevel=3,
+        )
     return result
 
 
@@ -150,17 +147,6 @@ def _main_axes(instances: Instances, index: tuple[int, ...], variance: float | i
     axes = axes[..., : ranks.max()]
     axes *= np.arange(axes.shape[-1]) < ranks[:, None, None]
     return Subspaces(instances, index, axes, ranks)
-
-
-def _warn_of_forced(forced: Int[np.ndarray, " pair"], n: int) -> None:
-    if (forced > 0).any():
-        warnings.warn(
-            f"canonical correlations: {(forced > 0).sum()} of {forced.size} pairs keep more than "
-            f"{n - 1} axes together, of {n} stimuli, so that up to {forced.max()} correlations are "
-            f"1 whatever the networks; lower variance, or use more stimuli",
-            FewStimuliWarning,
-            stacklevel=4,
-        )
 
 
 def _plain_means(

@@ -1,6 +1,7 @@
 """Centred kernel alignment: whether the same stimuli have similar patterns in two networks."""
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,58 +57,44 @@ def linear_cka(
     [1.0, 1.0, 1.0]
     """
     first, second = open_groups(activations, others, min_stimuli=4 if unbiased else 3)
-    if not unbiased:
-        _warn_of_bias(first, second)
-    centre = _without_diagonal if unbiased else _flat_kernels
-    return map_pairs(first, second, centre, _cosines)
-
-
-def _warn_of_bias(first: Instances, second: Instances | None) -> None:
     n = first.n_stimuli
     most = max(array.shape[-1] for group in (first, second or first) for array in group.arrays)
-    if most > n:
+    if not unbiased and most > n:
         warnings.warn(
             f"biased CKA of {n} stimuli and up to {most} units is high for unrelated networks too: "
             f"about {most / (n + most):.2f} for independent noise; use unbiased=True, or more "
             f"stimuli",
             FewStimuliWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
+    return map_pairs(first, second, partial(_kernels, unbiased=unbiased), _cosines)
 
 
-def _flat_kernels(
-    instances: Instances, index: tuple[int, ...]
+def _kernels(
+    instances: Instances, index: tuple[int, ...], unbiased: bool
 ) -> Float[np.ndarray, "instance entry"]:
-    rows = np.empty((len(instances), instances.n_stimuli**2))
-    for row, kernel in zip(rows, centred_kernels(instances, index), strict=True):
-        row[:] = kernel.ravel()
-    return rows
+    """One kernel per row; if `unbiased`, with a zero diagonal and all sums zero.
 
-
-def _without_diagonal(
-    instances: Instances, index: tuple[int, ...]
-) -> Float[np.ndarray, "instance entry"]:
-    """Kernels with a zero diagonal, centred so that their products are unbiased.
-
-    The product of two of them over n(n − 3) is the estimate of Song et al. (2012): the sums that
-    it subtracts are zero here.
+    The product of two such kernels over n(n − 3) is the estimate of Song et al. (2012), since the
+    sums that it subtracts are zero.
     """
-    rows = _flat_kernels(instances, index)
     n = instances.n_stimuli
-    for k, row in enumerate(rows):
-        kernel = row.reshape(n, n)
-        size = np.linalg.norm(kernel)
-        np.fill_diagonal(kernel, 0)
-        sums = kernel.sum(axis=1)
-        kernel -= sums[:, None] / (n - 2)
-        kernel -= sums[None, :] / (n - 2)
-        kernel += sums.sum() / ((n - 1) * (n - 2))
-        np.fill_diagonal(kernel, 0)
-        if np.linalg.norm(kernel) < _ROUNDING * size:
-            raise InputError(
-                f"{instances.name}{[*index, k]}: unbiased CKA is undefined where all stimuli are "
-                f"equally far apart; leave this instance out"
-            )
+    rows = np.empty((len(instances), n**2))
+    for k, kernel in enumerate(centred_kernels(instances, index)):
+        if unbiased:
+            size = np.linalg.norm(kernel)
+            np.fill_diagonal(kernel, 0)
+            sums = kernel.sum(axis=1)
+            kernel -= sums[:, None] / (n - 2)
+            kernel -= sums[None, :] / (n - 2)
+            kernel += sums.sum() / ((n - 1) * (n - 2))
+            np.fill_diagonal(kernel, 0)
+            if np.linalg.norm(kernel) < _ROUNDING * size:
+                raise InputError(
+                    f"{instances.name}{[*index, k]}: unbiased CKA is undefined where all stimuli "
+                    f"are equally far apart; leave this instance out"
+                )
+        rows[k] = kernel.ravel()
     return rows
 
 

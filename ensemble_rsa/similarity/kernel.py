@@ -58,12 +58,7 @@ class Instances:
 def open_groups(
     activations: Any, others: Any, min_stimuli: int
 ) -> tuple[Instances, Instances | None]:
-    """Check the networks to compare, without reading them; arguments as in `linear_cka`.
-
-    Raises:
-        InputError: wrong rank, too few stimuli, stimuli or leading axes that do not match, or a
-            single instance without others.
-    """
+    """Check the networks to compare, without reading them; arguments as in `linear_cka`."""
     first = _open_instances("activations", activations, min_stimuli)
     if others is None:
         if len(first) < 2:
@@ -88,10 +83,10 @@ def _open_instances(name: str, activations: Any, min_stimuli: int) -> Instances:
         return Instances(name, (array,) * array.shape[-3], tuple(array.shape[:-3]))
     if not activations:
         raise InputError(f"{name}: expected an array (stimulus, unit) per instance, got none")
-    arrays = tuple(
-        open_activations(f"{name}[{k}]", item, min_stimuli) for k, item in enumerate(activations)
-    )
-    for k, array in enumerate(arrays):
+    arrays = []
+    for k, item in enumerate(activations):
+        array = open_activations(f"{name}[{k}]", item, min_stimuli)
+        arrays.append(array)
         if array.ndim != 2:
             raise InputError(
                 f"{name}[{k}]: expected shape (stimulus, unit), got {tuple(array.shape)}; further "
@@ -102,7 +97,7 @@ def _open_instances(name: str, activations: Any, min_stimuli: int) -> Instances:
                 f"{name}[{k}]: expected {arrays[0].shape[0]} stimuli, as in {name}[0], got "
                 f"{array.shape[0]}"
             )
-    return Instances(name, arrays, ())
+    return Instances(name, tuple(arrays), ())
 
 
 def map_pairs(
@@ -113,11 +108,7 @@ def map_pairs(
 ) -> Float[np.ndarray, "..."]:
     """Measure pairs of instances at each position on the leading axes; the result of `linear_cka`.
 
-    Args:
-        first: the instances.
-        second: those they are compared to; None for each other.
-        prepare: computed once for all instances of a group at one position.
-        measure: gives the results of the given pairs of instances of the two groups.
+    `prepare` is called once for all instances of a group at one position.
     """
     if second is None:
         pairs, shape = pair_indices(len(first)), (-1,)
@@ -151,8 +142,7 @@ def centred_kernels(
 ) -> Iterator[Float[np.ndarray, "stimulus stimulus"]]:
     """Inner products of the centred patterns, scaled to trace 1, of one instance after the other.
 
-    Raises:
-        InputError: NaN or inf, or an instance whose patterns are all the same.
+    Numbers that are not finite, and an instance whose patterns are all the same, are refused.
     """
     for k, array in enumerate(instances.arrays):
         where = f"{instances.name}{[*index, k]}"
@@ -179,13 +169,9 @@ def principal_axes(
 ) -> tuple[Float[np.ndarray, "instance axis"], Float[np.ndarray, "instance stimulus axis"]]:
     """Principal axes of each instance's centred patterns: eigenvectors of the kernels.
 
-    Returns:
-        Shares of the variance (squared singular values), largest first, and axes of unit length
-        (left singular vectors). As many as the widest instance can have, with zeros for instances
-        that can have fewer.
-
-    Raises:
-        InputError: as `centred_kernels`.
+    Returns shares of the variance (squared singular values), largest first, and axes of unit length
+    (left singular vectors): as many as the widest instance can have, and zeros where there are
+    fewer.
     """
     # Centred patterns span one axis fewer than there are stimuli.
     possible = [min(array.shape[-1], array.shape[-2] - 1) for array in instances.arrays]
