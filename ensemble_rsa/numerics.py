@@ -47,15 +47,6 @@ def blocks(length: int, entries_each: int) -> list[slice]:
     return [slice(start, min(start + width, length)) for start in range(0, length, width)]
 
 
-def power_of_two(length: int) -> int:
-    """The least power of two that is not less: lengths are padded to it.
-
-    >>> [power_of_two(length) for length in (1, 5, 8)]
-    [1, 8, 8]
-    """
-    return 1 << (length - 1).bit_length()
-
-
 class RowStatistics(NamedTuple):
     """What centring rows without loss of digits needs."""
 

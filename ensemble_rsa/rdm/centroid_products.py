@@ -32,17 +32,11 @@ PerPair = Float[np.ndarray, "draw category_pair"]
 
 @dataclass(frozen=True)
 class PatternProducts:
-    """Inner products of one instance's patterns m + y, over the largest squared length.
+    """Inner products of one instance's patterns m + y, over the largest squared length."""
 
-    Attributes:
-        inner: YYᵀ, symmetric.
-        with_mean: Ym.
-        mean_square: |m|².
-    """
-
-    inner: Float[np.ndarray, "stimulus stimulus"]
-    with_mean: Float[np.ndarray, " stimulus"]
-    mean_square: float
+    inner: Float[np.ndarray, "stimulus stimulus"]  # YYᵀ, symmetric
+    with_mean: Float[np.ndarray, " stimulus"]  # Ym
+    mean_square: float  # |m|²
 
 
 def pattern_products(

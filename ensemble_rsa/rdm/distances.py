@@ -122,14 +122,3 @@ def _keeps_promise(
     if form == "half_square":
         return not error > TOLERANCE * high
     return not np.sqrt(low + error) - np.sqrt(low) > TOLERANCE * np.sqrt(high)
-
-
-def fill_norm_differences(
-    lengths: Float[np.ndarray, " stimulus"], out: Float[np.ndarray, " stimulus_pair"]
-) -> None:
-    """Fill `out` with the differences of all lengths."""
-    place = 0
-    for i, length in enumerate(lengths):
-        others = lengths[i + 1 :]
-        out[place : place + others.size] = np.abs(others - length)
-        place += others.size

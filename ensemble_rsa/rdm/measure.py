@@ -24,7 +24,7 @@ from ensemble_rsa.rdm.blocks import (
     too_long,
     unit_blocks,
 )
-from ensemble_rsa.rdm.distances import Distance, RdmPrecision, fill_norm_differences, fill_rdm
+from ensemble_rsa.rdm.distances import Distance, RdmPrecision, fill_rdm
 from ensemble_rsa.rdm.frame import Frame, constant_patterns, first_frame
 from ensemble_rsa.rdm.gram import NormSums, PatternSums, working_dtype
 from ensemble_rsa.rdm.squares import describe, refined_frame
@@ -99,7 +99,8 @@ def _finish(
     """
     if isinstance(sums, NormSums):
         lengths = sums.lengths()
-        fill_norm_differences(lengths, out)
+        differences = [np.abs(lengths[i + 1 :] - length) for i, length in enumerate(lengths)]
+        np.concatenate(differences, out=out, casting="same_kind")
         return lengths, 0.0
     sums.finish()
     patterns = describe(sums, distance.centre)

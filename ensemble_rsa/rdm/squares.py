@@ -25,21 +25,13 @@ FLOAT64_ROUNDING = 1e-15
 
 @dataclass(frozen=True)
 class Patterns:
-    """Mean and length of the patterns of one instance.
+    """Mean and length of the patterns of one instance."""
 
-    Attributes:
-        mean: over units; zero where patterns are not centred.
-        length: Euclidean norm of the pattern minus `mean`.
-        excess: mean of the placed pattern, or zero.
-        placed_length: Euclidean norm of the placed pattern minus `excess`.
-        own: z·z, z·c and z·1 of each pattern.
-    """
-
-    mean: Float[np.ndarray, " stimulus"]
-    length: Float[np.ndarray, " stimulus"]
-    excess: Float[np.ndarray, " stimulus"]
-    placed_length: Float[np.ndarray, " stimulus"]
-    own: Float[np.ndarray, "stimulus 3"]
+    mean: Float[np.ndarray, " stimulus"]  # over units; zero where patterns are not centred
+    length: Float[np.ndarray, " stimulus"]  # Euclidean norm of the pattern minus `mean`
+    excess: Float[np.ndarray, " stimulus"]  # mean of the placed pattern, or zero
+    placed_length: Float[np.ndarray, " stimulus"]  # norm of the placed pattern minus `excess`
+    own: Float[np.ndarray, "stimulus 3"]  # z·z, z·c and z·1
 
 
 def describe(sums: PatternSums, centre: bool) -> Patterns:
@@ -67,19 +59,12 @@ def refined_frame(patterns: Patterns, sums: PatternSums, unit_length: bool) -> F
 
 @dataclass(frozen=True)
 class Products:
-    """v·v of all patterns, as r r' (z·z') plus a product of low rank.
+    """v·v of all patterns, as r r' (z·z') plus a product of low rank."""
 
-    Attributes:
-        factor: r of each pattern; 0 for one that is not measured.
-        offsets: α, a, β, b of each pattern.
-        diagonal: v·v of each pattern.
-        rounding: the error of one product.
-    """
-
-    factor: Float[np.ndarray, " stimulus"]
-    offsets: Float[np.ndarray, "stimulus 4"]
-    diagonal: Float[np.ndarray, " stimulus"]
-    rounding: float
+    factor: Float[np.ndarray, " stimulus"]  # r; 0 for a pattern that is not measured
+    offsets: Float[np.ndarray, "stimulus 4"]  # α, a, β, b
+    diagonal: Float[np.ndarray, " stimulus"]  # v·v of each pattern with itself
+    rounding: float  # the error of one product
 
 
 def products(

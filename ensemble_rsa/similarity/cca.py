@@ -25,19 +25,12 @@ _ROUNDING = 1e-12  # of the variance: axes that together explain less than this 
 
 @dataclass(frozen=True)
 class Subspaces:
-    """The principal axes kept of each instance at one position.
-
-    Attributes:
-        instances: the group.
-        index: the position on the leading axes.
-        axes: of unit length, in order of variance; zeros after the kept ones.
-        ranks: how many are kept.
-    """
+    """The principal axes kept of each instance at one position."""
 
     instances: Instances
-    index: tuple[int, ...]
-    axes: Float[np.ndarray, "instance stimulus axis"]
-    ranks: Int[np.ndarray, " instance"]
+    index: tuple[int, ...]  # on the leading axes
+    axes: Float[np.ndarray, "instance stimulus axis"]  # of unit length; zeros after the kept ones
+    ranks: Int[np.ndarray, " instance"]  # how many are kept
 
 
 def svcca(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ensemble_rsa.numerics import blocks, pair_indices, power_of_two
+from ensemble_rsa.numerics import blocks, pair_indices
 
 _PADDED_TO = 64  # resamples, so that blocks of similar length share a compiled program
 _LEAST_VARIANCE = 1e-5  # of an RDM's mean square: less cannot be told from 0 in float32
@@ -141,7 +141,8 @@ def pair_sums(
     """
     rows = np.concatenate([rows, np.ones((1, rows.shape[-1]), np.float32)])
     width = blocks(rows.shape[-1], len(counts))[0].stop
-    width = power_of_two(width) if width == rows.shape[-1] else width
+    if width == rows.shape[-1]:
+        width = 1 << (width - 1).bit_length()  # the next power of two
     padding = -rows.shape[-1] % width  # zeros, so that few shapes are compiled
     rows = np.pad(rows, ((0, 0), (0, padding)))
     one, other = (np.pad(side[pairs], (0, padding)) for side in pair_indices(counts.shape[-1]))
