@@ -71,13 +71,12 @@ def test_kinds_by_hand():
     centroid = np.array([[[1.0, 2, 4], [2.0, 1, 4]]])
     stack = stack_of(["conv1"], [0, 1], exemplar, centroid, LABELS)
     found = categories.kinds_of_consistency(stack, np.array(LABELS)).isel(layer=0)
-    kinds = {str(kind): float(found.sel(kind=kind)[0]) for kind in found.kind.values}
-    # Centred, centroid distances are (−4, −1, 5)/3 and (−1, −4, 5)/3: r = 33/42.
-    assert kinds["centroid"] == pytest.approx((33 / 42) ** 2)
-    # Of nine distances within, r = (2 − 2 − 2) / 6; category by category r² = 1.
-    assert kinds["within_category"] == pytest.approx(1 / 9)
-    assert kinds["within_category_each"] == pytest.approx(1)
-    assert kinds["exemplar"] == pytest.approx(shared_variance(*exemplar[0]))
+    # Centred, centroid distances are (−4, −1, 5)/3 and (−1, −4, 5)/3: r = 33/42. Of nine distances
+    # within, r = (2 − 2 − 2) / 6; category by category r² = 1.
+    expected = [shared_variance(*exemplar[0]), (33 / 42) ** 2, 1 / 9, 1]
+    np.testing.assert_allclose(found.values[:, 0], expected, rtol=1e-6)
+    kinds = ["exemplar", "centroid", "within_category", "within_category_each"]
+    assert found.kind.values.tolist() == kinds
 
 
 def test_all_parts_are_of_the_same_instances(measured, patterns):

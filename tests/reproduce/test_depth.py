@@ -1,13 +1,13 @@
-"""Figs 4 to 6: consistency by layer."""
+"""Figs 4 to 6 and S7: consistency by layer."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ensemble_rsa.figures.paper.profiles import draw_depth, draw_distances
+from ensemble_rsa.figures.paper.profiles import draw_blank, draw_depth, draw_distances
 from ensemble_rsa.models.catalogue import layer_names
-from ensemble_rsa.reproduce.experiments import depth
+from ensemble_rsa.reproduce.experiments import blank, depth
 from tests.reproduce.conftest import build_stack, by_quantity, consistencies, lines_of, printed
 
 C_LAYERS, SEVEN_LAYERS = ("conv1", "conv2", "conv3"), ("conv1", "conv2")
@@ -123,3 +123,44 @@ def test_fig6_findings_are_of_fc6_and_fc7(monkeypatch, make_work):
         effect = found[f"{more} minus fc6 consistency, AlexNet"]
         assert effect.effect
         assert effect.value == pytest.approx(means[more] - means["fc6"])
+
+
+def stack(cocktail_blank):
+    return build_stack(SEVEN_LAYERS, [4, 5, 6, 7], 2 * cocktail_blank, noise=[0.2, 0.6])
+
+
+@pytest.fixture
+def fig_s7(monkeypatch, make_work):
+    """The instance of seed 5 cannot be compared by cosine with the normalisation."""
+
+    def rdms(work, name, distance, cocktail_blank):
+        missing = cocktail_blank and distance == "cosine"
+        return stack(cocktail_blank).isel(instance=[0, 2, 3] if missing else [0, 1, 2, 3])
+
+    monkeypatch.setattr(blank, "rdms", rdms)
+    return blank.measure(make_work())
+
+
+def test_s7_pairs_are_of_the_same_instances_in_every_condition(fig_s7):
+    assert fig_s7.attrs["seeds"].tolist() == [4, 6, 7]
+    for normalisation, blanked in blank.NORMALISATIONS.items():
+        expected = by_layer(stack(blanked).isel(instance=[0, 2, 3]))
+        for found in fig_s7.consistency.sel(normalisation=normalisation):
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for axes, distance in zip(draw_blank(fig_s7).axes, blank.DISTANCES, strict=True):
+        expected = fig_s7.consistency_mean.sel(distance=distance)
+        np.testing.assert_array_equal([*lines_of(axes).values()], expected)
+
+
+def test_s7_effect_is_the_rise_in_the_last_layer(fig_s7):
+    values = np.zeros((2, 2, 2, 3))  # normalisation, distance, layer, pair
+    values[0, :, 1] = [[0.2, 0.3, 0.4], [0.5, 0.5, 0.5]]
+    values[1, :, 1] = [[0.3, 0.4, 0.5], [0.4, 0.4, 0.4]]
+    values[1, :, 0] = 0.9  # the first layer does not count
+    rows = blank.findings(fig_s7.assign(consistency=fig_s7.consistency.copy(data=values)))
+    assert all(row.effect for row in rows)
+    # every pair differs by the same amount, so the interval has no width
+    found = [[row.value, row.low, row.high] for row in rows]
+    np.testing.assert_allclose(found, [[0.1] * 3, [-0.1] * 3])
+    notes = ["the mean rises in 2 of 2 layers", "the mean rises in 1 of 2 layers"]
+    assert [row.note for row in rows] == notes

@@ -11,12 +11,7 @@ from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.config.settings import Config, TrainingConfig
 from ensemble_rsa.config.sweep import sweep
 from ensemble_rsa.figures.paper.dropout import draw_dropout
-from ensemble_rsa.reproduce.dropout_rates import (
-    Grid,
-    by_dropout,
-    consistency_at_rates,
-    consistency_of_samples,
-)
+from ensemble_rsa.reproduce.dropout_rates import Grid, by_dropout
 from ensemble_rsa.reproduce.experiments import dropout
 from ensemble_rsa.runs.run import Run
 from tests.reproduce.conftest import (
@@ -28,10 +23,7 @@ from tests.reproduce.conftest import (
     stack_of,
 )
 
-STATISTICS = StatisticsConfig(n_resamples=50)
 RATES, SEEDS = (0.0, 0.6, 0.8), (4, 5, 6)
-GRID = Grid(RATES, SEEDS)
-LABELS = list("xxyyzz")
 
 
 def stack(layers, rates, shift: int) -> xr.Dataset:
@@ -39,16 +31,13 @@ def stack(layers, rates, shift: int) -> xr.Dataset:
     rng = np.random.default_rng(shift)
     networks = list(itertools.product(rates, SEEDS))
     exemplar = 1 + rng.random((len(layers), len(networks), 15))
-    found = stack_of(layers, [seed for _, seed in networks], exemplar, exemplar[..., :3], LABELS)
+    found = stack_of(layers, [seed for _, seed in networks], exemplar, exemplar[..., :3])
     return found.assign_coords(dropout=("instance", [rate for rate, _ in networks]))
 
 
-def samples_of(left_out: int | None = None) -> list[xr.Dataset]:
-    """Three samples of masks; in the second, the instance of this number cannot be compared."""
-    samples = [stack(["conv9"], RATES[1:], shift) for shift in range(3)]
-    if left_out is not None:
-        samples[1] = samples[1].drop_isel(instance=left_out)
-    return samples
+def samples_of() -> list[xr.Dataset]:
+    """Three samples of masks."""
+    return [stack(["conv9"], RATES[1:], shift) for shift in range(3)]
 
 
 UNTESTED = [stack(["conv8", "conv9"], RATES[:1], 100), stack(["conv8", "conv9"], RATES[1:], 101)]
@@ -58,7 +47,8 @@ def measured(samples) -> xr.Dataset:
     whole = xr.concat(UNTESTED, "instance").exemplar.isel(layer=0, stimulus_pair=0, drop=True)
     own = whole.copy(data=np.arange(9) / 10)
     names = ("train_accuracy", "test_accuracy", "dropout_accuracy")
-    return by_dropout(GRID, UNTESTED, samples, {name: [own] for name in names}, STATISTICS)
+    accuracies, statistics = {name: [own] for name in names}, StatisticsConfig(n_resamples=50)
+    return by_dropout(Grid(RATES, SEEDS), UNTESTED, samples, accuracies, statistics)
 
 
 @pytest.fixture(scope="module")
@@ -66,50 +56,38 @@ def result() -> xr.Dataset:
     return measured(samples_of())
 
 
-def test_pairs_are_those_of_seeds_that_are_known(rng):
-    rdms = rng.random((2, 3, 15))
-    rdms[0, 1], rdms[1, :2] = np.nan, np.nan
-    found = consistency_at_rates(rdms)  # pairs 4-5, 4-6, 5-6
-    expected = [[np.nan, shared_variance(rdms[0, 0], rdms[0, 2]), np.nan], [np.nan] * 3]
-    np.testing.assert_allclose(found, expected)
-
-
-def test_rdms_are_averaged_over_the_first_samples_before_they_are_compared():
-    samples = samples_of()
-    found, _, _ = consistency_of_samples(GRID, samples)
-    assert np.isnan(found[0]).all()  # no masks at rate 0
+def test_rdms_are_averaged_over_the_first_samples_before_they_are_compared(result):
     for k, place in itertools.product((1, 2, 3), (1, 2)):
-        at = [one.exemplar.values[0, 3 * place - 3 : 3 * place] for one in samples[:k]]
+        at = [one.exemplar.values[0, 3 * place - 3 : 3 * place] for one in samples_of()[:k]]
         expected = consistencies(np.mean(at, axis=0))
-        np.testing.assert_allclose(found[place, k - 1], expected, atol=1e-6)
+        found = result.sampled_consistency[place, k - 1]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
         of_each = np.mean([consistencies(one)[0] for one in at])  # the likeliest error
         assert k == 1 or expected[0] != pytest.approx(of_each, abs=1e-3)
 
 
-def test_masks_differ_between_the_first_two_samples():
-    samples = samples_of(left_out=4)  # seed 5 at rate 0.8
-    _, found, _ = consistency_of_samples(GRID, samples)
-    assert np.isnan(found[0]).all()
-    assert np.isnan(found[2, [0, 2]]).all()
-    first, second = (one.exemplar.values[0] for one in samples[:2])
-    both = shared_variance(first[0], second[1]) + shared_variance(first[1], second[0])
-    assert found[1, 0] == pytest.approx(both / 2)
-    both = shared_variance(first[3], second[4]) + shared_variance(first[5], second[3])
-    assert found[2, 1] == pytest.approx(both / 2)
-    assert np.isnan(consistency_of_samples(GRID, samples[:1])[1]).all()
+def test_masks_differ_between_the_first_two_samples(result):
+    first, second = (one.exemplar.values[0] for one in samples_of()[:2])
+    for rate, i, j in ((0.6, 0, 1), (0.8, 3, 4)):  # of seeds 4 and 5
+        both = shared_variance(first[i], second[j]) + shared_variance(first[j], second[i])
+        found = float(result.unshared_consistency.sel(dropout=rate)[0])
+        assert found == pytest.approx(both / 2)
 
 
 def test_without_dropout_in_training_every_number_of_samples_is_the_same(result):
-    at_zero = result.sampled_consistency.sel(dropout=0)
-    for sample in (1, 2, 3):
-        np.testing.assert_array_equal(at_zero.sel(sample=sample), result.consistency.sel(dropout=0))
+    at_zero = result.sel(dropout=0)
+    sampled, plain = at_zero.sampled_consistency, at_zero.consistency
+    np.testing.assert_array_equal(sampled, [plain] * 3)
     assert np.ptp(result.sampled_consistency.sel(dropout=0.6).values[:, 0]) > 0
 
 
 def test_an_instance_missing_from_one_sample_is_left_out_throughout():
-    found = measured(samples_of(left_out=4))
+    samples = samples_of()
+    samples[1] = samples[1].drop_isel(instance=4)  # seed 5 at rate 0.8
+    found = measured(samples)
     at = found.sel(dropout=0.8)
-    for values in (at.consistency, at.centroid_consistency, *at.sampled_consistency):
+    of_pairs = (at.consistency, at.centroid_consistency, at.unshared_consistency)
+    for values in (*of_pairs, *at.sampled_consistency):
         assert np.isnan(values).values.tolist() == [True, False, True]
     for values in (at.train_accuracy, at.dropout_accuracy, *at.clustering_index):
         assert np.isnan(values).values.tolist() == [False, True, False]
@@ -117,8 +95,11 @@ def test_an_instance_missing_from_one_sample_is_left_out_throughout():
     assert dropout.caption_values(found) == {"left_out": "seeds 5 at 0.8", "replaced": False}
     quantity = "dropout 0.6 minus 0.8: consistency, no dropout at test"
     fall = by_quantity(dropout.findings(found))[quantity]
-    common = found.consistency.sel(dropout=0.6)[1] - at.consistency[1]  # of seeds 4 and 6
-    assert fall.value == pytest.approx(float(common))
+    common = [  # of seeds 4 and 6, at each rate
+        shared_variance(*UNTESTED[1].exemplar.sel(layer="conv9")[places].values)
+        for places in ([0, 2], [3, 5])
+    ]
+    assert fall.value == pytest.approx(common[0] - common[1])
     assert "2 of 3 instances" in fall.note
 
 
@@ -128,7 +109,7 @@ def test_consistency_is_of_the_last_layer_and_clustering_of_both(result):
     for kind, name in (("exemplar", "consistency"), ("centroid", "centroid_consistency")):
         expected = consistencies(untested[kind].sel(layer="conv9"))
         np.testing.assert_allclose(at[name], expected, atol=1e-6)
-    same = np.array([a == b for a, b in itertools.combinations(LABELS, 2)])
+    same = np.array([a == b for a, b in itertools.combinations("xxyyzz", 2)])
     for layer in ("conv8", "conv9"):
         rdm = untested.exemplar.sel(layer=layer)[1].values
         within, across = rdm[same].mean(), rdm[~same].mean()

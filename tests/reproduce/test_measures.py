@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import InputError, RunError
@@ -17,7 +16,7 @@ from ensemble_rsa.reproduce.measures import (
     statistics_of,
 )
 from ensemble_rsa.rng import host_stream
-from tests.reproduce.conftest import build_stack
+from tests.reproduce.conftest import PAIRS, build_stack
 
 STATISTICS = StatisticsConfig(n_resamples=300, confidence=0.9, seed=3)
 
@@ -53,17 +52,6 @@ def test_statistics_are_kept_with_the_result():
     assert statistics_of(xr.Dataset(attrs=attributes(stack, STATISTICS))) == STATISTICS
 
 
-def test_of_symmetric_values_the_interval_is_that_of_instance_pairs(rng):
-    pairs = rng.random((2, 6))
-    square = np.full((2, 4, 4), 9.0)  # a diagonal that would show
-    square[:, *np.triu_indices(4, 1)] = pairs
-    square[:, *np.triu_indices(4, 1)[::-1]] = pairs
-    found = bootstrap_matched(Terms.of_different(square), STATISTICS)
-    expected = bootstrap_pairs(pairs, "instances", 300, 0.9, 3)
-    for name in ("mean", "low", "high", "samples"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name))
-
-
 def test_every_resample_draws_the_same_instances_in_both_terms(rng):
     same, different = rng.random(3), rng.random((3, 3))
     means = []
@@ -73,9 +61,15 @@ def test_every_resample_draws_the_same_instances_in_both_terms(rng):
         if apart:
             means.append((same[drawn].mean(), np.mean(apart)))
     one, two = np.array(means).T
-    for terms, samples in (((same, 0 * different), one), ((same, -different), one - two)):
-        found = bootstrap_matched(Terms(*terms), STATISTICS)
+    mean = same.mean(), np.mean([different[pair] for pair in PAIRS])
+    for terms, samples, expected in (
+        (Terms(same, 0 * different), one, mean[0]),
+        (Terms.of_different(different), two, mean[1]),
+        (Terms(same, -different), one - two, mean[0] - mean[1]),
+    ):
+        found = bootstrap_matched(terms, STATISTICS)
         assert 0 < found.dropped == 300 - len(means)
+        assert found.mean == pytest.approx(expected)
         np.testing.assert_allclose(found.samples, samples)
         np.testing.assert_allclose([found.low, found.high], np.quantile(samples, [0.05, 0.95]))
 

@@ -1,19 +1,21 @@
 """Figs S5 and S6: which rotation changes which distance."""
 
+import itertools
+
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.spatial.distance import pdist
 
-from ensemble_rsa.figures.paper.rotations import draw_rotations
 from ensemble_rsa.rdm.distances import DISTANCES
-from ensemble_rsa.reproduce.experiments.rotations import findings, simulate
+from ensemble_rsa.reproduce.experiments.rotations import EXPERIMENT, findings, simulate
 from ensemble_rsa.reproduce.rotation import (
     LARGEST_ABOUT_ORIGIN,
     patterns_in_discs,
     patterns_in_wedges,
     rotate,
 )
+from tests.reproduce.conftest import shared_variance
 
 
 @pytest.fixture(scope="module")
@@ -64,31 +66,28 @@ def test_rotated_patterns_stay_positive_up_to_the_largest_angle_and_no_further(r
 
 
 def test_which_distances_change_and_which_do_not(result):
-    changed = {
-        "centre": {"correlation", "cosine", "unit_euclidean", "norm_difference"},
-        "origin": {"correlation"},
-    }
-    for about, names in changed.items():
-        for distance in DISTANCES:
-            chosen = result.sel(about=about, distance=distance)
-            change, shared = chosen.change.isel(step=1), chosen.consistency.isel(step=1)
-            if distance in names:
-                assert change.min() > 0.01
-                assert shared.max() < 0.999
-            else:
-                assert change.max() <= chosen.rounding < 1e-9
-                np.testing.assert_allclose(shared, 1, atol=1e-12)
+    unchanged = {("centre", "euclidean")}
+    unchanged |= {("origin", distance) for distance in set(DISTANCES) - {"correlation"}}
+    for about, distance in itertools.product(("centre", "origin"), DISTANCES):
+        chosen = result.sel(about=about, distance=distance)
+        change, shared = chosen.change.isel(step=1), chosen.consistency.isel(step=1)
+        if (about, distance) in unchanged:
+            assert change.max() <= chosen.rounding < 1e-9
+            np.testing.assert_allclose(shared, 1, atol=1e-12)
+        else:
+            assert change.min() > 0.01
+            assert shared.max() < 0.999
     assert (result.shuffle_change <= result.shuffle_rounding).all()
     np.testing.assert_allclose(result.consistency.isel(step=0), 1, atol=1e-12)
 
 
 def test_consistency_is_shared_variance_of_before_and_after(result):
-    for about, step in (("centre", 1), ("origin", 2)):
-        for distance in ("correlation", "cosine"):
-            kept = result.sel(about=about, shown=distance)
-            r = np.corrcoef(kept.distance_before, kept.distance_after)[0, 1]
-            found = result.consistency.sel(about=about, distance=distance)[step, 0]
-            assert float(found) == pytest.approx(r**2, abs=1e-12)
+    angles = (("centre", 1), ("origin", 2))
+    for (about, step), distance in itertools.product(angles, ("correlation", "cosine")):
+        kept = result.sel(about=about, shown=distance)
+        expected = shared_variance(kept.distance_before, kept.distance_after)
+        found = result.consistency.sel(about=about, distance=distance)[step, 0]
+        assert float(found) == pytest.approx(expected, abs=1e-12)
 
 
 def test_what_changes_and_what_does_not_are_effects(result):
@@ -109,9 +108,14 @@ def test_what_changes_and_what_does_not_are_effects(result):
     assert sum(row.low < 0 for row in more) == 5
 
 
-@pytest.mark.parametrize(("about", "largest"), [("centre", 180), ("origin", 30)])
-def test_figures_show_points_consistencies_and_distances(result, about, largest):
-    example, by_angle, change = draw_rotations(result, about).axes
+@pytest.mark.parametrize(
+    ("figure", "about", "largest", "judged"), [("s5", "centre", 180, 90), ("s6", "origin", 30, 30)]
+)
+def test_figures_and_captions(result, figure, about, largest, judged):
+    picture = EXPERIMENT.pictures[figure]
+    sizes = {"n_sets": 3, "n_points": 8, "n_units": 6}
+    assert picture.values(result) == {**sizes, "angle": pytest.approx(judged)}
+    example, by_angle, change = picture.draw(result).axes
     points = {c.get_label(): np.asarray(c.get_offsets()) for c in example.collections}
     for state in ("before", "after"):
         np.testing.assert_allclose(points[state], result.example.sel(about=about, state=state))

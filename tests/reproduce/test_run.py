@@ -1,7 +1,10 @@
-"""The command: nothing is measured twice, and all of it is in one ledger and report."""
+"""The command: nothing is measured twice, and all of it is in one ledger, report and notebook."""
 
 import json
+import re
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -142,3 +145,13 @@ def test_with_all_a_figure_that_fails_does_not_stop_the_others(error, trial, out
     assert (out / "report.html").is_file()
     with pytest.raises(error, match="^ImageNet was not found$"):
         run.reproduce(["fig4"], "smoke", out)
+
+
+def test_the_notebook_shows_every_figure_once_after_a_text_that_names_the_ledger():
+    notebook = Path(__file__).resolve().parents[2] / "notebooks" / "paper.ipynb"
+    cells, shown = json.loads(notebook.read_text(encoding="utf-8"))["cells"], []
+    for text, code in pairwise("".join(cell["source"]) for cell in cells):
+        if code.startswith('show("'):
+            assert "the ledger" in text
+            shown += re.findall(r'"(\w+)"', code)
+    assert sorted(shown) == sorted(catalogue.figure_names())
