@@ -10,18 +10,11 @@ Size = Mapping[str, int | float]  # axis → number, such as stimuli and units
 
 @dataclass(frozen=True)
 class Way:
-    """One way to do a computation.
-
-    Attributes:
-        call: does the computation, a part of it, or the same computation several times.
-        share: how much of it one call does: 0.01 for one of a hundred resamples, 10 for ten
-            training steps.
-        compiles: whether the first call compiles, so that it predicts nothing about later ones.
-    """
+    """One way to do a computation, a part of it, or the same computation several times."""
 
     call: Callable[[], Any]
-    share: int | float = 1
-    compiles: bool = False
+    share: int | float = 1  # done by one call: 0.01 for one of 100 resamples, 10 for ten steps
+    compiles: bool = False  # in the first call, which then predicts nothing about later ones
 
 
 # Name → way, or the reason why it cannot be measured; and what computes the error of a result.
@@ -30,18 +23,10 @@ Prepared = tuple[Mapping[str, Way | str], Callable[[Any], float] | None]
 
 @dataclass(frozen=True)
 class Case:
-    """One computation at one size.
-
-    Attributes:
-        name: cases of the same name form a table.
-        size: the size of the input.
-        prepare: makes the input and the calls.
-        reference: the way that ratios refer to.
-        work: proportional to the expected time; predicts how long a larger case takes.
-    """
+    """One computation at one size; cases of the same name form a table."""
 
     name: str
     size: Size
     prepare: Callable[[], Prepared]
-    reference: str = OURS
-    work: int | float = 1
+    reference: str = OURS  # the way that ratios refer to
+    work: int | float = 1  # proportional to the expected time of a larger case of this name

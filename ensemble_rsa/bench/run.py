@@ -28,30 +28,17 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class BenchRow:
-    """One way of one case; what was not measured is None, and `note` gives the reason.
-
-    Attributes:
-        case: name of the case.
-        size: its size.
-        way: name of the way.
-        seconds: median of the calls after the first, for the whole computation.
-        first_seconds: the first call, including compilation.
-        extra_mib: memory at the peak of a call beyond what was in use before.
-        ratio: `seconds` over those of the case's reference.
-        error: largest deviation from float64, relative to the largest value; for MDS the stress.
-        share: how much of the computation one call does; times are scaled to the whole.
-        note: why there are no figures, else empty.
-    """
+    """One way of one case; what was not measured is None, and `note` gives the reason."""
 
     case: str
     size: Size
     way: str
-    seconds: float | None = None
+    seconds: float | None = None  # median of the calls after the first, for the whole computation
     first_seconds: float | None = None
-    extra_mib: float | None = None
-    ratio: float | None = None
+    extra_mib: float | None = None  # at the peak of a call, beyond what was in use before
+    ratio: float | None = None  # of `seconds` to those of the case's reference
     error: float | None = None
-    share: int | float = 1
+    share: int | float = 1  # of the computation that one call does
     note: str = ""
 
 

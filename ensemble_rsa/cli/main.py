@@ -18,7 +18,15 @@ from rich.console import Console
 
 import ensemble_rsa
 from ensemble_rsa.cli import bench, reproduce
-from ensemble_rsa.cli.options import Parser, add_config, add_option, read_config, suggestion
+from ensemble_rsa.cli.options import (
+    REQUIRED,
+    Option,
+    Parser,
+    add_config,
+    add_option,
+    read_config,
+    suggestion,
+)
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.settings import (
     Config,
@@ -38,15 +46,10 @@ DEMO = Config(
     ModelConfig(model="all_cnn_c", width=0.25),
     TrainingConfig(instances=10, epochs=16, batch_size=32),
 )
-NEW_RUN = "the run folder; a new one under runs/ when not given"
 
 
 def demo(options: argparse.Namespace) -> None:
-    """Train ten All-CNN-C on the embedded digits, analyse them and write a report, in two minutes.
-
-    Args:
-        options: `out` and `quiet`.
-    """
+    """Train ten All-CNN-C on the embedded digits, analyse them and report, in two minutes."""
     run = _train(DEMO, options)
     _analyze(run, AnalysisConfig(), None, options.quiet)
 
@@ -89,103 +92,72 @@ def compare(options: argparse.Namespace) -> None:
     print(path)
 
 
-def _demo_arguments(parser: Parser) -> None:
-    _add_out(parser, NEW_RUN)
-    _add_quiet(parser)
-
-
-def _train_arguments(parser: Parser) -> None:
-    _add_out(parser, NEW_RUN)
-    about = (
-        "settings to vary, such as dropout=0,0.5 l2=1e-5,1e-4: every combination is trained with "
-        "all instances, and all of them form one ensemble"
-    )
-    add_option(parser, "sweep", tuple[str, ...], (), about)
-    about = "continue the interrupted run in --out; settings that are not given are the run's own"
-    add_option(parser, "resume", bool, False, about)
-    _add_quiet(parser)
-    add_config(parser, Config)
-
-
-def _analyze_arguments(parser: Parser) -> None:
-    parser.add_argument("run", type=Path, help="the folder that `train` wrote")
-    _add_out(parser, "where the results go; the run folder when not given")
-    _add_quiet(parser)
-    add_config(parser, AnalysisConfig)
-
-
-def _report_arguments(parser: Parser) -> None:
-    parser.add_argument("run", type=Path, help="the folder that `train` wrote")
-    _add_out(parser, "where `analyze` put its results; the run folder when not given")
-
-
-def _compare_arguments(parser: Parser) -> None:
-    parser.add_argument("run", type=Path, help="the first run's folder")
-    about = "the second run's folder, analysed with the same distance and stimuli"
-    parser.add_argument("other", type=Path, help=about)
-    _add_out(parser, "where the results go; comparison-OTHER in the first run's folder otherwise")
-    about = (
-        "whether instance i has the same first weights in both runs; inferred from the seeds when "
-        "not given"
-    )
-    add_option(parser, "paired", bool | None, None, about)
-    add_config(parser, AnalysisConfig)
-
-
-def _add_out(parser: Parser, text: str) -> None:
-    add_option(parser, "out", Path | None, None, text)
-
-
-def _add_quiet(parser: Parser) -> None:
-    add_option(parser, "quiet", bool, False, "no progress and no notes")
-
-
 class Command(NamedTuple):
     """A command: what it runs (its docstring is the help), and what it takes."""
 
     run: Callable[[argparse.Namespace], None]
-    add_arguments: Callable[[Parser], None]
+    options: Sequence[Option]
+    config: type | None = None  # whose fields are flags
 
 
+def _out(text: str) -> Option:
+    return Option("out", text, Path | None, None)
+
+
+QUIET = Option("quiet", "no progress and no notes")
+NEW_RUN = _out("the run folder; a new one under runs/ when not given")
+RUN = Option("run", "the folder that `train` wrote", Path, REQUIRED)
+OTHER = Option("other", "the second run, with the same distance and stimuli", Path, REQUIRED)
+SWEEP = Option(
+    "sweep",
+    "settings to vary, such as dropout=0,0.5 l2=1e-5,1e-4: every combination is trained with all "
+    "instances, and all of them form one ensemble",
+    tuple[str, ...],
+    (),
+)
+RESUME = Option(
+    "resume", "continue the interrupted run in --out with its own settings except for those given"
+)
+PAIRED = Option(
+    "paired",
+    "whether instance i starts from the same weights in both runs; by default told by the seeds",
+    bool | None,
+    None,
+)
+RESULTS = _out("where the results go; the run folder when not given")
+COMPARED = _out("where the results go; comparison-OTHER in the first run's folder when not given")
 COMMANDS = {
-    "demo": Command(demo, _demo_arguments),
-    "train": Command(train, _train_arguments),
-    "analyze": Command(analyze, _analyze_arguments),
-    "report": Command(report, _report_arguments),
-    "compare": Command(compare, _compare_arguments),
-    "reproduce": Command(reproduce.reproduce_figures, reproduce.add_arguments),
-    "bench": Command(bench.bench, bench.add_arguments),
+    "demo": Command(demo, [NEW_RUN, QUIET]),
+    "train": Command(train, [NEW_RUN, SWEEP, RESUME, QUIET], Config),
+    "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
+    "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
+    "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED], AnalysisConfig),
+    "reproduce": Command(reproduce.reproduce_figures, reproduce.OPTIONS),
+    "bench": Command(bench.bench, bench.OPTIONS),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status.
-
-    Args:
-        arguments: words after the program's name; those of the process when not given.
-    """
+    """Run the command in `arguments`, by default those of the process; returns the exit status."""
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         with _one_line_messages(getattr(options, "quiet", False)):
             options.run_command(options)
+        return 0
     except InputError as error:
-        return _fail(str(error), 2)
+        status, message = 2, str(error)
     except RunError as error:
-        return _fail(str(error), 1)
+        status, message = 1, str(error)
     except OSError as error:
-        return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+        status, message = 1, f"{error.filename or 'a file'}: {error.strerror or error}"
     except KeyboardInterrupt as stop:
-        return _fail(str(stop) or "interrupted", 130)
-    return 0
+        status, message = 130, str(stop) or "interrupted"
+    _print_error(f"{PROGRAM}: {message}")
+    return status
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options of a command, and in `run_command` what it runs.
-
-    Raises:
-        InputError: an unknown command or flag, or a value of another type.
-        SystemExit: help or version was asked for.
-    """
+    """The options of a command, and in `run_command` what it runs."""
     parser, parsers = _parsers()
     words = [_hyphenated(word) for word in arguments]
     if not words:
@@ -215,7 +187,10 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     for name, command in COMMANDS.items():
         about = (command.run.__doc__ or "").splitlines()[0]
         parsers[name] = commands.add_parser(name, help=about, description=about)
-        command.add_arguments(parsers[name])
+        for option in command.options:
+            add_option(parsers[name], option)
+        if command.config:
+            add_config(parsers[name], command.config)
     return parser, parsers
 
 
@@ -291,11 +266,6 @@ def _one_line_messages(quiet: bool) -> Iterator[None]:
         finally:
             log.removeHandler(handler)
             log.level, log.propagate = before
-
-
-def _fail(message: str, status: int) -> int:
-    _print_error(f"{PROGRAM}: {message}")
-    return status
 
 
 def _print_error(message: str) -> None:

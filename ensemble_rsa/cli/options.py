@@ -14,13 +14,17 @@ import sys
 import types
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ensemble_rsa.errors import InputError
 
 ConfigT = TypeVar("ConfigT", bound=Any)
+REQUIRED = object()
 _METAVARS = {int: "INT", float: "FLOAT", str: "STR", Path: "PATH", bool: "True|False"}
-_EXPECTED = {int: "a whole number", float: "a number", str: "a word", Path: "a path"}
+_EXPECTED = {
+    int: "a whole number", float: "a number", str: "a word", Path: "a path",
+    types.NoneType: "None",
+}  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,36 +63,39 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
-def add_option(
-    group: Any, name: str, annotation: Any, default: Any, text: str, stored: bool = True
-) -> None:
-    """Add the flag `--name`, typed by an annotation.
+class Option(NamedTuple):
+    """A flag of a command, or a positional argument if the default is `REQUIRED`."""
 
-    Args:
-        group: a parser or a group of its arguments.
-        name: of the option in the parsed namespace.
-        annotation: int, float, str, bool, Path, a `Literal`, a tuple of any length, or a union.
-        default: its value when the flag is not given.
-        text: the help, to which the default is added.
-        stored: whether the namespace holds the default; else a flag that is not given is absent.
-    """
+    name: str
+    text: str
+    annotation: Any = bool
+    default: Any = False
+
+
+def add_option(group: Any, option: Option, stored: bool = True) -> None:
+    """Add an option; unless `stored`, the parsed options lack a flag that is not given."""
+    name, text, annotation, default = option
     text = text.rstrip(".")
-    if default is not False and default not in (None, ()):
+    if default is not False and default not in (None, (), REQUIRED):
         shown = default if isinstance(default, tuple) else (default,)
         words = " ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in shown)
         text = f"{text} (default: {words})"
+    takes_several = any(get_origin(member) is tuple for member in _members(annotation))
     options: dict[str, Any] = {
-        "dest": name,
-        "default": default if stored else argparse.SUPPRESS,
         "help": text.replace("%", "%%"),
+        "nargs": "*" if takes_several else None,
+        "action": _Typed,
+        "annotation": annotation,
     }
     flag = f"--{name.replace('_', '-')}"
-    if annotation is bool:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
-        return
-    takes_several = any(get_origin(member) is tuple for member in _members(annotation))
-    options |= {"nargs": "*" if takes_several else None, "metavar": _metavar(annotation)}
-    group.add_argument(flag, action=_Typed, annotation=annotation, **options)
+    stored_default = {"dest": name, "default": default if stored else argparse.SUPPRESS}
+    if default is REQUIRED:
+        group.add_argument(name, **options)
+    elif annotation is bool:
+        options = {"help": options["help"], "action": argparse.BooleanOptionalAction}
+        group.add_argument(flag, **options, **stored_default)
+    else:
+        group.add_argument(flag, metavar=_metavar(annotation), **options, **stored_default)
 
 
 def add_config(parser: Parser, config: type) -> None:
@@ -98,17 +105,12 @@ def add_config(parser: Parser, config: type) -> None:
         group = parser.add_argument_group(name, about)
         hints, texts = get_type_hints(kind), _field_help(kind)
         for field in dataclasses.fields(kind):
-            add_option(
-                group, field.name, hints[field.name], field.default, texts[field.name], False
-            )
+            option = Option(field.name, texts[field.name], hints[field.name], field.default)
+            add_option(group, option, stored=False)
 
 
 def read_config(options: argparse.Namespace, base: ConfigT) -> ConfigT:
-    """`base` with the fields that were given as flags.
-
-    Raises:
-        InputError: a value that the configuration refuses.
-    """
+    """`base` with the fields that were given as flags."""
     given = vars(options)
     sections = {
         name: dataclasses.replace(
@@ -182,7 +184,7 @@ def _members(annotation: Any) -> tuple[Any, ...]:
 
 
 def _metavar(annotation: Any) -> str:
-    """What stands for the value in the help; None is not mentioned.
+    """The value's name in the help, without None.
 
     >>> from typing import Literal
     >>> _metavar(int | Literal["auto", "all"]), _metavar(float | tuple[float, ...])
@@ -190,15 +192,13 @@ def _metavar(annotation: Any) -> str:
     """
     names: list[str] = []
     for member in _members(annotation):
-        if get_origin(member) is tuple:
-            member = get_args(member)[0]
-        if member is not types.NoneType:
-            names += [_METAVARS[member]] if member in _METAVARS else map(str, get_args(member))
+        kind = get_args(member)[0] if get_origin(member) is tuple else member
+        names += [_METAVARS[kind]] if kind in _METAVARS else map(str, get_args(kind))
     return "|".join(dict.fromkeys(names))
 
 
 def _expected(annotation: Any) -> str:
-    """What a value may be, in words.
+    """The accepted values in words.
 
     >>> from typing import Literal
     >>> _expected(Literal["trajectory"] | tuple[int, ...])
@@ -208,13 +208,11 @@ def _expected(annotation: Any) -> str:
     for member in _members(annotation):
         if get_origin(member) is tuple:
             names.append(_EXPECTED[get_args(member)[0]].removeprefix("a ") + "s")
-        elif member is bool:
-            names += ["True", "False"]
-        elif member is types.NoneType:
-            names.append("None")
         else:
-            names += [_EXPECTED[member]] if member in _EXPECTED else map(str, get_args(member))
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+            choices = ("True", "False") if member is bool else map(str, get_args(member))
+            names += [_EXPECTED[member]] if member in _EXPECTED else choices
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _field_help(kind: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the terminal shows during long work and after a comparison: bars and tables of rich."""
+"""Terminal output: progress of training, RDMs and benchmarks, and the table of a comparison."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,42 +22,26 @@ from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.files import cache_folder
 from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
 
-MOST_ROWS = 20  # a larger ensemble is shown as ranges
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("elapsed"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+MOST_ROWS = 20  # of the table of instances; larger ensembles are shown as ranges
 
 
 def keep_compiled_programs() -> None:
-    """Keep compiled programs in the user's cache folder, unless JAX is configured otherwise."""
+    """Cache compiled programs in the user's cache folder, unless JAX is configured otherwise."""
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
-        # JAX keeps what takes a second to compile; here many programs take less, layer by layer
+        # by default JAX omits programs that compile in less than a second, as those of layers do
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 @contextmanager
 def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback]:
-    """A callback that shows training: live in a terminal, a line for each epoch in a log."""
-    if not console.is_terminal:
-        yield _epoch_lines(epochs, console)
-        return
+    """A callback that shows training: a live table in a terminal, else a line for each epoch."""
     bar = _bar(console)
     task = bar.add_task("training", total=None)
     waiting = console.status("loading images and compiling")
     live = Live(bar, console=console, refresh_per_second=4)
 
-    def show(status: TrainingStatus) -> None:
+    def show_live(status: TrainingStatus) -> None:
         if not live.is_started:
             waiting.stop()
             live.start()
@@ -65,65 +49,34 @@ def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback
         bar.update(task, completed=status.step, total=status.steps, description=description)
         live.update(Group(_table(status), bar))
 
+    def print_epoch(status: TrainingStatus) -> None:
+        if status.epoch_ended:
+            console.print(
+                f"epoch {status.epoch}/{epochs}: loss {_range(status.train_loss)}, "
+                f"training accuracy {_range(status.train_accuracy)}, "
+                f"test accuracy {_range(status.test_accuracy)}",
+                soft_wrap=True,
+            )
+
+    if not console.is_terminal:
+        yield print_epoch
+        return
     waiting.start()
     try:
-        yield show
+        yield show_live
     finally:
         waiting.stop()
         live.stop()
 
 
-def _epoch_lines(epochs: int, console: Console) -> TrainingCallback:
-    def show(status: TrainingStatus) -> None:
-        if status.epoch_ended:
-            test = status.test_accuracy
-            console.print(
-                f"epoch {status.epoch}/{epochs}: loss {_range(status.train_loss)}, "
-                f"training accuracy {_range(status.train_accuracy)}, "
-                f"test accuracy {'–' if test is None else _range(test)}",
-                soft_wrap=True,
-            )
-
-    return show
-
-
-def _table(status: TrainingStatus) -> Table:
-    """Loss and accuracies of each instance, or their ranges."""
-    table = Table(
-        "seed", "training loss", "training accuracy", "test accuracy", box=None, pad_edge=False
-    )
-    test = (
-        status.test_accuracy
-        if status.test_accuracy is not None
-        else np.full(len(status.seeds), np.nan)
-    )
-    if len(status.seeds) > MOST_ROWS:
-        seeds = f"{status.seeds[0]} … {status.seeds[-1]}"
-        table.add_row(seeds, _range(status.train_loss), _range(status.train_accuracy), _range(test))
-        return table
-    for seed, loss, train, tested in zip(
-        status.seeds, status.train_loss, status.train_accuracy, test, strict=True
-    ):
-        table.add_row(str(seed), _number(loss), _number(train), _number(tested))
-    return table
-
-
-def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3f}"
-
-
-def _range(values: np.ndarray) -> str:
-    return f"{_number(np.min(values))} to {_number(np.max(values))}"
-
-
 @contextmanager
 def rdm_display(console: Console) -> Iterator[RdmProgress]:
-    """A callback that shows how many RDMs are done."""
+    """A callback that shows the number of finished RDMs."""
     bar = _bar(console)
     task = bar.add_task("RDMs", total=None)
 
     def show(done: int, total: int) -> None:
-        bar.start()  # only now, so that a mistake found before any RDM shows no empty bar
+        bar.start()  # not before, so that an error before the first RDM leaves no empty bar
         bar.update(task, completed=done, total=total)
 
     try:
@@ -135,21 +88,12 @@ def rdm_display(console: Console) -> Iterator[RdmProgress]:
 
 @contextmanager
 def case_display(console: Console) -> Iterator[Callable[[int, int, str], None]]:
-    """A callback that shows which case of a benchmark is measured: a bar, or a line each in a log.
-
-    No time left is shown, since cases differ too much in length.
-    """
+    """A callback that shows the current case of a benchmark: a bar in a terminal, else lines."""
     if not console.is_terminal:
         yield lambda done, total, what: console.print(f"{done}/{total} {what}", soft_wrap=True)
         return
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    # drawing more often would take time from what is measured
-    with Progress(*columns, console=console, refresh_per_second=1) as bar:
+    # redrawn once a second, since more would slow what is measured
+    with Progress(*_COLUMNS, console=console, refresh_per_second=1) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total, what: bar.update(
             task, completed=done, total=total, description=what
@@ -157,25 +101,20 @@ def case_display(console: Console) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def show_comparison(comparison: xr.Dataset, console: Console) -> None:
-    """A table of two ensembles, layer by layer."""
-    names = [f"within {comparison.attrs[name]}" for name in ("name_a", "name_b")]
-    table = Table(
-        "layer", *names, "between", "within − between", "p, adjusted", box=None, pad_edge=False
-    )
+    """Print a table of two ensembles with a row for each layer."""
+    attributes = comparison.attrs
+    names = [f"within {attributes[name]}" for name in ("name_a", "name_b")]
+    head = ("layer", *names, "between", "within − between", "p, adjusted")
+    table = Table(*head, box=None, pad_edge=False)
     for layer in comparison.layer.values:
         row = comparison.sel(layer=layer)
+        means = [_number(float(row[name])) for name in ("within_a", "within_b", "between")]
         difference, low, high, p = (
             float(row[f"within_minus_between{part}"])
             for part in ("", "_low", "_high", "_p_adjusted")
         )
-        table.add_row(
-            str(layer),
-            *(_number(float(row[name])) for name in ("within_a", "within_b", "between")),
-            f"{difference:.3f} ({low:.3f} to {high:.3f})",
-            f"{p:.4f}",
-        )
+        table.add_row(str(layer), *means, f"{difference:.3f} ({low:.3f} to {high:.3f})", f"{p:.4f}")
     console.print(table)
-    attributes = comparison.attrs
     console.print(
         f"{attributes['n_a']} and {attributes['n_b']} instances, "
         f"{'paired by seed' if attributes['paired'] else 'not paired'}, "
@@ -184,3 +123,37 @@ def show_comparison(comparison: xr.Dataset, console: Console) -> None:
         "p adjusted over layers (false discovery rate)",
         soft_wrap=True,
     )
+
+
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(*_COLUMNS, TextColumn("left"), TimeRemainingColumn(), console=console)
+
+
+def _table(status: TrainingStatus) -> Table:
+    """Loss and accuracies of each instance, or their ranges."""
+    head = ("seed", "training loss", "training accuracy", "test accuracy")
+    table = Table(*head, box=None, pad_edge=False)
+    columns = (status.train_loss, status.train_accuracy, status.test_accuracy)
+    if len(status.seeds) > MOST_ROWS:
+        table.add_row(f"{status.seeds[0]} … {status.seeds[-1]}", *map(_range, columns))
+        return table
+    for i, seed in enumerate(status.seeds):
+        cells = ("–" if values is None else _number(values[i]) for values in columns)
+        table.add_row(str(seed), *cells)
+    return table
+
+
+def _number(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def _range(values: np.ndarray | None) -> str:
+    return "–" if values is None else f"{_number(np.min(values))} to {_number(np.max(values))}"

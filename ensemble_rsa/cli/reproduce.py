@@ -5,47 +5,43 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ensemble_rsa.cli.options import Parser, add_option
+from ensemble_rsa.cli.options import REQUIRED, Option
 from ensemble_rsa.errors import InputError
 
-
-def add_arguments(parser: Parser) -> None:
-    """Add the arguments of `reproduce`."""
-    parser.add_argument(
-        "figures", nargs="*", metavar="FIGURE", help="fig2 to fig9, s1 to s8, or all"
-    )
-    about = (
+OPTIONS = (
+    Option("figures", "fig2 to fig9, s1 to s8, or all", tuple[str, ...], REQUIRED),
+    Option(
+        "scale",
         "smoke (every path, some minutes), small (CIFAR-10, about an hour a figure on two cores) "
-        "or paper (the published setting, for a GPU)"
-    )
-    add_option(parser, "scale", str, "smoke", about)
-    about = (
-        "networks, results and figures; runs/reproduce-SCALE when not given. What is there already "
-        "is not computed again"
-    )
-    add_option(parser, "out", Path | None, None, about)
-    about = "where TFDS keeps CIFAR-10; TFDS's own choice when not given"
-    add_option(parser, "data_dir", Path | None, None, about)
-    about = "large images for AlexNet, one folder per category"
-    add_option(parser, "image_folder", Path | None, None, about)
-    about = (
+        "or paper (the published setting, for a GPU)",
+        str,
+        "smoke",
+    ),
+    Option(
+        "out",
+        "networks, results and figures, whose stored parts are not computed again; "
+        "runs/reproduce-SCALE when not given",
+        Path | None,
+        None,
+    ),
+    Option("data_dir", "where TFDS keeps CIFAR-10, if not at its default", Path | None, None),
+    Option("image_folder", "large images for AlexNet, a folder per category", Path | None, None),
+    Option(
+        "category_map",
         "cifar10, broad, or a JSON file: which of these folders form a category. At the scale "
         "paper it applies to AlexNet's stimuli alone, below it to all images of AlexNet. When not "
         "given, and where the folders are ImageNet's: cifar10 at paper, broad below it; otherwise "
-        "each folder is a category"
-    )
-    add_option(parser, "category_map", str | None, None, about)
-    about = "instead, train what the paper leaves open, and tabulate accuracy and consistency"
-    add_option(parser, "variants", bool, False, about)
-    add_option(parser, "quiet", bool, False, "no progress and no notes")
+        "each folder is a category",
+        str | None,
+        None,
+    ),
+    Option("variants", "instead, compare what the paper leaves open: accuracy and consistency"),
+    Option("quiet", "no progress and no notes"),
+)
 
 
 def reproduce_figures(options: argparse.Namespace) -> None:
-    """Run experiments of the paper, from training to figure, and compare with its numbers.
-
-    Raises:
-        InputError: no figures, an unknown mapping, or what `reproduce` refuses.
-    """
+    """Run experiments of the paper, from training to figure, and compare with its numbers."""
     if not options.figures:
         raise InputError("figures: expected fig2 … fig9, s1 … s8 or all, got none")
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
@@ -59,7 +55,7 @@ def reproduce_figures(options: argparse.Namespace) -> None:
         read_category_map(category_map)  # refuse a wrong one before hours of training
         if category_map not in SHIPPED:
             category_map = str(Path(category_map).expanduser().resolve())
-    # Absolute paths, so that images are found again wherever a later command runs
+    # absolute, so that a command in another folder finds the images
     if data_dir is not None:
         data_dir = str(data_dir.expanduser().resolve())
     folder = None if options.image_folder is None else options.image_folder.resolve()

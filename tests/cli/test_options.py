@@ -105,7 +105,7 @@ def test_other_arguments():
     assert (options.paired, options.out, options.n_resamples) == (False, None, 5)
     assert parse(["compare", "a", "b"]).paired is None
     options = parse(["reproduce", "--quiet", "fig2", "s4", "--scale", "small"])
-    assert (options.figures, options.scale, options.quiet) == (["fig2", "s4"], "small", True)
+    assert (options.figures, options.scale, options.quiet) == (("fig2", "s4"), "small", True)
 
 
 # Words, and the one line on stderr.
@@ -130,7 +130,8 @@ MISTAKES = {
     "compare a b --paired x": "--paired: expected None, True or False, got 'x'; "
     "see ensemble-rsa compare --help",
     "reproduce": "figures: expected fig2 … fig9, s1 … s8 or all, got none",
-    "bench analyse": "bench: expected analysis or train, got 'analyse'; did you mean analysis?",
+    "bench analyse": "what: expected analysis or train, got 'analyse'; did you mean analysis? "
+    "see ensemble-rsa bench --help",
     "bench train --quick --full": "bench: got --quick and --full; give one of them, or neither",
 }  # fmt: skip
 
