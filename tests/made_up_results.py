@@ -1,7 +1,6 @@
 """Made-up results and histories of any size, in the form that `analyze` and `train` hand on."""
 
 from collections.abc import Callable
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -27,23 +26,18 @@ def build_results(
     layers = layers or [f"conv{i + 1}" for i in range(n_layers)]
     categories = categories or [f"category {c:02d}" for c in range(n_categories)]
     n_layers = len(layers)
-    pairs = np.array(list(combinations(range(n_instances), 2)))
-    depth = np.linspace(0, 1, n_layers) if n_layers > 1 else np.zeros(1)
+    n_pairs = n_instances * (n_instances - 1) // 2
+    depth = np.linspace(0, 1, n_layers)
     means = np.stack([first + (last - first) * depth * share for share in (1.0, 0.2, 0.9)])
-    noise = rng.normal(size=(len(KINDS), n_layers, len(pairs)))
+    noise = rng.normal(size=(len(KINDS), n_layers, n_pairs))
     noise -= noise.mean(axis=-1, keepdims=True)
     consistency = np.clip(means[..., None] + (0.01 + 0.03 * depth[:, None]) * noise, 0, 1)
     half = np.stack([np.full(means.shape, 0.012), np.full(means.shape, 0.024)])
     index = 0.05 + 0.4 * depth[:, None] + 0.02 * rng.normal(size=(n_layers, n_instances))
     labels = np.sort(np.resize(categories, n_stimuli))
-    centres = rng.normal(size=(len(categories), 2))[np.searchsorted(np.unique(categories), labels)]
-    embedding = (
-        rng.normal(size=(n_shown, n_layers, n_stimuli, 2)) + 3 * depth[:, None, None] * centres
-    )
+    embedding = rng.normal(size=(n_shown, n_layers, n_stimuli, 2))
     second = np.cumsum(rng.normal(size=(n_layers, n_instances, 2)), axis=0) * 0.1
-    points = second.reshape(-1, 2)
-    distance = np.linalg.norm(points[:, None] - points, axis=-1)
-    shape = (n_layers, n_instances, n_layers, n_instances)
+    distance = np.linalg.norm(second[:, :, None, None] - second, axis=-1)
     return xr.Dataset(
         {
             "consistency": (("kind", "layer", "instance_pair"), consistency),
@@ -51,12 +45,10 @@ def build_results(
             "consistency_low": (("bootstrap", "kind", "layer"), means - half),
             "consistency_high": (("bootstrap", "kind", "layer"), means + half),
             "category_clustering_index": (("layer", "instance"), index),
-            "category_clustering_index_mean": (("layer",), index.mean(axis=1)),
-            "category_clustering_index_low": (("layer",), index.mean(axis=1) - 0.02),
-            "category_clustering_index_high": (("layer",), index.mean(axis=1) + 0.02),
-            "second_level_distance": (
-                ("layer", "instance", "layer_b", "instance_b"), distance.reshape(shape),
-            ),
+            "category_clustering_index_mean": ("layer", index.mean(axis=1)),
+            "category_clustering_index_low": ("layer", index.mean(axis=1) - 0.02),
+            "category_clustering_index_high": ("layer", index.mean(axis=1) + 0.02),
+            "second_level_distance": (("layer", "instance", "layer_b", "instance_b"), distance),
             "second_level_embedding": (("layer", "instance", "component"), second),
             "second_level_stress": ((), 0.123),
             "embedding": (("shown", "layer", "stimulus", "component"), embedding),
@@ -67,15 +59,12 @@ def build_results(
         },
         coords={
             "layer": layers,
-            "layer_b": layers,
             "instance": np.arange(n_instances),
-            "instance_b": np.arange(n_instances),
             "seed": ("instance", np.arange(n_instances)),
             "kind": KINDS,
             "bootstrap": ["pairs", "instances"],
             "stimulus": [f"test_{i:05d}" for i in range(n_stimuli)],
             "category": ("stimulus", labels),
-            "component": [0, 1],
             "shown": np.arange(n_shown),
         },
         attrs={
@@ -104,17 +93,11 @@ def build_history(n_instances: int = 10, n_epochs: int = 12, dead: int | None = 
     if dead is not None:
         loss[:, dead], accuracy[:, dead] = 2.3, 0.1
     test = np.where(epochs[:, None] % 3 == 0, accuracy - 0.02, np.nan)
+    curves = {"train_loss": loss, "train_accuracy": accuracy, "test_accuracy": test}
+    instances = np.arange(n_instances)
     return xr.Dataset(
-        {
-            "train_loss": (("epoch", "instance"), loss),
-            "train_accuracy": (("epoch", "instance"), accuracy),
-            "test_accuracy": (("epoch", "instance"), test),
-        },
-        coords={
-            "epoch": epochs,
-            "instance": np.arange(n_instances),
-            "seed": ("instance", np.arange(n_instances)),
-        },
+        {name: (("epoch", "instance"), values) for name, values in curves.items()},
+        coords={"epoch": epochs, "instance": instances, "seed": ("instance", instances)},
     )
 
 
@@ -132,13 +115,7 @@ def make_history() -> Callable[..., xr.Dataset]:
 def foreign_results() -> xr.Dataset:
     """Activations from elsewhere and without categories: everything optional is missing."""
     results = build_results(n_layers=3, n_instances=4).sel(kind=["exemplar"])
-    gone = [
-        name
-        for name in results
-        if "category_clustering" in str(name) or str(name).endswith("accuracy")
-    ]
+    gone = [name for name in results if "clustering" in str(name) or "accuracy" in str(name)]
     results = results.drop_vars([*gone, "category"])
-    results.attrs = {
-        key: results.attrs[key] for key in ("distance", "confidence", "n_resamples", "n_stimuli")
-    }
-    return results
+    known = ("distance", "confidence", "n_resamples", "n_stimuli")
+    return results.drop_attrs().assign_attrs({key: results.attrs[key] for key in known})

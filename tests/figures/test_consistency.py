@@ -12,16 +12,8 @@ from ensemble_rsa.figures.wording import KIND_NAMES
 
 def intervals(axes, over):
     """Low and high ends of the bars over `pairs` or `instances`, `(line, layer, 2)`."""
-    label = f"{over} interval"
-    found = [
-        c for c in axes.collections if isinstance(c, LineCollection) and c.get_label() == label
-    ]
+    found = [c for c in axes.findobj(LineCollection) if c.get_label() == f"{over} interval"]
     return np.array([[segment[:, 1] for segment in c.get_segments()] for c in found])
-
-
-def limits(results, over):
-    low, high = (results[f"consistency_{side}"].sel(bootstrap=over) for side in ("low", "high"))
-    return np.stack([low, high], axis=-1)
 
 
 def legend_texts(figure):
@@ -33,19 +25,24 @@ def means(axes):
     return {line.get_label(): line.get_ydata() for line in axes.lines if line.get_ls() == "-"}
 
 
+def assert_drawn(axes, place, label, results):
+    """The mean and both intervals of the line at this place are those of the results."""
+    np.testing.assert_array_equal(means(axes)[label], results.consistency_mean)
+    for over in results.bootstrap.values:
+        chosen = results.sel(bootstrap=over)
+        limits = np.stack([chosen.consistency_low, chosen.consistency_high], axis=-1)
+        np.testing.assert_allclose(intervals(axes, over)[place], limits)
+
+
 def test_pairs_mean_and_both_intervals_are_the_numbers(make_results):
     results = make_results(n_layers=4, n_instances=5, confidence=0.9)
     figure = draw_consistency(results)
     axes = figure.axes[0]
     exemplar = results.sel(kind="exemplar")
-    dots = np.asarray(
-        next(c for c in axes.collections if isinstance(c, PathCollection)).get_offsets()
-    )
+    dots = np.asarray(axes.findobj(PathCollection)[0].get_offsets())
     np.testing.assert_allclose(dots[:, 1], exemplar.consistency.values.ravel())
     np.testing.assert_array_equal(np.round(dots[:, 0]), np.repeat(range(4), 10))
-    np.testing.assert_array_equal(means(axes)["mean over pairs"], exemplar.consistency_mean)
-    for over in ("pairs", "instances"):
-        np.testing.assert_allclose(intervals(axes, over)[0], limits(exemplar, over))
+    assert_drawn(axes, 0, "mean over pairs", exemplar)
     assert axes.get_ylabel() == "Representational consistency\n(shared variance, r²)"
     assert axes.get_xlabel() == "Layer"
     assert [tick.get_text() for tick in axes.get_xticklabels()] == list(results.layer.values)
@@ -58,12 +55,8 @@ def test_pairs_mean_and_both_intervals_are_the_numbers(make_results):
 def test_every_kind_has_its_line_and_its_intervals(make_results):
     results = make_results(n_layers=4, n_instances=5)
     figure = draw_category_consistency(results)
-    axes = figure.axes[0]
     for place, kind in enumerate(results.kind.values):
-        chosen = results.sel(kind=kind)
-        np.testing.assert_array_equal(means(axes)[KIND_NAMES[kind]], chosen.consistency_mean)
-        for over in ("pairs", "instances"):
-            np.testing.assert_allclose(intervals(axes, over)[place], limits(chosen, over))
+        assert_drawn(figure.axes[0], place, KIND_NAMES[kind], results.sel(kind=kind))
     assert legend_texts(figure) == {*KIND_NAMES.values(), "95 % CI, pairs", "95 % CI, instances"}
 
 
@@ -91,9 +84,8 @@ def test_clustering_draws_instances_mean_and_interval(make_results):
     single = [line.get_ydata() for line in axes.lines if line.get_label().startswith("instance")]
     np.testing.assert_array_equal(np.stack(single, axis=1), results.category_clustering_index)
     np.testing.assert_array_equal(means(axes)["mean"], results.category_clustering_index_mean)
-    drawn = intervals(axes, "instances")[0]
-    np.testing.assert_allclose(drawn[:, 0], results.category_clustering_index_low)
-    np.testing.assert_allclose(drawn[:, 1], results.category_clustering_index_high)
+    limits = [results[f"category_clustering_index_{side}"] for side in ("low", "high")]
+    np.testing.assert_allclose(intervals(axes, "instances")[0].T, limits)
     assert "Category clustering" in axes.get_ylabel()
     assert legend_texts(figure) == {"one instance", "mean", "95 % CI, instances"}
 

@@ -10,8 +10,7 @@ def panels(figure):
 
 
 def points(axes):
-    drawn = [c.get_offsets() for c in axes.collections if isinstance(c, PathCollection)]
-    return np.concatenate(drawn)
+    return np.concatenate([c.get_offsets() for c in axes.findobj(PathCollection)])
 
 
 def legend_names(figure):
@@ -21,13 +20,11 @@ def legend_names(figure):
 
 def test_every_stimulus_is_drawn_where_it_lies(make_results):
     results = make_results(n_layers=3, n_instances=4, n_stimuli=20)
-    drawn = panels(draw_geometry(results))
-    assert len(drawn) == 3 * 2
-    for axes, (layer, row) in zip(drawn, [(k, r) for k in range(3) for r in range(2)], strict=True):
+    places = [(layer, row) for layer in range(3) for row in range(2)]
+    for axes, (layer, row) in zip(panels(draw_geometry(results)), places, strict=True):
         # Stimuli are in the order of their categories, as the panel draws them.
-        expected = results.embedding.isel(layer=layer, shown=row)
-        np.testing.assert_array_equal(points(axes), expected)
-        stress = float(results.embedding_stress.isel(layer=layer, shown=row))
+        np.testing.assert_array_equal(points(axes), results.embedding[row, layer])
+        stress = results.embedding_stress.values[row, layer]
         assert axes.get_title() == f"conv{layer + 1}, stress {stress:.2f}"
         (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
         assert right - left == pytest.approx(top - bottom)
@@ -40,11 +37,9 @@ def test_every_stimulus_is_drawn_where_it_lies(make_results):
 def test_colour_and_marker_follow_the_category(make_results):
     results = make_results(n_layers=1, n_categories=12, n_stimuli=36)
     axes = panels(draw_geometry(results))[0]
-    looks = {
-        (tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in axes.collections
-    }
     assert [len(c.get_offsets()) for c in axes.collections] == [3] * 12
-    assert len(looks) == 12
+    looks = [(*c.get_facecolor()[0], c.get_paths()[0].vertices.tobytes()) for c in axes.collections]
+    assert len(set(looks)) == 12
 
 
 @pytest.mark.parametrize(("n_layers", "n_rows"), [(5, 2), (6, 4), (11, 4)])

@@ -38,6 +38,10 @@ class Page(HTMLParser):
         if "style" not in self.open:
             self.words.append(data)
 
+    def shows(self, *words):
+        assert self.open == []
+        assert [each for each in words if each not in self.text] == []
+
 
 def write(folder, results, history=None, figures=(), **given):
     given = {"summary": {}, "manifest": {}, "config": {}, **given}
@@ -54,13 +58,11 @@ def test_everything_is_inside_one_file(make_results, make_history, tmp_path):
     results, history = make_results(n_layers=2, n_instances=3, n_stimuli=12), make_history(3)
     figures = small_figures(tmp_path / "figures", "consistency", "training")
     page = write(tmp_path, results, history, figures)
-    assert "Figure 2. Training of every instance. 3 trained instances, 12 epochs." in page.text
-    assert page.open == []
+    page.shows("Figure 2. Training of every instance. 3 trained instances, 12 epochs.")
     images = [attrs for tag, attrs in page.tags if tag == "img"]
     for attrs, path in zip(images, figures, strict=True):
-        head, data = attrs["src"].split(",")
-        assert head == "data:image/png;base64"
-        assert base64.b64decode(data) == path.read_bytes()
+        data = base64.b64encode(path.read_bytes()).decode()
+        assert attrs["src"] == f"data:image/png;base64,{data}"
         assert attrs["alt"] in page.text
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
     references = [attrs[key] for _, attrs in page.tags for key in ("src", "href") if key in attrs]
@@ -73,57 +75,54 @@ def test_everything_is_inside_one_file(make_results, make_history, tmp_path):
 def test_the_numbers_are_there(make_results, tmp_path):
     results = make_results(n_layers=3, n_instances=4)
     page = write(tmp_path, results, manifest={"versions": {"jax": "0.10.2"}}, config={"seed": 77})
-    for kind in results.kind.values:
-        for layer in results.layer.values:
-            chosen = results.sel(kind=kind, layer=layer)
-            assert f"{float(chosen.consistency_mean):.3f}" in page.text
-            for over in ("pairs", "instances"):
-                at = chosen.sel(bootstrap=over)
-                low, high = float(at.consistency_low), float(at.consistency_high)
-                assert f"{over} [{low:.3f}, {high:.3f}]" in page.text
-    for value in results.category_clustering_index_mean.values:
-        assert f"{value:.3f}" in page.text
-    assert "Training accuracy 99.0–100.0 %; Test accuracy 95.0–97.0 %." in page.text
-    assert result_sentence(results, {}) in page.text
-    assert '"jax": "0.10.2"' in page.text
-    assert '"seed": 77' in page.text
-    assert "6 pairs are made of only 4 instances, each of which takes part in 3" in page.text
+    expected = [
+        f"{value:.3f}"
+        for name in ("consistency", "category_clustering_index")
+        for value in results[f"{name}_mean"].values.ravel()
+    ]
+    for over in results.bootstrap.values:
+        at = results.sel(bootstrap=over)
+        limits = zip(at.consistency_low.values.flat, at.consistency_high.values.flat, strict=True)
+        expected += [f"{over} [{low:.3f}, {high:.3f}]" for low, high in limits]
+    page.shows(
+        *expected,
+        result_sentence(results, {}),
+        "Training accuracy 99.0–100.0 %; Test accuracy 95.0–97.0 %.",
+        '"jax": "0.10.2"',
+        '"seed": 77',
+        "6 pairs are made of only 4 instances, each of which takes part in 3",
+    )
 
 
 def test_what_was_set_aside_is_told(make_results, tmp_path):
     results = make_results(n_layers=2, n_instances=3)
     results.constant_patterns[1, 2] = 7
-    page = write(
-        tmp_path, results,
-        excluded=[{"instance": 3, "seed": 3, "reason": "loss not finite"}],
-        flagged=[{"instance": 1, "seed": 1, "reason": "training accuracy 0.80"}],
-    )  # fmt: skip
-    assert "Excluded: 1 instance. Instance 3 (seed 3): loss not finite" in page.text
-    assert "Kept, but flagged: 1 instance. Instance 1 (seed 1): training accuracy 0.80" in page.text
+    excluded = [{"instance": 3, "seed": 3, "reason": "loss not finite"}]
+    flagged = [{"instance": 1, "seed": 1, "reason": "training accuracy 0.80"}]
+    page = write(tmp_path, results, excluded=excluded, flagged=flagged)
+    page.shows(
+        "Excluded: 1 instance. Instance 3 (seed 3): loss not finite",
+        "Kept, but flagged: 1 instance. Instance 1 (seed 1): training accuracy 0.80",
+        "conv2: 7 in all, in 1 of 3 instances, at most 7 in one.",
+    )
     assert page.text.count("training accuracy 0.80") == 2
-    assert "conv2: 7 in all, in 1 of 3 instances, at most 7 in one." in page.text
 
 
 def test_markup_in_names_stays_text(make_results, tmp_path):
     results = make_results(layers=["<script>alert(1)</script>", "b"], n_instances=3)
     results.attrs["dataset"] = "folder:<img src=x onerror=alert(1)>"
     page = write(tmp_path, results, config={"categories": ["</pre><script>"]})
-    assert "script" not in {tag for tag, _ in page.tags}
-    assert "img" not in {tag for tag, _ in page.tags}
-    assert "<script>alert(1)</script>" in page.text
-    assert '"</pre><script>"' in page.text
+    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+    page.shows("<script>alert(1)</script>", '"</pre><script>"')
 
 
 def test_activations_from_elsewhere(foreign_results, tmp_path):
     figures = small_figures(tmp_path / "figures", "consistency", "second_level")
     flagged = [{"instance": 2, "seed": 2, "reason": "noisy"}]
     page = write(tmp_path, foreign_results, None, figures, flagged=flagged)
-    assert page.open == []
-    assert "Representational consistency of 4 instances" in page.text
-    assert "Instance 2: noisy" in page.text
+    page.shows("Representational consistency of 4 instances", "Instance 2: noisy")
     absent = ["(seed", "% accuracy", "accuracy was", "CCI", "Excluded", "Settings", "surrogate"]
-    absent += ["nan", "None"]
-    assert [words for words in absent if words in page.text] == []
+    assert [words for words in [*absent, "nan", "None"] if words in page.text] == []
 
 
 def test_one_pair_and_undefined_numbers(make_results, tmp_path):
@@ -131,8 +130,7 @@ def test_one_pair_and_undefined_numbers(make_results, tmp_path):
     results.consistency_mean[1, 1] = np.nan
     results.category_clustering_index_low[:] = np.nan
     page = write(tmp_path, results)
-    assert "one pair gives no interval" in page.text
-    assert "0.980 pairs [–] instances [–]" in page.text
+    page.shows("one pair gives no interval", "0.980 pairs [–] instances [–]")
     assert "nan" not in page.text
 
 
@@ -143,8 +141,10 @@ def caption(name, results, **training):
 def test_a_surrogate_says_so_in_sentence_caption_and_choices(make_results, tmp_path):
     results = make_results(n_layers=2, n_instances=3, model="all_cnn_7", surrogate=1)
     page = write(tmp_path, results)
-    assert "Surrogate network." in page.text
-    assert "All-CNN-7 surrogate: the layers of the paper's network are not known" in page.text
+    page.shows(
+        "Surrogate network.",
+        "All-CNN-7 surrogate: the layers of the paper's network are not known",
+    )
     assert "surrogate" in result_sentence(results, {})
     assert "surrogate" in caption("consistency", results)
 
@@ -166,16 +166,14 @@ def test_captions_say_scale_seeds_and_sample_sizes(make_results, name):
 def test_choices_follow_the_run(make_results, foreign_results, tmp_path):
     config = {"data": {"preprocessing": "standardize"}, "model": {"last_relu": False}}
     page = write(tmp_path, make_results(n_layers=2), config=config)
-    for words in (
+    page.shows(
         "Images were prepared by standardize",
         "distances of all categories are pooled in one correlation; the alternative",
         "This run: width 0.25, 10 epochs, 1000 images.",
         "differs from the proposed default: the class maps have no ReLU.",
-    ):
-        assert words in page.text
+    )
     plain = write(tmp_path, make_results(n_layers=2)).text
-    assert "Preprocessing" not in plain
-    assert "Switches" not in plain
+    assert not any(topic in plain for topic in ("Preprocessing", "Switches"))
     foreign = write(tmp_path, foreign_results).text
     assert not any(topic in foreign for topic in ("Which test images", "This run", "Network"))
 
@@ -198,8 +196,7 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
         {"s3": (file, Caption("Title", "Text & more."))}, {"commit": "abc"}, "2026-01-02",
     )  # fmt: skip
     page = Page(path.read_text(encoding="utf-8"))
-    assert page.open == []
-    for words in (
+    page.shows(
         "Scale small: fewer channels",
         "Fig. S3 <b>consistency 0.443 [0.429, 0.455] 0.441 0.400 to 0.500 met",
         "Fig. S3 <b>consistency 0.443 [0.429, 0.455] – not run",
@@ -209,8 +206,7 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
         "Fig. S3. Title. Text & more.",
         '"commit": "abc"',
         "Made 2026-01-02.",
-    ):
-        assert words in page.text
+    )
     assert "Further numbers" not in page.text
 
 

@@ -34,36 +34,30 @@ def test_what_happened_is_said(make_results, first, last, words):
 def test_the_wider_interval_decides(make_results):
     # The intervals over pairs (± 0.012) are apart here, those over instances (± 0.024) are not.
     results = make_results(first=0.53, last=0.50)
-    pairs = results.sel(bootstrap="pairs", kind="exemplar")
-    assert float(pairs.consistency_high[-1]) < float(pairs.consistency_low[0])
     assert "did not change clearly" in result_sentence(results, {})
 
 
 def test_a_dip_in_between_is_told(make_results):
     results = make_results(n_layers=4, first=0.9, last=0.5)
     results.consistency_mean.loc[{"kind": "exemplar", "layer": "conv3"}] = 0.2
-    assert "to 0.50 [0.49, 0.51] in conv4, lowest in conv3, 0.20 (95 %" in result_sentence(
-        results, {}
-    )
+    sentence = result_sentence(results, {})
+    assert "to 0.50 [0.49, 0.51] in conv4, lowest in conv3, 0.20 (95 %" in sentence
 
 
 def test_one_layer_and_one_pair(make_results):
     sentence = result_sentence(make_results(n_layers=1, n_instances=2, first=0.7, last=0.7), {})
     assert "was r² = 0.70 in conv1 (one pair of instances, hence no interval)" in sentence
     assert "[" not in sentence
-    assert "went from r² = 0.98 in conv1 to 0.44 in conv3 (one pair" in result_sentence(
-        make_results(n_layers=3, n_instances=2), {}
-    )
+    sentence = result_sentence(make_results(n_layers=3, n_instances=2), {})
+    assert "went from r² = 0.98 in conv1 to 0.44 in conv3 (one pair" in sentence
 
 
 def test_activations_from_elsewhere(foreign_results):
     excluded = [{"instance": 4, "seed": 4, "reason": "not finite"}]
     sentence = result_sentence(foreign_results, {"excluded_instances": excluded})
     assert sentence.endswith("One further instance was excluded.")
-    assert "seed" not in sentence
     assert sentence.startswith("Across 4 instances, exemplar-based representational consistency")
-    assert "accuracy" not in sentence
-    assert "Centroid" not in sentence
+    assert not any(word in sentence for word in ("seed", "accuracy", "Centroid"))
 
 
 def test_a_surrogate_and_excluded_instances_are_named(make_results):
