@@ -14,6 +14,7 @@ SHAPE = N_STIMULI, N_UNITS = 6, 5
 # Small integers: scaled by powers of two, shifted and permuted they stay exact, so that results may
 # be held to the rounding of float32.
 patterns = hnp.arrays(np.float64, SHAPE, elements=st.integers(-8, 8).map(float))
+levels = st.integers(-1000, 1000).map(float)
 powers_of_two = st.integers(-20, 20).map(lambda k: 2.0**k)
 every_distance = pytest.mark.parametrize("distance", DISTANCES)
 SCALE_FREE = {"correlation", "cosine", "unit_euclidean"}
@@ -21,26 +22,24 @@ fast = settings(max_examples=15, deadline=None)
 
 
 def rdm_of(activations, distance):
-    return np.asarray(rdm_and_constant_patterns(activations, distance)[0])
+    rdm = rdm_and_constant_patterns(activations, distance)[0]
+    assert np.isfinite(rdm).all()
+    assert rdm.min() >= 0
+    return rdm
+
+
+def assert_same(activations, expected, distance, atol=1e-6):
+    np.testing.assert_allclose(rdm_of(activations, distance), expected, rtol=1e-6, atol=atol)
 
 
 @every_distance
 @fast
-@given(patterns, st.permutations(range(N_STIMULI)))
-def test_follows_the_order_of_stimuli(distance, activations, order):
+@given(patterns, st.permutations(range(N_STIMULI)), st.permutations(range(N_UNITS)))
+def test_follows_the_order_of_stimuli_and_ignores_that_of_units(
+    distance, activations, order, units
+):
     permuted = squareform(rdm_of(activations, distance))[np.ix_(order, order)]
-    np.testing.assert_allclose(
-        rdm_of(activations[order], distance), squareform(permuted), rtol=1e-6, atol=1e-6
-    )
-
-
-@every_distance
-@fast
-@given(patterns, st.permutations(range(N_UNITS)))
-def test_ignores_the_order_of_units(distance, activations, order):
-    np.testing.assert_allclose(
-        rdm_of(activations[:, order], distance), rdm_of(activations, distance), rtol=1e-6, atol=1e-6
-    )
+    assert_same(activations[np.ix_(order, units)], squareform(permuted), distance)
 
 
 @every_distance
@@ -48,34 +47,25 @@ def test_ignores_the_order_of_units(distance, activations, order):
 @given(patterns, powers_of_two)
 def test_common_scale(distance, activations, scale):
     expected = rdm_of(activations, distance) * (1 if distance in SCALE_FREE else scale)
-    np.testing.assert_allclose(
-        rdm_of(scale * activations, distance), expected, rtol=1e-6, atol=1e-6 * scale
-    )
+    assert_same(scale * activations, expected, distance, 1e-6 * scale)
 
 
 @pytest.mark.parametrize("distance", sorted(SCALE_FREE))
 @fast
 @given(patterns, hnp.arrays(np.float64, (N_STIMULI, 1), elements=powers_of_two))
 def test_scale_of_single_patterns_does_not_matter(distance, activations, scales):
-    np.testing.assert_allclose(
-        rdm_of(scales * activations, distance), rdm_of(activations, distance), rtol=1e-6, atol=1e-6
-    )
+    assert_same(scales * activations, rdm_of(activations, distance), distance)
 
 
 @fast
 @given(
-    patterns, hnp.arrays(np.float64, (N_STIMULI, 1), elements=st.integers(-1000, 1000).map(float))
+    patterns,
+    hnp.arrays(np.float64, (N_STIMULI, 1), elements=levels),
+    hnp.arrays(np.float64, (1, N_UNITS), elements=levels),
 )
-def test_correlation_ignores_the_level_of_single_patterns(activations, levels):
-    shifted = rdm_of(activations + levels, "correlation")
-    np.testing.assert_allclose(shifted, rdm_of(activations, "correlation"), rtol=1e-6, atol=1e-6)
-
-
-@fast
-@given(patterns, hnp.arrays(np.float64, (1, N_UNITS), elements=st.integers(-1000, 1000).map(float)))
-def test_euclidean_ignores_a_pattern_added_to_all(activations, added):
-    shifted = rdm_of(activations + added, "euclidean")
-    np.testing.assert_allclose(shifted, rdm_of(activations, "euclidean"), rtol=1e-6, atol=1e-6)
+def test_levels_of_single_patterns_and_a_pattern_added_to_all(activations, level, added):
+    assert_same(activations + level, rdm_of(activations, "correlation"), "correlation")
+    assert_same(activations + added, rdm_of(activations, "euclidean"), "euclidean")
 
 
 @pytest.mark.parametrize("distance", ["cosine", "euclidean", "unit_euclidean", "norm_difference"])
@@ -83,27 +73,15 @@ def test_euclidean_ignores_a_pattern_added_to_all(activations, added):
 @given(patterns, st.integers(0, 2**32 - 1))
 def test_ignores_a_rotation_of_the_units(distance, activations, seed):
     rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(N_UNITS, N_UNITS)))
-    np.testing.assert_allclose(
-        rdm_of(activations @ rotation, distance), rdm_of(activations, distance), atol=1e-5
-    )
+    assert_same(activations @ rotation, rdm_of(activations, distance), distance, 1e-5)
 
 
 @every_distance
 @settings(max_examples=10, deadline=None)
 @given(patterns, st.sets(st.integers(1, N_UNITS - 1)))
 def test_ignores_how_units_are_divided_into_blocks(distance, activations, cuts):
-    blocks = np.split(activations, sorted(cuts), axis=1)
-    rdm, _ = rdm_and_constant_patterns(iter(blocks), distance)
-    np.testing.assert_allclose(rdm, rdm_of(activations, distance), rtol=1e-6, atol=1e-6)
-
-
-@every_distance
-@fast
-@given(patterns)
-def test_finite_and_not_negative(distance, activations):
-    rdm = rdm_of(activations, distance)
-    assert np.isfinite(rdm).all()
-    assert rdm.min() >= 0
+    blocks = iter(np.split(activations, sorted(cuts), axis=1))
+    assert_same(blocks, rdm_of(activations, distance), distance)
 
 
 @pytest.mark.parametrize(

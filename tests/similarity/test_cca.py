@@ -10,11 +10,6 @@ from ensemble_rsa.similarity.cca import pwcca, svcca
 from ensemble_rsa.similarity.kernel import FewStimuliWarning
 
 
-def networks(rng, n_stimuli=60, widths=(12, 20, 8)):
-    shared = rng.normal(size=(n_stimuli, 6))
-    return [3 + shared @ rng.normal(size=(6, p)) + rng.normal(size=(n_stimuli, p)) for p in widths]
-
-
 def main_part(patterns, variance):
     """The activations themselves with only their leading singular directions left."""
     centred = patterns - patterns.mean(axis=0)
@@ -39,8 +34,8 @@ def directed_pwcca(first, second, variance):
 
 
 @pytest.mark.parametrize("variance", [0.5, 0.9, 1])
-def test_svcca_is_cca_after_a_truncated_svd(rng, variance):
-    group = networks(rng)
+def test_svcca_is_cca_after_a_truncated_svd(networks, variance):
+    group = networks(60)
     parts = [main_part(x, variance)[0] for x in group]
     expected = [canonical(x, y)[1].mean() for x, y in combinations(parts, 2)]
     np.testing.assert_allclose(svcca(group, variance=variance), expected, atol=1e-12)
@@ -49,8 +44,8 @@ def test_svcca_is_cca_after_a_truncated_svd(rng, variance):
 
 
 @pytest.mark.parametrize("variance", [0.5, 0.9, 1])
-def test_pwcca_is_the_mean_of_both_ways(rng, variance):
-    group = networks(rng)
+def test_pwcca_is_the_mean_of_both_ways(networks, variance):
+    group = networks(60)
     both = np.array([[directed_pwcca(x, y, variance) for y in group] for x in group])
     expected = (both + both.T) / 2
     assert np.abs(both - both.T).max() > 1e-3
@@ -60,9 +55,9 @@ def test_pwcca_is_the_mean_of_both_ways(rng, variance):
     np.testing.assert_allclose(between, expected[:2, 1:], atol=1e-6)
 
 
-def test_weights_over_several_blocks_and_far_from_one(rng, monkeypatch):
+def test_weights_over_several_blocks_and_far_from_one(networks, monkeypatch):
     monkeypatch.setattr("ensemble_rsa.similarity.kernel.block_width", lambda n_stimuli, n_units: 16)
-    group = np.array(networks(rng, widths=(70, 70)))
+    group = np.array(networks(60, (70, 70)))
     group *= 1e20
     expected = [directed_pwcca(*group[order], 0.8) for order in ([0, 1], [1, 0])]
     np.testing.assert_allclose(pwcca(group, variance=0.8), [np.mean(expected)], atol=1e-6)
@@ -82,8 +77,8 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("measure", [svcca, pwcca])
-def test_equal_networks_and_plain_cca_under_linear_maps(rng, measure):
-    group = networks(rng)
+def test_equal_networks_and_plain_cca_under_linear_maps(rng, networks, measure):
+    group = networks(60)
     np.testing.assert_allclose(np.diagonal(measure(group, group)), 1, atol=1e-12)
     mapped = [x @ rng.normal(size=(x.shape[1], x.shape[1])) - 5 for x in group]
     across = measure(group, mapped, variance=1)
@@ -125,6 +120,6 @@ def test_no_warning_where_nothing_is_forced(rng):
 
 
 @pytest.mark.parametrize("variance", [0, 1.01, np.nan])
-def test_a_wrong_variance_is_named(rng, variance):
+def test_a_wrong_variance_is_named(networks, variance):
     with pytest.raises(InputError, match="variance: expected a share above 0 and up to 1"):
-        svcca(networks(rng), variance=variance)
+        svcca(networks(60), variance=variance)

@@ -12,11 +12,6 @@ from ensemble_rsa.similarity.cka import linear_cka
 from ensemble_rsa.similarity.kernel import FewStimuliWarning
 
 
-def related_networks(rng, n_stimuli=30, widths=(12, 20, 8)):
-    shared = rng.normal(size=(n_stimuli, 6))
-    return [shared @ rng.normal(size=(6, p)) + rng.normal(size=(n_stimuli, p)) for p in widths]
-
-
 def test_biased_by_hand():
     # The second is the first with the middle stimuli exchanged: centred −3 −1 1 3 and −3 1 −1 3
     # halves, so the cosine between the units is 16/20, squared for the kernels.
@@ -49,24 +44,24 @@ def test_unbiased_is_a_u_statistic(rng):
     np.testing.assert_allclose(linear_cka(networks), expected, atol=1e-13)
 
 
-def test_biased_is_the_whitened_comparison_of_rsatoolbox(rng):
-    networks = related_networks(rng)
-    rdms = RDMs(np.array([pdist(patterns, "sqeuclidean") for patterns in networks]))
+def test_biased_is_the_whitened_comparison_of_rsatoolbox(networks):
+    group = networks()
+    rdms = RDMs(np.array([pdist(patterns, "sqeuclidean") for patterns in group]))
     expected = compare(rdms, rdms, "cosine_cov")[np.triu_indices(3, 1)]
-    np.testing.assert_allclose(linear_cka(networks, unbiased=False), expected, atol=1e-10)
+    np.testing.assert_allclose(linear_cka(group, unbiased=False), expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("unbiased", [True, False])
-def test_rotation_scale_shift_and_order_of_units_and_stimuli(rng, unbiased):
-    networks = related_networks(rng)
+def test_rotation_scale_shift_and_order_of_units_and_stimuli(rng, networks, unbiased):
+    group = networks()
     order = rng.permutation(30)
     moved = [
         3.0 * (patterns @ ortho_group.rvs(patterns.shape[1], random_state=1) + 10)[order]
-        for patterns in networks
+        for patterns in group
     ]
-    expected = linear_cka(networks, unbiased=unbiased)
+    expected = linear_cka(group, unbiased=unbiased)
     np.testing.assert_allclose(linear_cka(moved, unbiased=unbiased), expected, atol=1e-12)
-    identity = linear_cka(networks, [x[np.argsort(order)] for x in moved], unbiased=unbiased)
+    identity = linear_cka(group, [x[np.argsort(order)] for x in moved], unbiased=unbiased)
     np.testing.assert_allclose(np.diagonal(identity), 1, atol=1e-12)
     np.testing.assert_allclose(identity[np.triu_indices(3, 1)], expected, atol=1e-12)
 

@@ -12,23 +12,19 @@ from ensemble_rsa.similarity.procrustes import procrustes_distance
 def brute_force(first, second, form):
     """Rotate the first onto the second, both of unit size, and see what is left."""
     width = max(first.shape[1], second.shape[1])
-    x, y = (
-        np.pad(patterns, ((0, 0), (0, width - patterns.shape[1]))) for patterns in (first, second)
-    )
+    x, y = (np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in (first, second))
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
     rotated = x @ orthogonal_procrustes(x, y)[0]
     return np.linalg.norm(rotated - y) if form == "euclidean" else np.arccos((rotated * y).sum())
 
 
-def networks(rng, n_stimuli=20, widths=(8, 30, 19, 3)):
-    shared = rng.normal(size=(n_stimuli, 5))
-    return [4 + shared @ rng.normal(size=(5, p)) + rng.normal(size=(n_stimuli, p)) for p in widths]
+WIDTHS = (8, 30, 19, 3)
 
 
 @pytest.mark.parametrize("form", ["angular", "euclidean"])
-def test_it_is_what_an_explicit_rotation_leaves(rng, form):
-    group = networks(rng)
+def test_it_is_what_an_explicit_rotation_leaves(networks, form):
+    group = networks(20, WIDTHS)
     expected = [[brute_force(x, y, form) for y in group[2:]] for x in group[:2]]
     result = procrustes_distance(group[:2], group[2:], form)
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
@@ -46,8 +42,8 @@ def test_by_hand():
     np.testing.assert_allclose(length, [np.sqrt(2 - np.sqrt(2))], rtol=1e-14)
 
 
-def test_rotations_scale_and_shift_leave_no_distance(rng):
-    group = networks(rng)
+def test_rotations_scale_and_shift_leave_no_distance(networks):
+    group = networks(20, WIDTHS)
     moved = [0.1 * (x @ ortho_group.rvs(x.shape[1], random_state=2)) - 7 for x in group]
     distances = procrustes_distance(group, moved)
     np.testing.assert_allclose(np.diagonal(distances), 0, atol=1e-6)
@@ -64,9 +60,9 @@ def test_a_stack_is_its_layers_and_keeps_the_triangle(rng):
     assert (square[:, None, :] <= square[:, :, None] + square[None, :, :] + 1e-6).all()
 
 
-def test_wrong_requests_are_named(rng):
+def test_wrong_requests_are_named(rng, networks):
     with pytest.raises(InputError, match="form: unknown 'arc'; choose from angular, euclidean"):
-        procrustes_distance(networks(rng), form="arc")
+        procrustes_distance(networks(20, WIDTHS), form="arc")
     with pytest.raises(InputError, match="activations: expected at least 3 stimuli"):
         procrustes_distance(rng.random((2, 2, 5)))
     with pytest.raises(InputError, match=r"others\[0\]: expected patterns that differ"):
