@@ -1,23 +1,14 @@
 """Configurations: checked when they are made, stored as JSON, and identified by a hash."""
 
 import json
-import re
-import subprocess
-import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import get_args
 
 import pytest
 
 from ensemble_rsa.analysis.categories import AGGREGATES
 from ensemble_rsa.config import analysis, settings
-from ensemble_rsa.config.analysis import (
-    AnalysisConfig,
-    RdmConfig,
-    StatisticsConfig,
-    StimulusConfig,
-)
-from ensemble_rsa.config.checks import check_choices
+from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig, StatisticsConfig, StimulusConfig
 from ensemble_rsa.config.serialize import (
     config_differences,
     config_from_dict,
@@ -72,54 +63,45 @@ def test_choices_are_the_names_of_the_registries(choices, registry):
     assert sorted(choices) == sorted(registry)
 
 
-@pytest.mark.parametrize("config", [Config(), OTHER, GRID], ids=["defaults", "other", "grid"])
-def test_a_configuration_is_read_back_from_json(config):
+@pytest.mark.parametrize(
+    ("config", "earlier"),
+    [(Config(), "f8f7b9a57780"), (OTHER, "3dc6450fc601"), (GRID, "c290303d0885")],
+    ids=["defaults", "other", "grid"],
+)
+def test_a_configuration_is_read_back_from_json_and_keeps_the_hash_of_earlier_versions(
+    config, earlier
+):
     values = json.loads(json.dumps(config_to_dict(config)))
     assert config_from_dict(values) == config
     reordered = {name: dict(reversed(values[name].items())) for name in reversed(values)}
-    assert config_hash(config_from_dict(reordered)) == config_hash(config)
-
-
-def test_missing_settings_have_their_defaults():
-    expected = Config(training=TrainingConfig(epochs=3))
-    assert config_from_dict({"training": {"epochs": 3}}) == expected
-
-
-def test_hashes_are_those_of_earlier_versions():
-    found = [config_hash(config) for config in (Config(), OTHER, GRID)]
-    assert found == ["f8f7b9a57780", "3dc6450fc601", "c290303d0885"]
+    assert config_hash(config_from_dict(reordered)) == config_hash(config) == earlier
 
 
 def test_every_setting_of_data_model_and_training_changes_the_hash():
-    changes = [
-        replace(OTHER, data=replace(OTHER.data, train_images=40)),
-        replace(OTHER, model=replace(OTHER.model, width=0.25)),
-        replace(OTHER, training=replace(OTHER.training, order_seed=1)),
-    ]
-    assert len({config_hash(config) for config in (OTHER, *changes)}) == 4
-    assert [config_differences(config, OTHER) for config in changes] == [
-        ["train_images is 40, was 30"],
-        ["width is 0.25, was 0.5"],
-        ["order_seed is 1, was 0"],
-    ]
+    changes = {
+        "train_images is 40, was 30": replace(OTHER, data=replace(OTHER.data, train_images=40)),
+        "width is 0.25, was 0.5": replace(OTHER, model=replace(OTHER.model, width=0.25)),
+        "seed is 1, was 0": replace(OTHER, training=replace(OTHER.training, seed=1)),
+    }
+    assert len({config_hash(config) for config in (OTHER, *changes.values())}) == 4
+    for difference, config in changes.items():
+        assert config_differences(config, OTHER) == [difference]
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"network": {}}, "config: unknown section 'network'; expected data, model, training"),
-        ({"model": {"depth": 9}}, "config: unknown model setting 'depth'; expected dropout_after"),
-    ],
-)
-def test_unknown_fields_are_named(values, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        config_from_dict(values)
+def test_unknown_fields_are_named_and_missing_ones_have_their_defaults():
+    with pytest.raises(InputError, match="config: unknown section 'network'; expected data, model"):
+        config_from_dict({"network": {}})
+    with pytest.raises(InputError, match="config: unknown model setting 'depth'; expected dropout"):
+        config_from_dict({"model": {"depth": 9}})
+    assert config_from_dict({"training": {"epochs": 3}}) == Config(
+        training=TrainingConfig(epochs=3)
+    )
 
 
 def test_a_grid_has_the_same_seeds_for_every_combination():
-    training = sweep(replace(OTHER, training=TrainingConfig(instances=2)), l2=[0.0, 1.0]).training
-    assert (training.l2, training.seeds) == ((0.0, 0.0, 1.0, 1.0), (0, 1, 0, 1))
-    again = sweep(Config(training=training), dropout=[0.1, 0.2]).training
+    first = sweep(Config(training=TrainingConfig(instances=2)), l2=[0.0, 1.0])
+    assert (first.training.l2, first.training.seeds) == ((0.0, 0.0, 1.0, 1.0), (0, 1, 0, 1))
+    again = sweep(first, dropout=[0.1, 0.2]).training
     assert again.l2 == (0.0, 0.0, 1.0, 1.0) * 2
     assert again.dropout == (0.1,) * 4 + (0.2,) * 4
     for values, message in (({"epochs": [1.0]}, "unknown 'epochs'"), ({"l2": []}, "got none")):
@@ -149,6 +131,7 @@ def test_an_analysis_is_stored_without_its_sections():
         (DataConfig, "dataset", "mnist", "choose from digits, cifar10, imagenet2012, folder:PATH"),
         (DataConfig, "dataset", "digits:here", "unknown"),
         (DataConfig, "dataset", "folder", "unknown"),
+        (DataConfig, "dataset", "folder:", "expected folder:PATH with the path of a folder"),
         (DataConfig, "train_images", 0, "1 or more"),
         (DataConfig, "test_images", -5, "1 or more"),
         (DataConfig, "image_size", 0, "1 or more"),
@@ -165,6 +148,8 @@ def test_an_analysis_is_stored_without_its_sections():
         (TrainingConfig, "dropout", 1.0, "from 0 to below 1"),
         (TrainingConfig, "momentum", 1.5, "from 0 to below 1"),
         (TrainingConfig, "l2", -1e-5, "0 or more"),
+        (TrainingConfig, "l2", (0.1, 0.2), "one for each of 10 instances, got 2"),
+        (TrainingConfig, "save_at", (3, -1), "a whole number, 0 or more"),
         (TrainingConfig, "converged_at", 1.5, "from 0 to 1"),
         (ExecutionConfig, "at_once", 0, "1 or more"),
         (ExecutionConfig, "process_id", 1, "from 0 to 0"),
@@ -179,39 +164,25 @@ def test_impossible_values_are_refused_in_one_line(section, name, value, expecte
         section(**{name: value})
     message = str(caught.value)
     assert message.startswith(f"{name}: ")
-    assert str(value) in message
+    assert str(value) in message or isinstance(value, tuple)
     assert expected in message
     assert "\n" not in message
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("section", "name", "choices"),
     [
-        ({"dataset": "folder:"}, "dataset: expected folder:PATH with the path of a folder"),
-        ({"l2": (0.1, 0.2)}, "l2: expected one value, or one for each of 10 instances, got 2"),
-        ({"save_at": (3, -1)}, r"save_at: expected a whole number, 0 or more, got \(3, -1\)"),
+        (ExecutionConfig, "feed", "auto, memory, disk"),
+        (ExecutionConfig, "convolution", "auto, winograd, plain_gradients, patches, xla"),
+        (ModelConfig, "model", "all_cnn_c, all_cnn_7, all_cnn_7b, alexnet"),
+        (DataConfig, "preprocessing", "gcn_zca, gcn_zca_per_image, standardize, symmetric, none"),
+        (TrainingConfig, "unconverged", "keep, replace"),
+        (RdmConfig, "distance", "correlation, cosine, euclidean, unit_euclidean, norm_difference"),
+        (StatisticsConfig, "within_category", "pooled, per_category"),
     ],
 )
-def test_other_impossible_values(settings, message):
-    with pytest.raises(InputError, match=message):
-        (DataConfig if "dataset" in settings else TrainingConfig)(**settings)
-
-
-def test_names_that_are_no_choice_are_refused():
-    @dataclass
-    class Execution:  # outside the package, whose annotations the test run checks first
-        feed: settings.Feed
-
-    with pytest.raises(InputError, match="feed: unknown 'tape'; choose from auto, memory, disk"):
-        check_choices(Execution("tape"))
-    program = (
-        "from ensemble_rsa.config.settings import *\n"
-        "for section, name in ((ModelConfig, 'model'), (DataConfig, 'preprocessing'),\n"
-        "        (ExecutionConfig, 'convolution'), (TrainingConfig, 'unconverged')):\n"
-        "    try:\n        section(**{name: 'other'})\n"
-        "    except ValueError as error:\n        print(error)\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    found = [line.partition(";")[0] for line in ended.stdout.splitlines()]
-    names = ("model", "preprocessing", "convolution", "unconverged")
-    assert found == [f"{name}: unknown 'other'" for name in names]
+def test_names_that_are_no_choice_are_refused(section, name, choices):
+    config = section()
+    object.__setattr__(config, name, "other")  # the test run checks annotations of arguments first
+    with pytest.raises(InputError, match=f"{name}: unknown 'other'; choose from {choices}"):
+        config.__post_init__()

@@ -1,6 +1,7 @@
 """Categories made of folders: what is read, what is refused, and the two maps that ship."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,10 +41,6 @@ def load(path, stimulus_map=None, **settings):
     return load_dataset(config, stimulus_map=stimulus_map)
 
 
-def test_a_written_mapping_is_read_back(tmp_path):
-    assert read_category_map(written(tmp_path / "m.json", PETS_AND_TREES)) == PETS_AND_TREES
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -51,7 +48,6 @@ def test_a_written_mapping_is_read_back(tmp_path):
         ("{", "m.json cannot be read"),
         ('["a"]', "got something else"),
         ('{"a": "b", "c": ["d"]}', "got something else"),
-        ('{"a": [], "c": ["d"]}', "got something else"),
         ('{"a": [1], "c": ["d"]}', "got something else"),
         ('{"a": ["b"]}', "two or more categories"),
         ('{"a": ["b"], "c": ["d", "b"]}', "each folder in only one"),
@@ -62,17 +58,6 @@ def test_other_content_is_refused(tmp_path, content, message):
         (tmp_path / "m.json").write_text(content)
     with pytest.raises(InputError, match=f"category_map: .*{message}"):
         read_category_map(tmp_path / "m.json")
-
-
-def test_folders_get_the_numbers_of_sorted_categories():
-    names, numbers = grouped_categories(FOLDERS, PETS_AND_TREES)
-    assert names == ("pet", "tree")
-    assert numbers.tolist() == [0, -1, 0, 1, 1]
-
-
-def test_an_absent_folder_is_named():
-    with pytest.raises(InputError, match=r"names 'ash', .* \(1 of 3 are not\)"):
-        grouped_categories(FOLDERS, {"tree": ["oak", "ash"], "pet": ["cat"]})
 
 
 def test_categories_of_several_folders(photographs, tmp_path):
@@ -86,6 +71,8 @@ def test_categories_of_several_folders(photographs, tmp_path):
     assert [value >= 30 for value in test] == (data.test_labels == 1).tolist()
     few = load(photographs, category_map=groups, train_images=6)
     assert greys(few.train_images) == train[:3] + train[16:19]
+    with pytest.raises(InputError, match=r"names 'ash', .* \(1 of 3 are not\)"):
+        grouped_categories(FOLDERS, {"tree": ["oak", "ash"], "pet": ["cat"]})
 
 
 def test_stimuli_of_other_categories_were_never_trained_on(photographs, tmp_path):
@@ -104,9 +91,7 @@ def test_stimuli_of_other_categories_were_never_trained_on(photographs, tmp_path
 def test_shipped_maps_hold_ten_categories_of_imagenet_classes(name):
     import tensorflow_datasets.datasets.imagenet2012 as imagenet2012
 
-    labels = imagenet2012.__path__[0] + "/labels.txt"
-    with open(labels, encoding="utf-8") as file:
-        classes = {*file.read().split()}
+    classes = {*Path(imagenet2012.__path__[0], "labels.txt").read_text("utf-8").split()}
     groups = read_category_map(name)
     assert len(groups) == 10
     assert {folder for parts in groups.values() for folder in parts} <= classes
@@ -116,11 +101,8 @@ def test_shipped_maps_hold_ten_categories_of_imagenet_classes(name):
 def test_known_classes_are_in_their_shipped_categories():
     # ids from the published list of the ILSVRC 2012 classes
     broad, cifar10 = read_category_map("broad"), read_category_map("cifar10")
-    assert "n02085620" in broad["dog"]  # Chihuahua
-    assert "n02085620" in cifar10["dog"]
+    assert "n02085620" in {*broad["dog"]} & {*cifar10["dog"]}  # Chihuahua
     assert "n01440764" in broad["fish"]  # tench
     assert "n02123045" in cifar10["cat"]  # tabby
     assert "n02690373" in cifar10["airplane"]  # airliner
-    assert "n03417042" in cifar10["truck"]  # garbage truck
-    assert "n01641577" in cifar10["frog"]  # bullfrog
     assert cifar10["horse"] == ["n02389026", "n02391049"]  # sorrel, zebra

@@ -21,9 +21,9 @@ def load(folder, groups=None, feed="memory"):
     return load_dataset(config, feed)
 
 
-def jpeg(grey, width=12, height=8):
+def jpeg(grey):
     file = io.BytesIO()
-    Image.fromarray(np.full((height, width, 3), grey, np.uint8)).save(file, "JPEG", quality=95)
+    Image.fromarray(np.full((8, 12, 3), grey, np.uint8)).save(file, "JPEG", quality=95)
     return io.BytesIO(file.getvalue())
 
 
@@ -39,22 +39,18 @@ def make_recipe(labels_file):
                     "label": tfds.features.ClassLabel(names_file=labels_file),
                     "file_name": tfds.features.Text(),
                 }
-                return tfds.core.DatasetInfo(
-                    builder=self, features=tfds.features.FeaturesDict(features)
-                )
+                features = tfds.features.FeaturesDict(features)
+                return tfds.core.DatasetInfo(builder=self, features=features)
 
             def _split_generators(self, dl_manager):
-                return {
-                    "train": self._generate_examples(0, 4),
-                    "validation": self._generate_examples(100, 2),
-                }
+                train, validation = self._generate_examples(0, 4), self._generate_examples(100, 2)
+                return {"train": train, "validation": validation}
 
             def _generate_examples(self, first, n):
                 for number, name in enumerate(CLASSES):
                     for k in range(n):
-                        grey = first + 10 * number + k
-                        key = f"{name}_{k}.JPEG"
-                        yield key, {"image": jpeg(grey), "label": name, "file_name": key}
+                        key, image = f"{name}_{k}.JPEG", jpeg(first + 10 * number + k)
+                        yield key, {"image": image, "label": name, "file_name": key}
 
     return Imagenet2012
 
@@ -68,19 +64,13 @@ def prepared(tmp_path_factory):
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def groups(tmp_path):
     file = tmp_path / "groups.json"
     file.write_text('{"fish": ["n01440764", "n01443537"], "dog": ["n02085620"]}')
     return str(file)
 
 
-def test_images_of_mapped_classes_in_the_order_of_their_names(prepared, cache, groups):
+def test_images_of_mapped_classes_in_the_order_of_their_names(prepared, groups):
     data = load(prepared, groups)
     assert data.categories == ("dog", "fish")
     assert data.train_labels.tolist() == [1] * 8 + [0] * 4
@@ -91,7 +81,8 @@ def test_images_of_mapped_classes_in_the_order_of_their_names(prepared, cache, g
     np.testing.assert_allclose(data.test_images[:, 3, 3, 2], [100, 101, 110, 111, 120, 121], atol=1)
 
 
-def test_labels_and_ids_are_cached(prepared, cache, groups, monkeypatch):
+def test_labels_and_ids_are_cached(prepared, groups, monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
     first = load(prepared, groups)
     monkeypatch.setattr(tfds_records, "_all_features", None)  # would fail if it were called
     again = load(prepared, groups, feed="disk")
@@ -100,7 +91,7 @@ def test_labels_and_ids_are_cached(prepared, cache, groups, monkeypatch):
     np.testing.assert_array_equal(again.train_images[:], first.train_images)
 
 
-def test_a_thousand_categories_without_a_mapping(prepared, cache):
+def test_a_thousand_categories_without_a_mapping(prepared):
     data = load(prepared)
     assert len(data.categories) == 1000
     assert [data.categories[label] for label in data.test_labels[::2]] == list(CLASSES)
@@ -109,8 +100,6 @@ def test_a_thousand_categories_without_a_mapping(prepared, cache):
 def test_absent_images_are_an_error_of_one_line(tmp_path):
     with pytest.raises(RunError) as caught:
         load(tmp_path)
-    message = str(caught.value)
-    assert f"ImageNet was not found in {tmp_path}" in message
-    assert "ILSVRC2012_img_train.tar" in message
-    assert "tfds build imagenet2012 --file_format=array_record" in message
-    assert "\n" not in message
+    assert f"ImageNet was not found in {tmp_path}" in str(caught.value)
+    assert "tfds build imagenet2012 --file_format=array_record" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -5,11 +5,7 @@ import pytest
 from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data import preprocessing
 from ensemble_rsa.data.dataset import load_dataset
-from ensemble_rsa.data.preprocessing import (
-    PREPROCESSING,
-    apply_preprocessing,
-    fit_preprocessing,
-)
+from ensemble_rsa.data.preprocessing import PREPROCESSING, apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.errors import InputError
 
@@ -33,58 +29,39 @@ def flat(images):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("none", [0, 0.2, 0.8, 1]), ("symmetric", [-1, -0.6, 0.6, 1])]
+    ("name", "expected"),
+    [("none", [0, 0.2, 0.8]), ("symmetric", [-1, -0.6, 0.6]), ("standardize", [-4, 47, 200])],
 )
-def test_fixed_scales(name, expected):
-    images = np.array([0, 51, 204, 255], np.uint8).reshape(1, 2, 2, 1)
-    result = apply_preprocessing(fit_preprocessing(name, images), images)
-    np.testing.assert_allclose(result.ravel(), expected, rtol=1e-6)
+def test_scales(name, expected):
+    train = np.array([1, 3, 5, 7], np.uint8).reshape(2, 2, 1, 1)  # mean 4, deviation √5
+    test = np.array([0, 51, 204], np.uint8).reshape(1, 3, 1, 1)
+    result = apply_preprocessing(fit_preprocessing(name, train), test)
+    scale = np.sqrt(5) if name == "standardize" else 1
+    np.testing.assert_allclose(result.ravel(), np.array(expected) / scale, rtol=1e-6)
     assert result.dtype == np.float32
 
 
-def test_standardize():
-    train = np.array([1, 3, 5, 7], np.uint8).reshape(2, 2, 1, 1)  # mean 4, deviation √5
-    test = np.array([4, 9], np.uint8).reshape(1, 2, 1, 1)
-    result = apply_preprocessing(fit_preprocessing("standardize", train), test)
-    np.testing.assert_allclose(result.ravel(), [0, np.sqrt(5)], rtol=1e-6)
-
-
-def test_gcn_zca_against_the_closed_form(images):
+@pytest.mark.parametrize(("name", "epsilon"), [("gcn_zca", 1e-5), ("gcn_zca_per_image", 0.1)])
+def test_whitening_against_the_closed_form(name, epsilon, images, monkeypatch):
+    monkeypatch.setattr(preprocessing, "_BLOCK", 64)  # four blocks
     train, test = images[:250], images[250:]
-    result = apply_preprocessing(fit_preprocessing("gcn_zca", train), test)
-    mean, deviation = flat(train).mean(), flat(train).std()
-    expected = closed_form_zca(
-        (flat(train) - mean) / deviation, (flat(test) - mean) / deviation, 1e-5
-    )
-    np.testing.assert_allclose(flat(result), expected, atol=1e-4 * np.abs(expected).max())
-
-
-def test_gcn_zca_per_image_against_the_closed_form(images):
-    train, test = images[:250], images[250:]
+    before = test.copy()
 
     def contrast(pixels):
+        if name == "gcn_zca":
+            return (pixels - flat(train).mean()) / flat(train).std()
         centred = pixels - pixels.mean(axis=1, keepdims=True)
         return 55 * centred / np.linalg.norm(centred, axis=1, keepdims=True)
 
-    result = apply_preprocessing(fit_preprocessing("gcn_zca_per_image", train), test)
-    expected = closed_form_zca(contrast(flat(train)), contrast(flat(test)), 0.1)
+    result = apply_preprocessing(fit_preprocessing(name, train), test)
+    expected = closed_form_zca(contrast(flat(train)), contrast(flat(test)), epsilon)
     np.testing.assert_allclose(flat(result), expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_array_equal(test, before)
 
 
-def test_a_fit_over_many_blocks_equals_the_closed_form(rng):
-    images = rng.integers(0, 256, (4500, 2, 2, 1)).astype(np.uint8)
-    fitted = fit_preprocessing("gcn_zca", images)
-    pixels = flat(images)
-    np.testing.assert_allclose(fitted.mean, pixels.mean(), rtol=1e-6)
-    np.testing.assert_allclose(fitted.deviation, pixels.std(), rtol=1e-6)
-    expected = closed_form_zca(pixels / pixels.std(), pixels / pixels.std(), 1e-5)
-    np.testing.assert_allclose(flat(apply_preprocessing(fitted, images)), expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("name", PREPROCESSING)
-def test_pixels_that_are_constant_in_training_stay_finite(name):
+def test_pixels_that_are_constant_in_training_are_set_to_zero():
     digits = load_dataset(DataConfig("digits", train_images=400))
-    fitted = fit_preprocessing(name, digits.train_images)
+    fitted = fit_preprocessing("gcn_zca", digits.train_images)
     train = flat(apply_preprocessing(fitted, digits.train_images))
     # A white image lights every pixel that the training set keeps black.
     test = np.full_like(digits.test_images[:1], 255)
@@ -92,11 +69,9 @@ def test_pixels_that_are_constant_in_training_stay_finite(name):
     constant = np.ptp(flat(digits.train_images), axis=0) == 0
     assert constant.any()
     white = flat(apply_preprocessing(fitted, test))
-    assert np.isfinite(train).all()
-    assert np.isfinite(white).all()
-    if PREPROCESSING[name].zca_epsilon == 1e-5:
-        np.testing.assert_allclose(train[:, constant], 0, atol=1e-5)
-        np.testing.assert_allclose(white[:, constant], 0, atol=1e-5)
+    for values in (train, white):
+        assert np.isfinite(values).all()
+        np.testing.assert_allclose(values[:, constant], 0, atol=1e-5)
 
 
 def test_fewer_images_than_pixels(rng):
@@ -118,7 +93,7 @@ def test_a_constant_image_stays_constant_under_per_image_contrast(images):
     np.testing.assert_allclose(flat(blank)[0], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", PREPROCESSING)
+@pytest.mark.parametrize("name", ["standardize", "gcn_zca_per_image"])
 def test_inside_jit_as_outside_and_independent_of_the_batch(name, images):
     fitted = fit_preprocessing(name, images)
     assert len(jax.tree.leaves(fitted)) == (4 if PREPROCESSING[name].zca_epsilon else 2)
@@ -127,8 +102,6 @@ def test_inside_jit_as_outside_and_independent_of_the_batch(name, images):
     assert compiled.dtype == np.float32
     assert compiled.shape == (6, 4, 5, 3)
     np.testing.assert_allclose(compiled, whole, atol=1e-4)
-    one = apply_preprocessing(fitted, images[5:6])
-    np.testing.assert_allclose(one[0], whole[5], atol=1e-4)
     mapped = jax.vmap(apply_preprocessing, in_axes=(None, 0))(fitted, images[:6, None])
     np.testing.assert_allclose(mapped[:, 0], whole, atol=1e-4)
 
@@ -146,12 +119,9 @@ def test_images_on_disk_give_the_same_fit_and_are_read_only_if_needed(name, imag
     assert bool(read) == (name not in ("none", "symmetric"))
 
 
-def test_large_images_cannot_be_whitened():
+def test_wrong_input(images):
     with pytest.raises(InputError, match=r"whitens, .* 150,528 values; expected 16,384 at most"):
         fit_preprocessing("gcn_zca", np.zeros((1, 224, 224, 3), np.uint8))
-
-
-def test_wrong_input(images):
     with pytest.raises(InputError, match="preprocessing: unknown 'zca'; choose from gcn_zca"):
         fit_preprocessing("zca", images)
     for wrong in (images.astype(np.float32), images[0], images[:0]):

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.config.analysis import StimulusConfig
-from ensemble_rsa.config.settings import DataConfig
-from ensemble_rsa.data.dataset import Dataset, load_dataset
+from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
 
@@ -47,37 +46,23 @@ def test_a_draw_is_balanced_without_replacement_and_depends_on_the_seed():
         assert (DATASET.test_labels[stimuli.images.ravel()] == stimuli.labels).all()
     assert len({stimuli.ids for stimuli in draws}) > 1
     assert choose_stimuli(DATASET, drawn(6, 5)).ids == draws[5].ids
-
-
-def test_every_image_of_a_category_can_be_drawn():
     shown = {name for seed in range(40) for name in choose_stimuli(DATASET, drawn(3, seed)).ids}
     assert shown == set(DATASET.test_ids)
 
 
-def test_by_default_as_many_as_the_smallest_category_allows():
+def test_by_default_as_many_as_the_smallest_category_allows_up_to_a_thousand():
     assert choose_stimuli(DATASET, StimulusConfig()).labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    digits = load_dataset(DataConfig("digits"))
-    assert np.bincount(choose_stimuli(digits, StimulusConfig()).labels).tolist() == [34] * 10
+    many = choose_stimuli(make_dataset(np.arange(1500) % 3), StimulusConfig())
+    assert np.bincount(many.labels).tolist() == [333, 333, 333]
 
 
-def test_by_default_no_more_than_a_thousand():
-    stimuli = choose_stimuli(make_dataset(np.arange(1500) % 3), StimulusConfig())
-    assert np.bincount(stimuli.labels).tolist() == [333, 333, 333]
-
-
-@pytest.mark.parametrize(
-    ("n", "message"),
-    [
+def test_numbers_that_cannot_be_balanced():
+    for n, message in (
         (12, "at most 9, 3 of each of 3 categories .*'b' has no more.*got 12"),
         (7, "such as 6 or 9, got 7"),
         (2, "such as 3, got 2"),
-    ],
-)
-def test_numbers_that_cannot_be_balanced(n, message):
-    with pytest.raises(InputError, match=message):
-        choose_stimuli(DATASET, StimulusConfig(n))
-
-
-def test_a_category_without_test_images():
+    ):
+        with pytest.raises(InputError, match=message):
+            choose_stimuli(DATASET, StimulusConfig(n))
     with pytest.raises(InputError, match="category 'b' has no test images"):
         choose_stimuli(make_dataset([0, 2, 2, 0]), StimulusConfig())

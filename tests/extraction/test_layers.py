@@ -11,11 +11,10 @@ from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 
 @pytest.fixture(scope="module")
 def recorded(tiny_model, quick_execution):
-    """Both instances' network, parameters, images and recorded layers."""
+    """Both instances' parameters, images and recorded layers."""
     images = np.random.default_rng(0).normal(size=(5, 8, 8, 1)).astype(np.float32)
-    network, stack = init_ensemble(
-        Blueprint(ModelConfig(tiny_model, width=0.2), (8, 8, 1), 10), [0, 1]
-    )
+    blueprint = Blueprint(ModelConfig(tiny_model, width=0.2), (8, 8, 1), 10)
+    network, stack = init_ensemble(blueprint, [0, 1])
     runner = compile_layers(network, quick_execution)
     layers = [
         {
@@ -24,11 +23,11 @@ def recorded(tiny_model, quick_execution):
         }
         for i in range(2)
     ]
-    return network, stack, images, layers
+    return stack, images, layers
 
 
 def test_layers_come_in_order_with_a_row_for_each_stimulus(recorded):
-    for layers in recorded[3]:
+    for layers in recorded[2]:
         assert list(layers) == ["conv1", "conv2", "conv3"]
         # (height · width · channel): strides of 2 and 2, then the class maps
         assert [values.shape for values in layers.values()] == [
@@ -37,7 +36,7 @@ def test_layers_come_in_order_with_a_row_for_each_stimulus(recorded):
 
 
 def test_the_first_layer_is_a_rectified_convolution_with_the_kernel(recorded):
-    _, stack, images, layers = recorded
+    stack, images, layers = recorded
     for i in range(2):
         first = member(stack, i)["convolutions"][0]
         kernel, bias = np.asarray(first["kernel"], float), np.asarray(first["bias"], float)
@@ -51,7 +50,7 @@ def test_the_first_layer_is_a_rectified_convolution_with_the_kernel(recorded):
 
 
 def test_no_activation_is_below_zero_and_each_instance_has_its_own(recorded):
-    one, other = recorded[3]
+    one, other = recorded[2]
     for name in one:
         assert one[name].min() == 0
         assert one[name].max() > 0

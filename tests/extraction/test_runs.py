@@ -76,11 +76,6 @@ def test_rdms_are_those_of_the_networks_layers(run, dataset, maps_by_hand):
         np.testing.assert_allclose(found.values[pairs], expected, atol=1e-4)
 
 
-def test_labels_for_a_run_are_refused(run):
-    with pytest.raises(InputError, match="labels: expected none"):
-        extract(run, list("ab"))
-
-
 def first_layer(run, **settings) -> np.ndarray:
     return activations(run, "conv1", AnalysisConfig.of(stimuli=20, **settings)).values
 
@@ -162,8 +157,10 @@ def test_dropout_of_a_run_without_is_refused(run, dataset):
         first_layer(plain, dropout_sample=0)
 
 
-def test_images_that_changed_since_training_are_refused(run, dataset, monkeypatch):
+def test_labels_and_images_that_changed_since_training_are_refused(run, dataset, monkeypatch):
     """A new split could otherwise show images that were trained on."""
+    with pytest.raises(InputError, match="labels: expected none"):
+        extract(run, list("ab"))
     images = dataset.train_images.copy()
     images[0, 0, 0, 0] ^= 1
     changed = dataclasses.replace(dataset, train_images=images)

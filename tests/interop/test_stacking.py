@@ -51,13 +51,6 @@ def test_networks_and_brains_on_one_stack(rng):
     assert both.attrs == {"units": "all"}
 
 
-def test_attributes_that_all_groups_share_are_kept_once(rng):
-    ours = networks(rng)
-    both = stack_rdms([ours, ours])
-    assert both.attrs == ours.attrs
-    assert both.instance.values.tolist() == [0, 1, 0, 1]
-
-
 def test_another_order_is_refused_until_it_is_asked_for(rng):
     theirs = brains_of_rsatoolbox(rng, ["a", "b", "c"])
     brains = from_rsatoolbox(theirs)

@@ -63,12 +63,8 @@ def test_the_layers_are_compared_as_stacks_would_be(without_figure, runs):
 def test_everything_is_written(runs, tmp_path):
     result, path = compare_runs(*runs, out=tmp_path / "out")
     record = json.loads(path.read_text())
-    assert record["layers"] == ["one", "two"]
-    assert (record["name_a"], record["name_b"], record["n_relabellings"]) == (
-        "plain",
-        "dropout",
-        20,
-    )
+    found = [record[name] for name in ("layers", "name_a", "name_b", "n_relabellings")]
+    assert found == [["one", "two"], "plain", "dropout", 20]
     np.testing.assert_allclose(record["between"], result.between)
     with xr.open_dataset(tmp_path / "out" / "comparison.nc", engine="h5netcdf") as stored:
         np.testing.assert_array_equal(stored.between, result.between)
@@ -106,13 +102,10 @@ def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_pa
         compare_runs(runs[0], other)
 
 
-def test_rdms_that_do_not_say_their_layer_are_refused(runs):
+def test_a_run_without_rdms_or_with_some_of_no_layer_is_refused(runs, tmp_path):
     unnamed = label_rdms(rdms(1), "correlation", {"seed": np.arange(6)}, STIMULI)
     save_rdms(runs[1] / "rdms.h5", unnamed)
     with pytest.raises(InputError, match="expected the RDM descriptors .* got no layer"):
         compare_runs(*runs)
-
-
-def test_a_run_that_was_not_analysed_is_named(runs, tmp_path):
     with pytest.raises(InputError, match=re.escape("run `ensemble-rsa analyze")):
         compare_runs(runs[0], tmp_path)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.spatial.distance import pdist
 
 from ensemble_rsa.analysis.mds import Mds
 from ensemble_rsa.config.analysis import AnalysisConfig
@@ -52,17 +53,11 @@ def test_the_three_kinds_of_consistency(layer, rdms, results):
         "within_category": shared_variance(exemplar[:, same_category()]),
     }
     assert results.kind.values.tolist() == list(expected)
+    np.testing.assert_array_equal(np.stack([results.pair_first, results.pair_second], 1), PAIRS)
     for kind, values in expected.items():
         found = results.isel(layer=layer).sel(kind=kind)
         np.testing.assert_allclose(found.consistency, values, rtol=1e-4, atol=1e-6)
         assert float(found.consistency_mean) == pytest.approx(values.mean(), rel=1e-4)
-
-
-def test_instance_pairs_carry_their_instances(results):
-    found = zip(
-        results.pair_first.values.tolist(), results.pair_second.values.tolist(), strict=True
-    )
-    assert list(found) == PAIRS
 
 
 def test_intervals_hold_their_means_and_stay_within_the_data(results):
@@ -113,28 +108,23 @@ def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rdms,
 
 
 def test_pictures_have_the_stress_that_is_written_beside_them(rdms, results):
+    def stress(given, points):
+        drawn, given = pdist(points), given.astype(np.float64)
+        return pytest.approx(np.sqrt(((given - drawn) ** 2).sum() / (given**2).sum()), rel=1e-3)
+
     assert results.shown.values.tolist() == [0, 1]
-    first, second = np.triu_indices(16, 1)
     for shown, layer in itertools.product(range(2), range(2)):
-        points = results.embedding.values[shown, layer]
-        drawn = np.linalg.norm(points[first] - points[second], axis=1)
-        given = rdms.exemplar.values[layer, shown].astype(np.float64)
-        stress = np.sqrt(((given - drawn) ** 2).sum() / (given**2).sum())
-        assert float(results.embedding_stress[shown, layer]) == pytest.approx(stress, rel=1e-3)
+        expected = stress(rdms.exemplar.values[layer, shown], results.embedding[shown, layer])
+        assert float(results.embedding_stress[shown, layer]) == expected
+    given = results.second_level_distance.values.reshape(8, 8)[np.triu_indices(8, 1)]
     points = results.second_level_embedding.values.reshape(8, 2)
-    first, second = np.triu_indices(8, 1)
-    given = results.second_level_distance.values.reshape(8, 8)[first, second]
-    drawn = np.linalg.norm(points[first] - points[second], axis=1)
-    stress = np.sqrt(((given - drawn) ** 2).sum() / (given**2).sum())
-    assert float(results.second_level_stress) == pytest.approx(stress, rel=1e-3)
+    assert float(results.second_level_stress) == stress(given, points)
 
 
 def test_the_attributes_say_how_it_was_done(results):
-    expected = {
-        "distance": "correlation", "confidence": 0.95, "n_resamples": 300, "n_stimuli": 16,
-        "n_categories": 4, "within_category": "pooled",
-    }  # fmt: skip
-    assert expected.items() <= results.attrs.items()
+    sizes = {"n_resamples": 300, "n_stimuli": 16, "n_categories": 4}
+    settings = {"distance": "correlation", "confidence": 0.95, "within_category": "pooled"}
+    assert (sizes | settings).items() <= results.attrs.items()
 
 
 CLUSTERING = {"category_clustering_index" + end for end in ("", "_mean", "_low", "_high")}

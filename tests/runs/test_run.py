@@ -44,7 +44,7 @@ def copy(stored, tmp_path):
     return shutil.copytree(stored[1].path, tmp_path / "copy")
 
 
-def test_a_run_is_loaded_as_it_was_saved(stored, copy):
+def test_a_run_is_loaded_as_it_was_saved_bit_for_bit(stored, copy):
     ensemble, saved = stored
     run = load_run(copy)
     assert run.config == saved.config
@@ -55,11 +55,7 @@ def test_a_run_is_loaded_as_it_was_saved(stored, copy):
     np.testing.assert_array_equal(run.accuracy["train"], ensemble.train_accuracy)
     np.testing.assert_array_equal(run.accuracy["test"], ensemble.test_accuracy)
     assert json.loads((copy / "manifest.json").read_text())["seconds"] == {"train": 1.5}
-
-
-def test_networks_are_loaded_bit_for_bit(stored, copy):
-    ensemble, _ = stored
-    network, parameters = load_networks(load_run(copy), "xla")
+    network, parameters = load_networks(run, "xla")
     assert network.layers == ensemble.network.layers
     leaves = map(jax.tree.leaves, (parameters, ensemble.parameters))
     for read, written in zip(*leaves, strict=True):
@@ -76,20 +72,15 @@ def test_the_history_has_named_axes(stored, copy):
         np.testing.assert_array_equal(history[name].values, getattr(ensemble.history, name))
 
 
-@pytest.mark.parametrize(
-    "content", ["[]", "{}", '{"seeds": 3}'], ids=["a list", "nothing", "a number"]
-)
+@pytest.mark.parametrize("content", ["[]", '{"seeds": 3}'])
 def test_another_training_record_is_named(content, copy):
     (copy / "training.json").write_text(content)
     with pytest.raises(InputError, match=r"training\.json: not what `train` writes"):
         load_run(copy)
 
 
-def test_missing_or_damaged_networks_are_a_failed_run(copy):
+def test_damaged_networks_are_a_failed_run(copy):
     run = load_run(copy)
     (copy / "checkpoints" / "final" / "_METADATA").write_text("{")
     with pytest.raises(RunError, match="the checkpoint cannot be read"):
-        load_networks(run, "xla")
-    shutil.rmtree(copy / "checkpoints")
-    with pytest.raises(RunError, match="no checkpoint there; train again"):
         load_networks(run, "xla")

@@ -28,17 +28,12 @@ def test_every_number_is_that_of_the_results(results):
         found = results.sel(kind=kind)
         np.testing.assert_allclose(values["mean"], found.consistency_mean, atol=1e-6)
         for end in ("low", "high"):
-            bounds = found[f"consistency_{end}"]
-            np.testing.assert_allclose(values[end], bounds.sel(bootstrap="pairs"), atol=1e-6)
-            np.testing.assert_allclose(
-                values["instances"][end], bounds.sel(bootstrap="instances"), atol=1e-6
-            )
-    for end in ("mean", "low", "high"):
-        np.testing.assert_allclose(
-            summary["category_clustering_index"][end],
-            results[f"category_clustering_index_{end}"],
-            atol=1e-6,
-        )
+            pairs, instances = found[f"consistency_{end}"]
+            np.testing.assert_allclose(values[end], pairs, atol=1e-6)
+            np.testing.assert_allclose(values["instances"][end], instances, atol=1e-6)
+    for end, values in summary["category_clustering_index"].items():
+        expected = results[f"category_clustering_index_{end}"]
+        np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
 def test_instances_that_were_set_aside_are_listed(results):
