@@ -323,3 +323,27 @@ def test_lengths_whose_squares_float64_cannot_hold_have_a_direction(rng):
     activations = rng.normal(size=(FEW, 8))
     rdm = compute_rdm(1e-200 * activations)
     np.testing.assert_allclose(rdm, exact_rdm(activations, "correlation"), atol=1e-5)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+@pytest.mark.parametrize("dtype", [bool, np.int64, np.float16, np.float32, np.float64])
+def test_cocktail_blank_subtracts_unit_means(rng, offset, dtype):
+    activations = (10 * rng.random(size=(2, 30, 7)) + offset * np.arange(7)).astype(dtype)
+    exact = activations.astype(np.float64)
+    blanked = cocktail_blank(activations)
+    assert blanked.dtype == np.float32
+    np.testing.assert_allclose(blanked, exact - exact.mean(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_centroids_average_patterns_in_sorted_label_order(rng):
+    activations = (rng.normal(size=(2, 9, 700)) + 1e4).astype(np.float32)
+    labels = np.array(["cat", "dog", "ape"] * 3)
+    for place, label in enumerate(("ape", "cat", "dog")):
+        expected = activations[:, labels == label].mean(axis=1, dtype=np.float64)
+        found = centroids(activations, labels)[:, place]
+        np.testing.assert_array_equal(found, expected.astype(np.float32))
+
+
+def test_centroids_refuse_labels_of_another_length():
+    with pytest.raises(InputError, match="labels: expected one label for each of 3 stimuli"):
+        centroids(np.eye(3), [0, 1])

@@ -99,9 +99,8 @@ def test_unrelated_networks_reach_what_is_said(rng):
 @pytest.mark.parametrize("measure", [svcca, pwcca])
 def test_as_many_axes_as_stimuli_allow_are_refused(rng, measure):
     stack = rng.normal(size=(2, 3, 10, 9))
-    with pytest.raises(
-        InputError, match=r"activations\[0, 0\]: 9 axes .* 10 stimuli .* would be 1"
-    ):
+    message = r"activations\[0, 0\]: 9 axes .* 10 stimuli .* would be 1"
+    with pytest.raises(InputError, match=message):
         measure(stack, variance=1)
     stack[..., 8] = stack[..., 0]
     with pytest.warns(FewStimuliWarning, match="6 of 6 pairs .* of 10 stimuli, .* up to 7 corr"):

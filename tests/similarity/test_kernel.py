@@ -27,7 +27,7 @@ def kernels(activations, index=()):
 def test_kernels_from_any_source_block_by_block(rng, tmp_path, monkeypatch):
     monkeypatch.setattr("ensemble_rsa.similarity.kernel.block_width", lambda n_stimuli, n_units: 16)
     activations = rng.random((2, 3, 20, 70), np.float32)
-    expected = [exact_kernel(patterns) for patterns in activations[1]]
+    expected = [*map(exact_kernel, activations[1])]
     with h5py.File(tmp_path / "layer.h5", "w") as file:
         stored = file.create_dataset("layer", data=activations)
         np.save(tmp_path / "layer.npy", activations)
