@@ -1,9 +1,9 @@
-"""Milliseconds of one core for each layer of All-CNN-C: forward, input gradient, kernel gradient.
+"""Processor time of convolutions for each layer of All-CNN-C: forward pass and both gradients.
 
-Run `python benchmarks/convolutions.py --layers 2 5 --batch 32`. Every way runs on one thread and
-its processor time is taken, the least of `--repeats`, so that other work on the machine matters
-little. PyTorch (channels last) is compared where it is installed. The last number of a line is the
-largest deviation from the plain way, relative to the largest value.
+Run `python benchmarks/convolutions.py --layers 2 5 --batch 32`. Each implementation runs on one
+thread; the smallest processor time of `--repeats` calls is printed in milliseconds, which depends
+little on other work on the machine. PyTorch (channels last) is included if it is installed. The
+last column is the largest deviation from `plain_gradients`, relative to the largest value.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from ensemble_rsa.device import device_name
 from ensemble_rsa.models.convolution import CONVOLUTIONS, NHWC
 from ensemble_rsa.models.execution import OLD_CPU_CONVOLUTIONS
 
-WAYS = ("plain_gradients", "winograd", "patches")
+IMPLEMENTATIONS = ("plain_gradients", "winograd", "patches")
 
 
 class Layer(NamedTuple):
@@ -47,36 +47,40 @@ def main() -> None:
     parser.add_argument("--layers", type=int, nargs="+", choices=LAYERS, default=list(LAYERS))
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--newer", action="store_true", help="the compiler's newer convolutions")
+    parser.add_argument(
+        "--newer", action="store_true", help="use the CPU convolutions new in jaxlib 0.10"
+    )
     options = parser.parse_args()
     compiler = {"xla_cpu_multi_thread_eigen": False}
     if not options.newer:
         compiler |= OLD_CPU_CONVOLUTIONS
     print(f"{device_name()}, jax {jax.__version__}, one thread, {options}")
-    print(f"{'layer':6s}{'way':18s}{'forward':>9s}{'input':>9s}{'kernel':>9s}{'deviation':>11s}")
+    print(
+        f"{'layer':6s}{'implementation':18s}{'forward':>9s}{'input':>9s}{'kernel':>9s}{'deviation':>11s}"
+    )
     for number in options.layers:
         layer = LAYERS[number]
         if find_spec("torch"):
             _print(number, "PyTorch", _pytorch(layer, options.batch, options.repeats))
         expected = None
-        for way in WAYS:
-            seconds, results = _ours(way, layer, options.batch, options.repeats, compiler)
+        for name in IMPLEMENTATIONS:
+            seconds, results = _ours(name, layer, options.batch, options.repeats, compiler)
             expected = expected or results
-            off = max(
+            deviation = max(
                 float(np.abs(a - b).max() / np.abs(b).max())
                 for a, b in zip(results, expected, strict=True)
             )
-            _print(number, way, seconds, f"{off:11.0e}")
+            _print(number, name, seconds, f"{deviation:11.0e}")
 
 
-def _ours(way: str, layer: Layer, batch: int, repeats: int, compiler: dict[str, Any]):
+def _ours(name: str, layer: Layer, batch: int, repeats: int, compiler: dict[str, Any]):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, layer.size, layer.size, layer.channels)).astype(np.float32)
     kernel = rng.normal(size=(3, 3, layer.channels, layer.out)).astype(np.float32)
 
     def convolve(x, kernel):
         strides = (layer.stride, layer.stride)
-        return CONVOLUTIONS[way](x, kernel, strides, layer.padding, dimension_numbers=NHWC)
+        return CONVOLUTIONS[name](x, kernel, strides, layer.padding, dimension_numbers=NHWC)
 
     shape = jax.eval_shape(convolve, x, kernel).shape
     dy = rng.normal(size=shape).astype(np.float32)
@@ -88,7 +92,7 @@ def _ours(way: str, layer: Layer, batch: int, repeats: int, compiler: dict[str, 
     )
 
     def in_a_loop(direction):
-        # as in training, where XLA's rewriting at the top level does not reach
+        # as in training: XLA optimises some convolutions only outside of loops
         def run(x, kernel, dy):
             return lax.map(lambda kernel: direction(x, kernel, dy), kernel[None])[0]
 
@@ -96,7 +100,9 @@ def _ours(way: str, layer: Layer, batch: int, repeats: int, compiler: dict[str, 
 
     functions = [in_a_loop(direction) for direction in directions]
     results = [np.asarray(f(*operands)) for f in functions]
-    seconds = [_least(lambda f=f: jax.block_until_ready(f(*operands)), repeats) for f in functions]
+    seconds = [
+        _least_time(lambda f=f: jax.block_until_ready(f(*operands)), repeats) for f in functions
+    ]
     return seconds, results
 
 
@@ -121,10 +127,10 @@ def _pytorch(layer: Layer, batch: int, repeats: int) -> list[float]:
         lambda: backward(True, False, False),
         lambda: backward(False, True, False),
     )
-    return [_least(function, repeats) for function in functions]
+    return [_least_time(function, repeats) for function in functions]
 
 
-def _least(function: Callable[[], Any], repeats: int) -> float:
+def _least_time(function: Callable[[], Any], repeats: int) -> float:
     function()
     taken = []
     for _ in range(repeats):
@@ -134,9 +140,9 @@ def _least(function: Callable[[], Any], repeats: int) -> float:
     return min(taken)
 
 
-def _print(number: int, way: str, seconds: list[float], note: str = "") -> None:
+def _print(number: int, name: str, seconds: list[float], note: str = "") -> None:
     columns = "".join(f"{1e3 * s:9.1f}" for s in seconds)
-    print(f"{number:<6d}{way:18s}{columns}{note}", flush=True)
+    print(f"{number:<6d}{name:18s}{columns}{note}", flush=True)
 
 
 if __name__ == "__main__":

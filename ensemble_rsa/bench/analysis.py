@@ -17,9 +17,7 @@ from ensemble_rsa.bench.case import OURS, Case, Prepared, Size, Way
 from ensemble_rsa.bench.inputs import labels_of, related_activations, related_rdms
 from ensemble_rsa.bench.measure import Patience
 from ensemble_rsa.bench.run import Bench, Progress, measure_all
-from ensemble_rsa.similarity.cca import svcca
-from ensemble_rsa.similarity.cka import linear_cka
-from ensemble_rsa.similarity.procrustes import procrustes_distance
+from ensemble_rsa.similarity import cca, cka, procrustes
 
 PATIENCE = {
     "quick": Patience(repeats=3, seconds=1.0, limit=3.0),
@@ -58,11 +56,7 @@ _PATTERNS = {
 
 
 def deviation(exact: Callable[..., Any]) -> Callable[..., float]:
-    """The error of a result as its largest deviation from float64, relative to the largest value.
-
-    Args:
-        exact: arguments of a routine → the first entries of its result, in float64.
-    """
+    """The largest deviation from `exact`, which gives the first entries of a result in float64."""
 
     def error(result: Any, *arguments: np.ndarray) -> float:
         expected = np.asarray(exact(*arguments))
@@ -81,30 +75,21 @@ def stress(result: Any, rdm: np.ndarray) -> float:
 class Routine:
     """One analysis, its sizes, and the same analysis by other tools.
 
-    Attributes:
-        name: of its cases.
-        sizes: scale → sizes.
-        ours: function of activations (where sizes have units) or RDMs, and labels if `labelled`.
-        others: tool → function of the same arguments.
-        error: function of a result and the arguments.
-        share: how much of the analysis one call of another tool does.
-        n_instances: on the first axis of the data, which is dropped if there is one.
-        labelled: whether the functions take the stimuli's categories.
+    All functions take activations, where sizes have units, or RDMs; and labels if `labelled`.
     """
 
     name: str
-    sizes: Mapping[str, list[Size]]
+    sizes: Mapping[str, list[Size]]  # at each scale
     ours: Callable[..., Any]
     others: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    error: Callable[..., float] | None = None
-    share: float = 1.0
-    n_instances: int = 10
+    error: Callable[..., float] | None = None  # of a result and the arguments
+    share: float = 1.0  # of the analysis that one call of another tool does
+    n_instances: int = 10  # the first axis of the data, which is dropped if it is 1
     labelled: bool = False
 
     def case(self, size: Size) -> Case:
         """This routine at one size."""
-        stimuli, units = size["stimuli"], size.get("units", 0)
-        work = stimuli**2 * max(units, 1)
+        work = size["stimuli"] ** 2 * size.get("units", 1)
         return Case(self.name, size, partial(self.prepare, **size), work=work)
 
     def prepare(self, **size: Any) -> Prepared:
@@ -203,20 +188,20 @@ ROUTINES = [
     Routine(
         "linear CKA",
         _PATTERNS,
-        linear_cka,
+        cka.linear_cka,
         {"NumPy": peers.numpy_cka},
         deviation(lambda activations: peers.numpy_cka(activations[:2])),
     ),
     Routine(
         "Procrustes distance",
         _PATTERNS,
-        procrustes_distance,
+        procrustes.procrustes_distance,
         {"SciPy": peers.scipy_procrustes},
         deviation(peers.scipy_procrustes),
         share=1 / 45,
     ),
     # With all of the variance, fewer stimuli than units leave no difference.
-    Routine("SVCCA", _PATTERNS, partial(svcca, variance=0.9)),
+    Routine("SVCCA", _PATTERNS, partial(cca.svcca, variance=0.9)),
     Routine(
         "MDS, 4 starts of 300 iterations",
         _RDMS | {"quick": _stimuli(100, 200, 400)},

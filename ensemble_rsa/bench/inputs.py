@@ -12,11 +12,7 @@ _FEW_UNITS = 64  # of the activations behind RDMs
 def related_activations(
     n_instances: int, stimuli: int, units: int
 ) -> Float[np.ndarray, "instance stimulus unit"]:
-    """Rectified float32 activations: shared patterns of categories and stimuli, and noise.
-
-    >>> related_activations(2, 20, 5).shape
-    (2, 20, 5)
-    """
+    """Rectified float32 activations: shared patterns of categories and stimuli, and noise."""
     rng = np.random.default_rng(0)
     draw = lambda *shape: rng.standard_normal(shape, np.float32)
     shared = draw(N_CATEGORIES, units)[labels_of(stimuli)] + 2 * draw(stimuli, units)

@@ -47,10 +47,6 @@ def side_by_side(
     The ways take turns, so that other work on the machine slows all of them alike. Each is called
     at least once after its first turn, unless that took `ONCE_FROM` seconds without compiling.
     `look` is called with each name and the result of its first call.
-
-    >>> ways = {"sum": Way(lambda: sum(range(1000)))}
-    >>> len(side_by_side(ways, lambda name, result: None, Patience(repeats=2))["sum"])
-    3
     """
     turns: dict[str, list[Turn]] = {name: [] for name in ways}
     failed: dict[str, str] = {}
@@ -108,11 +104,13 @@ def _on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
+def _accelerator_bytes(entry: str) -> int | None:
+    return (jax.local_devices()[0].memory_stats() or {}).get(entry)
+
+
 def _peak() -> int | None:
     """Highest memory of this process, or of the accelerator, whose record cannot be reset."""
-    if _on_cpu():
-        return process_bytes("VmHWM")
-    return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    return process_bytes("VmHWM") if _on_cpu() else _accelerator_bytes("peak_bytes_in_use")
 
 
 def _begin_peak() -> int | None:
@@ -122,7 +120,7 @@ def _begin_peak() -> int | None:
     write and keep the peak.
     """
     if not _on_cpu():
-        return (jax.local_devices()[0].memory_stats() or {}).get("bytes_in_use")
+        return _accelerator_bytes("bytes_in_use")
     gc.collect(1)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)  # freed memory would hide some of the call's

@@ -1,8 +1,7 @@
 """The analyses by NumPy, SciPy, scikit-learn and rsatoolbox, as their users write them.
 
-Functions take the arguments of ours, and return the same values or the same number of resamples.
-Those that resample or permute in a Python loop do only part of the work, `FEW` resamples or the
-first pair of instances; their time is scaled to the whole.
+Functions take the arguments of ours. Those that resample in a Python loop do `FEW` resamples, that
+of the Procrustes distance the first pair of instances; their time is scaled to the whole.
 """
 
 from typing import Any
@@ -40,8 +39,7 @@ def numpy_rdm(patterns: Patterns, distance: str) -> Distances:
 
 def scipy_rdm(patterns: Patterns, distance: str) -> Distances:
     """Distances pair by pair, in float64."""
-    patterns, metric = _scipy_metric(patterns, distance)
-    return pdist(patterns, metric)
+    return pdist(*_scipy_metric(patterns, distance))
 
 
 def exact_distances(patterns: Patterns, distance: str) -> Float[np.ndarray, " first_pair"]:
@@ -54,7 +52,9 @@ def _scipy_metric(patterns: Patterns, distance: str) -> tuple[np.ndarray, Any]:
     norms = np.linalg.norm(patterns, axis=1, keepdims=True)
     if distance == "norm_difference":
         return norms, "euclidean"
-    return (patterns / norms, "euclidean") if distance == "unit_euclidean" else (patterns, distance)
+    if distance == "unit_euclidean":
+        return patterns / norms, "euclidean"
+    return patterns, distance
 
 
 def rsatoolbox_rdm(patterns: Patterns, distance: str) -> Distances:
@@ -68,11 +68,7 @@ def rsatoolbox_rdm(patterns: Patterns, distance: str) -> Distances:
 
 
 def numpy_consistency(rdms: Rdms) -> Float[np.ndarray, " instance_pair"]:
-    """Squared correlations of all pairs, in float64.
-
-    >>> numpy_consistency(np.array([[1.0, 2.0, 4.0], [2.0, 4.0, 8.0]])).round(6)
-    array([1.])
-    """
+    """Squared correlations of all pairs, in float64."""
     return np.corrcoef(rdms)[np.triu_indices(len(rdms), 1)] ** 2
 
 

@@ -29,12 +29,7 @@ Step = Callable[[Any, Any], None]  # images, labels
 def training_call(
     config: Config, image_shape: Shape, n_steps: int, stacked: bool
 ) -> Callable[[], None]:
-    """A call that trains one network, or all `stacked` instances together, for some steps.
-
-    Raises:
-        ImportError: PyTorch is not installed.
-        RuntimeError: JAX has an accelerator that this PyTorch cannot use.
-    """
+    """A call that trains one network, or all instances together as a stack, for some steps."""
     torch, device = _torch()
     n_networks = config.training.instances if stacked else 1
     networks = [

@@ -115,8 +115,7 @@ def _measure(case: Case, patience: Patience, pace: dict[tuple[str, str], float])
         # the least, since overheads that do not depend on the size slow small cases more
         key = case.name, name
         pace[key] = min(cost.seconds / case.work, pace.get(key, math.inf))
-    reference = rows.get(case.reference)
-    base = reference.seconds if reference else None
+    base = rows[case.reference].seconds
     return [
         replace(row, ratio=row.seconds / base if base and row.seconds else None)
         for row in rows.values()
@@ -125,13 +124,15 @@ def _measure(case: Case, patience: Patience, pace: dict[tuple[str, str], float])
 
 def describe_machine() -> dict[str, Any]:
     """Processor, memory, load, device and versions; no host name and no paths."""
+    info = Path("/proc/cpuinfo")
+    cpu = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
     versions = {}
     for name in _PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "cpu": _cpu_name(),
+        "cpu": cpu[1] if cpu else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / _GIB, 1),
         "load": _load(),
@@ -142,9 +143,3 @@ def describe_machine() -> dict[str, Any]:
 
 def _load() -> float:
     return round(psutil.getloadavg()[0], 2)
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    return found[1] if found else platform.processor() or platform.machine()

@@ -16,18 +16,15 @@ _LEGEND = (
     "of the process, or of the accelerator where JAX uses one; ratio: seconds over those of "
     "ensemble_rsa, in training of PyTorch training one network after the other, of which one is "
     "timed; error: largest deviation from float64 relative to the largest value, for MDS the "
-    "stress; ~: scaled from a part of the computation; images/s: summed over instances."
+    "stress; ~: scaled from a part of the computation; images/s: summed over instances; n^: slope "
+    "of a straight line through the logarithms, which costs that do not depend on size reduce."
 )
-_GROWTH_LEGEND = (
-    "Exponents of a power law: slopes of straight lines through the logarithms at all sizes. Costs "
-    "that do not depend on the size flatten them."
-)
-_LEAST_POINTS = 3  # for an exponent
 _LEAST_MIB = 1.0  # less is noise of the allocator
 
 
 def markdown_tables(bench: Bench) -> str:
     """A table for each name of cases, one of exponents, legends and the machine."""
+    columns = {**_COLUMNS, **_LAST_COLUMN[bench.bench]}
     parts: list[str] = []
     for case, group in groupby(bench.rows, lambda row: row.case):
         rows = list(group)
@@ -36,13 +33,13 @@ def markdown_tables(bench: Bench) -> str:
             for axis, number in rows[0].size.items()
             if all(row.size[axis] == number for row in rows)
         }
-        lines = [[_label(row, shared), *(show(row) for show in _COLUMNS.values())] for row in rows]
+        lines = [[_label(row, shared), *(show(row) for show in columns.values())] for row in rows]
         title = f"{case}: {size_in_words(shared)}" if shared else case
-        parts.append(_table(title, ["", *_COLUMNS], lines))
-    parts.append(_LEGEND)
+        parts.append(_table(title, ["", *columns], lines))
     if lines := growth(bench.rows):
         head = ["", "time ∝ n^", "memory ∝ n^"]
-        parts += [_table("growth of time and memory", head, lines), _GROWTH_LEGEND]
+        parts.append(_table("growth of time and memory", head, lines))
+    parts.append(_LEGEND)
     machine = bench.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     parts.append(
@@ -54,11 +51,7 @@ def markdown_tables(bench: Bench) -> str:
 
 
 def growth(rows: Sequence[BenchRow]) -> list[list[str]]:
-    """Label, exponent of time and of memory, for each axis with three sizes or more.
-
-    >>> growth([BenchRow("a", {"stimuli": n}, "b", seconds=n * n) for n in (10, 20, 40)])
-    [['a: b, stimuli 10 to 40', '2.0', '–']]
-    """
+    """Label, exponent of time and of memory, for each axis with three sizes or more."""
     groups: dict[tuple[Any, ...], list[BenchRow]] = {}
     for row in rows:
         for axis in row.size if row.seconds is not None else ():
@@ -80,7 +73,7 @@ def _exponent(sizes: Sequence[int | float], values: Sequence[float | None], leas
     """Slope of log value over log size, of the values above `least`."""
     pairs = zip(sizes, values, strict=True)
     points = [(size, value) for size, value in pairs if value is not None and value > least]
-    if len({size for size, _ in points}) < _LEAST_POINTS:
+    if len({size for size, _ in points}) < 3:
         return DASH
     x, y = np.log(np.array(points, float)).T
     return f"{round(float(np.polyfit(x, y, 1)[0]), 1) + 0.0:.1f}"  # no −0.0
@@ -108,16 +101,17 @@ def _figure(value: int | float | None, about: bool = False) -> str:
     return ("~" if about else "") + (f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
 
 
-def _rate(row: BenchRow) -> str:
-    images = row.size.get("instances", 0) * row.size.get("batch", 0)
-    return _figure(images / row.seconds if row.seconds and images else None)
-
-
 _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
     "seconds": lambda row: _figure(row.seconds, row.share < 1),
     "first": lambda row: _figure(row.first_seconds, row.share < 1),
     "MiB": lambda row: DASH if row.extra_mib is None else f"{row.extra_mib:,.0f}",
     "ratio": lambda row: _figure(row.ratio),
-    "error": lambda row: DASH if row.error is None else f"{row.error:.2g}",
-    "images/s": _rate,
+}
+_LAST_COLUMN: Mapping[str, Mapping[str, Callable[[BenchRow], str]]] = {
+    "analysis": {"error": lambda row: DASH if row.error is None else f"{row.error:.2g}"},
+    "train": {
+        "images/s": lambda row: _figure(
+            row.size["instances"] * row.size["batch"] / row.seconds if row.seconds else None
+        )
+    },
 }

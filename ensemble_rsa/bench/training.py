@@ -80,11 +80,7 @@ def bench_training(scale: str = "default", progress: Progress = lambda *state: N
 
 
 def all_ways() -> tuple[Execution, ...]:
-    """Every convolution, in a loop over instances and under `vmap`; the device's candidates first.
-
-    >>> {way.convolution for way in all_ways()} == set(CONVOLUTIONS)
-    True
-    """
+    """Every convolution, in a loop and under `vmap`; the device's candidates come first."""
     default = candidates()[0]
     every = [
         dataclasses.replace(default, convolution=convolution, vmap_batch_size=size)
@@ -117,10 +113,14 @@ def _prepare(config: Config, image_shape: pytorch.Shape, ways: Sequence[Executio
     training, steps = config.training, steps_per_call()
     found: dict[str, Way | str] = {}
     for way in ways:
-        name, fits = way_name(way), _fits(config, image_shape, way)
+        name = way_name(way)
+        blueprint = Blueprint(
+            config.model, image_shape, N_CATEGORIES, way.convolution, training.precision
+        )
+        together = largest_group(blueprint, training.batch_size, training.instances, 1, way)
         if way.convolution == "xla" and jax.default_backend() == "cpu":
             found[name] = "left out: a minute a step"
-        elif not fits:
+        elif together < training.instances:
             found[name] = "left out: needs more memory than is free"
         else:
             call = training_call(config, image_shape, way, steps)
@@ -134,12 +134,3 @@ def _prepare(config: Config, image_shape: pytorch.Shape, ways: Sequence[Executio
         except (ImportError, OSError, RuntimeError) as error:  # not installed, or broken
             found[name] = one_line(error)
     return found, None
-
-
-def _fits(config: Config, image_shape: pytorch.Shape, way: Execution) -> bool:
-    training = config.training
-    blueprint = Blueprint(
-        config.model, image_shape, N_CATEGORIES, way.convolution, training.precision
-    )
-    n = training.instances
-    return largest_group(blueprint, training.batch_size, n, 1, way) == n
