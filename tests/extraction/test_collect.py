@@ -45,11 +45,13 @@ def test_exemplar_rdms_are_those_of_pdist(distance, activations):
         np.testing.assert_array_equal(values, before[name])
 
 
-def test_centroid_rdms_are_made_of_averaged_patterns(activations):
-    rdms = extract(activations, LABELS)
+@pytest.mark.parametrize("blank", [False, True])
+def test_centroid_rdms_are_made_of_averaged_patterns(blank, activations):
+    rdms = extract(activations, LABELS, AnalysisConfig.of(cocktail_blank=blank))
     for name, values in activations.items():
         for i in range(3):
-            means = [values[i, np.array(LABELS) == name_].astype(float).mean(0) for name_ in "abc"]
+            patterns = values[i].astype(np.float64) - blank * values[i].mean(0)
+            means = [patterns[np.array(LABELS) == category].mean(0) for category in "abc"]
             np.testing.assert_allclose(
                 rdms.centroid.sel(layer=name, instance=i), by_hand(np.array(means)), atol=1e-5
             )

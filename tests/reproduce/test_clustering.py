@@ -65,13 +65,6 @@ def test_the_skipped_correlation_is_pearsons_of_the_other_layers(result):
     assert not result.outlier.sel(estimator=["percentage_bend", "pearson"]).any()
 
 
-def test_points_that_are_nan_are_not_used():
-    index = np.where(np.arange(8) == 3, np.nan, INDEX)
-    found = correlate(xr.DataArray(index, dims="layer"), xr.DataArray(SHARED, dims="layer"))
-    expected = np.corrcoef(np.delete(INDEX, 3), np.delete(SHARED, 3))[0, 1]
-    assert float(found.correlation.sel(estimator="pearson")) == pytest.approx(expected)
-
-
 def test_findings_are_the_papers_number_and_both_effects(result):
     rows = clustering.findings(result)
     number = rows[0]

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import Config, DataConfig, TrainingConfig
 from ensemble_rsa.reproduce import estimate
 
-BASE = Config(DataConfig("cifar10"), ModelConfig("all_cnn_c"), TrainingConfig())
+BASE = Config(DataConfig("cifar10"))
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def animals(tmp_path):
     return tmp_path
 
 
-def of_folder(place, model="all_cnn_c", **data):
+def of_folder(place, **data):
     training = TrainingConfig(instances=10, epochs=90)
-    return Config(DataConfig(f"folder:{place}", **data), ModelConfig(model), training)
+    return Config(DataConfig(f"folder:{place}", **data), training=training)
 
 
 def test_images_of_a_folder_are_counted_without_those_held_out(animals):
@@ -54,7 +54,7 @@ def test_hours_follow_from_images_instances_and_multiplications(animals, monkeyp
 def test_the_sum_includes_alexnet_on_a_folder(animals, monkeypatch):
     monkeypatch.setattr(estimate, "images_per_second", lambda *args, **kwargs: 1.0)
     monkeypatch.setattr(estimate, "multiplications", lambda blueprint: 7)
-    ensembles = {"alexnet": of_folder(animals, model="alexnet"), "all_cnn_c": BASE}
+    ensembles = {"alexnet": of_folder(animals), "all_cnn_c": BASE}
     lines = estimate.estimate_in_words(ensembles, BASE)
     # 24 images × 90 epochs × 10 networks = 21,600 s; 50,000 × 350 × 10 = 175,000,000 s
     assert lines[0] == "alexnet: 10 networks, about 6.0 hours"

@@ -64,11 +64,7 @@ def test_numbers_are_judged_at_comparable_scales_only_and_measures_of_ours_nowhe
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict", "why"),
-    [
-        (0.01, 0.2, MET, ""),
-        (-0.1, 0.2, NOT_MET, "contains zero"),
-        (-0.2, -0.1, NOT_MET, "reversed"),
-    ],
+    [(0.1, 0.2, MET, ""), (-0.1, 0.2, NOT_MET, "zero"), (-0.2, -0.1, NOT_MET, "reversed")],
 )
 def test_an_effect_is_met_if_its_interval_lies_above_zero(low, high, verdict, why):
     finding = Finding("fig4", "first minus last", (low + high) / 2, low, high, effect=True)

@@ -1,4 +1,4 @@
-"""Measures that several experiments share: matched instances, intervals, cached files."""
+"""Measures that several experiments share: matched instances, and intervals."""
 
 import numpy as np
 import pytest

@@ -77,14 +77,14 @@ def run_of(n_flagged=0, replaced=()):
 
 
 @pytest.fixture
-def end_of_caption(monkeypatch, tmp_path):
+def end_of_caption(monkeypatch, work):
     """The end of a caption, for networks of which some did not converge."""
 
     def end(experiment=FIG4, runs=None, **attrs):
         runs = runs or dict.fromkeys(experiment.ensembles, run_of())
         monkeypatch.setattr(captions, "networks", lambda work, name: runs[name])
         measured = xr.Dataset(attrs={"seeds": np.array([0, 1, 2]), **attrs})
-        return setting(Workspace(tmp_path, SMOKE), experiment, measured)
+        return setting(work, experiment, measured)
 
     return end
 
@@ -98,9 +98,6 @@ def test_a_caption_ends_with_scale_seeds_and_sizes(end_of_caption):
     assert "300 training images" in end_of_caption(halves)
     (rotations,) = (one for one in EXPERIMENTS if not one.ensembles)
     assert "without networks" in end_of_caption(rotations)
-
-
-def test_seeds_are_named_by_network_where_they_differ(end_of_caption):
     for seeds, words in (([0, 2], "All-CNN-C 0–2; All-CNN-7 0, 2"), ([0, 1, 2], "0–2")):
         found = end_of_caption(all_cnn_c_seeds=[0, 1, 2], all_cnn_7_seeds=np.array(seeds))
         assert f"(seeds compared: {words})" in found
@@ -138,7 +135,7 @@ def test_an_interrupted_training_resumes_in_the_folder_of_its_configuration(work
 def test_a_trained_ensemble_is_loaded_with_the_present_place_of_its_images(work, monkeypatch):
     config = work.scale.ensembles["all_cnn_c"]
     stored = replace(config, data=replace(config.data, data_dir="/before"))
-    folder = network_folder(work, work.scale.ensembles["all_cnn_c"])
+    folder = network_folder(work, config)
     folder.mkdir(parents=True)
     (folder / "training.json").touch()
     monkeypatch.setattr(workspace, "load_run", lambda path: trained(path, stored))
