@@ -17,23 +17,14 @@ def test_pairs_count_equally_not_categories():
     assert category_clustering_index(rdm, labels) == pytest.approx((6 - 2) / (6 + 2))
 
 
-def test_against_a_plain_loop(rng):
+def test_against_means_of_chosen_pairs(rng):
     labels = [3, 1, 2, 1, 3, 3, 2, 1]
     rdms = rng.random((2, 3, 28)).astype(np.float32)
-    expected = np.empty((2, 3))
-    for index in np.ndindex(2, 3):
-        within, across = [], []
-        for (i, j), distance in zip(combinations(range(8), 2), rdms[index], strict=True):
-            (within if labels[i] == labels[j] else across).append(float(distance))
-        within, across = np.mean(within), np.mean(across)
-        expected[index] = (across - within) / (across + within)
-    np.testing.assert_allclose(category_clustering_index(rdms, labels), expected, rtol=1e-9)
-    on_device = category_clustering_index(jnp.asarray(rdms), np.array(labels))
-    np.testing.assert_allclose(on_device, expected, rtol=1e-9)
-
-
-def test_coinciding_members_give_one():
-    assert category_clustering_index(np.array([0.0, 2, 2, 2, 2, 0]), list("aabb")) == 1
+    same = np.array([one == other for one, other in combinations(labels, 2)])
+    within, across = (rdms[..., chosen].mean(-1, dtype=np.float64) for chosen in (same, ~same))
+    expected = (across - within) / (across + within)
+    for given in (rdms, jnp.asarray(rdms)):
+        np.testing.assert_allclose(category_clustering_index(given, labels), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -42,17 +33,8 @@ def test_coinciding_members_give_one():
         (np.ones(6), "aaaa", r"labels: expected two categories or more, got only 'a'"),
         (np.ones(6), "abcd", r"labels: expected a category with two stimuli"),
         (np.ones(6), "aab", r"labels: expected one label for each of 4"),
-        (np.ones(3), ["a", "b", 1], r"labels: expected labels of one kind, got int, str"),
-        (np.ones(3), [0.0, np.nan, 0.0], r"labels: .* got 1 missing, at position\(s\) 1"),
-        (np.ones(3), [["a"], ["a", "b"], []], r"labels: .*nested"),
-        (np.ones(3, complex), "aab", r"rdms: expected real numbers .*complex128"),
-        (np.ones(5), "aab", r"rdms: .*got 5"),
         (np.array([np.inf, 1, 1]), "aab", r"rdms: expected finite"),
-        (
-            np.stack([np.ones(3), np.zeros(3)]),
-            "aab",
-            r"rdms: expected mean distances above 0.*\[1\]",
-        ),
+        (np.array([[1] * 3, [0] * 3]), "aab", r"rdms: expected mean distances above 0.*\[1\]"),
     ],
 )
 def test_wrong_input_is_named(rdm, labels, message):

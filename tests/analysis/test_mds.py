@@ -123,12 +123,9 @@ def test_the_seed_determines_the_embedding_and_the_tolerance_the_iterations(rng)
 @pytest.mark.parametrize(
     ("rdm", "arguments", "message"),
     [
-        (np.ones(5), {}, r"rdm: .*got 5"),
-        (np.array([1.0, np.nan, 1.0]), {}, r"rdm: expected finite"),
         (np.array([1.0, -1.0, 1.0]), {}, r"rdm: expected distances of at least 0, got -1"),
         (np.zeros(3), {}, r"rdm: .*stimulus 0 of RDM \[\] at distance 0"),
-        (np.array([[1.0, 1, 1], [1, 0, 0]]), {}, r"rdm: .*"),
-        (np.arange(16.0).reshape(4, 4), {}, r"rdm: .*"),
+        (np.array([[1.0, 1, 1], [1, 0, 0]]), {}, r"rdm: .*stimulus 2 of RDM \[1\] at distance 0"),
         (np.ones(3), {"n_components": 0}, r"n_components: "),
         (np.ones(3), {"n_components": 4}, r"n_components: expected at most 3"),
         (np.ones(3), {"n_init": 0}, r"n_init: "),

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import itertools
 import subprocess
 import sys
 
@@ -33,11 +32,6 @@ def test_the_public_names():
     assert list(ersa.DISTANCES) == [
         "correlation", "cosine", "euclidean", "unit_euclidean", "norm_difference",
     ]  # fmt: skip
-
-
-def test_a_name_that_is_not_there_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="ensemble_rsa attribute manhattan"):
-        ersa.manhattan  # noqa: B018
 
 
 @pytest.mark.parametrize("name", sorted(set(ersa.__all__) - {"DISTANCES"}))
@@ -100,16 +94,8 @@ CALLS = {
 
 
 def test_every_function_of_arrays_is_in_the_table():
-    elsewhere = {
-        "train",
-        "analyze",
-        "load_run",
-        "analyze_run",
-        "compare_runs",
-        "load_rdms",
-        "sweep",
-    }  # of configurations, runs, data sets
-    assert set(CALLS) == set(FUNCTIONS) - elsewhere
+    of_runs = {"train", "analyze", "load_run", "analyze_run", "compare_runs", "load_rdms", "sweep"}
+    assert set(CALLS) == set(FUNCTIONS) - of_runs
 
 
 def numbers(result) -> list[np.ndarray]:
@@ -163,30 +149,26 @@ def test_rdms_from_extract_go_into_every_function_of_rdms():
         ersa.consistency(rdms)
 
 
-@pytest.mark.parametrize(("name", "value"), itertools.product(CALLS, [np.nan, np.inf]))
-def test_numbers_that_are_not_finite_are_refused(name, value):
-    make, function = CALLS[name]
-    given = make()
-    given[(-1,) * given.ndim] = value
-    with pytest.raises(ersa.InputError, match=r"expected .*got"):
-        function(given)
+def one_too_few(name, given):
+    one_rdm = name in ("mds", "category_clustering_index")
+    return given[0, 0] if given.ndim == 3 or one_rdm else given[0]
 
 
+WRONG = {
+    "NaN": lambda name, given: np.append(given.ravel()[:-1], np.nan).reshape(given.shape),
+    "infinite": lambda name, given: np.append(given.ravel()[:-1], np.inf).reshape(given.shape),
+    "axes": one_too_few,
+    "words": lambda name, given: np.full(given.shape, "word"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_rank_is_refused_with_what_was_expected(name):
+def test_wrong_arrays_are_refused_with_what_was_expected(name, wrong):
     make, function = CALLS[name]
-    given = make()
-    takes_one_rdm = name in ("mds", "category_clustering_index")
-    flat = given[0, 0] if given.ndim == 3 or takes_one_rdm else given[0]
     with pytest.raises(ersa.InputError, match=r"expected|condensed") as caught:
-        function(flat)
+        function(WRONG[wrong](name, make()))
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_words_are_refused(name):
-    with pytest.raises(ersa.InputError, match="expected"):
-        CALLS[name][1](np.full((3, 6, 8), "word"))
 
 
 @pytest.mark.parametrize(
@@ -201,21 +183,3 @@ def test_labels_of_another_length_are_refused(name, monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "LABELS", list("aabbc"))
     with pytest.raises(ersa.InputError, match="labels: expected one label for each of 6 stimuli"):
         function(make())
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: ersa.compute_rdm(activations(), "manhattan"), "distance: unknown 'manhattan'"),
-        (lambda: ersa.bootstrap_consistency(rdms(), over="days"), "over: unknown 'days'"),
-        (
-            lambda: ersa.within_category_consistency(rdms(), LABELS, aggregate="sum"),
-            "aggregate: unknown 'sum'; choose from pooled, per_category",
-        ),
-        (lambda: ersa.consistency(rdms()[:1]), "rdms: expected .* at least two instances"),
-        (lambda: ersa.load_run("nowhere"), "run: nowhere is not a run folder"),
-    ],
-)
-def test_unknown_names_come_with_the_choices(call, message):
-    with pytest.raises(ersa.InputError, match=message):
-        call()

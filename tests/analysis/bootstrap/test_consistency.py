@@ -264,8 +264,6 @@ WRONG = {
         ({"confidence": 0.0}, r"confidence: "),
         ({"rdms": np.ones((1, 6))}, r"rdms: expected shape .*two instances"),
         ({"rdms": np.ones((2, 6))}, r"rdms: .*constant"),
-        ({"rdms": np.full((2, 6), np.nan)}, r"rdms: expected finite"),
-        ({"rdms": np.ones((2, 4))}, r"rdms: .*got 4"),
         (  # seed 1 draws the first of three stimuli twice: one distance is left
             {"rdms": VARIED[:, :3], "over": "stimuli", "n_resamples": 1, "seed": 1},
             r"rdms: expected enough instances and stimuli",
@@ -282,7 +280,6 @@ WRONG = {
     ],
     bootstrap_within_category_consistency: [
         ({"labels": list("abcdef")}, r"labels: .*all different labels"),
-        ({"labels": list("ab")}, r"labels: expected one label for each of 6"),
         ({"aggregate": "mean"}, r"aggregate: unknown 'mean'; choose from pooled, per_category"),
         ({"aggregate": "per_category"}, r"labels: .*three stimuli or more in each.*'b' has fewer"),
         ({"over": "units"}, r"over: unknown 'units'; choose from pairs"),
@@ -290,8 +287,6 @@ WRONG = {
         ({"rdms": np.ones((2, 15))}, r"rdms \(same-category pairs\): .*constant"),
     ],
     bootstrap_category_clustering_index: [
-        ({"labels": list("aaa")}, r"labels: expected two categories or more, got only 'a'"),
-        ({"labels": list("abc")}, r"labels: .*all different labels"),
         ({"over": "pairs"}, r"over: unknown 'pairs'; choose from instances, stimuli, both"),
         ({"rdms": np.zeros((2, 3))}, r"rdms: expected mean distances above 0"),
         ({"rdms": np.ones(3)}, r"rdms: expected shape \(\.\.\., instance, stimulus_pair\)"),

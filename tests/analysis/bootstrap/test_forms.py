@@ -9,14 +9,6 @@ from ensemble_rsa.analysis.bootstrap.forms import pair_sums, quadratic_forms
 N = 7
 
 
-def by_the_definition(rows, counts, first, second, chosen):
-    """Sum over a < b of w_a w_b x_first x_second, pair by pair in float64."""
-    a, b = np.triu_indices(N, 1)
-    weights = counts[:, a] * counts[:, b] * chosen
-    products = rows[first].astype(np.float64) * rows[second]
-    return products @ weights.T
-
-
 @pytest.mark.parametrize("entries", [2**20, 24])  # all pairs in one block, or a few in each
 def test_both_ways_are_sums_over_pairs(rng, entries, monkeypatch):
     monkeypatch.setattr(numerics, "_BLOCK_ENTRIES", entries)
@@ -24,10 +16,11 @@ def test_both_ways_are_sums_over_pairs(rng, entries, monkeypatch):
     counts = rng.integers(0, 4, (5, N)).astype(np.float64)
     first, second = np.array([0, 0, 1]), np.array([0, 2, 2])
     squares = jnp.asarray([squareform(row) for row in rows])
-    expected = by_the_definition(rows, counts, first, second, 1)
+    # Over a < b, w_a w_b x_first x_second: pair by pair in float64.
+    a, b = np.triu_indices(N, 1)
+    products, weights = rows[first].astype(np.float64) * rows[second], counts[:, a] * counts[:, b]
     forms = quadratic_forms(squares, counts, first, second)
-    np.testing.assert_allclose(forms, expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(forms, products @ weights.T, rtol=0, atol=1e-4)
     chosen = rng.random(rows.shape[-1]) < 0.5
     sums = pair_sums(rows[:, chosen], np.flatnonzero(chosen), counts, first, second)
-    expected = by_the_definition(rows, counts, first, second, chosen)
-    np.testing.assert_allclose(sums, expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(sums, products @ (weights * chosen).T, rtol=0, atol=1e-4)

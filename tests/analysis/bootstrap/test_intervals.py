@@ -54,12 +54,3 @@ def test_where_bca_is_undefined_the_message_says_so(centre, jackknife, reason):
     message = rf"interval: 'bca' is undefined here at \[1\], since .*{reason}.*'percentile'"
     with pytest.raises(InputError, match=message):
         bootstrap_result("rdms", np.array([1.5, 1.5]), resampled, 0.95, "bca", "anything")
-
-
-def test_a_resample_degenerate_anywhere_is_dropped_everywhere():
-    samples = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, 6.0]])
-    resampled = BootstrapDistribution(samples, np.zeros(2), ())
-    result = bootstrap_result("rdms", np.zeros(2), resampled, 0.5, "percentile", "anything")
-    np.testing.assert_array_equal(result.samples, [[1.0, 3.0], [4.0, 6.0]])
-    np.testing.assert_allclose([result.low, result.high], [[1.5, 4.5], [2.5, 5.5]])
-    assert result.dropped == 1
