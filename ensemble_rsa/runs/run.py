@@ -118,6 +118,9 @@ def _save_epoch(checkpoints: Path, epoch: int, trained: TrainedEnsemble) -> None
 def load_run(path: str | Path) -> Run:
     """Open a run folder that `train` wrote; the networks themselves are read by `load_networks`.
 
+    Args:
+        path: the run folder.
+
     Raises:
         InputError: not a run folder, or training has not finished.
     """
