@@ -146,10 +146,8 @@ def test_random_permutations_come_close_to_all(rng):
     a, b = two_groups(rng, 7, 7, difference=0.12)
     every, some = (compare_groups(a, b, n_permutations=n) for n in (3432, 3000))
     assert (every.exact, some.exact, some.n_permutations) == (True, False, 3000)
-    for ours, exact in (
-        (some.within_minus_between, every.within_minus_between),
-        (some.a_minus_b, every.a_minus_b),
-    ):
+    for name in ("within_minus_between", "a_minus_b"):
+        ours, exact = getattr(some, name), getattr(every, name)
         assert 0.005 < exact.p < 0.995
         assert ours.p == pytest.approx(exact.p, abs=4 * np.sqrt(exact.p * (1 - exact.p) / 3000))
         assert ours.p * 3001 == pytest.approx(round(float(ours.p) * 3001))
@@ -181,9 +179,8 @@ def test_intervals_are_those_of_a_plain_bootstrap(rng):
 def test_what_instances_of_one_seed_share_does_not_count_when_paired(rng):
     rows = rng.normal(size=(10, 20)) + rng.normal(size=20)
     similarity = np.corrcoef(rows)
-    closer = similarity.copy()
-    one_seed = np.arange(5), np.arange(5, 10)
-    closer[one_seed] = closer[one_seed[::-1]] = similarity[one_seed] + 0.05
+    one_seed = np.eye(10, k=5) + np.eye(10, k=-5)
+    closer = similarity + 0.05 * one_seed
     plain, shared = (
         compare_groups(*rdms_of(each, 5), paired=True, comparison="cosine", n_permutations=100)
         for each in (similarity, closer)

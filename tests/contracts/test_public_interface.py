@@ -35,18 +35,13 @@ def test_the_public_names():
 
 
 @pytest.mark.parametrize("name", sorted(set(ersa.__all__) - {"DISTANCES"}))
-def test_every_name_is_documented(name):
-    assert len(inspect.getdoc(getattr(ersa, name)).split()) > 5
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_documents_its_arguments_and_errors(name):
-    function = getattr(ersa, name)
-    text = inspect.getdoc(function)
-    described = text.split("Args:")[1]
-    for argument in inspect.signature(function).parameters:
-        assert argument in described, argument
-    assert "Raises:" in text
+def test_every_name_is_documented_and_functions_their_arguments_and_errors(name):
+    text = inspect.getdoc(getattr(ersa, name))
+    assert len(text.split()) > 5
+    if name in FUNCTIONS:
+        described = text.split("Args:")[1]
+        assert all(each in described for each in inspect.signature(getattr(ersa, name)).parameters)
+        assert "Raises:" in text
 
 
 def test_the_import_is_light_and_configurations_take_no_device():
@@ -149,15 +144,19 @@ def test_rdms_from_extract_go_into_every_function_of_rdms():
         ersa.consistency(rdms)
 
 
-def one_too_few(name, given):
-    one_rdm = name in ("mds", "category_clustering_index")
-    return given[0, 0] if given.ndim == 3 or one_rdm else given[0]
+def with_an_axis_less(name, given):
+    takes_one_rdm = name in ("mds", "category_clustering_index")
+    return given[0, 0] if given.ndim == 3 or takes_one_rdm else given[0]
+
+
+def with_last(number):
+    return lambda name, given: np.append(given.ravel()[:-1], number).reshape(given.shape)
 
 
 WRONG = {
-    "NaN": lambda name, given: np.append(given.ravel()[:-1], np.nan).reshape(given.shape),
-    "infinite": lambda name, given: np.append(given.ravel()[:-1], np.inf).reshape(given.shape),
-    "axes": one_too_few,
+    "NaN": with_last(np.nan),
+    "infinite": with_last(np.inf),
+    "axes": with_an_axis_less,
     "words": lambda name, given: np.full(given.shape, "word"),
 }
 
