@@ -64,7 +64,7 @@ def test_stress_is_that_of_the_embedding_and_no_worse_than_one_starts_or_scikit_
 
 
 def test_the_embedding_is_centred_on_its_principal_axes_with_fixed_signs(rng):
-    embedding = mds(noisy_rdm(rng), n_components=3).embedding
+    embedding = mds(noisy_rdm(rng)).embedding
     np.testing.assert_allclose(embedding.mean(0), 0, atol=1e-12)
     covariance = embedding.T @ embedding
     np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-9)
