@@ -54,8 +54,7 @@ def test_layers_wrap_into_blocks_of_two_rows(make_results, n_layers, n_rows):
 def test_categories_are_named(make_results, n_layers):
     figure = draw_geometry(make_results(n_layers=n_layers, categories=["_cat", "dog <b>"]))
     assert legend_names(figure) == ["_cat", "dog <b>"]
-    many = draw_geometry(make_results(n_layers=1, n_categories=21))
-    assert legend_names(many) == []
+    assert legend_names(draw_geometry(make_results(n_layers=1, n_categories=21))) == []
 
 
 def test_no_categories_one_instance_and_equal_stimuli(make_results):

@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from PIL import Image
 
 import ensemble_rsa.figures
+from ensemble_rsa.figures.consistency import draw_consistency
 from ensemble_rsa.figures.save import draw_figures, save_figure, save_figures
-from ensemble_rsa.figures.style import new_figure
+from ensemble_rsa.figures.style import category_style, layer_names, new_figure
 
 WIDTHS = {
     "geometry": 7.2, "second_level": 7.2, "consistency": 3.5, "category_consistency": 3.5,
@@ -53,3 +55,26 @@ def test_no_module_imports_pyplot():
     for module in Path(ensemble_rsa.figures.__file__).parent.rglob("*.py"):
         imports = [line for line in module.read_text().splitlines() if "import " in line]
         assert not any("pyplot" in line for line in imports), module
+
+
+def test_a_hundred_categories_look_different():
+    looks = {(style["color"], style["marker"]) for style in map(category_style, range(100))}
+    assert len(looks) == 100
+
+
+def test_the_users_settings_are_neither_used_nor_changed(make_results):
+    with mpl.rc_context({"axes.facecolor": "black", "font.size": 30}):
+        before = dict(mpl.rcParams)
+        axes = draw_consistency(make_results(n_layers=2, n_instances=3)).axes[0]
+        assert dict(mpl.rcParams) == before
+    assert axes.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+    assert axes.yaxis.label.get_size() == 7
+
+
+def test_long_names_lose_what_they_share(make_results):
+    for layers, names in (
+        (["conv1", "fc7"], ["conv1", "fc7"]),
+        (["net.a.conv.weight", "net.b.conv.weight"], ["a", "b"]),
+        (["net.layer", "net.layer.a_longer_one"], ["net.layer", "net.l…longer_one"]),
+    ):
+        assert layer_names(make_results(layers=layers, n_instances=2)) == names

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from ensemble_rsa.figures.save import save_figure
+from ensemble_rsa.figures.save import FIGURES, save_figure
 from ensemble_rsa.figures.style import new_figure
 from ensemble_rsa.report.captions import Caption, render
 from ensemble_rsa.report.report import write_report
@@ -149,18 +149,15 @@ def test_a_surrogate_says_so_in_sentence_caption_and_choices(make_results, tmp_p
     assert "surrogate" in caption("consistency", results)
 
 
-@pytest.mark.parametrize("name", ["geometry", "second_level", "consistency", "category_consistency",
-                                  "clustering", "training"])  # fmt: skip
+@pytest.mark.parametrize("name", [*FIGURES, "training"])
 def test_captions_say_scale_seeds_and_sample_sizes(make_results, name):
     results = make_results(n_layers=2, n_instances=3)
     text = caption(name, results, n_trained=3, n_epochs=12)
     if "consistency" in name:
         assert "95 % bootstrap intervals (10,000 resamples) over the 3 pairs" in text
         assert "over the 3 instances" in text
-    assert text.endswith(
-        "3 instances of All-CNN-C (seeds 0–2); digits; width 0.25, 10 epochs, 1000 images; 60 "
-        "stimuli of 10 categories; correlation distance."
-    )
+    setting = "(seeds 0–2); digits; width 0.25, 10 epochs, 1000 images; 60 stimuli of 10 categories"
+    assert text.endswith(f"3 instances of All-CNN-C {setting}; correlation distance.")
 
 
 def test_choices_follow_the_run(make_results, foreign_results, tmp_path):

@@ -81,17 +81,6 @@ def test_independent_noise_is_biased_as_said_and_only_where_said(rng):
     np.testing.assert_allclose(halves.mean(), 1 / 2, rtol=0.02)
 
 
-def test_a_stack_is_its_layers(rng):
-    stack = rng.random((2, 3, 8, 5), np.float32)
-    result = linear_cka(stack)
-    assert result.shape == (2, 3)
-    assert result.dtype == np.float64
-    np.testing.assert_allclose(result[1], linear_cka(list(stack[1])), atol=1e-15)
-    between = linear_cka(stack, stack[:, :2])
-    assert between.shape == (2, 3, 2)
-    np.testing.assert_allclose(between[1, 2, 0], result[1, 1], atol=1e-15)
-
-
 def test_where_it_is_undefined(rng):
     networks = rng.random((2, 5, 5))
     with pytest.raises(InputError, match="activations: expected at least 4 stimuli"):

@@ -55,6 +55,7 @@ def test_a_stack_is_its_layers_and_keeps_the_triangle(rng):
     stack = rng.random((2, 4, 9, 30), np.float32)
     result = procrustes_distance(stack)
     assert result.shape == (2, 6)
+    assert result.dtype == np.float64
     np.testing.assert_allclose(result[1], procrustes_distance(list(stack[1])), rtol=1e-13)
     square = procrustes_distance(stack[0], stack[0])
     assert (square[:, None, :] <= square[:, :, None] + square[None, :, :] + 1e-6).all()
@@ -65,5 +66,3 @@ def test_wrong_requests_are_named(rng, networks):
         procrustes_distance(networks(20, WIDTHS), form="arc")
     with pytest.raises(InputError, match="activations: expected at least 3 stimuli"):
         procrustes_distance(rng.random((2, 2, 5)))
-    with pytest.raises(InputError, match=r"others\[0\]: expected patterns that differ"):
-        procrustes_distance(rng.random((2, 4, 5)), np.ones((1, 4, 5)))
