@@ -61,7 +61,7 @@ def save_figures(
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG (300 dpi) with a PDF beside it, each complete; return the PNG's path."""
+    """Write a figure as PNG (300 dpi), and as PDF beside it; return the PNG's path."""
     # Without a date in it, the same results give the same file.
     for target, metadata in ((path, {}), (path.with_suffix(".pdf"), {"CreationDate": None})):
         with atomic_path(target) as partial, paper_style():
