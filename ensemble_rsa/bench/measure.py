@@ -83,9 +83,8 @@ def one_line(error: Exception) -> str:
 
 def typical(turns: list[Turn]) -> Turn:
     """Median seconds of the turns after the first, if there are any, and the latest memory."""
-    known = [turn.extra_mib for turn in turns if turn.extra_mib is not None]
-    seconds = statistics.median(turn.seconds for turn in turns[1:] or turns)
-    return Turn(seconds, known[-1] if known else None)
+    known = [None, *(turn.extra_mib for turn in turns if turn.extra_mib is not None)]
+    return Turn(statistics.median(turn.seconds for turn in turns[1:] or turns), known[-1])
 
 
 def take_turn(call: Callable[[], Any], memory: bool = True) -> tuple[Any, Turn]:

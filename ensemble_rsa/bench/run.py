@@ -20,7 +20,6 @@ from ensemble_rsa.device import device_name
 
 Progress = Callable[[int, int, str], None]  # cases done, number of cases, the next one
 
-_GIB = 2**30
 _PACKAGES = (
     "ensemble_rsa", "jax", "jaxlib", "numpy", "scipy", "scikit-learn", "rsatoolbox", "torch",
 )  # fmt: skip
@@ -134,7 +133,7 @@ def describe_machine() -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": cpu[1] if cpu else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / _GIB, 1),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load": _load(),
         "device": device_name(),
         "versions": versions,

@@ -62,8 +62,7 @@ def bench_training(scale: str = "default", progress: Progress = lambda *state: N
     """Measure how training grows with size, then compare ways to compute it in each precision.
 
     Growth comes first, since an accelerator records only its highest peak of memory. `scale` is
-    `quick` (small images, a quarter of the channels), `default` (the paper's sizes) or `full`
-    (every way).
+    `quick` (small images and networks), `default` (the paper's sizes) or `full` (every way).
     """
     base, axes, instances, patience = SCALES[scale]
     sizes = [{**base, axis: n} for axis, numbers in axes.items() for n in numbers]

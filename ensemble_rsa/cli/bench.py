@@ -54,11 +54,7 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def new_json_path(name: str, out: Path | None) -> Path:
-    """The file for the results, checked to be writable before the long work.
-
-    Raises:
-        InputError: the file exists, or its folder cannot be written to.
-    """
+    """The file for the results, checked to be new and writable before the long work."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     path = Path("runs") / f"{name}-{now}.json" if out is None else out
     if path.exists():

@@ -110,8 +110,7 @@ RUN = Option("run", "the folder that `train` wrote", Path, REQUIRED)
 OTHER = Option("other", "the second run, with the same distance and stimuli", Path, REQUIRED)
 SWEEP = Option(
     "sweep",
-    "settings to vary, such as dropout=0,0.5 l2=1e-5,1e-4: every combination is trained with all "
-    "instances, and all of them form one ensemble",
+    "settings to vary, such as dropout=0,0.5 l2=1e-5,1e-4; all combinations form one ensemble",
     tuple[str, ...],
     (),
 )
@@ -195,11 +194,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 
 
 def _hyphenated(word: str) -> str:
-    """The word with hyphens in a flag's name, where underscores are accepted too.
-
-    >>> _hyphenated("--train_images=a_b")
-    '--train-images=a_b'
-    """
+    """The word with hyphens in a flag's name, where underscores are accepted too."""
     if not word.startswith("--"):
         return word
     name, equals, value = word.partition("=")
@@ -208,11 +203,9 @@ def _hyphenated(word: str) -> str:
 
 def _swept(words: str) -> tuple[str, list[float]]:
     name, equals, values = words.partition("=")
-    try:
+    with contextlib.suppress(ValueError):
         if equals:
             return name, [float(value) for value in values.split(",")]
-    except ValueError:
-        pass
     raise InputError(f"sweep: expected a setting and its values like dropout=0,0.5, got {words!r}")
 
 

@@ -1,8 +1,7 @@
 """Command line arguments made from configuration dataclasses, on top of argparse.
 
-A field's annotation gives the type and the choices of its flag, the `Attributes:` section of the
-docstring gives its help. Flags that are not given leave no trace in the parsed options, so that
-defaults can come from a stored configuration.
+A field's annotation gives the type and choices of its flag, the `Attributes:` section its help. The
+parsed options lack flags that are not given, so that defaults can come from a stored configuration.
 """
 
 import argparse
@@ -54,11 +53,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The nearest known word as a question, or nothing.
-
-    >>> suggestion("trian", ["demo", "train"])
-    '; did you mean train?'
-    """
+    """The nearest known word as a question, or nothing."""
     nearest = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
@@ -140,10 +135,7 @@ class _Typed(argparse.Action):
 
 
 def parse_words(annotation: Any, words: Sequence[str]) -> Any:
-    """The value of an annotated type that some words stand for.
-
-    Raises:
-        ValueError: no member of the annotation can be made of them.
+    """The value of an annotated type that some words stand for, else a `ValueError`.
 
     >>> from typing import Literal
     >>> parse_words(Literal["trajectory"] | tuple[int, ...], ["0", "5"])
@@ -198,12 +190,7 @@ def _metavar(annotation: Any) -> str:
 
 
 def _expected(annotation: Any) -> str:
-    """The accepted values in words.
-
-    >>> from typing import Literal
-    >>> _expected(Literal["trajectory"] | tuple[int, ...])
-    'trajectory or whole numbers'
-    """
+    """The accepted values in words, such as "trajectory or whole numbers"."""
     names: list[str] = []
     for member in _members(annotation):
         if get_origin(member) is tuple:
