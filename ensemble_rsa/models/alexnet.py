@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from ensemble_rsa.config.settings import ModelConfig
@@ -54,14 +53,6 @@ class AlexNet(ConvNet):
 
     With images of fewer than `SMALLEST_EXACT` pixels some maps are smaller than the next window or
     pool, which then has "SAME" padding instead of "VALID", with the same parameters (ours).
-
-    Args:
-        config: its width scales the channels of fc6 and fc7 too; the rest concerns All-CNNs.
-        image_shape: (height, width, channel) of an image.
-        n_categories: number of category maps.
-        convolution: one of the values of `CONVOLUTIONS`.
-        dtype: of the arithmetic; parameters are float32.
-        rngs: the stream "params" gives each layer its own key.
     """
 
     def __init__(
@@ -69,12 +60,13 @@ class AlexNet(ConvNet):
         config: ModelConfig,
         image_shape: tuple[int, int, int],
         n_categories: int,
-        convolution: Callable,
-        dtype: DTypeLike,
-        rngs: nnx.Rngs,
+        convolution: Callable[..., nnx.Conv],
     ):
         height, wide, channels = image_shape
-        convolutions, narrow = [], _narrow(config.width)
+        convolutions = []
+        # truncated at two standard deviations as in TensorFlow; a wider distribution for narrower
+        # layers keeps the size of activations (ours)
+        narrow = nnx.initializers.truncated_normal(0.005 / math.sqrt(config.width))
         for name, spec in LAYERS.items():
             if spec.pooled:
                 height, wide = (_pooled_size(n, min(height, wide)) for n in (height, wide))
@@ -82,7 +74,7 @@ class AlexNet(ConvNet):
             is_last = name == "fc8"
             out = n_categories if is_last else scaled_channels(spec.channels, config.width)
             convolutions.append(
-                nnx.Conv(
+                convolution(
                     channels,
                     out,
                     (spec.window, spec.window),
@@ -90,9 +82,6 @@ class AlexNet(ConvNet):
                     padding=padding,
                     kernel_init=narrow if spec.classifies else nnx.initializers.xavier_uniform(),
                     bias_init=nnx.initializers.constant(0.0 if is_last else 0.1),
-                    conv_general_dilated=convolution,
-                    dtype=dtype,
-                    rngs=rngs,
                 )
             )
             channels = out
@@ -110,14 +99,6 @@ class AlexNet(ConvNet):
             x = drop_out(x, dropout, index)
         x = self.convolutions[index](x)
         return x if index == len(LAYERS) - 1 else jax.nn.relu(x)
-
-
-def _narrow(width: float) -> jax.nn.initializers.Initializer:
-    """Normal, truncated at two standard deviations as in TensorFlow.
-
-    The standard deviation grows as the layer narrows, so that activations keep their size (ours).
-    """
-    return nnx.initializers.truncated_normal(0.005 / math.sqrt(width))
 
 
 def pooled(x: Float[Array, "stimulus h w c"]) -> Float[Array, "stimulus _h _w c"]:

@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 import jax
 from flax import nnx
-from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from ensemble_rsa.config.settings import ModelConfig
@@ -63,15 +62,6 @@ class AllCNN(ConvNet):
 
     In the paper the third-last layer has "VALID" padding; inputs too small for its window (8 × 8
     digits) get "SAME" (ours).
-
-    Args:
-        architecture: the layers before the class maps.
-        config: width, padding, last ReLU and place of dropout.
-        image_shape: (height, width, channel) of an image.
-        n_categories: number of class maps.
-        convolution: one of the values of `CONVOLUTIONS`.
-        dtype: of the arithmetic; parameters are float32.
-        rngs: the stream "params" gives each layer its own key.
     """
 
     def __init__(
@@ -80,9 +70,7 @@ class AllCNN(ConvNet):
         config: ModelConfig,
         image_shape: tuple[int, int, int],
         n_categories: int,
-        convolution: Callable,
-        dtype: DTypeLike,
-        rngs: nnx.Rngs,
+        convolution: Callable[..., nnx.Conv],
     ):
         height, wide, channels = image_shape
         convolutions = []
@@ -92,16 +80,13 @@ class AllCNN(ConvNet):
             fits = config.valid_padding and min(height, wide) >= spec.window
             padding = spec.padding if fits else "SAME"
             convolutions.append(
-                nnx.Conv(
+                convolution(
                     channels,
                     out,
                     (spec.window, spec.window),
                     strides=spec.stride,
                     padding=padding,
                     kernel_init=nnx.initializers.he_normal(),
-                    conv_general_dilated=convolution,
-                    dtype=dtype,
-                    rngs=rngs,
                 )
             )
             channels = out

@@ -45,8 +45,8 @@ class Model:
 
     Attributes:
         layers: names of the recorded layers, from the image to the class maps.
-        build: (config, image shape, number of categories, convolution, dtype, keys) → the network
-            with its first parameters.
+        build: (config, image shape, number of categories, `nnx.Conv` with its algorithm, dtype and
+            keys) → the network with its first parameters.
         surrogate: whether it replaces a network whose description has not been published.
     """
 
@@ -95,11 +95,12 @@ def layer_names(model: str) -> tuple[str, ...]:
 
 def build(blueprint: Blueprint, key: Key[Array, ""]) -> ConvNet:
     """A network of one instance, whose first parameters depend only on `key`."""
+    convolution = partial(
+        nnx.Conv,
+        conv_general_dilated=CONVOLUTIONS[blueprint.convolution],
+        dtype=jnp.bfloat16 if blueprint.precision == "bfloat16" else jnp.float32,
+        rngs=nnx.Rngs(params=key),  # each layer has its own key
+    )
     return model_entry(blueprint.config.model).build(
-        blueprint.config,
-        blueprint.image_shape,
-        blueprint.n_categories,
-        CONVOLUTIONS[blueprint.convolution],
-        jnp.bfloat16 if blueprint.precision == "bfloat16" else jnp.float32,
-        nnx.Rngs(params=key),
+        blueprint.config, blueprint.image_shape, blueprint.n_categories, convolution
     )

@@ -9,12 +9,7 @@ from ensemble_rsa.models.ensemble import Parameters
 
 
 def save_parameters(folder: Path, parameters: Parameters) -> None:
-    """Write stacked parameters to a folder of their own.
-
-    Args:
-        folder: the checkpoint; its parent is created if necessary.
-        parameters: stacked on the instance axis.
-    """
+    """Write stacked parameters to a folder of their own."""
     from orbax.checkpoint import StandardCheckpointer  # takes 0.5 s to import
 
     with StandardCheckpointer() as checkpointer:
@@ -22,11 +17,7 @@ def save_parameters(folder: Path, parameters: Parameters) -> None:
 
 
 def load_parameters(folder: Path, like: Parameters) -> Parameters:
-    """Read stacked parameters.
-
-    Args:
-        folder: what `save_parameters` wrote.
-        like: a tree of arrays, or of shapes, of the same structure.
+    """Read stacked parameters with the structure of `like`, a tree of arrays or of shapes.
 
     Raises:
         RunError: the checkpoint is missing, damaged or of another shape.

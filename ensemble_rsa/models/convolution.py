@@ -19,9 +19,7 @@ from jaxtyping import Array, Float
 from ensemble_rsa.models.winograd import winograd, winograd_kernel_gradient
 
 NHWC = ("NHWC", "HWIO", "NHWC")
-Image = Float[
-    Array, "_ _ _ _"
-]  # stimulus, height, width, channel; in the gradients, axes trade places
+Image = Float[Array, "_ _ _ _"]  # stimulus, height, width, channel; other axes in gradients
 Kernel = Float[Array, "_ _ _ _"]  # window, window, channel, channel of the result
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
@@ -57,9 +55,8 @@ def _forward(x: Image, kernel: Kernel, stride: int, pads: Pads):
 
 def _backward(stride: int, pads: Pads, saved: tuple[Image, Kernel], dy: Image):
     x, kernel = saved
-    return _input_gradient(x, kernel, stride, pads, dy), _kernel_gradient(
-        x, kernel, stride, pads, dy
-    )
+    dx = _input_gradient(x, kernel, stride, pads, dy)
+    return dx, _kernel_gradient(x, kernel, stride, pads, dy)
 
 
 def _input_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Image) -> Image:
@@ -69,13 +66,8 @@ def _input_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Image
     gradient of each such grid of inputs is a small convolution, without multiplications by zeros.
     """
     height, width = x.shape[1:3]
-    grids = [
-        [
-            _grid_gradient(kernel, stride, pads, dy, (row, column), (height, width))
-            for column in range(stride)
-        ]
-        for row in range(stride)
-    ]
+    one_grid = partial(_grid_gradient, kernel, stride, pads, dy, (height, width))
+    grids = [[one_grid((row, column)) for column in range(stride)] for row in range(stride)]
     if stride == 1:
         return grids[0][0]
     rows, columns = grids[0][0].shape[1:3]
@@ -92,8 +84,8 @@ def _grid_gradient(
     stride: int,
     pads: Pads,
     dy: Image,
-    place: tuple[int, int],
     size: tuple[int, int],
+    place: tuple[int, int],
 ) -> Image:
     """The gradient by the inputs at `place`, `place` + `stride`, … along both axes."""
     first = [(at + low) % stride for at, (low, _) in zip(place, pads, strict=True)]

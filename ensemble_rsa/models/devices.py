@@ -33,12 +33,9 @@ class Layout:
 
 
 def make_layout(n_instances: int, batch_size: int, n_devices: int | None = None) -> Layout:
-    """Spread instances evenly, over no more devices than necessary.
+    """Spread instances evenly over no more of this machine's devices than necessary.
 
-    Args:
-        n_instances: number of instances.
-        batch_size: of the training; it is split into equal parts only.
-        n_devices: how many of this machine's devices to use; None for all.
+    At most `n_devices` are used; a batch is split into equal parts only.
     """
     devices = jax.local_devices()[:n_devices]
     each = math.ceil(n_instances / len(devices))

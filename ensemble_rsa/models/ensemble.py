@@ -58,10 +58,6 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
 
     The parameters of an instance depend only on its own seed; each layer has its own key.
 
-    Args:
-        blueprint: what the network is built from.
-        seeds: the weight seed of each instance.
-
     >>> from ensemble_rsa.config.settings import ModelConfig
     >>> blueprint = Blueprint(ModelConfig(width=0.1), (8, 8, 1), 10)
     >>> network, parameters = init_ensemble(blueprint, [0, 1])
@@ -107,10 +103,7 @@ def _network(blueprint: Blueprint) -> Network:
 def map_instances(function: Callable, vmap_batch_size: int | None) -> Callable:
     """Map a function of one instance over the leading axis of its arguments.
 
-    Args:
-        function: takes trees without the instance axis; the mapped one takes them with it.
-        vmap_batch_size: how many instances go through `vmap` together, in a loop over such
-            batches; None for all.
+    So many instances go through `vmap` together, in a loop over such batches; None for all.
     """
     if vmap_batch_size is None:
         return jax.vmap(function)

@@ -8,7 +8,8 @@ are separate arrays, and a batch is processed in parts that fit into the cache. 
 more products, but are less exact and take longer to compile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import reduce
 from math import ceil
 
 import jax
@@ -32,11 +33,6 @@ PART_BYTES = 7e6  # of the planes of a part: the fastest of 3 to 27 MB
 def winograd(x: Maps, kernel: Float[Array, "3 3 _ _"], pads: Pads) -> Maps:
     """Convolve with stride 1.
 
-    Args:
-        x: maps.
-        kernel: 3 × 3, channels by channels of the result.
-        pads: zeros before and after the rows and the columns.
-
     >>> winograd(jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1)), ((1, 1), (1, 1)))[0, :2, :2, 0]
     Array([[4., 6.],
            [6., 9.]], dtype=float32)
@@ -50,7 +46,8 @@ def winograd(x: Maps, kernel: Float[Array, "3 3 _ _"], pads: Pads) -> Maps:
             [v @ u for v, u in zip(*pair, strict=True)] for pair in zip(inputs, planes, strict=True)
         ]
         y = jnp.stack([jnp.stack(row, 3) for row in _apply(TO_RESULT, products)], 2)
-        return _merged_tiles(y)[:, :rows, :columns]
+        n, r, i, c, j, channels = y.shape
+        return y.reshape(n, r * i, c * j, channels)[:, :rows, :columns]
 
     n = len(x)
     parts = _in_parts(x, _images_per_part(n, rows, columns, max(kernel.shape[2:])))
@@ -60,13 +57,7 @@ def winograd(x: Maps, kernel: Float[Array, "3 3 _ _"], pads: Pads) -> Maps:
 
 
 def winograd_kernel_gradient(x: Maps, dy: Maps, pads: Pads) -> Float[Array, "3 3 _ _"]:
-    """The gradient of `winograd` with respect to its kernel.
-
-    Args:
-        x: what was convolved.
-        dy: gradient with respect to the result.
-        pads: of the convolution.
-    """
+    """The gradient of `winograd` with respect to its kernel."""
     rows, columns = dy.shape[1:3]
 
     def of_part(part: tuple[Array, Array]) -> Grid:
@@ -135,11 +126,6 @@ def _flat(plane: Array) -> Float[Array, "tile channel"]:
     return plane.reshape(-1, plane.shape[-1])
 
 
-def _merged_tiles(y: Float[Array, "stimulus tile_row i tile_column j channel"]) -> Maps:
-    n, r, i, c, j, channels = y.shape
-    return y.reshape(n, r * i, c * j, channels)
-
-
 def _apply(matrix: np.ndarray, places: Grid) -> Grid:
     """Matrix · places · matrixᵀ, each place an array."""
     half = [[_combine(row, column) for column in zip(*places, strict=True)] for row in matrix]
@@ -148,13 +134,6 @@ def _apply(matrix: np.ndarray, places: Grid) -> Grid:
 
 def _combine(factors: np.ndarray, arrays: Sequence[Array]) -> Array:
     """Sum of the arrays times the factors, without multiplications by 0 or 1."""
-    scaled: dict[float, Callable[[Array], Array]] = {1.0: lambda a: a, -1.0: lambda a: -a}
-    terms = [
-        scaled.get(float(f), lambda a, f=f: a * float(f))(a)
-        for f, a in zip(factors, arrays, strict=True)
-        if f
-    ]
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    pairs = zip(factors.tolist(), arrays, strict=True)
+    terms = (a if f == 1 else -a if f == -1 else a * f for f, a in pairs if f)
+    return reduce(jnp.add, terms)

@@ -32,14 +32,7 @@ def unconverged_instances(
 ) -> list[UnconvergedInstance]:
     """Instances with a low training accuracy or with weights that are not finite.
 
-    Args:
-        predictions: `(instance, image)`, the most likely category of each training image.
-        labels: `(image,)`.
-        finite: `(instance,)`, whether all weights are finite.
-        loss: `(instance, epoch)`, which shows since when they are not.
-        seeds: weight seed of each instance.
-        categories: names, in label order.
-        converged_at: least training accuracy, 0 to 1.
+    `loss` shows since which epoch they are not; `converged_at` is the least training accuracy.
 
     >>> right, wrong = np.array([0, 1, 1]), np.array([0, 0, 0])
     >>> both, finite, loss = np.stack([right, wrong]), np.array([True, True]), np.ones((2, 3))

@@ -78,11 +78,7 @@ class TrainedEnsemble:
 
 
 def check_batch_size(config: Config, dataset: Dataset) -> None:
-    """Raise if the training images do not fill one batch.
-
-    Raises:
-        InputError: the batch is larger than the training set.
-    """
+    """Raise if the training images do not fill one batch."""
     n_images = len(dataset.train_labels)
     if config.training.batch_size > n_images:
         raise InputError(
@@ -153,16 +149,7 @@ def _train_groups(
     folder: Path | None,
     progress: TrainingCallback | None,
 ) -> list[TrainedGroup]:
-    """Train instances in groups that fit into memory, divided among the processes.
-
-    Args:
-        setup: what all instances share.
-        instances: indices in the ensemble.
-        seeds: their weight seeds.
-        first_number: number of the first group.
-        folder: where groups store their states.
-        progress: called about once a second.
-    """
+    """Train instances in groups that fit into memory, divided among the processes."""
     execution, n = setup.config.execution, len(instances)
     size = min(group_size(setup, n), ceil(n / execution.processes))
     groups = []

@@ -39,13 +39,7 @@ TrainingImages = DeviceImages | DiskImages
 
 
 class Chunk(NamedTuple):
-    """The images of some steps of an epoch.
-
-    Attributes:
-        data: on the devices.
-        order: indices into these images `(step, batch)`.
-        first, stop: the first step, and the one after the last.
-    """
+    """The images of the steps `first` to `stop` − 1 of an epoch, and their order by index."""
 
     data: DeviceImages
     order: Int[Array, "step batch"]
@@ -54,12 +48,7 @@ class Chunk(NamedTuple):
 
 
 class MemoryFeed:
-    """Chunks of a whole epoch from images on the devices.
-
-    Args:
-        data: all images.
-        order: epoch → its order.
-    """
+    """Chunks of a whole epoch from images on the devices; `order` maps an epoch to its order."""
 
     def __init__(self, data: DeviceImages, order: Callable[[int], Array]):
         self._data, self._order = data, order
@@ -74,13 +63,7 @@ class MemoryFeed:
 
 
 class DiskFeed:
-    """Chunks decoded from images on disk.
-
-    Args:
-        data: all images.
-        layout: the devices.
-        order: epoch → its order.
-    """
+    """Chunks decoded from images on disk; `order` maps an epoch to its order."""
 
     def __init__(self, data: DiskImages, layout: Layout, order: Callable[[int], Array]):
         self._data, self._layout, self._order = data, layout, order
@@ -121,13 +104,7 @@ ImageFeed = MemoryFeed | DiskFeed
 
 
 def make_feed(data: TrainingImages, layout: Layout, training: TrainingConfig) -> ImageFeed:
-    """The feed of training images.
-
-    Args:
-        data: on the devices, or on disk.
-        layout: the devices.
-        training: its batch size and order seed.
-    """
+    """The feed of training images on the devices or on disk."""
     n_images, batch = len(data.labels), training.batch_size
 
     @lru_cache(maxsize=1)
@@ -147,14 +124,7 @@ def on_all_devices(layout: Layout, data: TrainingImages) -> TrainingImages:
 def predict_all(
     predict: Callable, parameters: Parameters, data: TrainingImages, layout: Layout
 ) -> Int[np.ndarray, "instance image"]:
-    """The most likely category of every image.
-
-    Args:
-        predict: of `Programs`.
-        parameters: stacked, on the devices.
-        data: images on these devices, or on disk.
-        layout: the devices.
-    """
+    """The most likely category of every image, by `predict` of `Programs`."""
     if isinstance(data, DeviceImages):
         return np.asarray(collect(layout, predict(parameters, data)))
     n = len(data.images)
@@ -199,8 +169,7 @@ def decoded_ahead(
     with closing(iter(blocks)) as decoded:
         for start in range(0, len(numbers), size):
             pixels = np.zeros((size, *images.image_shape), np.uint8)
-            wanted = min(size, len(numbers) - start)
-            filled = 0
+            wanted, filled = min(size, len(numbers) - start), 0
             while filled < wanted:
                 left = left if len(left) else next(decoded)
                 taken = min(len(left), wanted - filled)

@@ -54,15 +54,9 @@ STATES = "states"
 class TrainingSetup:
     """What all instances of a training share.
 
-    Attributes:
-        config: data, network and recipe.
-        dataset: images and labels.
-        train_data, test_data: the same, on the device or on disk.
-        blueprint: what the network is built from.
-        network: its static half.
-        programs: its compiled functions, on a mesh of devices or on a single one.
-        steps: per epoch.
-        execution: how convolutions are computed and instances mapped.
+    `train_data` and `test_data` are the images of `dataset` on the device or on disk; `network` is
+    the static half; `programs` compiles its functions for a mesh of devices, None for a single one;
+    `steps` counts those of an epoch.
     """
 
     config: Config
@@ -80,10 +74,8 @@ class TrainingSetup:
 class InstanceGroup:
     """Instances that are trained together.
 
-    Attributes:
-        instances: their indices in the ensemble, which select their settings.
-        seeds: their weight seeds.
-        folder: for states and kept epochs; None to store nothing.
+    `instances` are their indices in the ensemble, which select their settings; `seeds` are their
+    weight seeds. States and kept epochs are stored in `folder`; nothing is stored if it is None.
     """
 
     instances: tuple[int, ...]
@@ -122,10 +114,8 @@ def place_images(config: Config, dataset: Dataset) -> tuple[TrainingImages, Trai
             return DiskImages(images, labels, preprocessing)
         return DeviceImages(jnp.asarray(images), jnp.asarray(labels, jnp.int32), preprocessing)
 
-    return (
-        place(dataset.train_images, dataset.train_labels),
-        place(dataset.test_images, dataset.test_labels),
-    )
+    train = place(dataset.train_images, dataset.train_labels)
+    return train, place(dataset.test_images, dataset.test_labels)
 
 
 def make_setup(
@@ -153,11 +143,6 @@ def train_group(
 ) -> TrainedGroup:
     """Train a group from its first weights, or from the newest state in its folder.
 
-    Args:
-        setup: what all instances share.
-        group: the instances.
-        progress: called about once a second with the status.
-
     Raises:
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
         RunError: no stored state can be read.
@@ -173,8 +158,11 @@ def train_group(
             if training.position.step == setup.steps:
                 reporter.epoch_ended(training.end_epoch())
             training.store(now=asked_to_stop())
-            if asked_to_stop() and training.position.epoch <= epochs:
-                raise TrainingInterrupted(_interrupted(training.position, epochs, group.folder))
+            at = training.position
+            if asked_to_stop() and at.epoch <= epochs:
+                where = f"interrupted in epoch {at.epoch} of {epochs}, after {at.step} steps of it"
+                stored = "" if group.folder else "; nothing was stored"
+                raise TrainingInterrupted(where + stored)
     training.store(now=epochs > 0)
     if group.folder is not None:
         processes.mark_done(group.folder)
@@ -182,15 +170,7 @@ def train_group(
 
 
 class GroupTraining:
-    """A group on its devices; `state` and `position` change as its training advances.
-
-    Args:
-        setup: what all instances share.
-        group: the instances.
-
-    Raises:
-        RunError: no stored state can be read.
-    """
+    """A group on its devices; `state` and `position` change as its training advances."""
 
     def __init__(self, setup: TrainingSetup, group: InstanceGroup):
         training = setup.config.training
@@ -294,8 +274,3 @@ class GroupTraining:
 def epoch_folder(folder: Path, epoch: int) -> Path:
     """The folder of the networks of an epoch."""
     return folder / f"epoch-{epoch:05d}"
-
-
-def _interrupted(position: TrainingPosition, epochs: int, folder: Path | None) -> str:
-    where = f"interrupted in epoch {position.epoch} of {epochs}, after {position.step} steps of it"
-    return where if folder else f"{where}; nothing was stored"

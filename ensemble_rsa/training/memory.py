@@ -22,15 +22,7 @@ MAPS_OTHERWISE = 3.5
 def largest_group(
     blueprint: Blueprint, batch_size: int, n_instances: int, n_devices: int, execution: Execution
 ) -> int:
-    """How many instances can be trained together; at least one per device.
-
-    Args:
-        blueprint: of the network.
-        batch_size: of the training.
-        n_instances: number of instances to train.
-        n_devices: over which they spread.
-        execution: how convolutions are computed and instances mapped.
-    """
+    """How many instances can be trained together; at least one per device."""
     free = SHARE * free_bytes()
     on_host = jax.default_backend() == "cpu"
     devices = n_devices if on_host else 1  # each accelerator has its own memory

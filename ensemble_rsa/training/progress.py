@@ -33,13 +33,6 @@ class Reporter:
 
     Training can be reported, stored and stopped only between calls. Calls of about a second have no
     measurable cost; the first makes a single step because it compiles.
-
-    Args:
-        progress: called with each status; None for no calls.
-        steps: per epoch.
-        epochs: of the training.
-        seeds: of the instances.
-        position: at which training starts.
     """
 
     def __init__(

@@ -56,11 +56,6 @@ class TrainingPosition:
 def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
     """Store a state, and remove all but the newest two.
 
-    Args:
-        folder: of the states.
-        state: a tree of arrays on the host.
-        position: of the training.
-
     Warns:
         CheckpointWarning: it could not be written, for example on a full disk.
     """
@@ -86,10 +81,6 @@ def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
 
 def load_newest(folder: Path, like: Any) -> tuple[Any, TrainingPosition] | None:
     """The newest undamaged state and its position; None if there are no states.
-
-    Args:
-        folder: of the states.
-        like: a tree of arrays, or of shapes, of the same structure.
 
     Raises:
         RunError: all states are damaged.

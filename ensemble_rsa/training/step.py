@@ -105,15 +105,7 @@ def make_programs(
     execution: Execution,
     mesh: Mesh | None = None,
 ) -> Programs:
-    """The programs of training and prediction for one network and recipe, compiled on first use.
-
-    Args:
-        network: the static half.
-        config: the recipe.
-        steps_per_epoch: to convert epochs of the recipe to steps.
-        execution: how convolutions are computed and instances mapped.
-        mesh: devices by instance and batch, from `models.devices.make_layout`; None for one device.
-    """
+    """The programs of training and prediction for one network and recipe, compiled on first use."""
     optimiser = make_optimiser(config, steps_per_epoch)
     parts = 1 if mesh is None else mesh.shape[BATCH]
     drops_out = np.any(np.asarray(config.dropout) > 0)

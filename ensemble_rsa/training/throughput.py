@@ -47,12 +47,7 @@ def steps_per_call(on_cpu: int = 1) -> int:
 
 
 class TrainingTrial:
-    """The first instances of a training in memory, whose networks are thrown away.
-
-    Args:
-        setup: what the instances share.
-        n_instances: how many are trained.
-    """
+    """The first instances of a training in memory, whose networks are thrown away."""
 
     def __init__(self, setup: TrainingSetup, n_instances: int):
         seeds = weight_seeds(setup.config.training)[:n_instances]
@@ -104,11 +99,7 @@ def images_per_second(
 ) -> float:
     """Training images per second, summed over the instances, from one timed call.
 
-    Args:
-        config: network and recipe; its data set is not read.
-        image_shape: (height, width, channel).
-        execution: how it is computed; None for the usual way on this device.
-        n_instances: how many of the configuration's instances are trained; None for all.
+    Without `execution`, it is computed in the device's default way.
     """
     n_instances, n_steps = n_instances or config.training.instances, steps_per_call()
     call = training_call(

@@ -22,7 +22,7 @@ QUARTER = Blueprint(ModelConfig("alexnet", width=0.25), (64, 64, 3), 10)
 def quarter():
     """A network and its parameters."""
     network, stack = init_ensemble(QUARTER, [0])
-    return network, member(stack, 0)
+    return network, member(jax.device_get(stack), 0)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def recorded(quarter, quickly):
         return network.logits(parameters, images), maps, dropped
 
     images = np.random.default_rng(0).normal(size=(3, 64, 64, 3))
-    return quickly(run)(jnp.asarray(images, jnp.float32))
+    return jax.device_get(quickly(run)(jnp.asarray(images, jnp.float32)))
 
 
 def test_parameters_at_full_size_are_those_published():
@@ -78,7 +78,7 @@ def test_windows_that_do_not_fit_are_padded_and_keep_their_parameters():
 
 
 def test_first_weights_and_biases(quarter):
-    layers = [jax.tree.map(np.asarray, one) for one in quarter[1]["convolutions"].values()]
+    layers = list(quarter[1]["convolutions"].values())
     for one in layers[:7]:
         np.testing.assert_array_equal(one["bias"], np.float32(0.1))
     assert not layers[7]["bias"].any()
@@ -115,7 +115,7 @@ def test_recorded_maps_come_before_pooling_and_the_last_is_linear(quarter, recor
 
 def test_dropout_acts_before_fc7_and_fc8_only(recorded):
     _, (_, *maps), dropped = recorded
-    same = [bool((one == other).all()) for one, other in zip(maps, dropped, strict=True)]
+    same = [np.array_equal(one, other) for one, other in zip(maps, dropped, strict=True)]
     assert same == [True] * 6 + [False] * 2
 
 

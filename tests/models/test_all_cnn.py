@@ -80,7 +80,7 @@ def test_dropout_acts_where_it_is_configured(small, rng, quickly):
         place: Blueprint(ModelConfig(small, dropout_after=place), DIGITS, 3) for place in DROPPED
     }
     networks = {place: ensemble_shapes(one, 1)[0] for place, one in blueprints.items()}
-    parameters = member(init_ensemble(blueprints["all"], [0])[1], 0)
+    parameters = member(jax.device_get(init_ensemble(blueprints["all"], [0])[1]), 0)
 
     def layers(place: str, maps):
         """Each layer without and with dropout, and what the latter should be."""
@@ -107,7 +107,7 @@ def test_logits_are_means_of_class_maps_with_a_relu_unless_it_is_left_out(small,
     blueprints = [
         Blueprint(ModelConfig(small, last_relu=relu), DIGITS, 5) for relu in (True, False)
     ]
-    parameters = member(init_ensemble(blueprints[0], [3])[1], 0)
+    parameters = member(jax.device_get(init_ensemble(blueprints[0], [3])[1]), 0)
     networks = [ensemble_shapes(one, 1)[0] for one in blueprints]
 
     def maps_and_logits(network, images):

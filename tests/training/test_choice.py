@@ -5,13 +5,7 @@ import json
 
 import pytest
 
-from ensemble_rsa.config.settings import (
-    Config,
-    DataConfig,
-    ExecutionConfig,
-    ModelConfig,
-    TrainingConfig,
-)
+from ensemble_rsa.config import settings
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import choice
 
@@ -21,10 +15,10 @@ WAYS = (Execution("plain_gradients", 1, QUICK), Execution("patches", 1, QUICK))
 
 @pytest.fixture
 def config(tiny_model):
-    return Config(
-        DataConfig(preprocessing="standardize"),
-        ModelConfig(tiny_model, width=0.2),
-        TrainingConfig(instances=2, epochs=1, batch_size=25),
+    return settings.Config(
+        settings.DataConfig(preprocessing="standardize"),
+        settings.ModelConfig(tiny_model, width=0.2),
+        settings.TrainingConfig(instances=2, epochs=1, batch_size=25),
     )
 
 
@@ -37,33 +31,26 @@ def test_a_short_training_is_not_measured(fewest, config, small_digits, tmp_path
     assert not file.exists()
 
 
-@pytest.mark.parametrize("fastest", [0, 1])
+@pytest.mark.parametrize("fastest", WAYS)
 def test_the_fastest_way_is_taken_and_remembered(
     fastest, config, small_digits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(choice, "candidates", lambda: WAYS)
     monkeypatch.setattr(choice, "WORTH", 0)
     monkeypatch.setattr(choice, "FEWEST_STEPS", 0)
-    monkeypatch.setattr(choice, "ROUNDS", 1)
-    monkeypatch.setattr(choice, "SECONDS_PER_ROUND", 0.0)
-    tried = []
-
-    def seconds(trial, n_steps):
-        trial.train(n_steps)
-        tried.extend([trial] if trial not in tried else [])
-        return 1.0 if tried.index(trial) == fastest else 2.0
-
-    monkeypatch.setattr(choice, "_seconds_per_step", seconds)
+    monkeypatch.setattr(choice, "make_setup", lambda config, data, way, images: way)
+    monkeypatch.setattr(choice, "TrainingTrial", lambda way, n_instances: way)
+    monkeypatch.setattr(choice, "_seconds_per_step", lambda way, n: 2.0 - (way == fastest))
     file = tmp_path / "execution.json"
-    assert choice.choose_execution(config, small_digits, file) == WAYS[fastest]
+    assert choice.choose_execution(config, small_digits, file) == fastest
     (entry,) = json.loads(file.read_text()).values()
     assert sorted(entry["seconds per instance and step"].values()) == [0.5, 1.0]
     monkeypatch.setattr(choice, "_measure", None)  # which would fail if it were called
-    assert choice.choose_execution(config, small_digits, file) == WAYS[fastest]
+    assert choice.choose_execution(config, small_digits, file) == fastest
 
 
 def test_what_is_set_by_hand_is_not_measured(config, small_digits, monkeypatch):
     monkeypatch.setattr(choice, "_measure", None)
-    by_hand = dataclasses.replace(config, execution=ExecutionConfig("patches", "all"))
+    by_hand = dataclasses.replace(config, execution=settings.ExecutionConfig("patches", "all"))
     way = choice.choose_execution(by_hand, small_digits)
     assert (way.convolution, way.vmap_batch_size) == ("patches", None)

@@ -33,7 +33,7 @@ IMAGE_BYTES = 8 * 8 * 3
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tiny_chunks(quick_execution):
+def _tiny_chunks(shared_programs, quick_execution):
     """Chunks of two steps, blocks of three images; one step a call."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feed, "CHUNK_BYTES", 2 * 5 * IMAGE_BYTES)

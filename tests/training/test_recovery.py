@@ -50,7 +50,7 @@ def killed_after(step: int):
     return progress
 
 
-@pytest.mark.parametrize("step", [1, 2, 4])
+@pytest.mark.parametrize("step", [2, 3])  # after an epoch, and within one
 def test_training_resumes_bit_for_bit(step, fit, uninterrupted, tmp_path):
     with pytest.raises(Killed):
         fit(tmp_path, killed_after(step), **EVERY_STEP)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from functools import cache
 
 import chex
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.settings import ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import STACKED, ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream
@@ -38,20 +39,23 @@ def on_device(pixels: np.ndarray, labels: np.ndarray) -> DeviceImages:
     return DeviceImages(jnp.asarray(pixels), jnp.asarray(labels, jnp.int32), fitted)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def build(tiny_model, quick_execution):
-    """Programs for a recipe, and the first parameters of its instances, on the host."""
+    """Programs for a recipe, and first parameters, with biases of 1, of instances on the host."""
 
-    def built(seeds, config: TrainingConfig):
+    @cache
+    def built(config: TrainingConfig):
         blueprint = Blueprint(
             ModelConfig(tiny_model, width=0.2),
             (SIDE, SIDE, 1),
             10,
             convolution=quick_execution.convolution,
         )
-        network, parameters = init_ensemble(blueprint, seeds)
+        network, parameters = init_ensemble(blueprint, [0, 1])
         programs = make_programs(network, config, STEPS, quick_execution)
-        return programs, jax.device_get(parameters)
+        parameters = jax.device_get(parameters)
+        ones = lambda leaf: np.ones_like(leaf) if leaf.ndim == 2 else leaf
+        return programs, jax.tree.map(ones, parameters)
 
     return built
 
@@ -91,27 +95,33 @@ def masks_by_hand(config: TrainingConfig, step: int):
     return (*(np.asarray(mask) / kept for mask in quick(step)), None)
 
 
+def loss_by_hand(parameters, batch, labels, masks, l2, l2_biases):
+    logits = logits_by_hand(parameters, batch, masks)
+    own = jnp.take_along_axis(logits, labels[:, None], 1)[:, 0]
+    cross_entropy = jax.scipy.special.logsumexp(logits, 1) - own
+    squares = sum(
+        (leaf**2).sum() * jnp.where(leaf.ndim > 1, 1.0, l2_biases)
+        for leaf in jax.tree.leaves(parameters)
+    )
+    return cross_entropy.mean() + l2 * squares, (cross_entropy.sum(), logits)
+
+
+gradient_by_hand = jax.jit(
+    jax.grad(loss_by_hand, has_aux=True), compiler_options={"xla_backend_optimization_level": 0}
+)
+
+
 def steps_by_hand(parameters, pixels, labels, config: TrainingConfig):
     """One instance in float64: parameters, sum of losses, correct predictions, gradient norms."""
-
-    def loss(parameters, batch, labels, masks, l2):
-        logits = logits_by_hand(parameters, batch, masks)
-        own = jnp.take_along_axis(logits, labels[:, None], 1)[:, 0]
-        cross_entropy = jax.scipy.special.logsumexp(logits, 1) - own
-        squares = sum((leaf**2).sum() for leaf in jax.tree.leaves(parameters))
-        return cross_entropy.mean() + l2 * squares, (cross_entropy.sum(), logits)
-
     masks = [masks_by_hand(config, BEFORE + step) for step in range(STEPS)]
     total, right, norms = 0.0, 0, []
     with jax.enable_x64(True):
-        gradient_of = jax.jit(
-            jax.grad(loss, has_aux=True), compiler_options={"xla_backend_optimization_level": 0}
-        )
         parameters = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
         velocity = jax.tree.map(np.zeros_like, parameters)
         for chosen, mask in zip(ORDER, masks, strict=True):
+            batch = pixels[chosen] / 255, labels[chosen], mask
             gradient, (loss_sum, logits) = jax.device_get(
-                gradient_of(parameters, pixels[chosen] / 255, labels[chosen], mask, config.l2)
+                gradient_by_hand(parameters, *batch, config.l2, float(config.l2_biases))
             )
             norms.append(np.sqrt(sum((leaf**2).sum() for leaf in jax.tree.leaves(gradient))))
             shrink = min(1.0, config.clip_norm / norms[-1])
@@ -126,20 +136,21 @@ def steps_by_hand(parameters, pixels, labels, config: TrainingConfig):
     return parameters, total, right, norms
 
 
-@pytest.mark.parametrize(
-    "special",
-    [
-        {"l2": 1e-2},
-        {"clip_norm": 0.1},
-        {"dropout": 0.3, "dropout_seed": 5, "order_seed": 9},
-        {"dropout": (0.0, 0.4), "dropout_seed": 5, "l2": (1e-2, 0.0), "learning_rate": (0.02, 0.1)},
-    ],
-    ids=["momentum and l2", "clipping", "dropout", "settings of their own"],
-)
-def test_steps_are_those_of_each_network_alone(special, build):
-    config = TrainingConfig(**{"instances": 2, "epochs": 100, "learning_rate": 0.05} | special)
+TWO = TrainingConfig(instances=2, epochs=100, learning_rate=0.05)
+RECIPES = {
+    "momentum and l2 without biases": dataclasses.replace(TWO, l2=1e-2, l2_biases=False),
+    "clipping": dataclasses.replace(TWO, clip_norm=0.1),
+    "dropout and settings of their own": dataclasses.replace(
+        TWO, dropout=(0.0, 0.4), dropout_seed=5, l2=(1e-2, 0.0), learning_rate=(0.02, 0.1)
+    ),
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_steps_are_those_of_each_network_alone(recipe, build):
+    config = RECIPES[recipe]
     pixels, labels = images(40)
-    programs, start = build([0, 4], config)
+    programs, start = build(config)
     state, totals = programs.train(
         programs.start(start),
         stacked_settings(config, [0, 1]),
@@ -149,41 +160,23 @@ def test_steps_are_those_of_each_network_alone(special, build):
         STEPS,
         BEFORE,
     )
+    parameters = jax.device_get(state.parameters)
     for i in range(2):
-        own = {name: values[i] for name, values in special.items() if isinstance(values, tuple)}
+        own = {name: np.broadcast_to(getattr(config, name), 2)[i].item() for name in STACKED}
         alone = dataclasses.replace(config, instances=1, **own)
         expected, loss, right, norms = steps_by_hand(member(start, i), pixels, labels, alone)
         expected = jax.tree.map(np.float32, expected)
-        chex.assert_trees_all_close(member(state.parameters, i), expected, rtol=1e-4, atol=1e-6)
+        chex.assert_trees_all_close(member(parameters, i), expected, rtol=1e-4, atol=1e-6)
         assert float(totals.loss[i]) == pytest.approx(loss, rel=1e-5)
         assert int(totals.correct[i]) == right
-        if "clip_norm" in special:
-            assert min(norms) > config.clip_norm  # each step of each instance was clipped
-
-
-def test_l2_includes_biases_only_if_asked(build):
-    """One step apart: a bias of 1 moves by rate · 2 · l2 · 1, on top of its gradient."""
-    pixels, labels = images(40)
-    after = []
-    for l2_biases in (True, False):
-        config = TrainingConfig(
-            instances=1, epochs=100, learning_rate=0.5, l2=0.01, l2_biases=l2_biases
-        )
-        programs, start = build([0], config)
-        ones = jax.tree.map(lambda leaf: np.ones_like(leaf) if leaf.ndim == 2 else leaf, start)
-        settings, data = stacked_settings(config, [0]), on_device(pixels, labels)
-        state, _ = programs.train(programs.start(ones), settings, data, jnp.asarray(ORDER), 0, 1, 0)
-        after.append(jax.tree.leaves(state.parameters))
-    for counted, left_out in zip(*after, strict=True):
-        moved = 0.5 * 2 * 0.01 if counted.ndim == 2 else 0.0
-        np.testing.assert_allclose(left_out - counted, moved, rtol=1e-4, atol=1e-6)
+        assert recipe != "clipping" or min(norms) > config.clip_norm  # each step was clipped
 
 
 def test_a_broken_instance_leaves_the_others_alone(build):
-    config = TrainingConfig(instances=2, epochs=100)
+    config = RECIPES["momentum and l2 without biases"]
     settings, order = stacked_settings(config, [0, 1]), jnp.asarray(ORDER)
     data = on_device(*images(40))
-    programs, start = build([0, 4], config)
+    programs, start = build(config)
     broken = jax.tree.map(np.copy, start)
     for leaf in jax.tree.leaves(broken):
         leaf[0] = np.nan
@@ -243,12 +236,14 @@ def test_the_images_left_out_differ_between_epochs():
 
 def test_predictions_of_more_images_than_a_chunk(build):
     pixels, labels = images(53, seed=1)
-    programs, parameters = build([0, 1], TrainingConfig(epochs=1, batch_size=20))
+    programs, start = build(dataclasses.replace(TWO, batch_size=20))
+    parameters = jax.tree.map(lambda leaf: leaf * (leaf.ndim > 2), start)  # biases of 0
     predictions = np.asarray(programs.predict(parameters, on_device(pixels, labels)))
     assert predictions.shape == (2, 53)
+    scaled = jnp.asarray(pixels / 255, jnp.float32)
+    by_hand = jax.jit(logits_by_hand)
     for i in range(2):
-        scaled = jnp.asarray(pixels / 255, jnp.float32)
-        logits = np.asarray(logits_by_hand(member(parameters, i), scaled))
+        logits = np.asarray(by_hand(member(parameters, i), scaled))
         chosen = logits[np.arange(53), predictions[i]]
         np.testing.assert_allclose(chosen, logits.max(1), rtol=1e-5, atol=1e-6)
         assert len(set(predictions[i, 40:].tolist())) > 1  # images in the padded chunk differ

@@ -11,7 +11,7 @@ from ensemble_rsa.training.loop import GroupTraining
 
 @pytest.fixture
 def config(tiny_model):
-    recipe = TrainingConfig(instances=3, batch_size=5, dropout=(0.0, 0.2, 0.4))
+    recipe = TrainingConfig(instances=3, batch_size=5, l2=(0.0, 1e-5, 1e-4))
     return Config(model=ModelConfig(tiny_model, width=0.2), training=recipe)
 
 
