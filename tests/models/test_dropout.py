@@ -21,7 +21,6 @@ def dropped(quickly):
             "mask": jax.random.bernoulli(jax.random.fold_in(KEY, 2), 0.25, x.shape),
             "none": drop_out(x, Dropout(0.0, KEY), 2),
             "half": drop_out(x, half, 2),
-            "other layer": drop_out(x, half, 1),
             "one mask": drop_out(x, one_mask, 2),
             "one mask, other layer": drop_out(x, one_mask, 1),
             "parts": jnp.concatenate(
@@ -42,22 +41,12 @@ def test_a_rate_of_0_changes_nothing(dropped):
     np.testing.assert_array_equal(dropped["none"], UNITS)
 
 
-def test_each_image_and_each_layer_has_its_mask(dropped):
-    masks = dropped["half"] > 0
-    assert all((masks[0] != other).any() for other in masks[1:])
-    assert (masks != (dropped["other layer"] > 0)).any()
-
-
 def test_one_mask_serves_all_images_but_no_other_layer(dropped):
     masks = dropped["one mask"] > 0
     assert masks[0].mean() == pytest.approx(0.5, abs=0.1)
     for other in masks[1:]:
         np.testing.assert_array_equal(masks[0], other)
     assert (masks != (dropped["one mask, other layer"] > 0)).any()
-
-
-def test_a_lower_rate_with_the_same_key_keeps_what_a_higher_one_keeps(dropped):
-    assert not ((dropped["three quarters"] > 0) & (dropped["half"] == 0)).any()
 
 
 def test_parts_of_a_batch_have_the_masks_of_the_whole(dropped):

@@ -11,14 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ensemble_rsa.config import settings
 from ensemble_rsa.config.analysis import StimulusConfig
-from ensemble_rsa.config.settings import (
-    Config,
-    DataConfig,
-    ExecutionConfig,
-    ModelConfig,
-    TrainingConfig,
-)
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.data.stimuli import choose_stimuli
@@ -59,15 +53,15 @@ def photographs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fit(photographs, tiny_model, tmp_path_factory):
     def trained(how, out=None, progress=None, resume=False):
-        config = Config(
-            DataConfig(
-                f"folder:{photographs}", preprocessing="standardize", image_size=8,
-                test_fraction=0.3,
+        where, recipe = f"folder:{photographs}", {"epochs": 2, "batch_size": 5}
+        config = settings.Config(
+            settings.DataConfig(
+                where, preprocessing="standardize", image_size=8, test_fraction=0.3
             ),
-            ModelConfig(tiny_model, width=0.2),
-            TrainingConfig(instances=2, epochs=2, batch_size=5, dropout=(0.0, 0.5)),
-            ExecutionConfig(feed=how),
-        )  # fmt: skip
+            settings.ModelConfig(tiny_model, width=0.2),
+            settings.TrainingConfig(instances=2, dropout=(0.0, 0.5), **recipe),
+            settings.ExecutionConfig(feed=how),
+        )
         return pipeline.train(config, out or tmp_path_factory.mktemp("run"), progress, resume)
 
     return trained
@@ -112,7 +106,7 @@ def test_the_networks_are_those_of_a_training_from_memory(fit, in_memory):
 
 
 def load(photographs, feed):
-    return load_dataset(DataConfig(f"folder:{photographs}", image_size=8), feed)
+    return load_dataset(settings.DataConfig(f"folder:{photographs}", image_size=8), feed)
 
 
 def test_the_stimuli_are_those_from_memory(photographs):
