@@ -49,10 +49,6 @@ def _plain_gradients(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image
     return _convolve(x, kernel, stride, pads)
 
 
-def _forward(x: Image, kernel: Kernel, stride: int, pads: Pads):
-    return _convolve(x, kernel, stride, pads), (x, kernel)
-
-
 def _backward(stride: int, pads: Pads, saved: tuple[Image, Kernel], dy: Image):
     x, kernel = saved
     dx = _input_gradient(x, kernel, stride, pads, dy)
@@ -109,7 +105,9 @@ def _kernel_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Imag
     return gradient[:, : kernel.shape[0], : kernel.shape[1]].transpose(1, 2, 0, 3)
 
 
-_plain_gradients.defvjp(_forward, _backward)
+_plain_gradients.defvjp(
+    lambda x, kernel, stride, pads: (_convolve(x, kernel, stride, pads), (x, kernel)), _backward
+)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from ensemble_rsa import files
 from ensemble_rsa.config.settings import Config, ExecutionConfig
@@ -55,18 +56,13 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
     seconds = _measure(config, dataset, ways)
     if seconds is None:
         return ways[0]
-    best = min(range(len(ways)), key=seconds.__getitem__)
-    table = {_words(way): round(value, 6) for way, value in zip(ways, seconds, strict=True)}
-    log.info(
-        "computing with %s: the fastest of %d ways, %.3g seconds per instance and step",
-        _words(ways[best]),
-        len(ways),
-        seconds[best],
-    )
+    best = ways[int(np.argmin(seconds))]
+    log.info("computing with %s: the fastest of %d ways in a measurement", _words(best), len(ways))
     if cache is not None:
-        entry = {"chosen": _words(ways[best]), "seconds per instance and step": table}
+        table = {_words(way): round(value, 6) for way, value in zip(ways, seconds, strict=True)}
+        entry = {"chosen": _words(best), "seconds per instance and step": table}
         files.write_json(cache, remembered | {name: entry})
-    return ways[best]
+    return best
 
 
 def _as_asked(asked: ExecutionConfig) -> tuple[Execution, ...]:

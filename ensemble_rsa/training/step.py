@@ -110,13 +110,7 @@ def make_programs(
     parts = 1 if mesh is None else mesh.shape[BATCH]
     drops_out = np.any(np.asarray(config.dropout) > 0)
 
-    def update(
-        state: TrainingState,
-        settings: InstanceSettings,
-        batch: Array,
-        labels: Array,
-        masks: Array | None,
-    ):
+    def update(state: TrainingState, settings: InstanceSettings, batch, labels, masks):
         part = 0 if parts == 1 else jax.lax.axis_index(BATCH)
         dropout = None if masks is None else Dropout(settings.dropout, masks, part, parts)
 
@@ -124,7 +118,10 @@ def make_programs(
             logits = network.logits(parameters, batch, dropout)
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
             correct = (logits.argmax(-1) == labels).sum()
-            squares = sum(jnp.vdot(leaf, leaf) for leaf in _decayed(parameters, config))
+            decayed = (
+                leaf for leaf in jax.tree.leaves(parameters) if config.l2_biases or leaf.ndim > 1
+            )
+            squares = sum(jnp.vdot(leaf, leaf) for leaf in decayed)
             return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
 
         gradient, totals = jax.grad(objective, has_aux=True)(state.parameters)
@@ -191,12 +188,6 @@ def make_programs(
         compiled(train, (own, own, shared, batches, shared, shared, shared), donated=(0,)),
         compiled(predict, (own, shared)),
     )
-
-
-def _decayed(parameters: Parameters, config: TrainingConfig) -> list[Array]:
-    """The parameters whose squares are added to the loss."""
-    leaves = jax.tree.leaves(parameters)
-    return [leaf for leaf in leaves if config.l2_biases or leaf.ndim > 1]
 
 
 def _compiled(

@@ -41,11 +41,6 @@ def recorded(quarter, quickly):
     return jax.device_get(quickly(run)(jnp.asarray(images, jnp.float32)))
 
 
-def test_parameters_at_full_size_are_those_published():
-    shapes = ensemble_shapes(IMAGENET, 1)[1]
-    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 50_303_912
-
-
 def test_maps_at_224_pixels_are_slims():
     maps = [shape.shape[1:] for shape in map_shapes(IMAGENET, 2)[1:]]
     assert layer_names("alexnet") == ("conv1", "conv2", "conv3", "conv4", "conv5") + (
@@ -60,21 +55,17 @@ def test_maps_at_224_pixels_are_slims():
 
 def test_the_smallest_image_whose_windows_all_fit_is_195_pixels():
     # With "SAME" fc6 keeps the size of its input; 5 × 5 without padding leaves one place.
-    def fc6(size):
-        return map_shapes(Blueprint(ModelConfig("alexnet", width=0.05), (size, size, 3), 10), 1)[
-            6
-        ].shape[1:3]
-
-    assert fc6(195) == (1, 1)
-    assert fc6(194) == (4, 4)
-    assert fc6(256) == (2, 2)  # more places than one: their means are the logits
+    for side, fc6 in ((195, 1), (194, 4), (256, 2)):  # several places: their means are the logits
+        blueprint = Blueprint(ModelConfig("alexnet", width=0.05), (side, side, 3), 10)
+        assert map_shapes(blueprint, 1)[6].shape[1:3] == (fc6, fc6)
 
 
-def test_windows_that_do_not_fit_are_padded_and_keep_their_parameters():
-    digits = Blueprint(ModelConfig("alexnet"), (8, 8, 3), 1000)
-    shapes = ensemble_shapes(digits, 1)[1]
+@pytest.mark.parametrize("side", [224, 8])  # on 8 pixels, windows that do not fit are padded
+def test_parameters_at_full_size_are_those_published(side):
+    blueprint = Blueprint(ModelConfig("alexnet"), (side, side, 3), 1000)
+    shapes = ensemble_shapes(blueprint, 1)[1]
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 50_303_912
-    assert map_shapes(digits, 2)[-1].shape == (2, 1, 1, 1000)
+    assert map_shapes(blueprint, 2)[-1].shape == (2, 1, 1, 1000)
 
 
 def test_first_weights_and_biases(quarter):
