@@ -1,4 +1,4 @@
-"""Benchmarks clear all compiled programs, which the other tests of a process would compile again."""
+"""Benchmarks clear all compiled programs; these tests only record it, for the sake of others."""
 
 import jax
 import pytest
