@@ -1,6 +1,6 @@
 """Train ensembles of networks that differ only in their seed, and compare their representations.
 
-The main job is three calls: `train`, `extract` and `analyze`. Everything from RDMs on also takes
+The main functions are `train`, `extract` and `analyze`. Everything from RDMs on also takes
 activations from elsewhere, brain data included. The public names are listed in `__init__.pyi`;
 each is imported on first use.
 """

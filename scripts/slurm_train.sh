@@ -33,7 +33,7 @@ if [[ -n ${SLURM_ARRAY_TASK_ID:-} ]]; then
   folder+="/dropout-0.$SLURM_ARRAY_TASK_ID"
   settings+=(--dropout "0.$SLURM_ARRAY_TASK_ID")
 fi
-# A job that was requeued goes on from the states of its first life.
+# A requeued job resumes from its stored states.
 if [[ -f $folder/manifest.json ]]; then
   settings+=(--resume)
 fi
@@ -44,7 +44,7 @@ export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"
 status=0
 srun --kill-on-bad-exit=0 ensemble-rsa train --out "$folder" --quiet "${settings[@]}" || status=$?
 
-# 130 says that training was stopped and can go on, 143 that a process was waiting for another one.
+# 130: training was stopped and can be resumed; 143: a process was waiting for another one.
 if ((status == 130 || status == 143)) && [[ -n ${SLURM_JOB_ID:-} ]]; then
   task=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}}
   scontrol requeue "${task:-$SLURM_JOB_ID}"

@@ -1,1 +1,17 @@
 """Statistics of RDMs as pure functions of arrays from any source, brain data included."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "alignment",
+        "bootstrap",
+        "categories",
+        "consistency",
+        "groups",
+        "mds",
+        "random_categories",
+        "robust_correlation",
+    ],
+)

@@ -192,10 +192,10 @@ def _smacof(
         ratio = jnp.where(between > 0, delta / jnp.where(between > 0, between, 1), 0)
         # With a column of ones, the product also sums the rows, which is faster than a second pass.
         product = jnp.matmul(ratio, jnp.concatenate([points, ones], 1), precision="highest")
-        moved = (product[:, -1:] * points - product[:, :-1]) / n
-        drop = 2 * n * jnp.sum((points - moved) ** 2)
-        now = size + n * jnp.sum(points * (points - 2 * moved))
-        return moved, drop, jnp.maximum(now, least), iteration + 1
+        new_points = (product[:, -1:] * points - product[:, :-1]) / n
+        drop = 2 * n * jnp.sum((points - new_points) ** 2)
+        now = size + n * jnp.sum(points * (points - 2 * new_points))
+        return new_points, drop, jnp.maximum(now, least), iteration + 1
 
     n = len(delta)
     ones = jnp.ones((n, 1), delta.dtype)

@@ -59,7 +59,7 @@ def robust_correlation(
     - `"skipped"`: Pearson's r without bivariate outliers, found by projecting the points on the
       lines through each of them and a robust centre (minimum covariance determinant). It depends on
       units: rescaling one series may change the outliers.
-    - `"percentage_bend"`: the 20% of values farthest from the median of their series are pulled in.
+    - `"percentage_bend"`: the 20% of values farthest from the median of their series are clipped.
     - `"pearson"`: Pearson's r, for comparison; not robust.
 
     p and interval treat the remaining points as the whole sample, which is optimistic with few

@@ -20,7 +20,7 @@ DIMENSIONS = (
     "category_pair", "instance_pair",
 )  # fmt: skip
 _ALTERNATIVES = {"stimulus": "category", "stimulus_pair": "category_pair"}
-_REFUSED = (  # attribute that gives it away, what was got and what to do
+_REFUSED = (  # identifying attribute, what was got and what to do
     ("data_vars", "an xarray.Dataset; give one of its variables"),
     ("nnz", "a sparse array; give a dense one, such as .toarray() returns"),
     ("pattern_descriptors", "labelled RDMs; give their array (.rdms, or .dissimilarities)"),
@@ -45,7 +45,7 @@ def check_array(name: str, value: ArrayLike, min_ndim: int, axes: str) -> Any:
     (1, 2)
     """
     array = _converted(name, value, re.findall(r"\w+", axes[: axes.find(")")]))
-    # JAX knows half precisions that NumPy does not.
+    # JAX supports half precisions that NumPy lacks.
     if array.dtype != bool and not any(
         jnp.issubdtype(array.dtype, kind) for kind in (np.integer, np.floating)
     ):

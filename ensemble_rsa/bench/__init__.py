@@ -1,1 +1,1 @@
-"""What this package costs beside other tools: time, memory, and how both grow with size."""
+"""Benchmarks of time and memory, and of their growth with size, against other tools."""

@@ -1,4 +1,4 @@
-"""Time and memory of calls that take turns."""
+"""Measurement of time and memory of interleaved calls."""
 
 import contextlib
 import ctypes
@@ -40,13 +40,13 @@ class Turn(NamedTuple):
 
 
 def side_by_side(
-    ways: Mapping[str, Way], look: Callable[[str, Any], None], patience: Patience
+    ways: Mapping[str, Way], on_first_result: Callable[[str, Any], None], patience: Patience
 ) -> dict[str, list[Turn] | str]:
     """Turns of several ways, or the reason why one failed.
 
     The ways take turns, so that other work on the machine slows all of them alike. Each is called
     at least once after its first turn, unless that took `ONCE_FROM` seconds without compiling.
-    `look` is called with each name and the result of its first call.
+    `on_first_result` is called with each name and the result of its first call.
     """
     turns: dict[str, list[Turn]] = {name: [] for name in ways}
     failed: dict[str, str] = {}
@@ -68,7 +68,7 @@ def side_by_side(
                 try:
                     result, turn = take_turn(ways[name].call, memory=len(turns[name]) < 2)
                     if not turns[name]:
-                        look(name, result)
+                        on_first_result(name, result)
                     turns[name].append(turn)
                 except Exception as error:  # noqa: BLE001 - one tool's bug must not end a long run
                     failed[name] = one_line(error)

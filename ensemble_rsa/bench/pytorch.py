@@ -21,7 +21,7 @@ from ensemble_rsa.models.convnet import Conv, scaled_channels
 from ensemble_rsa.training.throughput import N_CATEGORIES, random_images
 
 ONE_BY_ONE = "PyTorch, one by one"
-STACKED = "PyTorch, torch.func.vmap"
+UNDER_VMAP = "PyTorch, torch.func.vmap"
 Shape = tuple[int, int, int]
 Step = Callable[[Any, Any], None]  # images, labels
 

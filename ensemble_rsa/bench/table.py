@@ -33,7 +33,10 @@ def markdown_tables(bench: Bench) -> str:
             for axis, number in rows[0].size.items()
             if all(row.size[axis] == number for row in rows)
         }
-        lines = [[_label(row, shared), *(show(row) for show in columns.values())] for row in rows]
+        lines = [
+            [_label(row, shared), *(format_cell(row) for format_cell in columns.values())]
+            for row in rows
+        ]
         title = f"{case}: {size_in_words(shared)}" if shared else case
         parts.append(_table(title, ["", *columns], lines))
     if lines := growth(bench.rows):

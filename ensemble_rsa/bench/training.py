@@ -22,7 +22,7 @@ GROWTH = "growth with size"
 WAYS = "ways to compute"
 
 
-class Scale(NamedTuple):
+class BenchScale(NamedTuple):
     """`growth` changes one axis of `base` at a time; ways are compared at `instances`."""
 
     base: Size
@@ -34,27 +34,27 @@ class Scale(NamedTuple):
 _CIFAR10 = {"instances": 4, "width": 1.0, "batch": 128, "side": 32}
 _SMALL = {"instances": 4, "width": 0.25, "batch": 32, "side": 8}
 SCALES = {
-    "quick": Scale(
+    "quick": BenchScale(
         _SMALL,
         {"instances": (1, 4, 8), "width": (0.125, 0.25), "batch": (32, 64)},
         (4,),
         Patience(5, 1.5),
     ),
-    "default": Scale(
+    "default": BenchScale(
         _CIFAR10,
         {"instances": (1, 4, 10, 32), "width": (0.25, 0.5, 1.0), "batch": (32, 64, 128)},
         (4,),
         Patience(3, 12.0),
     ),
-    "full": Scale(
+    "full": BenchScale(
         _CIFAR10,
         {"instances": (1, 2, 4, 8, 16, 32), "width": (0.25, 0.5, 1, 2), "batch": (32, 64, 128)},
         (1, 4, 10),
         Patience(5, 60.0),
     ),
     # of scripts/gpu_check.py
-    "gpu": Scale(_CIFAR10, {"instances": (1, 2, 4)}, (10,), Patience(3, 5.0)),
-    "toy": Scale({**_SMALL, "width": 0.1}, {"instances": (1, 2)}, (2,), Patience(2, 0.5)),
+    "gpu": BenchScale(_CIFAR10, {"instances": (1, 2, 4)}, (10,), Patience(3, 5.0)),
+    "toy": BenchScale({**_SMALL, "width": 0.1}, {"instances": (1, 2)}, (2,), Patience(2, 0.5)),
 }
 
 
@@ -124,8 +124,8 @@ def _prepare(config: Config, image_shape: pytorch.Shape, ways: Sequence[Executio
         else:
             call = training_call(config, image_shape, way, steps)
             found[name] = Way(call, steps, compiles=True)
-    for name in (pytorch.ONE_BY_ONE, pytorch.STACKED)[: len(ways)]:
-        stacked = name == pytorch.STACKED
+    for name in (pytorch.ONE_BY_ONE, pytorch.UNDER_VMAP)[: len(ways)]:
+        stacked = name == pytorch.UNDER_VMAP
         # of the networks that PyTorch trains one after the other, one is timed
         share = steps if stacked else steps / training.instances
         try:

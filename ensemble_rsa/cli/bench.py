@@ -1,4 +1,4 @@
-"""The command `bench`: what this package costs on this machine, beside other tools."""
+"""The command `bench`: time and memory on this machine, compared with other tools."""
 
 import argparse
 import dataclasses

@@ -24,7 +24,7 @@ from ensemble_rsa.cli.options import (
     Parser,
     add_config,
     add_option,
-    read_config,
+    config_from_options,
     suggestion,
 )
 from ensemble_rsa.config.analysis import AnalysisConfig
@@ -58,10 +58,10 @@ def train(options: argparse.Namespace) -> None:
     """Train an ensemble whose instances differ only in the seed of their first weights."""
     base = Config()
     if options.resume and options.out is not None:
-        from ensemble_rsa.runs.run_folder import read_config as stored_config
+        from ensemble_rsa.runs.run_folder import read_config
 
-        base = stored_config(options.out)
-    config = read_config(options, base)
+        base = read_config(options.out)
+    config = config_from_options(options, base)
     if options.sweep:
         config = sweep(config, **dict(map(_swept, options.sweep)))
     config = dataclasses.replace(config, execution=_on_slurm(config.execution))
@@ -70,7 +70,7 @@ def train(options: argparse.Namespace) -> None:
 
 def analyze(options: argparse.Namespace) -> None:
     """Compute RDMs and consistency of a trained ensemble, and write figures and a report."""
-    config = read_config(options, AnalysisConfig())
+    config = config_from_options(options, AnalysisConfig())
     _analyze(options.run, config, options.out, options.quiet)
 
 
@@ -86,7 +86,7 @@ def compare(options: argparse.Namespace) -> None:
     from ensemble_rsa.cli.progress import show_comparison
     from ensemble_rsa.pipeline.compare import compare_runs
 
-    config = read_config(options, AnalysisConfig())
+    config = config_from_options(options, AnalysisConfig())
     result, path = compare_runs(options.run, options.other, options.out, options.paired, config)
     show_comparison(result, Console())
     print(path)
@@ -119,7 +119,7 @@ RESUME = Option(
 )
 PAIRED = Option(
     "paired",
-    "whether instance i starts from the same weights in both runs; by default told by the seeds",
+    "whether instance i has the same first weights in both runs; by default if seeds are equal",
     bool | None,
     None,
 )

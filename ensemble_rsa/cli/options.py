@@ -104,7 +104,7 @@ def add_config(parser: Parser, config: type) -> None:
             add_option(group, option, stored=False)
 
 
-def read_config(options: argparse.Namespace, base: ConfigT) -> ConfigT:
+def config_from_options(options: argparse.Namespace, base: ConfigT) -> ConfigT:
     """`base` with the fields that were given as flags."""
     given = vars(options)
     sections = {

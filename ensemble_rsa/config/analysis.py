@@ -41,9 +41,9 @@ class RdmConfig:
 
     Attributes:
         distance: first-level distance between activation patterns.
-        epoch: of the networks, one that training kept; the last when not given.
+        epoch: analyse the networks of this kept epoch; the last when not given.
         cocktail_blank: subtract each unit's mean over the stimuli first.
-        dropout_sample: apply dropout, at the rate of training, with the masks of this number; masks
+        dropout_sample: apply dropout at the rate of training with this sample of masks; masks
             are the same for all instances. No dropout when not given.
         one_mask: with `dropout_sample`, one mask for all stimuli instead of one for each (the paper
             does not say which).
@@ -69,7 +69,7 @@ class StatisticsConfig:
             of the categories' correlations); the paper does not say which.
         n_resamples: bootstrap resamples (ours).
         confidence: level of the intervals.
-        seed: of the bootstrap and of the starts of multidimensional scaling.
+        seed: seed of the bootstrap and of the initial configurations of MDS.
     """
 
     within_category: WithinCategory = "pooled"

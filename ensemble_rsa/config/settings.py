@@ -124,13 +124,13 @@ class TrainingConfig:
         instances: how many networks; instance i has weight seed `seed + i`.
         epochs: how often each training image is seen.
         batch_size: images per step; the last, smaller batch of an epoch is left out (ours).
-        learning_rate: of stochastic gradient descent; a tenth of it after each of `drop_after`;
+        learning_rate: of stochastic gradient descent, divided by ten after each of `drop_after`;
             one number, or one for each instance.
         drop_after: shares of the epochs after which the rate drops: epochs 200, 250 and 300 of 350.
-        momentum: of stochastic gradient descent.
-        l2: times the sum of all squared weights and biases is added to the loss; one number, or
+        momentum: momentum coefficient of stochastic gradient descent.
+        l2: coefficient of the sum of squared weights and biases in the loss; one number, or
             one for each instance.
-        l2_biases: whether biases count in that sum.
+        l2_biases: whether the L2 penalty includes biases.
         clip_norm: largest norm of an instance's gradient (over all its parameters: ours).
         dropout: probability of a zero while training, where the network has dropout; the paper's
             baseline has none; one number, or one for each instance.
@@ -140,8 +140,8 @@ class TrainingConfig:
         dropout_seed: seed of the dropout masks, shared by all instances (ours).
         eval_every: epochs between test accuracies; the last epoch is always tested.
         converged_at: training accuracy below which an instance has not converged (ours).
-        unconverged: keep such instances and name them, or replace them by the next seeds.
-        precision: of the arithmetic, not of the weights, which stay float32: float32;
+        unconverged: keep and flag these instances, or replace them by the next seeds.
+        precision: precision of the arithmetic (weights stay float32): float32;
             tensorfloat32, which some GPUs and TPUs compute faster (a CPU does not); or bfloat16.
         save_at: epochs whose networks are kept besides those of the last, 0 for the first weights;
             or "trajectory", the paper's 1–10, 50, 100, …, 350 (and 0, ours).
@@ -206,7 +206,7 @@ class ExecutionConfig:
         group: how many instances are trained together; as many as memory holds when not given.
         processes: how many processes, on any number of machines, train this ensemble in one folder
             that all of them can read and write.
-        process_id: which of them this is, from 0.
+        process_id: index of this process, from 0.
         feed: images in memory, or from disk batch by batch; auto: disk where they would fill more
             than a quarter of the free memory.
     """

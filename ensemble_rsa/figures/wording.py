@@ -95,7 +95,7 @@ def percent(results: xr.Dataset) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number to so many decimals; a dash if it is not defined.
+    """A number with `digits` decimals; a dash if it is not defined.
 
     >>> number(0.4429), number(float("nan"))
     ('0.443', '–')
@@ -166,7 +166,7 @@ def accuracy_range(values: Any) -> str:
 
 
 def paper_figure(name: str) -> str:
-    """What the paper calls a figure.
+    """The label of a figure in the paper.
 
     >>> paper_figure("fig4"), paper_figure("s3")
     ('Fig. 4', 'Fig. S3')

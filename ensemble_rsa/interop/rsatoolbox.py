@@ -159,7 +159,7 @@ def _finite_rows(rdms: xr.Dataset) -> RdmRows:
 def _text_or_number(name: str, value: Any) -> Any:
     if not isinstance(value, str | int | float | np.number):
         raise InputError(f"descriptors[{name!r}]: expected text or a number, got {value!r}")
-    return str(value) if isinstance(value, str) else value  # HDF5 knows no text of NumPy's
+    return str(value) if isinstance(value, str) else value  # h5py cannot store NumPy text
 
 
 def _write_columns(group: h5py.Group, columns: Mapping[str, np.ndarray]) -> None:

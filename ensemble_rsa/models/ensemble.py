@@ -35,7 +35,7 @@ class Network:
         images: Float[Array, "stimulus h w c"],
         dropout: Dropout | None = None,
     ) -> Float[Array, "stimulus category"]:
-        """Logits."""
+        """Compute the logits of images for one instance."""
         return self.merged(parameters)(images, dropout)
 
     def layer(

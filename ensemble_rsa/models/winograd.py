@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 Maps = Float[Array, "_ _ _ _"]  # stimulus, height, width, channel
 Pads = tuple[tuple[int, int], tuple[int, int]]
-Grid = list[list[Array]]  # the arrays at each place of a tile
+TileArrays = list[list[Array]]  # the arrays at each place of a tile
 
 TILE = 2  # rows and columns of results
 PLANES = 4  # rows and columns of a transformed tile
@@ -60,7 +60,7 @@ def winograd_kernel_gradient(x: Maps, dy: Maps, pads: Pads) -> Float[Array, "3 3
     """The gradient of `winograd` with respect to its kernel."""
     rows, columns = dy.shape[1:3]
 
-    def of_part(part: tuple[Array, Array]) -> Grid:
+    def of_part(part: tuple[Array, Array]) -> TileArrays:
         inputs = _input_planes(part[0], pads, rows, columns)
         results = _apply(TO_RESULT.T, _tile_places(part[1]))
         return [
@@ -101,7 +101,7 @@ def _in_parts(x: Array, size: int) -> Float[Array, "part stimulus height width c
     return x.reshape(-1, size, *x.shape[1:])
 
 
-def _input_planes(x: Array, pads: Pads, rows: int, columns: int) -> Grid:
+def _input_planes(x: Array, pads: Pads, rows: int, columns: int) -> TileArrays:
     tiles = ceil(rows / TILE), ceil(columns / TILE)
     edges = [
         (low, TILE * count + 2 - size - low)
@@ -116,7 +116,7 @@ def _input_planes(x: Array, pads: Pads, rows: int, columns: int) -> Grid:
     return _apply(FROM_INPUT, [[place(i, j) for j in range(PLANES)] for i in range(PLANES)])
 
 
-def _tile_places(y: Array) -> Grid:
+def _tile_places(y: Array) -> TileArrays:
     """Results by position in a tile, padded with zeros to full tiles."""
     y = jnp.pad(y, ((0, 0), (0, y.shape[1] % TILE), (0, y.shape[2] % TILE), (0, 0)))
     return [[y[:, i::TILE, j::TILE] for j in range(TILE)] for i in range(TILE)]
@@ -126,7 +126,7 @@ def _flat(plane: Array) -> Float[Array, "tile channel"]:
     return plane.reshape(-1, plane.shape[-1])
 
 
-def _apply(matrix: np.ndarray, places: Grid) -> Grid:
+def _apply(matrix: np.ndarray, places: TileArrays) -> TileArrays:
     """Matrix · places · matrixᵀ, each place an array."""
     half = [[_combine(row, column) for column in zip(*places, strict=True)] for row in matrix]
     return [[_combine(row, across) for row in matrix] for across in half]

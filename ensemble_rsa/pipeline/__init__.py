@@ -1,1 +1,1 @@
-"""The stages of the main job as functions: train, extract, analyze, compare."""
+"""The stages of an analysis as functions: train, extract, analyze, compare."""

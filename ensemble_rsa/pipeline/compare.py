@@ -37,7 +37,7 @@ def compare_runs(
         out: where the results are written; None for `comparison-OTHER` in the first run's folder.
         paired: whether instance i has the same initial weights in both runs; None to decide by the
             seeds.
-        settings: `n_resamples` (of relabellings too), confidence and seed.
+        settings: only `n_resamples` (of permutations too), confidence and seed are used.
 
     Returns:
         The comparison (see `comparison_dataset`), and the JSON file that it was written to, beside

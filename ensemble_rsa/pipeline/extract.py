@@ -102,7 +102,7 @@ def dataset_of(run: Run) -> Dataset:
     return load_dataset(run.config.data, run.config.execution.feed)
 
 
-def check_stimuli(config: Config, settings: StimulusConfig) -> None:
+def check_enough_stimuli(config: Config, settings: StimulusConfig) -> None:
     """Raise, before anything is trained, if its networks could not be shown these stimuli."""
     dataset = load_dataset(config.data, config.execution.feed)
     choose_stimuli(_shown(config, settings, dataset), settings)

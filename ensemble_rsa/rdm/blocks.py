@@ -74,7 +74,7 @@ def unit_blocks(array: Any, index: tuple[int, ...], width: int = 0) -> Iterator[
 
 
 def host_units(array: Any, index: tuple[int, ...], units: slice = slice(None)) -> np.ndarray:
-    """The chosen units of one instance, in memory and in a dtype that JAX knows."""
+    """The chosen units of one instance, in memory and in a dtype that JAX supports."""
     if isinstance(array, jax.Array) and units != slice(None):
         return np.asarray(_device_block(array, index, units.start, units.stop - units.start))
     part = as_numpy(array[(*index, slice(None), units)])

@@ -1,4 +1,4 @@
-"""The five distances, and how each follows from inner products within its promised accuracy.
+"""The five distances, and how each follows from inner products within its tolerance.
 
 All but one are functions of the squared difference of two patterns a and b, after these are centred
 on their own mean (correlation) or scaled to unit length (Mehrer et al. 2020,
@@ -21,7 +21,7 @@ from jaxtyping import Float
 from ensemble_rsa.rdm.gram import PatternSums
 from ensemble_rsa.rdm.squares import Patterns, fill_squares, products
 
-TOLERANCE = 1e-5  # of the largest distance: what `compute_rdm` promises
+TOLERANCE = 1e-5  # of the largest distance: the accuracy of `compute_rdm`
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def add_products(gram: Float[np.ndarray, "row row"], rows: Float[np.ndarray, "ro
     [[5.0, 6.0], [0.0, 9.0]]
     """
     syrk = BLAS.ssyrk if gram.dtype == np.float32 else BLAS.dsyrk
-    # BLAS counts by columns: what it sees are the transposes.
+    # BLAS is column-major, so it is given the transposes.
     syrk(1.0, rows.T, beta=1.0, c=gram.T, trans=1, lower=1, overwrite_c=1)
 
 

@@ -1,4 +1,4 @@
-"""RDMs of arrays and of streams of unit blocks, within the promised accuracy.
+"""RDMs of arrays and of streams of unit blocks, within the required accuracy.
 
 The first pass over an array takes float32 products, placed by a sample of its units. If the
 measured error could break the promise, a second pass takes float64 products, placed by what the

@@ -13,7 +13,7 @@ class ImageLocations:
 
     Attributes:
         data_dir: of TFDS, for CIFAR-10.
-        folder: of large images, for AlexNet; None for the images that the scale has of its own.
+        folder: of large images, for AlexNet; None for the default images of the scale.
         category_map: which of its folders form a category: those of the stimuli at the paper's
             scale, below it also those that AlexNet learns. When not given: where the folders are
             ImageNet's, `cifar10` at the paper's scale and `broad` below it; else each folder is a

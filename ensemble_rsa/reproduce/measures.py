@@ -80,12 +80,12 @@ class Terms(NamedTuple):
 
     @classmethod
     def of_same(cls, same: np.ndarray) -> "Terms":
-        """Without a second term."""
+        """Terms whose second term is zero."""
         return cls(same, np.zeros((*same.shape, same.shape[-1])))
 
     @classmethod
     def of_different(cls, different: np.ndarray) -> "Terms":
-        """Without a first term."""
+        """Terms whose first term is zero."""
         return cls(np.zeros(different.shape[:-1]), different)
 
 

@@ -1,4 +1,4 @@
-"""What is stored of each experiment beside its result: rows of the ledger, and captions.
+"""Stored ledger rows and captions of each experiment.
 
     results/NAME-HASH.json
 
@@ -23,7 +23,7 @@ COMPARISON, CAPTIONS = "comparison.json", "captions.json"
 
 @dataclass(frozen=True)
 class Record:
-    """What came of one experiment.
+    """Ledger rows and captions of one experiment.
 
     Attributes:
         rows: of the ledger.

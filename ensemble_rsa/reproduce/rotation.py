@@ -33,9 +33,9 @@ def rotate(patterns: Patterns, angle: float, centre: Float[np.ndarray, "..."] | 
     >>> rotate(np.array([[1.0, 0.0], [3.0, 1.0]]), np.pi / 2).round(6).tolist()
     [[0.0, 1.0], [-1.0, 3.0]]
     """
-    moved = patterns - centre
-    first, second = moved[..., ::2], moved[..., 1::2]
-    rotated = np.empty_like(moved)
+    centred = patterns - centre
+    first, second = centred[..., ::2], centred[..., 1::2]
+    rotated = np.empty_like(centred)
     rotated[..., ::2] = np.cos(angle) * first - np.sin(angle) * second
     rotated[..., 1::2] = np.sin(angle) * first + np.cos(angle) * second
     return rotated + centre

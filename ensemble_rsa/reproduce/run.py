@@ -12,7 +12,7 @@ from ensemble_rsa.config.serialize import config_hash, config_to_dict
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.save import save_figure
-from ensemble_rsa.pipeline.extract import check_stimuli
+from ensemble_rsa.pipeline.extract import check_enough_stimuli
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.report.reproduction import write_reproduction
 from ensemble_rsa.reproduce.cache import load_or_make
@@ -103,7 +103,7 @@ def reproduce(
 
 
 def _claim(root: Path, scale: Scale) -> None:
-    """Note the scale in the folder; a folder holds one scale."""
+    """Record the scale in the folder; raise if the folder holds another scale."""
     path = root / SCALE
     if root.exists() and not root.is_dir():
         raise InputError(f"out: {root} is not a folder; give another --out")
@@ -147,7 +147,7 @@ def _check_stimuli(scale: Scale, untrained: dict[str, Config]) -> None:
         if (data, stimuli := scale.analysis_of(config).stimulus) not in checked:
             checked.add((data, stimuli))
             with suppress(RunError):  # missing data are an error of their own figures
-                check_stimuli(config, stimuli)
+                check_enough_stimuli(config, stimuli)
 
 
 def _run_each(

@@ -50,7 +50,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class VariantResult:
-    """What came of a variant: mean test accuracy with the lowest and highest, and consistencies.
+    """Results of a variant: test accuracy (mean, lowest, highest) and consistencies.
 
     Last-layer consistencies are means with intervals over instances; `flagged` and `replaced` are
     the numbers of instances that did not converge and were kept or replaced.

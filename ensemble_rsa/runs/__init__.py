@@ -1,1 +1,1 @@
-"""Run folders: what training writes and everything later reads."""
+"""Run folders: trained networks, their configuration and the results of analyses."""

@@ -47,8 +47,8 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
 
 def discard_run_folder(folder: Path) -> None:
     """Remove a run folder that holds nothing but a configuration and a manifest."""
-    files = {path for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"}
-    if files <= {folder / CONFIG, folder / MANIFEST}:
+    contents = {path for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"}
+    if contents <= {folder / CONFIG, folder / MANIFEST}:
         shutil.rmtree(folder)
 
 

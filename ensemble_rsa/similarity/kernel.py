@@ -19,7 +19,7 @@ from ensemble_rsa.numerics import blocks, pair_indices
 from ensemble_rsa.rdm.blocks import block_width, open_activations, unit_blocks
 from ensemble_rsa.rdm.gram import add_products, mirror
 
-Prepared = TypeVar("Prepared")
+PreparedT = TypeVar("PreparedT")
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
@@ -103,8 +103,8 @@ def _open_instances(name: str, activations: Any, min_stimuli: int) -> Instances:
 def map_pairs(
     first: Instances,
     second: Instances | None,
-    prepare: Callable[[Instances, tuple[int, ...]], Prepared],
-    measure: Callable[[Prepared, Prepared, Pairs], Float[np.ndarray, " instance_pair"]],
+    prepare: Callable[[Instances, tuple[int, ...]], PreparedT],
+    measure: Callable[[PreparedT, PreparedT, Pairs], Float[np.ndarray, " instance_pair"]],
 ) -> Float[np.ndarray, "..."]:
     """Measure pairs of instances at each position on the leading axes; the result of `linear_cka`.
 

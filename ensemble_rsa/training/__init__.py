@@ -1,1 +1,1 @@
-"""Training an ensemble: one compiled step for all instances, epochs, and what became of each."""
+"""Training of an ensemble with one compiled step, checkpoints and a convergence check."""

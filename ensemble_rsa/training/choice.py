@@ -29,11 +29,11 @@ ROUNDS = 3
 SECONDS_PER_ROUND = 0.5
 STEPS_FROM_DISK = 4
 FEWEST_STEPS = 200  # shorter trainings are not measured
-WORTH = 20  # nor those shorter than so many times the first trial
+WORTH = 20  # nor those shorter than this many times the first trial
 
 
 def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None) -> Execution:
-    """How to compute a training: as configured, or the fastest way where it says auto.
+    """Choose the execution of a training: as configured, or the fastest where set to auto.
 
     Args:
         config: data, network and recipe.

@@ -12,7 +12,9 @@ from ensemble_rsa.models.execution import Execution
 
 log = logging.getLogger(__name__)
 SHARE = 0.8  # of the free memory; the rest is for images, programs and other processes
-STATES = 5  # parameters and momentum before and after a step, and a copy while they are stored
+STATE_COPIES = (
+    5  # parameters and momentum before and after a step, and a copy while they are stored
+)
 # Memory for gradients in units of the maps of a forward pass: measured as 2.1 to 3.4 over sizes and
 # convolutions other than patches.
 MAPS = {"patches": 12.0}
@@ -26,7 +28,7 @@ def largest_group(
     free = SHARE * free_bytes()
     on_host = jax.default_backend() == "cpu"
     devices = n_devices if on_host else 1  # each accelerator has its own memory
-    each = STATES * parameter_bytes(blueprint)
+    each = STATE_COPIES * parameter_bytes(blueprint)
     maps = MAPS.get(execution.convolution, MAPS_OTHERWISE) * map_bytes(blueprint, batch_size)
 
     def needed(group: int) -> float:

@@ -47,7 +47,7 @@ def steps_per_call(on_cpu: int = 1) -> int:
 
 
 class TrainingTrial:
-    """The first instances of a training in memory, whose networks are thrown away."""
+    """The first instances of a training in memory; the trained networks are discarded."""
 
     def __init__(self, setup: TrainingSetup, n_instances: int):
         seeds = weight_seeds(setup.config.training)[:n_instances]

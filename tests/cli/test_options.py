@@ -11,13 +11,13 @@ from typing import get_type_hints
 import pytest
 
 from ensemble_rsa.cli.main import COMMANDS, main, parse
-from ensemble_rsa.cli.options import read_config
+from ensemble_rsa.cli.options import config_from_options
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.config.settings import Config, DataConfig, TrainingConfig
 
 
 def train_config(words, base=None):
-    return read_config(parse(["train", *words.split()]), base or Config())
+    return config_from_options(parse(["train", *words.split()]), base or Config())
 
 
 def test_every_field_has_a_flag_with_help(capsys):

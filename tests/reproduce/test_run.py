@@ -103,7 +103,7 @@ def test_too_few_images_for_the_stimuli_are_an_error_before_training(trial, out,
         if config.model.model == "alexnet":
             raise InputError("stimuli: too few")
 
-    monkeypatch.setattr(run, "check_stimuli", check)
+    monkeypatch.setattr(run, "check_enough_stimuli", check)
     with pytest.raises(InputError, match="too few"):
         run.reproduce(["all"], "smoke", out)
     assert (asked, trial.calls) == (["all_cnn_c", "alexnet"], [])

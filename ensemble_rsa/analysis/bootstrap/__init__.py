@@ -1,1 +1,18 @@
 """Resampling: bootstrap intervals, and the permutations of `compare_groups`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["centroids", "consistency"],
+    submod_attrs={
+        "centroids": ["bootstrap_centroid_consistency"],
+        "consistency": [
+            "bootstrap_category_clustering_index",
+            "bootstrap_consistency",
+            "bootstrap_mean",
+            "bootstrap_pairs",
+            "bootstrap_within_category_consistency",
+        ],
+    },
+)

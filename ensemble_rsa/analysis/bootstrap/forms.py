@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 from ensemble_rsa.numerics import blocks, pair_indices
 
 _PADDED_TO = 64  # resamples, so that blocks of similar length share a compiled program
-_LEAST_VARIANCE = 1e-5  # of an RDM's mean square: less cannot be told from 0 in float32
+_LEAST_VARIANCE = 1e-5  # of an RDM's mean square: less is indistinguishable from 0 in float32
 
 
 def squares_and_ones(

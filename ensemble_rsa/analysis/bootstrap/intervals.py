@@ -87,13 +87,13 @@ def _bca_ends(
     ends = np.empty((2, *samples.shape[:-1]))
     for position in np.ndindex(*samples.shape[:-1]):
         here, original = samples[position], float(distribution.original[position])
-        moved = levels
+        adjusted_levels = levels
         # Where all resamples equal the mean, every quantile does, and BCa levels are undefined.
         if np.abs(here - original).max() > _ROUNDING * np.abs(original):
             jackknives = [jackknife[position] for jackknife in distribution.jackknives]
             where = f" at {list(position)}" if position else ""
-            moved = bca_levels(here, original, jackknives, levels, where)
-        ends[:, *position] = np.quantile(here, moved)
+            adjusted_levels = bca_levels(here, original, jackknives, levels, where)
+        ends[:, *position] = np.quantile(here, adjusted_levels)
     return ends
 
 

@@ -61,7 +61,7 @@ def kinds_of_consistency(stack: xr.Dataset, labels: np.ndarray) -> xr.DataArray:
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """The last layer's numbers, the control's percentiles, and what falls and what does not."""
+    """Last-layer values, percentiles of the control, and changes of consistency with depth."""
     kinds = [result.consistency.sel(kind=kind) for kind in ("exemplar", "centroid", *_WITHIN)]
     exemplar, centroid, *_ = (kind.isel(layer=-1) for kind in kinds)
     exemplar_fall, centroid_fall, pooled_fall, per_category_fall = (

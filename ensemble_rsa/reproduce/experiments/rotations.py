@@ -36,7 +36,7 @@ N_EXAMPLE = 12  # points of two units in the first panel
 EXAMPLE = ("correlation", "cosine")  # distances that the third panel shows
 
 
-class About(NamedTuple):
+class RotationCentre(NamedTuple):
     """A point to rotate about; angles are in degrees."""
 
     figure: str
@@ -48,13 +48,13 @@ class About(NamedTuple):
 
 
 _ORIGIN = float(np.rad2deg(LARGEST_ABOUT_ORIGIN))
-ABOUTS: Mapping[str, About] = MappingProxyType(
+ROTATION_CENTRES: Mapping[str, RotationCentre] = MappingProxyType(
     {
-        "centre": About(
+        "centre": RotationCentre(
             "s5", "about the centre of the patterns", 180.0, 90.0,
             ("correlation", "cosine"), ("euclidean",),
         ),
-        "origin": About(
+        "origin": RotationCentre(
             "s6", "about the origin", _ORIGIN, _ORIGIN,
             ("correlation",), tuple(name for name in DISTANCES if name != "correlation"),
         ),
@@ -74,8 +74,8 @@ def simulate(n_sets: int, n_stimuli: int, n_units: int, n_steps: int) -> xr.Data
         unit)`; `distance_before, distance_after (about, shown, stimulus_pair)`, of the first set
         at the angle of the findings.
     """
-    parts = [_rotations(about, n_sets, n_stimuli, n_units, n_steps) for about in ABOUTS]
-    found = xr.concat(parts, xr.Variable("about", list(ABOUTS)))
+    parts = [_rotations(about, n_sets, n_stimuli, n_units, n_steps) for about in ROTATION_CENTRES]
+    found = xr.concat(parts, xr.Variable("about", list(ROTATION_CENTRES)))
     sizes = {"n_sets": n_sets, "n_points": n_stimuli, "n_units": n_units}
     # default statistics at every scale: nothing here needs to be smaller
     return found.merge(_shuffled(n_sets, n_stimuli, n_units)).assign_attrs(
@@ -86,8 +86,8 @@ def simulate(n_sets: int, n_stimuli: int, n_units: int, n_steps: int) -> xr.Data
 def _rotations(about: str, n_sets: int, n_stimuli: int, n_units: int, n_steps: int) -> xr.Dataset:
     """One value of `about`."""
     patterns, centres = _sets(about, n_sets, n_stimuli, n_units)
-    angles = np.linspace(0, ABOUTS[about].largest, n_steps)
-    judged = np.deg2rad(ABOUTS[about].judged)
+    angles = np.linspace(0, ROTATION_CENTRES[about].largest, n_steps)
+    judged = np.deg2rad(ROTATION_CENTRES[about].judged)
     rotated = [rotate(patterns, np.deg2rad(angle), centres) for angle in angles]
     consistencies, change, rounding = [], [], []
     for distance in DISTANCES:
@@ -153,7 +153,7 @@ def _rdms(patterns: np.ndarray, distance: str) -> np.ndarray:
 def findings(result: xr.Dataset) -> list[Finding]:
     """What changes, as 1 − r²; what does not, as the bound on rounding minus the largest change."""
     found = []
-    for about, (figure, words, _, judged, effects, unchanged) in ABOUTS.items():
+    for about, (figure, words, _, judged, effects, unchanged) in ROTATION_CENTRES.items():
         chosen = result.sel(about=about)
         step = int(np.abs(chosen.angle.values - judged).argmin())
         turn = f"rotation by {judged:.0f}° {words}: 1 − consistency with before"
@@ -183,7 +183,7 @@ def _unchanged(figure: str, what: str, change: float, rounding: float) -> Findin
 def caption_values(result: xr.Dataset, about: str) -> dict[str, object]:
     """Sample sizes, and the angle of panels (a) and (c) in degrees."""
     sizes = {name: result.attrs[name] for name in ("n_sets", "n_points", "n_units")}
-    return {**sizes, "angle": ABOUTS[about].judged}
+    return {**sizes, "angle": ROTATION_CENTRES[about].judged}
 
 
 def measure(work: Workspace) -> xr.Dataset:

@@ -89,7 +89,7 @@ def neighbours(distances: Distances) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """Instances move apart with depth, and late layers of one instance stay together."""
+    """Effects: distance between instances increases with depth; late layers of one are similar."""
     distances = result.second_level_distance.transpose(*_AXES).values
     first, second = pair_indices(result.sizes["instance"])
     names = [str(name) for name in result.layer.values]

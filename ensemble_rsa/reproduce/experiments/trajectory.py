@@ -110,7 +110,7 @@ def accuracy_by_epoch(
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """The correlations; the fall of consistency with training; instances stay like themselves."""
+    """Correlations, decrease of consistency with training, similarity within instances."""
     first, stable, last = landmarks(result)
     early, late = (result.consistency.sel(epoch=epoch) for epoch in (first, last))
     exemplar_fall, centroid_fall = ((early - late).sel(kind=kind) for kind in KINDS)
