@@ -177,20 +177,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
     """The parser of the program, and that of each command."""
-    parser = Parser(prog=PROGRAM, description=(ensemble_rsa.__doc__ or "").splitlines()[0])
+    parser = Parser(prog=PROGRAM, description=_summary(ensemble_rsa))
     parser.add_argument(
         "--version", action="version", version=f"{PROGRAM} {ensemble_rsa.__version__}"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     parsers = {}
     for name, command in COMMANDS.items():
-        about = (command.run.__doc__ or "").splitlines()[0]
+        about = _summary(command.run)
         parsers[name] = commands.add_parser(name, help=about, description=about)
         for option in command.options:
             add_option(parsers[name], option)
         if command.config:
             add_config(parsers[name], command.config)
     return parser, parsers
+
+
+def _summary(documented: object) -> str:
+    """The first line of a docstring; empty where Python has removed docstrings (`-OO`)."""
+    return (documented.__doc__ or "").partition("\n")[0]
 
 
 def _hyphenated(word: str) -> str:

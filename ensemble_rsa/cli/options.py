@@ -96,11 +96,11 @@ def add_option(group: Any, option: Option, stored: bool = True) -> None:
 def add_config(parser: Parser, config: type) -> None:
     """Add a flag for each field of each section of a configuration, a group for each section."""
     for name, kind in get_type_hints(config).items():
-        about = (inspect.getdoc(kind) or "").splitlines()[0]
+        about = (inspect.getdoc(kind) or "").partition("\n")[0]
         group = parser.add_argument_group(name, about)
         hints, texts = get_type_hints(kind), _field_help(kind)
         for field in dataclasses.fields(kind):
-            option = Option(field.name, texts[field.name], hints[field.name], field.default)
+            option = Option(field.name, texts.get(field.name, ""), hints[field.name], field.default)
             add_option(group, option, stored=False)
 
 

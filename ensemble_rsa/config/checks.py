@@ -1,6 +1,7 @@
 """Checks of settings; each raises an `InputError` that names the setting and its value."""
 
 import math
+import numbers
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -34,7 +35,7 @@ def check_values(config: Any, rule: Rule, *names: str) -> None:
         given = getattr(config, name)
         for value in given if isinstance(given, tuple) else (given,):
             if value is not None and not rule.holds(value):
-                raise InputError(f"{name}: expected {rule.expected}, got {given}")
+                raise InputError(f"{name}: expected {rule.expected}, got {given!r}")
 
 
 def check_choices(config: Any) -> None:
@@ -51,4 +52,4 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -49,7 +49,9 @@ def config_to_dict(
     >>> config_to_dict(AnalysisConfig.of(stimuli=20))["stimuli"]
     20
     """
-    values = json.loads(json.dumps(dataclasses.asdict(config)))
+    values = json.loads(
+        json.dumps(dataclasses.asdict(config), default=lambda number: number.item())
+    )
     if isinstance(config, AnalysisConfig):
         return {name: value for section in values.values() for name, value in section.items()}
     return values

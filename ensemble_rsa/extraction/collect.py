@@ -73,6 +73,7 @@ def collect_rdms(
         try:
             for name, activations in source.activations(position):
                 if name in layers:
+                    _check_comparable(name, activations)
                     patterns = cocktail_blank(activations) if cocktail_blanked else activations
                     _append(own, name, patterns, source.categories, distance)
                 if progress:
@@ -95,12 +96,16 @@ def collect_rdms(
     )
 
 
+def _check_comparable(name: str, activations: Any) -> None:
+    """Set an instance aside whose network has diverged."""
+    if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
+        raise _NotComparable(f"activations of {name} are not finite")
+
+
 def _append(
     own: _InstanceRdms, name: str, activations: Any, categories: Sequence[Any], distance: str
 ) -> None:
     """Add one layer's RDMs, unless a set of distances that will be correlated is constant."""
-    if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
-        raise _NotComparable(f"activations of {name} are not finite")
     rdm, constant = (np.asarray(part) for part in rdm_and_constant_patterns(activations, distance))
     labels = np.asarray(categories)
     first, second = pair_indices(len(labels))

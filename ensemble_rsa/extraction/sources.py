@@ -157,7 +157,7 @@ def source_from_arrays(
                 f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "
                 f"{first!r}, got {array.shape[0]} and {array.shape[1]}"
             )
-    given = _shared_coordinates(activations)
+    given = _shared_coordinates(activations, n_instances, n_stimuli)
     labels = given.get("category") if labels is None else labels
     if labels is None:
         categories = ("",) * n_stimuli
@@ -178,13 +178,23 @@ def source_from_arrays(
     )
 
 
-def _shared_coordinates(activations: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+def _shared_coordinates(
+    activations: Mapping[str, Any], n_instances: int, n_stimuli: int
+) -> dict[str, tuple[Any, ...]]:
     """Return what the DataArrays among the layers say of instances and stimuli, if they agree."""
+    along = {"instance": ("instance", n_instances), "seed": ("instance", n_instances)}
+    along |= {"stimulus": ("stimulus", n_stimuli), "category": ("stimulus", n_stimuli)}
     shared: dict[str, tuple[Any, ...]] = {}
     for name, array in activations.items():
-        for key in ("instance", "seed", "stimulus", "category"):
+        for key, (dimension, length) in along.items():
             if key in getattr(array, "coords", ()) and array.coords[key].ndim == 1:
                 values = tuple(array.coords[key].values.tolist())
+                given = array.coords[key].dims[0]
+                if len(values) != length or given in ({*along, "unit"} - {dimension}):
+                    raise InputError(
+                        f"source[{name!r}]: expected the coordinate {key!r} along the "
+                        f"{dimension} dimension ({length} values), got {len(values)} along {given}"
+                    )
                 if shared.setdefault(key, values) != values:
                     raise InputError(
                         f"source[{name!r}]: the coordinate {key!r} differs from that of another "

@@ -152,8 +152,10 @@ def _labelled(rows: RdmRows, name: str, stimuli: Any, descriptor: str) -> xr.Dat
 
 def _finite_rows(rdms: xr.Dataset) -> RdmRows:
     rows = rdm_rows(rdms)
-    check_finite("rdms", rows.rdms)
-    return rows._replace(rdms=rows.rdms.astype(np.float32))
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused
+        narrow = rows.rdms.astype(np.float32)
+    check_finite("rdms", narrow)
+    return rows._replace(rdms=narrow)
 
 
 def _text_or_number(name: str, value: Any) -> Any:

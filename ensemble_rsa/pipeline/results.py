@@ -36,6 +36,7 @@ from ensemble_rsa.analysis.consistency import (
     within_category_consistency,
 )
 from ensemble_rsa.analysis.mds import mds
+from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 
@@ -45,8 +46,9 @@ BOOTSTRAPS = ("pairs", "instances")
 
 def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     """Analyse what `extract` returned; the head of this module describes the result."""
+    n_stimuli = stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"])
     if "category" not in rdms.coords:
-        rdms = rdms.assign_coords(category=("stimulus", [""] * rdms.sizes["stimulus"]))
+        rdms = rdms.assign_coords(category=("stimulus", [""] * n_stimuli))
     rdms = rdms.transpose("layer", "instance", ...)
     names, counts = np.unique(rdms.category.values, return_counts=True)
     n_pairs_within = int((counts * (counts - 1) // 2).sum()) if len(names) > 1 else 0
@@ -61,7 +63,7 @@ def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
         rdms.attrs,
         confidence=settings.confidence,
         n_resamples=settings.n_resamples,
-        n_stimuli=rdms.sizes["stimulus"],
+        n_stimuli=n_stimuli,
         n_categories=len(names),
         within_category=settings.within_category,
     )

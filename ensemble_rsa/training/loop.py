@@ -42,6 +42,7 @@ from ensemble_rsa.training.recovery import TrainingPosition, load_newest, save_s
 from ensemble_rsa.training.step import (
     DeviceImages,
     Programs,
+    StoredState,
     TrainingState,
     make_programs,
     stacked_settings,
@@ -189,9 +190,9 @@ class GroupTraining:
         setup, seeds, folder = self._setup, self._group.seeds, self._group.folder
         if folder is not None:
             shapes = ensemble_shapes(setup.blueprint, len(seeds))[1]
-            like = jax.eval_shape(setup.programs(None).start, shapes)
+            like = StoredState(*jax.eval_shape(setup.programs(None).start, shapes))
             if found := load_newest(folder / STATES, like):
-                return distribute(self._layout, found[0]), found[1]
+                return distribute(self._layout, TrainingState(*found[0])), found[1]
         parameters = distribute(self._layout, init_ensemble(setup.blueprint, seeds)[1])
         self._keep(0, parameters)
         return self._programs.start(parameters), TrainingPosition.at_start(1, len(seeds))
@@ -239,7 +240,7 @@ class GroupTraining:
         seconds = 60 * self._setup.config.training.checkpoint_minutes
         due = now or time.monotonic() - self._last_stored > seconds
         if self._group.folder is not None and due:
-            state = collect(self._layout, self.state)
+            state = StoredState(*collect(self._layout, self.state))
             save_state(self._group.folder / STATES, state, self.position)
             self._last_stored = time.monotonic()
 

@@ -32,6 +32,13 @@ class TrainingState(NamedTuple):
     opt_state: Any
 
 
+class StoredState(NamedTuple):
+    """A `TrainingState` under the names that checkpoints have."""
+
+    parameters: Parameters
+    optimiser: Any
+
+
 class InstanceSettings(NamedTuple):
     """Settings that may differ between instances, `(instance,)` each."""
 

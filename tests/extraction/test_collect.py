@@ -216,3 +216,12 @@ def test_blank_normalised_rdms_are_those_of_patterns_without_their_mean(activati
             found = rdms.exemplar.sel(layer=name, instance=i)
             np.testing.assert_allclose(found, by_hand(blanked), atol=1e-5)
             assert np.abs(found - plain.exemplar.sel(layer=name, instance=i)).max() > 0.01
+
+
+def test_a_coordinate_along_another_dimension_is_refused(rng):
+    seeds = ("stimulus", np.arange(6))
+    layer = xr.DataArray(
+        rng.normal(size=(3, 6, 8)), dims=("instance", "stimulus", "unit"), coords={"seed": seeds}
+    )
+    with pytest.raises(InputError, match="'seed' along the instance dimension .*got 6 along stim"):
+        extract({"V1": layer})

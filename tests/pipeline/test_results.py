@@ -9,6 +9,7 @@ from scipy.spatial.distance import pdist
 
 from ensemble_rsa.analysis.mds import Mds
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.interop.labelled import label_rdms
 from ensemble_rsa.pipeline.analyze import analyze
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.pipeline.results import embed_stimuli
@@ -145,3 +146,9 @@ def test_what_cannot_be_computed_is_absent(labels, kinds, clustering, rng):
     results = analyze(extract({"V1": rng.normal(size=(3, 8, 20))}, labels), SETTINGS)
     assert results.kind.values.tolist() == kinds
     assert CLUSTERING & set(results) == (CLUSTERING if clustering else set())
+
+
+def test_rdms_without_names_of_stimuli_are_analysed(rng):
+    rdms = label_rdms(rng.random((3, 15)), "cosine", {"layer": ["V1"] * 3, "instance": [0, 1, 2]})
+    results = analyze(rdms, AnalysisConfig.of(n_resamples=20))
+    assert results.attrs["n_stimuli"] == 6

@@ -50,6 +50,8 @@ def killed_after(step: int):
 def test_training_resumes_bit_for_bit(step, fit, uninterrupted, tmp_path):
     with pytest.raises(Killed):
         fit(tmp_path, killed_after(step), **EVERY_STEP)
+    metadata = next(tmp_path.rglob("arrays/_METADATA")).read_text()
+    assert "optimiser" in metadata  # the name that stored states have had from the beginning
     statuses = []
     resumed = fit(tmp_path, statuses.append, **EVERY_STEP)
     assert statuses[0].step == step  # the state after the step last reported was never stored
