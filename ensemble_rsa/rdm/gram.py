@@ -24,6 +24,9 @@ from ensemble_rsa.rdm.frame import Frame
 
 BLAS: Any = scipy.linalg.blas
 SAMPLED_ROWS = 32
+# Up to so many rows NumPy multiplies (by `syrk` too): its threads and those of SciPy's BLAS, which
+# adds in place and so spares a second matrix of this size, slow each other down when they alternate.
+MOST_AT_ONCE = 4096
 MOST_STRIPS, STRIP_ROWS = 16, 256  # of a product on an accelerator
 EXACT_IN_FLOAT32 = (
     "bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"
@@ -40,21 +43,25 @@ def working_dtype(stored: np.dtype, product: Any) -> np.dtype:
 
 
 def add_products(gram: Float[np.ndarray, "row row"], rows: Float[np.ndarray, "row unit"]) -> None:
-    """Add the inner products of all rows to the upper triangle of `gram`, in place.
+    """Add the inner products of all rows to `gram`, in place; to its upper triangle at least.
 
     >>> gram = np.zeros((2, 2))
     >>> add_products(gram, np.array([[1.0, 2.0], [0.0, 3.0]]))
     >>> gram.tolist()
-    [[5.0, 6.0], [0.0, 9.0]]
+    [[5.0, 6.0], [6.0, 9.0]]
     """
+    if len(gram) <= MOST_AT_ONCE:
+        gram += rows @ rows.T
+        return
     syrk = BLAS.ssyrk if gram.dtype == np.float32 else BLAS.dsyrk
     # BLAS is column-major, so it is given the transposes.
     syrk(1.0, rows.T, beta=1.0, c=gram.T, trans=1, lower=1, overwrite_c=1)
 
 
 def mirror(gram: Float[np.ndarray, "row row"]) -> None:
-    """Copy what is above the diagonal to below it, where there are zeros, in place."""
-    gram += np.triu(gram, 1).T
+    """Copy what is above the diagonal to below it, in place."""
+    below = np.tri(len(gram), k=-1, dtype=bool)
+    np.copyto(gram, gram.T.copy(), where=below)
 
 
 class PatternSums:
