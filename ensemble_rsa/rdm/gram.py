@@ -24,9 +24,9 @@ from ensemble_rsa.rdm.frame import Frame
 
 BLAS: Any = scipy.linalg.blas
 SAMPLED_ROWS = 32
-# Up to so many rows NumPy multiplies (by `syrk` too): its threads and those of SciPy's BLAS, which
-# adds in place and so spares a second matrix of this size, slow each other down when they alternate.
-MOST_AT_ONCE = 4096
+# Small products are NumPy's: the threads of its BLAS and of SciPy's, which adds in place and is
+# faster for many rows, slow each other down when short calls alternate.
+FEW_ROWS = 512
 MOST_STRIPS, STRIP_ROWS = 16, 256  # of a product on an accelerator
 EXACT_IN_FLOAT32 = (
     "bool", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"
@@ -50,7 +50,7 @@ def add_products(gram: Float[np.ndarray, "row row"], rows: Float[np.ndarray, "ro
     >>> gram.tolist()
     [[5.0, 6.0], [6.0, 9.0]]
     """
-    if len(gram) <= MOST_AT_ONCE:
+    if len(gram) <= FEW_ROWS:
         gram += rows @ rows.T
         return
     syrk = BLAS.ssyrk if gram.dtype == np.float32 else BLAS.dsyrk
