@@ -58,20 +58,20 @@ class RdmPrecision:
         product: type of the inner products in the first pass.
         result: type of the RDM.
         matmul: JAX's name for the precision of a product on an accelerator.
-        promised: a result that is not within TOLERANCE is computed again in float64.
+        checked: a result that is not within TOLERANCE is computed again in float64.
     """
 
     product: type[np.floating]
     result: type[np.floating]
     matmul: str
-    promised: bool
+    checked: bool
 
 
 PRECISIONS: Mapping[str, RdmPrecision] = MappingProxyType(
     {
-        "float32": RdmPrecision(np.float32, np.float32, "highest", promised=True),
-        "float64": RdmPrecision(np.float64, np.float64, "highest", promised=True),
-        "tensorfloat32": RdmPrecision(np.float32, np.float32, "tensorfloat32", promised=False),
+        "float32": RdmPrecision(np.float32, np.float32, "highest", checked=True),
+        "float64": RdmPrecision(np.float64, np.float64, "highest", checked=True),
+        "tensorfloat32": RdmPrecision(np.float32, np.float32, "tensorfloat32", checked=False),
     }
 )
 
@@ -84,8 +84,8 @@ def fill_rdm(
 ) -> float:
     """Fill `out` with the distances of all patterns, other than `norm_difference`.
 
-    Returns the error of one product if it breaks the promise, else 0. A root magnifies the error of
-    a small square: float32 fails when some patterns are far closer (20 times, say) than others.
+    Returns the error of one product if it exceeds the tolerance, else 0. A root magnifies the error
+    of a small square: float32 fails when some patterns are far closer (20 times, say) than others.
     """
     undirected = sums.constant
     unit = 1.0 if distance.unit_length else patterns.length.max() or 1.0
@@ -95,7 +95,7 @@ def fill_rdm(
     made = products(sums, patterns, factor, distance.centre, distance.unit_length)
     fill_squares(sums.gram, made, out)
     rounding = np.inf if lost.any() else made.rounding
-    kept = _keeps_promise(out, rounding, distance.form)
+    kept = _within_tolerance(out, rounding, distance.form)
     if distance.form == "half_square":
         out *= 0.5
     else:
@@ -106,7 +106,7 @@ def fill_rdm(
     return 0.0 if kept else rounding
 
 
-def _keeps_promise(
+def _within_tolerance(
     squares: Float[np.ndarray, " stimulus_pair"], rounding: float, form: str
 ) -> bool:
     """Whether distances from squares with this error are within TOLERANCE of the largest.

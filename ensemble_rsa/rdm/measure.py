@@ -1,7 +1,7 @@
 """RDMs of arrays and of streams of unit blocks, within the required accuracy.
 
 The first pass over an array takes float32 products, placed by a sample of its units. If the
-measured error could break the promise, a second pass takes float64 products, placed by what the
+measured error could exceed the tolerance, a second pass takes float64 products, placed by what the
 first pass found. A stream can be read only once, so its products are float64.
 """
 
@@ -81,7 +81,7 @@ def measure_array(
             if (
                 isinstance(sums, NormSums)
                 or attempt == MOST_ATTEMPTS
-                or (finite and not (broken and precision.promised))
+                or (finite and not (broken and precision.checked))
                 or (product == np.float64 and _fits(distance, sums))
             ):
                 return int(sums.constant.sum())
@@ -95,7 +95,7 @@ def _finish(
 ) -> tuple[Float[np.ndarray, " stimulus"], float]:
     """Fill `out`; return the lengths of the patterns, and a product's error if it is too large.
 
-    Where a length is not finite, `out` means nothing; an error that keeps the promise counts as 0.
+    Where a length is not finite, `out` is undefined; an error within the tolerance counts as 0.
     """
     if isinstance(sums, NormSums):
         lengths = sums.lengths()

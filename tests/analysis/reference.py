@@ -1,4 +1,4 @@
-"""What several tests of resampling share: the multiplicities drawn, and distances by SciPy."""
+"""What several tests share: the multiplicities drawn, and distances by SciPy."""
 
 import numpy as np
 from scipy.spatial.distance import pdist

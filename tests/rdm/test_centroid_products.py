@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist
 
 from ensemble_rsa.rdm.centroid_products import (
     category_forms,
@@ -8,6 +7,7 @@ from ensemble_rsa.rdm.centroid_products import (
     pattern_products,
 )
 from ensemble_rsa.rdm.distances import DISTANCES
+from tests.analysis.reference import DISTANCES as REFERENCE
 
 SIZES = (3, 1, 4)
 STARTS = np.array([0, 3, 4])
@@ -21,19 +21,6 @@ def test_forms_of_categories_are_blocks_of_a_product(rng):
     of_category = weights[:, :, None] * member
     expected = np.einsum("rac,ab,rbd->rcd", of_category, inner.astype(np.float64), of_category)
     np.testing.assert_allclose(category_forms(inner, weights, STARTS), expected, atol=1e-5)
-
-
-def unit(patterns):
-    return patterns / np.linalg.norm(patterns, axis=-1, keepdims=True)
-
-
-REFERENCE = {
-    "correlation": lambda x: pdist(x, "correlation"),
-    "cosine": lambda x: pdist(x, "cosine"),
-    "euclidean": pdist,
-    "unit_euclidean": lambda x: pdist(unit(x)),
-    "norm_difference": lambda x: pdist(np.linalg.norm(x, axis=-1)[:, None]),
-}
 
 
 @pytest.mark.parametrize("distance", DISTANCES)

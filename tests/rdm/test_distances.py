@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import squareform
 
 from ensemble_rsa.rdm.build import rdm_and_constant_patterns
-from ensemble_rsa.rdm.distances import DISTANCES, _keeps_promise
+from ensemble_rsa.rdm.distances import DISTANCES, _within_tolerance
 
 SHAPE = N_STIMULI, N_UNITS = 6, 5
 # Small integers: scaled by powers of two, shifted and permuted they stay exact, so that results may
@@ -96,6 +96,6 @@ def test_ignores_how_units_are_divided_into_blocks(distance, activations, cuts):
         (0.01, 2.1e-7, "root", False),
     ],
 )
-def test_promise_by_hand(smallest, rounding, form, kept):
+def test_tolerance_by_hand(smallest, rounding, form, kept):
     squares = np.array([smallest, np.nan, 1.0], np.float32)
-    assert _keeps_promise(squares, rounding, form) is kept
+    assert _within_tolerance(squares, rounding, form) is kept
