@@ -7,10 +7,11 @@ the diagonal, in the order of `scipy.spatial.distance.pdist`.
 from ensemble_rsa.arrays.checks import check_confidence, check_count, check_finite, check_varied
 from ensemble_rsa.arrays.convert import ArrayLike, as_numpy, check_array
 from ensemble_rsa.arrays.labels import LabelCodes, LabelsLike, check_labels
+from ensemble_rsa.arrays.names import readable
 from ensemble_rsa.arrays.rdms import check_instance_rdms, check_rdms, stimuli_of_pairs
 
 __all__ = [
     "ArrayLike", "LabelCodes", "LabelsLike", "as_numpy", "check_array", "check_confidence",
     "check_count", "check_finite", "check_instance_rdms", "check_labels", "check_rdms",
-    "check_varied", "stimuli_of_pairs",
+    "check_varied", "readable", "stimuli_of_pairs",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Checks of settings; each raises an `InputError` that names the setting and its value."""
 
+import dataclasses
 import math
 import numbers
 from collections.abc import Callable, Iterable
@@ -7,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 from ensemble_rsa.errors import InputError, unknown_name
 
+_ADDED = "added"
 LARGEST_SEED = 2**31  # leaves room for the seeds of the instances that follow
 
 
@@ -27,6 +29,20 @@ POSITIVE = Rule("a number above 0", lambda value: 0 < value < math.inf)
 NOT_NEGATIVE = Rule("0 or more", lambda value: value >= 0)
 RATE = Rule("a number from 0 to below 1", lambda value: 0 <= value < 1)
 FRACTION = Rule("between 0 and 1", lambda value: 0 < value < 1)
+COLOUR = Rule("a colour such as white or #808080", lambda name: _is_colour(name))
+
+
+def added(default: Any) -> Any:
+    """A field added to a released configuration: hashed only where it differs from its default.
+
+    The hashes of older configurations, which lack the field, thus stay as they are.
+    """
+    return dataclasses.field(default=default, metadata={_ADDED: True})
+
+
+def is_added_default(field: dataclasses.Field, value: Any) -> bool:
+    """Whether a field was `added`, and has its default."""
+    return field.metadata.get(_ADDED, False) and value == field.default
 
 
 def check_values(config: Any, rule: Rule, *names: str) -> None:
@@ -49,6 +65,15 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """Check that a value is one of the choices."""
     if value not in (known := tuple(choices)):
         raise unknown_name(name, value, known)
+
+
+def _is_colour(value: Any) -> bool:
+    from PIL import ImageColor
+
+    try:
+        return isinstance(value, str) and len(ImageColor.getrgb(value)) == 3
+    except ValueError:
+        return False
 
 
 def _is_whole(value: Any) -> bool:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ensemble_rsa.config.checks import (
+    COLOUR,
     FRACTION,
     NOT_NEGATIVE,
     POSITIVE,
     RATE,
     SEED,
+    added,
     check_choice,
     check_choices,
     check_values,
@@ -58,6 +60,7 @@ class DataConfig:
         image_size: side in pixels of images from a folder or from ImageNet.
         resize: crop (short side to size, then the centre) or squash, for the same images.
         test_fraction: share held out of a folder that has no train and test folders (ours).
+        background: the colour behind transparent pixels, such as white, black or #808080 (ours).
     """
 
     dataset: str = "digits"
@@ -71,6 +74,7 @@ class DataConfig:
     image_size: int = 32
     resize: Resize = "crop"
     test_fraction: float = 0.2
+    background: str = added("white")
 
     def __post_init__(self):
         if self.dataset == FOLDER:
@@ -82,6 +86,7 @@ class DataConfig:
         if self.categories is not None and len({*self.categories}) < 2:
             raise InputError(f"categories: expected two or more, got {self.categories}")
         check_values(self, FRACTION, "test_fraction")
+        check_values(self, COLOUR, "background")
 
     @property
     def folder(self) -> Path | None:
