@@ -9,7 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.arrays import is_whole
+from ensemble_rsa.errors import InputError, shown
 
 
 def stream(seed: int | Array, purpose: str) -> Key[Array, ""]:
@@ -33,6 +34,6 @@ def host_stream(seed: int, purpose: str) -> np.random.Generator:
     >>> host_stream(0, "order").integers(10, size=3).tolist()
     [1, 5, 9]
     """
-    if not isinstance(seed, int | np.integer) or not -(2**31) <= seed < 2**32:
-        raise InputError(f"seed: expected a whole number of 32 bits, got {seed!r}")
+    if not is_whole(seed) or not -(2**31) <= seed < 2**32:
+        raise InputError(f"seed: expected a whole number of 32 bits, got {shown(seed)}")
     return np.random.default_rng(np.asarray(jax.random.key_data(stream(seed, purpose))))

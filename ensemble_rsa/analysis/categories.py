@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ensemble_rsa.arrays import ArrayLike, LabelCodes, LabelsLike, check_labels, check_rdms
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.numerics import pair_indices
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
@@ -100,8 +100,7 @@ def same_category_groups(
     >>> [pairs.tolist() for pairs in groups.values()]
     [[3, 4, 5]]
     """
-    if aggregate not in AGGREGATES:
-        raise unknown_name("aggregate", aggregate, AGGREGATES)
+    check_name("aggregate", aggregate, AGGREGATES)
     same = same_category(codes)
     if aggregate == "pooled":
         return {"rdms (same-category pairs)": np.flatnonzero(same)}

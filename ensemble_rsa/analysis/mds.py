@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial.distance import pdist, squareform
 
-from ensemble_rsa.arrays import ArrayLike, check_count, check_rdms
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.arrays import ArrayLike, check_count, check_rdms, is_number
+from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.rng import host_stream
 
 _POWER_STEPS = 30  # enough for a start, which SMACOF then improves
@@ -93,8 +93,8 @@ def mds(
         )
     n_init = check_count("n_init", n_init, 1)
     max_iter = check_count("max_iter", max_iter, 1)
-    if not isinstance(tolerance, int | float | np.number) or not 0 <= tolerance < 1:
-        raise InputError(f"tolerance: expected a number from 0 to below 1, got {tolerance!r}")
+    if not is_number(tolerance) or not 0 <= tolerance < 1:
+        raise InputError(f"tolerance: expected a number from 0 to below 1, got {shown(tolerance)}")
     shape = (n_init, n_stimuli, n_components)
     noise = host_stream(seed, "mds").standard_normal(shape, np.float32)
     at_once = _starts_at_once(n_stimuli)

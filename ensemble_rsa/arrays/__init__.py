@@ -4,7 +4,15 @@ Rows are stimuli and columns are units. RDMs travel condensed: the row-major upp
 the diagonal, in the order of `scipy.spatial.distance.pdist`.
 """
 
-from ensemble_rsa.arrays.checks import check_confidence, check_count, check_finite, check_varied
+from ensemble_rsa.arrays.checks import (
+    check_confidence,
+    check_count,
+    check_finite,
+    check_flag,
+    check_varied,
+    is_number,
+    is_whole,
+)
 from ensemble_rsa.arrays.convert import ArrayLike, as_numpy, check_array
 from ensemble_rsa.arrays.labels import LabelCodes, LabelsLike, check_labels
 from ensemble_rsa.arrays.names import readable
@@ -12,6 +20,6 @@ from ensemble_rsa.arrays.rdms import check_instance_rdms, check_rdms, stimuli_of
 
 __all__ = [
     "ArrayLike", "LabelCodes", "LabelsLike", "as_numpy", "check_array", "check_confidence",
-    "check_count", "check_finite", "check_instance_rdms", "check_labels", "check_rdms",
-    "check_varied", "readable", "stimuli_of_pairs",
+    "check_count", "check_finite", "check_flag", "check_instance_rdms", "check_labels",
+    "check_rdms", "check_varied", "is_number", "is_whole", "readable", "stimuli_of_pairs",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ensemble_rsa.arrays import LabelsLike, check_labels, stimuli_of_pairs
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.errors import check_name
 from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
 from ensemble_rsa.rdm.measure import LARGEST_LENGTH, measure_array, measure_stream
@@ -86,10 +86,8 @@ def rdm_and_constant_patterns(
     >>> rdm.tolist(), int(constant)
     ([1.0, 1.0, 2.0], 1)
     """
-    if distance not in DISTANCES:
-        raise unknown_name("distance", distance, DISTANCES)
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
+    check_name("distance", distance, DISTANCES)
+    check_name("precision", precision, PRECISIONS)
     kind, exactness = DISTANCES[distance], PRECISIONS[precision]
     if isinstance(activations, Iterator):
         rdms, constant = measure_stream(kind, exactness, activations)

@@ -26,7 +26,7 @@ from ensemble_rsa.analysis.bootstrap.intervals import (
 )
 from ensemble_rsa.analysis.bootstrap.jackknife import Scale, check_enough, jackknife_interval
 from ensemble_rsa.arrays import check_confidence, check_count
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.numerics import blocks
 from ensemble_rsa.rng import host_stream
 
@@ -60,10 +60,8 @@ class ResamplingOptions:
 
     def __post_init__(self) -> None:
         """Raise `InputError` for a wrong argument."""
-        if self.over not in self.choices:
-            raise unknown_name("over", self.over, self.choices)
-        if self.interval not in INTERVALS:
-            raise unknown_name("interval", self.interval, INTERVALS)
+        check_name("over", self.over, self.choices)
+        check_name("interval", self.interval, INTERVALS)
         if self.interval == "jackknife" and self.over != "instances":
             raise InputError(
                 f"over: the interval 'jackknife' deletes instances, expected 'instances', got "
