@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.errors import InputError
@@ -96,7 +97,7 @@ def _converted(name: str, value: Any, dimensions: list[str]) -> Any:
 
 
 def _read(name: str, value: Any, dimensions: list[str]) -> Any:
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         raise InputError(f"{name}: expected an array, got a traced one; call it outside jax.jit")
     if hasattr(type(value), "to_dask_array"):
         value = value.compute()

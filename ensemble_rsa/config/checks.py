@@ -1,6 +1,5 @@
 """Checks of settings; each raises an `InputError` that names the setting and its value."""
 
-import dataclasses
 import math
 import types
 from collections.abc import Callable
@@ -105,8 +104,8 @@ def _is_colour(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple | range | np.ndarray) and np.ndim(value) == 1:
         return tuple(_plain(item) for item in value)
-    if isinstance(value, np.generic) or (hasattr(value, "item") and np.ndim(value) == 0):
-        return value.item()
+    if hasattr(value, "item") and np.ndim(value) == 0:  # numbers of NumPy, JAX and PyTorch
+        return np.asarray(value).item()
     return str(value) if isinstance(value, PurePath) else value
 
 
@@ -128,6 +127,4 @@ def _in_words(kind: Any) -> str:
         return f"a tuple of values, each {_in_words(get_args(kind)[0])}"
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
-    if dataclasses.is_dataclass(kind):
-        return f"a {kind.__name__}"
-    return _IN_WORDS[kind]
+    return _IN_WORDS.get(kind) or f"a {kind.__name__}"
