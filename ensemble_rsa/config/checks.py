@@ -1,5 +1,6 @@
 """Checks of settings; each raises an `InputError` that names the setting and its value."""
 
+import dataclasses
 import math
 import types
 from collections.abc import Callable
