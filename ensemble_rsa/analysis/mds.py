@@ -14,6 +14,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from ensemble_rsa.arrays import ArrayLike, check_count, check_rdms, is_number
 from ensemble_rsa.errors import InputError, shown
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.rng import host_stream
 
 _POWER_STEPS = 30  # enough for a start, which SMACOF then improves
@@ -41,6 +42,7 @@ class Mds:
     n_iter: Int[np.ndarray, "..."]
 
 
+@fixed_settings()
 def mds(
     rdm: ArrayLike,
     n_components: int = 2,

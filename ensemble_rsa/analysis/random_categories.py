@@ -20,6 +20,7 @@ from ensemble_rsa.arrays import (
     check_varied,
 )
 from ensemble_rsa.errors import InputError, check_name
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.numerics import blocks, correlation_matrix, pair_indices
 from ensemble_rsa.rdm.blocks import open_activations
 from ensemble_rsa.rdm.centroid_products import (
@@ -107,6 +108,7 @@ def random_assignments(
     return generator.permuted(np.tile(codes, (n_draws, 1)), axis=1)
 
 
+@fixed_settings()
 def _centroid_rdms(
     products: PatternProducts,
     assignments: Int[np.ndarray, "draw stimulus"],

@@ -6,7 +6,6 @@ Pillow can open.
 
 from pathlib import Path
 
-import jax
 import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image, UnidentifiedImageError
@@ -25,7 +24,7 @@ from ensemble_rsa.data.folder_layout import (
 from ensemble_rsa.data.source import ImageSource, Split
 from ensemble_rsa.data.survey import survey
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rng import stream
+from ensemble_rsa.rng import stream, uniform
 
 
 def folder_source(config: DataConfig) -> ImageSource:
@@ -90,7 +89,7 @@ def _held_out(
             f"test on, but {categories[smallest]!r} has {counts[smallest]}"
         )
     n_test = np.clip(np.rint(counts * config.test_fraction).astype(np.int64), 1, counts - 1)
-    lots = np.asarray(jax.random.uniform(stream(0, "held_out"), labels.shape))
+    lots = np.asarray(uniform(stream(0, "held_out"), labels.shape))
     held_out = ~known
     held_out[known] = rank_in_category(labels, lots) < n_test[labels]
     return held_out

@@ -14,10 +14,10 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.blocks import refuse_not_finite, sample_units, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES
@@ -64,7 +64,7 @@ def _summed(
     name: str, array: Any, index: tuple[int, ...], centre: bool
 ) -> tuple[PatternSums, Patterns]:
     """Sums over all units; again with better means if those of a sample cost too many digits."""
-    with np.errstate(all="ignore"), jax.enable_x64(True):
+    with np.errstate(all="ignore"), fixed_settings(x64=True):
         sample = sample_units(array, index).astype(np.float64)
         constant, value = constant_patterns(sample, centre)
         frame, refined = first_frame(sample, centre, False, constant), False

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.rdm.blocks import (
     NARROWEST,
     block_width,
@@ -68,7 +69,7 @@ def measure_array(
     """
     product, frame, largest = precision.product, None, LARGEST_LENGTH[precision.result]
     attempt = 0
-    with np.errstate(all="ignore"), jax.enable_x64(True):
+    with np.errstate(all="ignore"), fixed_settings(x64=True):
         while True:
             attempt += 1
             sums = begin(distance, precision, array, index, product, frame)
@@ -132,8 +133,9 @@ def measure_stream(
     sums: dict[tuple[int, ...], Sums] = {}
     leading, n_stimuli, width = (), 0, 0
     largest = LARGEST_LENGTH[precision.result]
-    with np.errstate(all="ignore"), jax.enable_x64(True):
-        for array in _joined(_opened(blocks)):
+    # Blocks are drawn outside, since the iterator is the user's code.
+    for array in _joined(_opened(blocks)):
+        with np.errstate(all="ignore"), fixed_settings(x64=True):
             if not sums:
                 *leading, n_stimuli, n_units = array.shape
                 width = block_width(n_stimuli, n_units)
@@ -142,6 +144,7 @@ def measure_stream(
             for index, of_instance in sums.items():
                 for block in unit_blocks(array, index, width):
                     of_instance.update(block)
+    with np.errstate(all="ignore"), fixed_settings(x64=True):
         rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), precision.result)
         constant = np.zeros(tuple(leading), np.int64)
         for index, of_instance in sums.items():
