@@ -45,11 +45,11 @@ def check_labels(
     return codes.astype(np.int64), categories
 
 
-def plain_values(name: str, values: Any) -> list[Any]:
+def plain_values(name: str, values: Any, expected: str = "one label per stimulus") -> list[Any]:
     """Return a sequence from any container as a list of Python's own values; bytes are decoded."""
     listed = [_as_python(value) for value in _listed(name, values)]
     if any(isinstance(value, list | tuple | np.ndarray) for value in listed):
-        raise InputError(f"{name}: expected one label per stimulus, got nested lists or two axes")
+        raise InputError(f"{name}: expected {expected}, got nested lists or two axes")
     return listed
 
 
@@ -70,7 +70,7 @@ def as_column(name: str, values: list[Any]) -> np.ndarray:
     kinds = {float if type(value) is int else type(value) for value in values}
     if len(kinds) > 1:
         names = ", ".join(sorted({type(value).__name__ for value in values}))
-        raise InputError(f"{name}: expected labels of one kind, got {names}")
+        raise InputError(f"{name}: expected values of one kind, got {names}")
     array = np.asarray(values) if kinds <= {float, str, bool} else np.array(values, object)
     if array.dtype.kind == "f" and any(
         isinstance(value, int) and abs(value) > _LARGEST_EXACT for value in values
