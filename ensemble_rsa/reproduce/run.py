@@ -33,6 +33,7 @@ from ensemble_rsa.reproduce.record import (
 )
 from ensemble_rsa.reproduce.scales import Scale, make_scale
 from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants, variant_ensembles
+from ensemble_rsa.reproduce.verdicts import summary, verdict_of_figure
 from ensemble_rsa.reproduce.workspace import Workspace, is_trained
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.training.progress import TrainingCallback
@@ -183,7 +184,7 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
     folders = any(config.data.dataset.startswith("folder:") for config in configs)
     scale = replace(work.scale, comparable=work.scale.comparable and not folders)
     findings = experiment.findings(result)
-    rows = tuple(compare(finding, scale, simulated=not configs) for finding in findings)
+    rows = tuple(compare(finding, scale) for finding in findings)
     write_record(work, experiment, Record(rows, captions))
 
 
@@ -200,10 +201,13 @@ def _write_report(work: Workspace) -> Path:
         name: {"hash": config_hash(config), **config_to_dict(config)}
         for name, config in work.scale.ensembles.items()
     }
-    ledger, variants = (
-        [dataclasses.asdict(r) for r in part] for part in (rows, read_variants(work))
-    )
+    verdicts = {
+        name: verdict_of_figure([row for row in rows if row.figure == name]) for name in figures
+    }
+    ledger = [dataclasses.asdict(row) | {"stands": row.stands} for row in rows]
+    variants = [dataclasses.asdict(row) for row in read_variants(work)]
     path, today = work.root / run_folder.REPORT, datetime.datetime.now(datetime.UTC).date()
     return write_reproduction(
-        path, work.scale.name, ledger, variants, figures, origin, today.isoformat()
-    )
+        path, work.scale.name, ledger, variants, figures, origin, today.isoformat(),
+        summary(rows), verdicts,
+    )  # fmt: skip

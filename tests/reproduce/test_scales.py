@@ -49,7 +49,7 @@ def test_at_scale_small_what_is_compared_is_trained_alike():
     assert (swept.data, swept.model) == (control.data, control.model)
     for name in ("first_half", "second_half", "first_categories", "second_categories"):
         assert ensembles[name].training == control.training
-        assert training_images(ensembles[name]) == training_images(control) == 4000
+        assert training_images(ensembles[name]) == training_images(control) == 5000
     first, second = (ensembles[f"{which}_categories"].data for which in ("first", "second"))
     assert len({*first.categories, *second.categories}) == 10
     kept = saved_epochs(ensembles["all_cnn_c"].training)
