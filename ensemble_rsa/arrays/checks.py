@@ -24,8 +24,9 @@ def check_varied(name: str, correlations: np.ndarray) -> None:
     if len(constant):
         position = ", ".join(str(int(i)) for i in constant[0])
         raise InputError(
-            f"{name}: expected distances that differ, got {len(constant)} constant RDM(s), the "
-            f"first at [{position}]; its correlation with others is undefined, so leave it out"
+            f"{name}: expected distances that differ by more than rounding, got {len(constant)} "
+            f"constant RDM(s), the first at [{position}]; its correlation with others is "
+            f"undefined, so leave it out"
         )
 
 
