@@ -116,8 +116,8 @@ def levels_of(kind: str, lowest: float, highest: float, bits: Set[int] = frozens
     floats: 1 if none is larger). Samples that are negative, or larger than 16 bits, have the lowest
     (or zero) and the highest value instead.
 
-    >>> levels_of("uint16", 3, 2871), levels_of("uint16", 0, 2e4), levels_of("int16", -5, 90)
-    ((0.0, 4095.0), (0.0, 65535.0), (-5.0, 90.0))
+    >>> levels_of("uint16", 3.0, 2871.0), levels_of("int16", -5.0, 90.0)
+    ((0.0, 4095.0), (-5.0, 90.0))
     """
     if lowest < 0:
         return float(lowest), float(max(highest, lowest + 1))
@@ -154,7 +154,7 @@ def shades(
 ) -> UInt8[np.ndarray, "y x channel"]:
     """Samples as 8 bits, from 0 for black to 255 for white; what lies beyond is clipped.
 
-    >>> shades(np.array([[[0], [1365], [4095]]], np.uint16), (0, 4095), False).ravel().tolist()
+    >>> shades(np.array([[[0], [1365], [4095]]], np.uint16), (0.0, 4095.0), False).ravel().tolist()
     [0, 85, 255]
     """
     black, white = levels
