@@ -52,7 +52,7 @@ class DataConfig:
         part: all of these training images, or the first or second half of each category's.
         categories: the categories to train and test on; all when not given.
         category_map: a JSON file of categories and their folders, which makes one category of
-            several folders of images (others are left out); or broad or cifar10, which ship with
+            several folders of images (others are left out); or animals, broad or cifar10, of
             the package.
         preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize, symmetric (-1 to 1) or
             none.
