@@ -31,8 +31,8 @@ OPTIONS = (
         "category_map",
         "cifar10, broad, animals, or a JSON file: which of these folders form a category. At the "
         "scale paper it applies to AlexNet's stimuli alone, below it to all images of AlexNet. "
-        "When not given, and where the folders are ImageNet's: cifar10 at paper, animals at medium and "
-        "small, broad at smoke; otherwise each folder is a category",
+        "When not given, and where the folders are ImageNet's: cifar10 at paper, animals at "
+        "medium and small, broad at smoke; otherwise each folder is a category",
         str | None,
         None,
     ),
