@@ -86,17 +86,19 @@ def bootstrap_consistency(
         n_resamples: number of resamples (10,000 is ours).
         confidence: nominal coverage of the interval.
         seed: determines the resamples, on any backend.
-        interval: `"percentile"`; `"bca"` (bias-corrected and accelerated) by the jackknife over
-            what is resampled, which for stimuli adds as many resamples as there are stimuli; or
-            `"jackknife"`, for instances only: each of three or more is deleted in turn instead of
-            being resampled, on Fisher's z of the root of mean r², with Student's t (see
-            `ensemble_rsa.analysis.bootstrap.jackknife`). It covers better with few instances.
+        interval: `"percentile"`, over stimuli corrected for the bias of repeated ones (see
+            `ensemble_rsa.analysis.bootstrap.intervals`); `"bca"` (bias-corrected and accelerated)
+            by the jackknife over what is resampled, which for stimuli adds as many resamples as
+            there are stimuli; or `"jackknife"`, for instances only: each of three or more is
+            deleted in turn instead of being resampled, on Fisher's z of the root of mean r², with
+            Student's t (see `ensemble_rsa.analysis.bootstrap.jackknife`). It covers better with few
+            instances.
 
     Raises:
         InputError: as `consistency`; an unknown `over` or `interval`; fewer than one resample; a
-            confidence outside (0, 1); only degenerate resamples; BCa undefined, for example if all
-            resampled means lie on one side of the observed one; `"jackknife"` of fewer than three
-            instances or over anything but instances.
+            confidence outside (0, 1); only degenerate resamples; BCa undefined, for example if
+            nearly all resampled means lie on one side of the observed one; `"jackknife"` of fewer
+            than three instances or over anything but instances.
 
     >>> rdms = np.random.default_rng(0).random((4, 45))
     >>> result = bootstrap_consistency(rdms, over="instances", n_resamples=100)

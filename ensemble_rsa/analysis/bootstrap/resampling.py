@@ -118,6 +118,7 @@ def bootstrap(statistic: Statistic, options: ResamplingOptions) -> Bootstrap:
             np.reshape([part.samples for part in parts], (*leading, -1)),
             np.reshape([part.original for part in parts], leading),
             tuple(np.reshape(jackknife, (*leading, -1)) for jackknife in by_kind),
+            least=0.0 if statistic.scale == "shared_variance" else -np.inf,
         )
     name, mean, degenerate = statistic.name, np.asarray(values.mean(-1)), statistic.degenerate
     return bootstrap_result(
