@@ -9,13 +9,14 @@ from typing import Any
 import xarray as xr
 
 from ensemble_rsa import files
+from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.figures.save import save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
-from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.pipeline.extract import check_settings, extract
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
 from ensemble_rsa.runs.run import Run, load_history, load_run, run_folder
@@ -51,9 +52,11 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
     if not isinstance(rdms, xr.Dataset) or set(getattr(rdms, "exemplar", rdms).dims) != expected:
         raise InputError(
             "rdms: expected what `extract` returns, with `exemplar (layer, instance, "
-            f"stimulus_pair)`, got {type(rdms).__name__}"
+            f"stimulus_pair)`, got {not_an_array(rdms) or type(rdms).__name__}"
         )
-    return results_dataset(rdms, (settings or AnalysisConfig()).statistics)
+    settings = settings or AnalysisConfig()
+    check_settings(settings)
+    return results_dataset(rdms, settings.statistics)
 
 
 def analyze_run(
@@ -78,6 +81,7 @@ def analyze_run(
         RunError: fewer than two instances can be compared.
     """
     run, settings = load_run(path), settings or AnalysisConfig()
+    check_settings(settings)
     folder = Path(out) if out is not None else run.path
     manifest = files.read_json(run.path / run_folder.MANIFEST)
     seconds = manifest["seconds"]
