@@ -10,8 +10,6 @@ from ensemble_rsa.arrays.checks import (
     check_finite,
     check_flag,
     check_varied,
-    is_number,
-    is_whole,
 )
 from ensemble_rsa.arrays.constant import is_constant, is_zero, rounding_unit
 from ensemble_rsa.arrays.convert import ArrayLike, as_numpy, check_array, with_units_flattened
@@ -19,6 +17,7 @@ from ensemble_rsa.arrays.labels import LabelCodes, LabelsLike, check_labels
 from ensemble_rsa.arrays.names import readable
 from ensemble_rsa.arrays.rdms import check_instance_rdms, check_rdms, stimuli_of_pairs
 from ensemble_rsa.arrays.reading import ReadingWarning
+from ensemble_rsa.scalars import is_number, is_whole
 
 __all__ = [
     "ArrayLike", "LabelCodes", "LabelsLike", "ReadingWarning", "as_numpy", "check_array",

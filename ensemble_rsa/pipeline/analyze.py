@@ -24,6 +24,7 @@ from ensemble_rsa.runs.set_aside import set_aside
 from ensemble_rsa.runs.summary import summarize
 
 ANALYSIS = "analysis.json"
+ANALYZE = "run `ensemble-rsa analyze` again"
 
 
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
@@ -83,7 +84,8 @@ def analyze_run(
     run, settings = load_run(path), settings or AnalysisConfig()
     check_settings(settings)
     folder = Path(out) if out is not None else run.path
-    manifest = files.read_json(run.path / run_folder.MANIFEST)
+    files.check_can_write("out", folder)
+    manifest = run_folder.read_manifest(run.path)
     seconds = manifest["seconds"]
     with _timed(seconds, "extract"):
         rdms = extract(run, settings=settings, progress=progress)
@@ -108,9 +110,8 @@ def redraw(path: str | Path, out: str | Path | None = None) -> Path:
             f"run: {folder} holds no {run_folder.RESULTS}; "
             f"run `ensemble-rsa analyze {run.path}` first"
         )
-    with xr.open_dataset(folder / run_folder.RESULTS, engine="h5netcdf") as stored:
-        results = stored.load()
-    return draw_report(run, folder, results, files.read_json(folder / run_folder.MANIFEST))
+    results = files.read_dataset(folder / run_folder.RESULTS, ANALYZE)
+    return draw_report(run, folder, results, run_folder.read_manifest(folder))
 
 
 def draw_report(run: Run, folder: Path, results: xr.Dataset, manifest: dict[str, Any]) -> Path:
@@ -121,12 +122,12 @@ def draw_report(run: Run, folder: Path, results: xr.Dataset, manifest: dict[str,
         figures = save_figures(results, history, folder / run_folder.FIGURES, [*flagged, *excluded])
     files.write_json(folder / run_folder.MANIFEST, manifest)
     settings: dict[str, Any] = config_to_dict(run.config)
-    settings["analysis"] = files.read_json(folder / ANALYSIS)
+    settings["analysis"] = files.read_json(folder / ANALYSIS, ANALYZE)
     return write_report(
         folder / run_folder.REPORT,
         results,
         history,
-        files.read_json(folder / run_folder.SUMMARY),
+        files.read_json(folder / run_folder.SUMMARY, ANALYZE),
         manifest,
         settings,
         figures,

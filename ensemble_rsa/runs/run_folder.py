@@ -22,6 +22,7 @@ VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray"
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
 RDMS, RESULTS, SUMMARY = "rdms.h5", "results.nc", "summary.json"
 FIGURES, REPORT = "figures", "report.html"
+RESTORE = "restore it from a copy, or train again"
 
 
 def create_run_folder(config: Config, out: str | Path | None) -> Path:
@@ -37,19 +38,25 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
+        files.check_can_write("out", folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"out: cannot create {folder} ({error.strerror}); give another --out"
+            f"out: cannot create {folder} ({files.reason(error)}); give another --out"
         ) from None
-    files.write_json(folder / CONFIG, config_to_dict(config))
+    try:
+        files.write_json(folder / CONFIG, config_to_dict(config))
+    except files.WriteError:
+        discard_run_folder(folder)
+        raise
     return folder
 
 
 def discard_run_folder(folder: Path) -> None:
     """Remove a run folder that holds nothing but a configuration and a manifest."""
-    contents = {path for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"}
-    if contents <= {folder / CONFIG, folder / MANIFEST}:
+    files_there = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    contents = {str(path) for path in files_there if not path.parts[0].startswith(".")}
+    if contents <= {CONFIG, MANIFEST}:
         shutil.rmtree(folder)
 
 
@@ -81,10 +88,21 @@ def read_config(folder: Path) -> Config:
         raise InputError(
             f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
         )
+    stored = files.read_json(folder / CONFIG, RESTORE)
     try:
-        return config_from_dict(files.read_json(folder / CONFIG))
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"{folder / CONFIG}: not what `train` writes ({error})") from None
+        return config_from_dict(stored)
+    except (TypeError, AttributeError, InputError) as error:
+        raise InputError(
+            f"{folder / CONFIG}: not what `train` writes ({error}); {RESTORE}"
+        ) from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of the run in `folder`."""
+    manifest = files.read_json(folder / MANIFEST, RESTORE)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("seconds"), dict):
+        raise InputError(f"{folder / MANIFEST}: not what `train` writes; {RESTORE}")
+    return manifest
 
 
 def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:
