@@ -17,8 +17,10 @@ from ensemble_rsa.arrays import (
     check_array,
     check_flag,
     check_labels,
+    readable,
     with_units_flattened,
 )
+from ensemble_rsa.arrays.labels import plain_values
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig
 from ensemble_rsa.data.dataset import Dataset
@@ -99,7 +101,7 @@ def source_from_run(
         },
         attributes={
             "model": run.config.model.model,
-            "dataset": run.config.data.dataset,
+            "dataset": readable(run.config.data.dataset),
             "surrogate": int(model_entry(run.config.model.model).surrogate),
             "scale": _scale(run, dataset, rdm),
         },
@@ -207,7 +209,7 @@ def _shared_coordinates(
     for name, array in activations.items():
         for key, (dimension, length) in along.items():
             if key in getattr(array, "coords", ()) and array.coords[key].ndim == 1:
-                values = tuple(array.coords[key].values.tolist())
+                values = tuple(plain_values(f"source[{name!r}]", array.coords[key].values))
                 given = array.coords[key].dims[0]
                 if len(values) != length or given in ({*along, "unit"} - {dimension}):
                     raise InputError(

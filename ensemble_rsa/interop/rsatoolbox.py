@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.arrays import check_finite, stimuli_of_pairs
+from ensemble_rsa.arrays import check_finite, readable, stimuli_of_pairs
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.files import atomic_path, unreadable
 from ensemble_rsa.interop.descriptors import RUNNING_NUMBER
@@ -166,7 +166,7 @@ def _finite_rows(rdms: xr.Dataset) -> RdmRows:
 def _text_or_number(name: str, value: Any) -> Any:
     if not isinstance(value, str | int | float | np.number):
         raise InputError(f"descriptors[{name!r}]: expected text or a number, got {value!r}")
-    return str(value) if isinstance(value, str) else value  # h5py cannot store NumPy text
+    return readable(value) if isinstance(value, str) else value  # h5py cannot store NumPy text
 
 
 def _write_columns(group: h5py.Group, columns: Mapping[str, np.ndarray]) -> None:

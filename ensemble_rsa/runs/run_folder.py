@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ensemble_rsa import files
+from ensemble_rsa.arrays import readable
 from ensemble_rsa.config.serialize import config_from_dict, config_hash, config_to_dict
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.device import device_name
@@ -35,6 +36,11 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
         dataset = config.data.dataset.split(":")[0]
         out = Path("runs") / f"{dataset}-{config.model.model}-{now}"
     folder = Path(out)
+    if (shown := readable(str(folder.absolute()))) != str(folder.absolute()):
+        raise InputError(
+            f"out: expected a path in UTF-8, which checkpoints need, got {shown}; rename the "
+            "folder or give another --out"
+        )
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
