@@ -13,8 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ensemble_rsa.arrays import (
+    LabelsLike,
     as_numpy,
+    check_agreement,
     check_array,
+    check_finite,
     check_flag,
     check_labels,
     readable,
@@ -146,7 +149,7 @@ def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
 
 def source_from_arrays(
     activations: Mapping[str, Any],
-    labels: Sequence[Any] | np.ndarray | None,
+    labels: LabelsLike | None,
     flatten: bool = False,
 ) -> ActivationSource:
     """Return activations from anywhere, in memory or on disk, as `extract` takes them."""
@@ -178,6 +181,8 @@ def source_from_arrays(
                 f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "
                 f"{first!r}, got {array.shape[0]} and {array.shape[1]}"
             )
+    named = {f"source[{name!r}]": array for name, array in activations.items()}
+    check_agreement({**named, "labels": labels})
     given = _shared_coordinates(activations, n_instances, n_stimuli)
     labels = given.get("category") if labels is None else labels
     if labels is None:
@@ -192,11 +197,17 @@ def source_from_arrays(
         seeds=given.get("seed", numbers),
         stimuli=given.get("stimulus", tuple(str(i) for i in range(n_stimuli))),
         categories=categories,
-        # as NumPy arrays, so that NaN is refused instead of taken for a broken network
         activations=lambda position: (
-            (name, as_numpy(array[position])) for name, array in arrays.items()
+            (name, _finite(name, array, position)) for name, array in arrays.items()
         ),
     )
+
+
+def _finite(name: str, array: Any, position: int) -> np.ndarray:
+    """Activations of one instance; NaN is refused instead of taken for a broken network."""
+    patterns = as_numpy(array[position])
+    check_finite(f"source[{name!r}][{position}]", patterns)
+    return patterns
 
 
 def _shared_coordinates(

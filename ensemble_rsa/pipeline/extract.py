@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from ensemble_rsa.arrays import LabelsLike
 from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
@@ -24,7 +24,7 @@ from ensemble_rsa.runs.run import Run, load_run
 
 def extract(
     source: Run | str | Path | Mapping[str, Any] | ActivationSource,
-    labels: Sequence[Any] | np.ndarray | None = None,
+    labels: LabelsLike | None = None,
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,
     progress: RdmProgress | None = None,
@@ -87,7 +87,7 @@ def check_settings(settings: Any) -> None:
 
 def _as_source(
     source: Any,
-    labels: Sequence[Any] | np.ndarray | None,
+    labels: LabelsLike | None,
     settings: AnalysisConfig,
     flatten: bool,
 ) -> ActivationSource:
