@@ -46,6 +46,8 @@ def memory_map(a: np.ndarray, names: Any, folder: Path) -> Any:
 
 
 def in_file(a: np.ndarray, names: Any, folder: Path) -> Any:
+    if a.dtype == DTYPES["bfloat16"]:
+        raise TypeError("HDF5 lacks bfloat16")
     file = h5py.File(folder / f"{len(list(folder.iterdir()))}.h5", "w")
     return file.create_dataset("a", data=a)
 
@@ -75,6 +77,8 @@ def torch_tensor(a: np.ndarray, grad: bool = False) -> Any:
 def polars_table(a: np.ndarray) -> Any:
     import polars
 
+    if a.dtype in (DTYPES["bfloat16"], DTYPES["g"]):
+        raise TypeError("polars lacks this type")
     return polars.Series(a) if a.ndim == 1 else polars.DataFrame(a)
 
 
