@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ensemble_rsa.arrays import LabelsLike
-from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
+from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig, checked_settings
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.stimuli import choose_stimuli
@@ -63,26 +64,20 @@ def extract(
     >>> rdms.exemplar.sizes["stimulus_pair"], rdms.category_first.values.tolist()
     (15, ['a', 'a', 'b'])
     """
-    settings = settings or AnalysisConfig()
-    check_settings(settings)
+    settings = checked_settings(settings)
     given = _as_source(source, labels, settings, flatten)
     if isinstance(layers, str):
         raise InputError(f"layers: expected a list of names, got {layers!r}; give [{layers!r}]")
-    if layers is not None and not len(layers):
-        raise InputError("layers: expected names of layers, got none; leave it out for all")
+    if layers is not None:
+        if not isinstance(layers, Sequence | np.ndarray) or isinstance(layers, bytes):
+            raise InputError(f"layers: expected a list of names, got {shown(layers)}")
+        if not len(layers):
+            raise InputError("layers: expected names of layers, got none; leave it out for all")
+        layers = np.ravel(layers).tolist() if isinstance(layers, np.ndarray) else layers
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
     return collect_rdms(given, wanted, settings.rdm.distance, progress, settings.rdm.cocktail_blank)
-
-
-def check_settings(settings: Any) -> None:
-    """Raise unless these are the settings of an analysis."""
-    if not isinstance(settings, AnalysisConfig):
-        raise InputError(
-            f"settings: expected an AnalysisConfig, such as AnalysisConfig.of(distance='cosine'), "
-            f"got {shown(settings)}"
-        )
 
 
 def _as_source(
@@ -109,7 +104,7 @@ def activations(
         `(instance, stimulus, unit)`, float32, with the coordinates `seed` and `category`.
     """
     run = run if isinstance(run, Run) else load_run(run)
-    source = _source_of(run, settings or AnalysisConfig())
+    source = _source_of(run, checked_settings(settings))
     if layer not in source.layers:
         raise unknown_name("layer", layer, source.layers)
     return layer_stack(source, layer)
