@@ -81,12 +81,9 @@ def collect_rdms(
             rdms[position] = own
         except _NotComparable as reason:
             excluded[position] = str(reason)
-    if len(rdms) < 2:
+    if not rdms:
         reasons = "; ".join(f"instance {source.instances[i]}: {excluded[i]}" for i in excluded)
-        raise RunError(
-            f"at least two instances are needed for a comparison, {len(rdms)} can be compared "
-            f"({reasons or 'only one was given'})"
-        )
+        raise RunError(f"no instance has RDMs that can be compared ({reasons})")
     entries = [
         {"instance": source.instances[i], "seed": source.seeds[i], "reason": reason}
         for i, reason in excluded.items()

@@ -85,6 +85,8 @@ def draw_clustering(results: xr.Dataset) -> Figure:
     axes.axhline(0.0, color=GREY, linewidth=0.5, zorder=0)
     style.set_layer_axis(axes, style.layer_names(results), width)
     axes.set_ylabel("Category clustering\nindex (CCI)")
+    if results.sizes["instance"] == 1:
+        return figure  # the mean of one needs no legend
     one = Line2D([], [], color=GREY, linewidth=0.5, label="one instance")
     bars = interval_handles(results.drop_dims("instance_pair", errors="ignore"), ["instances"])
     style.add_legend(figure, [one, look.handle(), *bars], 3)

@@ -23,7 +23,7 @@ from ensemble_rsa.files import atomic_path
 # In the order of the paper: name, which is also the file's, drawing, and the variable it needs.
 FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
     "geometry": (draw_geometry, "embedding"),
-    "second_level": (draw_second_level, "second_level_distance"),
+    "second_level": (draw_second_level, "second_level_embedding"),
     "consistency": (draw_consistency, "consistency"),
     "category_consistency": (draw_category_consistency, "consistency"),
     "clustering": (draw_clustering, "category_clustering_index"),
@@ -40,7 +40,7 @@ def draw_figures(
     `history` holds belong here too.
     """
     allowed = [name for name, (_, needed) in FIGURES.items() if needed in results]
-    if results.sizes["kind"] == 1 and "category_consistency" in allowed:
+    if results.sizes.get("kind") == 1 and "category_consistency" in allowed:
         allowed.remove("category_consistency")  # it would repeat the figure of exemplars
     figures = {name: FIGURES[name][0](results) for name in allowed}
     if history is not None and history.sizes.get("epoch", 0):

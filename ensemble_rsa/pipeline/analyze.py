@@ -32,7 +32,7 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
 
     Args:
         rdms: what `extract` returned, or `load_rdms` for a file with an RDM of each layer and
-            instance.
+            instance. Consistency needs two instances; it is absent where there is one.
         settings: resamples, confidence and seed.
 
     Returns:
@@ -78,7 +78,7 @@ def analyze_run(
 
     Raises:
         InputError: no run folder, or impossible settings.
-        RunError: fewer than two instances can be compared.
+        RunError: no instance has RDMs that can be compared.
     """
     run, settings = load_run(path), checked_settings(settings)
     folder = files.as_path("out", out) if out is not None else run.path

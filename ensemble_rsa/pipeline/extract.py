@@ -57,7 +57,7 @@ def extract(
     Raises:
         InputError: unknown layer; labels of another length, or for a run, which has
             categories of its own; NaN in given activations; layers whose coordinates differ.
-        RunError: fewer than two instances can be compared.
+        RunError: no instance has RDMs that can be compared.
 
     >>> rng = np.random.default_rng(0)
     >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))

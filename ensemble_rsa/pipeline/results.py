@@ -9,17 +9,21 @@ Variables (dimension names as everywhere):
         bounds from resampled pairs, as in the paper, and from resampled instances
     category_clustering_index (layer, instance), and _mean, _low, _high (layer): instances resampled
     second_level_distance (layer, instance, layer_b, instance_b): 1 − r between RDMs
-    second_level_embedding (layer, instance, component), second_level_stress ()
+    second_level_embedding (layer, instance, component), second_level_stress (): unless all RDMs
+        are the same
     embedding (shown, layer, stimulus, component), embedding_stress, embedding_pointwise_stress: of
         two instances
     constant_patterns (layer, instance): number of stimuli whose pattern is constant
     train_accuracy, test_accuracy (instance): for runs only
     excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
         that were set aside, where there are any (see `ensemble_rsa.runs.set_aside`)
-Centroid consistency needs three categories, within-category consistency and the clustering index
-pairs of stimuli within a category and between two: what cannot be computed is absent.
+Consistency needs two instances, and second-level distances two RDMs; of one instance, the bounds of
+the clustering index are NaN. Centroid consistency needs three categories, within-category
+consistency and the clustering index pairs of stimuli within a category and between two: what cannot
+be computed is absent.
 """
 
+import dataclasses
 import itertools
 import math
 
@@ -36,7 +40,7 @@ from ensemble_rsa.analysis.consistency import (
     within_category_consistency,
 )
 from ensemble_rsa.analysis.mds import mds
-from ensemble_rsa.arrays import stimuli_of_pairs
+from ensemble_rsa.arrays import is_zero, stimuli_of_pairs
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 
@@ -52,13 +56,14 @@ def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     rdms = rdms.transpose("layer", "instance", ...)
     names, counts = np.unique(rdms.category.values, return_counts=True)
     n_pairs_within = int((counts * (counts - 1) // 2).sum()) if len(names) > 1 else 0
-    parts = [
-        rdms.drop_vars(["exemplar", "centroid"], errors="ignore"),
-        _consistency(rdms, n_pairs_within, settings),
-    ]
+    parts = [rdms.drop_vars(["exemplar", "centroid"], errors="ignore")]
+    if rdms.sizes["instance"] > 1:
+        parts.append(_consistency(rdms, n_pairs_within, settings))
     if n_pairs_within:
         parts.append(clustering_by_layer(rdms, settings))
-    parts += [_second_level(rdms, settings), embed_stimuli(rdms, settings)]
+    if rdms.sizes["layer"] * rdms.sizes["instance"] > 1:
+        parts.append(_second_level(rdms, settings))
+    parts.append(embed_stimuli(rdms, settings))
     return xr.merge(parts, combine_attrs="drop").assign_attrs(
         rdms.attrs,
         confidence=settings.confidence,
@@ -115,6 +120,9 @@ def clustering_by_layer(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Data
     name = "category_clustering_index"
     index = np.asarray(category_clustering_index(rdms.exemplar.values, rdms.category.values))
     boot = bootstrap_mean(index, *resampling(settings))
+    if index.shape[-1] == 1:
+        undefined = np.full(len(index), np.nan)
+        boot = dataclasses.replace(boot, low=undefined, high=undefined)
     values = {name: (("layer", "instance"), index), **summary(name, ("layer",), boot)}
     return xr.Dataset(values, coords={"layer": rdms.layer.values})
 
@@ -134,15 +142,19 @@ def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     shape = rdms.sizes["layer"], rdms.sizes["instance"]
     flat = rdms.exemplar.values.reshape(math.prod(shape), -1)
     square = np.asarray(second_level_distances(flat))
-    plane = mds(square[pair_indices(len(square))], seed=settings.seed)
-    dims, embedding = ("layer", "instance"), np.asarray(plane.embedding).reshape(*shape, -1)
-    return xr.Dataset(
-        {
-            "second_level_distance": ((*dims, "layer_b", "instance_b"), square.reshape(shape * 2)),
-            "second_level_embedding": ((*dims, "component"), embedding),
-            "second_level_stress": ((), float(plane.stress)),
-        },
+    dims = ("layer", "instance")
+    found = xr.Dataset(
+        {"second_level_distance": ((*dims, "layer_b", "instance_b"), square.reshape(shape * 2))},
         coords={"layer_b": rdms.layer.values, "instance_b": rdms.instance.values},
+    )
+    condensed = square[pair_indices(len(square))]
+    if is_zero(condensed):
+        return found
+    plane = mds(condensed, seed=settings.seed)
+    embedding = np.asarray(plane.embedding).reshape(*shape, -1)
+    return found.assign(
+        second_level_embedding=((*dims, "component"), embedding),
+        second_level_stress=((), float(plane.stress)),
     )
 
 

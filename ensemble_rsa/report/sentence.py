@@ -14,7 +14,7 @@ def result_sentence(results: xr.Dataset, summary: Mapping[str, Any]) -> str:
     """Return one to three sentences, ready for a paper, on consistency from first to last layer.
 
     Consistency "fell" or "rose" if the intervals over instances of the two layers do not overlap;
-    otherwise it "did not change clearly".
+    otherwise it "did not change clearly". Of one instance the sentence says that it has none.
 
     Args:
         results: what `analyze` returns: `consistency_mean (kind, layer)` and its intervals.
@@ -22,9 +22,9 @@ def result_sentence(results: xr.Dataset, summary: Mapping[str, Any]) -> str:
             used if present.
     """
     values = dataset_values(results)
-    first, last = (
-        consistency_at(results, "exemplar", place) for place in (0, results.sizes["layer"] - 1)
-    )
+    several = "consistency" in results
+    ends = (0, results.sizes["layer"] - 1) if several else ()
+    first, last = [consistency_at(results, "exemplar", place) for place in ends] or (None, None)
     excluded = list(summary.get("excluded_instances") or [])
     seeds = [entry["seed"] for entry in excluded if entry.get("seed") is not None]
     return render_text(
@@ -35,16 +35,27 @@ def result_sentence(results: xr.Dataset, summary: Mapping[str, Any]) -> str:
             "n_stimuli": values["n_stimuli"] or 0,
             "first": first,
             "last": last,
-            "trend": _trend(first, last, values["n_layers"], values["n_pairs"]),
-            "undefined": next((e.layer for e in (first, last) if not np.isfinite(e.mean)), None),
-            "turns": _turns(results, first, last),
-            "centroid": _last_centroid(results),
+            **_course(results, first, last, values),
             "test_accuracy": known_accuracies(results, "test_accuracy"),
             "n_unconverged": len(summary.get("flagged_instances") or []),
             "n_excluded": len(excluded),
             "excluded_seeds": seeds if values["seeds"] else [],
         },
     )
+
+
+def _course(
+    results: xr.Dataset, first: Estimate | None, last: Estimate | None, values: dict[str, Any]
+) -> dict[str, Any]:
+    """What the template says of consistency, or that one instance has none."""
+    if first is None or last is None:
+        return {"trend": "one instance", "centroid": None}
+    return {
+        "trend": _trend(first, last, values["n_layers"], values["n_pairs"]),
+        "undefined": next((e.layer for e in (first, last) if not np.isfinite(e.mean)), None),
+        "turns": _turns(results, first, last),
+        "centroid": _last_centroid(results),
+    }
 
 
 def _trend(first: Estimate, last: Estimate, n_layers: int, n_pairs: int) -> str:

@@ -12,7 +12,8 @@ def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
     """Return accuracies, consistency, clustering, and the instances that were set aside.
 
     The intervals `low` and `high` are from resampled instance pairs, as in Mehrer et al. 2020
-    (doi:10.1038/s41467-020-19632-w, Methods); those under `instances` from resampled instances.
+    (doi:10.1038/s41467-020-19632-w, Methods); those under `instances` from resampled instances. Of
+    one instance, consistency and intervals are None.
     """
     values: dict[str, Any] = {
         "model": results.attrs.get("model"),
@@ -25,8 +26,11 @@ def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
             if f"{part}_accuracy" in results
         },
         "layers": results.layer.values.tolist(),
-        "consistency": {str(kind): _kind(results.sel(kind=kind)) for kind in results.kind.values},
+        "consistency": None,
     }
+    if "consistency" in results:
+        kinds = results.kind.values
+        values["consistency"] = {str(kind): _kind(results.sel(kind=kind)) for kind in kinds}
     name = "category_clustering_index"
     if name in results:
         values[name] = {part: _plain(results[f"{name}_{part}"]) for part in ("mean", "low", "high")}
@@ -46,5 +50,6 @@ def _kind(results: xr.Dataset) -> dict[str, Any]:
     return {"mean": _plain(results.consistency_mean), **pairs, "instances": instances}
 
 
-def _plain(values: xr.DataArray) -> list[float]:
-    return np.asarray(values, float).round(6).tolist()
+def _plain(values: xr.DataArray) -> list[float] | None:
+    numbers = np.asarray(values, float)
+    return None if np.isnan(numbers).all() else numbers.round(6).tolist()

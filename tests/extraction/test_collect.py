@@ -121,12 +121,15 @@ def test_constant_patterns_are_counted(activations):
     assert rdms.constant_patterns.values.tolist() == [[0, 0, 0], [0, 2, 0]]
 
 
-def test_one_instance_is_a_failed_run_that_says_why_the_others_are_left_out(activations):
+def test_instances_that_cannot_be_compared_are_left_out_until_none_remains(activations):
     one = {name: values[:1] for name, values in activations.items()}
-    with pytest.raises(RunError, match="at least two instances are needed .* 1 can be"):
-        extract(one)
+    assert extract(one).sizes["instance"] == 1
     activations["late"][[0, 2]] = 3.0
-    with pytest.raises(RunError, match=r"1 can be .*\(instance 0: .*late.*; instance 2: .*late"):
+    rdms = extract(activations)
+    assert rdms.instance.values.tolist() == [1]
+    assert rdms.excluded_instance.values.tolist() == [0, 2]
+    activations["late"][1] = 3.0
+    with pytest.raises(RunError, match=r"no instance .*\(instance 0: .*late.*; instance 1: .*late"):
         extract(activations)
 
 
