@@ -28,7 +28,7 @@ def test_what_is_missing_is_left_out(foreign_results, make_history):
 
 
 def test_a_png_of_300_dpi_beside_a_pdf_and_the_same_files_again(foreign_results, tmp_path):
-    results = foreign_results.drop_vars(["embedding", "second_level_distance"])
+    results = foreign_results.drop_vars(["embedding", "second_level_embedding"])
     (path,) = save_figures(results, None, tmp_path / "a")
     with Image.open(path) as picture:
         picture.load()
