@@ -18,6 +18,7 @@ from jaxtyping import Array, Int, UInt8
 
 from ensemble_rsa.config.settings import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.ensemble import Network, Parameters, map_instances
 from ensemble_rsa.models.execution import Execution
@@ -199,6 +200,7 @@ def _compiled(
     return jax.jit(precise, donate_argnums=donated, compiler_options=options)
 
 
+@fixed_settings()
 def epoch_order(
     order_seed: int, epoch: int, n_images: int, batch_size: int
 ) -> Int[Array, "step batch"]:
