@@ -102,7 +102,7 @@ def test_what_data_arrays_say_is_kept_and_dimensions_are_read_by_name(activation
 def test_layers_that_disagree_on_their_coordinates_are_refused(name, activations):
     early, late = (named(values) for values in activations.values())
     turned = late.assign_coords({name: (late[name].dims, late[name].values[::-1])})
-    with pytest.raises(InputError, match=f"source\\['late'\\]: the coordinate '{name}' differs"):
+    with pytest.raises(InputError, match=f"source\\['late'\\]: .*coordinate '{name}'"):
         extract({"early": early, "late": turned})
 
 
