@@ -110,12 +110,12 @@ def procrustes_angles(activations: np.ndarray, _codes: Any = None) -> np.ndarray
 
 
 def canonical_means(activations: np.ndarray, _codes: Any = None) -> np.ndarray:
-    """Mean canonical correlation of the first principal axes that explain 60%."""
+    """Mean canonical correlation of the first principal axes that explain 40%."""
     axes = []
     for x in centred(activations):
         left, values, _ = np.linalg.svd(x, full_matrices=False)
         explained = np.cumsum(values**2) / (values**2).sum()
-        axes.append(left[:, : 1 + int(np.argmax(explained >= 0.6))])
+        axes.append(left[:, : 1 + int(np.argmax(explained >= 0.4))])
     return np.array(
         [np.cos(scipy.linalg.subspace_angles(axes[i], axes[j])).mean() for i, j in PAIRS]
     )
@@ -177,7 +177,7 @@ DOORS = {
     ),
     "linear_cka": Door(lambda a, _: cka.linear_cka(a), unbiased_cka, **WITH_ACTIVATIONS),
     "svcca": Door(
-        lambda a, _: cca.svcca(a, variance=0.6), canonical_means, **WITH_ACTIVATIONS
+        lambda a, _: cca.svcca(a, variance=0.4), canonical_means, **WITH_ACTIVATIONS
     ),
     "procrustes_distance": Door(
         lambda a, _: procrustes.procrustes_distance(a), procrustes_angles, **WITH_ACTIVATIONS
