@@ -62,7 +62,7 @@ def estimate_in_words(configs: Mapping[str, Config], base: Config, store: Path) 
 def _memory_in_words(configs: Mapping[str, Config], store: Path) -> list[str]:
     """A line for each kind of network: bytes of its instances together, images, and free memory."""
     lines, free = [], free_bytes() / 1e9
-    for model, config in {config.model: config for config in reversed(configs.values())}.items():
+    for model, config in {config.model: config for config in reversed([*configs.values()])}.items():
         contents, n = _contents(config.data), min(config.training.instances, MOST_TOGETHER)
         make = partial(training_bytes, config, contents.image_shape, contents.n_categories, n)
         program = _stored(store, f"bytes of {n}, {config_hash(config)}", make) / 1e9

@@ -145,6 +145,7 @@ def training_bytes(
         shaped((1, batch_size), np.int32),
     )
     found = lowered.compile().memory_analysis()
+    assert found is not None  # CPU, GPU and TPU have it
     return int(
         found.argument_size_in_bytes
         + found.output_size_in_bytes

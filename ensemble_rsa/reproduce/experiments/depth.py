@@ -98,9 +98,11 @@ def measure_depth(work: Workspace) -> xr.Dataset:
         for split in ("train", "test")
     }
     return measure_profiles(work, ALL_CNNS, ["correlation"]).assign(
-        **accuracies,
-        unconverged=("network", [len(run.flagged) for run in runs]),
-        replaced=("network", [len(run.replaced) for run in runs]),
+        accuracies
+        | {
+            "unconverged": ("network", [len(run.flagged) for run in runs]),
+            "replaced": ("network", [len(run.replaced) for run in runs]),
+        }
     )
 
 
