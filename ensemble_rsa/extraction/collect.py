@@ -81,11 +81,11 @@ def collect_rdms(
             rdms[position] = own
         except _NotComparable as reason:
             excluded[position] = str(reason)
-    if len(rdms) < 2:
+    if len(rdms) < min(2, n_instances):
         reasons = "; ".join(f"instance {source.instances[i]}: {excluded[i]}" for i in excluded)
         raise RunError(
             f"at least two instances are needed for a comparison, {len(rdms)} can be compared "
-            f"({reasons or 'only one was given'})"
+            f"({reasons})"
         )
     entries = [
         {"instance": source.instances[i], "seed": source.seeds[i], "reason": reason}

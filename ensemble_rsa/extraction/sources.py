@@ -6,6 +6,7 @@ RDMs are computed from an `ActivationSource`, whatever it was made from.
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -44,6 +45,11 @@ class ActivationSource:
         variables: further variables on the instance axis.
         attributes: attributes of the results.
         set_aside: instances of the ensemble that were replaced or flagged.
+        recipe: plain JSON values that `open_recipe` makes the same source from; None for objects
+            in memory.
+        files: what the activations are read or computed from; an import stores their hashes.
+        libraries: packages besides ours that take part, whose versions an import stores.
+        notes: how the input was read, such as "the stimuli of seed3 were reordered as in seed0".
     """
 
     layers: tuple[str, ...]
@@ -55,6 +61,10 @@ class ActivationSource:
     variables: Mapping[str, np.ndarray] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     set_aside: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    recipe: Mapping[str, Any] | None = None
+    files: Sequence[Path] = ()
+    libraries: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def source_from_run(

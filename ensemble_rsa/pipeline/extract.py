@@ -19,11 +19,13 @@ from ensemble_rsa.extraction.sources import (
     source_from_arrays,
     source_from_run,
 )
+from ensemble_rsa.pipeline.recipes import source_of_import
+from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run, load_run
 
 
 def extract(
-    source: Run | str | Path | Mapping[str, Any] | ActivationSource,
+    source: Run | ImportedRun | str | Path | Mapping[str, Any] | ActivationSource,
     labels: Sequence[Any] | np.ndarray | None = None,
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,
@@ -34,9 +36,10 @@ def extract(
     Activations are not kept: each layer's RDMs are computed as soon as its activations exist.
 
     Args:
-        source: a run or its folder, or activations from anywhere as a mapping of layer names to
-            `(instance, stimulus, unit)`. The dimensions of a DataArray are read by name; its
-            coordinates `instance`, `seed`, `stimulus` and `category` are kept.
+        source: a run or its folder; what `from_files` returned; or activations from anywhere as a
+            mapping of layer names to `(instance, stimulus, unit)`. The dimensions of a DataArray
+            are read by name; its coordinates `instance`, `seed`, `stimulus` and `category` are
+            kept.
         labels: the category of each stimulus, for a mapping; instead of a coordinate `category`.
         settings: distance and, for a run, the stimuli.
         layers: which layers; all when not given.
@@ -74,11 +77,13 @@ def _as_source(
     source: Any, labels: Sequence[Any] | np.ndarray | None, settings: AnalysisConfig
 ) -> ActivationSource:
     if isinstance(source, str | Path):
-        source = load_run(source)
-    if not isinstance(source, Run | ActivationSource):
+        source = open_run(source)
+    if not isinstance(source, Run | ImportedRun | ActivationSource):
         return source_from_arrays(source, labels)
     if labels is not None:
         raise InputError("labels: expected none, since the source has categories of its own")
+    if isinstance(source, ImportedRun):
+        return source_of_import(source, settings)
     return _source_of(source, settings) if isinstance(source, Run) else source
 
 

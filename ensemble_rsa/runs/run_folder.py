@@ -4,7 +4,7 @@ import datetime
 import importlib.metadata
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray"
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
 RDMS, RESULTS, SUMMARY = "rdms.h5", "results.nc", "summary.json"
 FIGURES, REPORT = "figures", "report.html"
+IMPORTED = "imported"  # the only key in the configuration of a run that was not trained here
 
 
 def create_run_folder(config: Config, out: str | Path | None) -> Path:
@@ -28,20 +29,25 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
 
     Without `out`, the folder is under `runs/`, named after data set, model and time.
     """
-    if out is None:
-        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-        dataset = config.data.dataset.split(":")[0]
-        out = Path("runs") / f"{dataset}-{config.model.model}-{now}"
-    folder = Path(out)
+    folder = new_folder(out, f"{config.data.dataset.split(':')[0]}-{config.model.model}")
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"out: cannot create {folder} ({error.strerror}); give another --out"
         ) from None
     files.write_json(folder / CONFIG, config_to_dict(config))
+    return folder
+
+
+def new_folder(out: str | Path | None, name: str) -> Path:
+    """Return a folder that is empty or does not exist: `out`, or `runs/NAME-TIME`."""
+    if out is None:
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        out = Path("runs") / f"{name}-{now}"
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
     return folder
 
 
@@ -80,16 +86,26 @@ def read_config(folder: Path) -> Config:
         raise InputError(
             f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
         )
+    values = files.read_json(folder / CONFIG)
+    if isinstance(values, dict) and IMPORTED in values:
+        raise InputError(
+            f"run: {folder} was imported, and this needs a run that `ensemble-rsa train` wrote"
+        )
     try:
-        return config_from_dict(files.read_json(folder / CONFIG))
+        return config_from_dict(values)
     except (TypeError, AttributeError) as error:
         raise InputError(f"{folder / CONFIG}: not what `train` writes ({error})") from None
 
 
-def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:
-    """Return the provenance of results: versions, commit, device, configuration hash, seconds."""
+def make_manifest(
+    config: Config | None, seconds: dict[str, float], libraries: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the provenance of results: versions, commit, device, configuration hash, seconds.
+
+    `libraries` are further ones whose versions are recorded.
+    """
     return {
-        "versions": {name: _version(name) for name in VERSIONED},
+        "versions": {name: _version(name) for name in (*VERSIONED, *libraries)},
         "git_commit": _git_commit(),
         "device": device_name(),
         "config_hash": None if config is None else config_hash(config),

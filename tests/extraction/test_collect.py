@@ -121,10 +121,12 @@ def test_constant_patterns_are_counted(activations):
     assert rdms.constant_patterns.values.tolist() == [[0, 0, 0], [0, 2, 0]]
 
 
-def test_one_instance_is_a_failed_run_that_says_why_the_others_are_left_out(activations):
-    one = {name: values[:1] for name, values in activations.items()}
-    with pytest.raises(RunError, match="at least two instances are needed .* 1 can be"):
-        extract(one)
+def test_a_single_instance_has_rdms(activations):
+    rdms = extract({name: values[:1] for name, values in activations.items()}, LABELS)
+    np.testing.assert_allclose(rdms.exemplar[0, 0], by_hand(activations["early"][0]), atol=1e-5)
+
+
+def test_one_comparable_instance_of_several_is_a_failed_run_that_says_why(activations):
     activations["late"][[0, 2]] = 3.0
     with pytest.raises(RunError, match=r"1 can be .*\(instance 0: .*late.*; instance 2: .*late"):
         extract(activations)
