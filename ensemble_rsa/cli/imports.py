@@ -24,9 +24,7 @@ OPTIONS = (
     Option("labels", "a CSV file with the columns stimulus and category", Path | None, None),
     Option("stimuli", "a text file with the id of a stimulus in each line", Path | None, None),
     Option("layers", "names, separated by commas, in the order of computation", str | None, None),
-    Option(
-        "flatten", "say that all axes after the first, such as those of maps, are units"
-    ),
+    Option("flatten", "say that all axes after the first, such as those of maps, are units"),
     Option("distance", "first-level distance between patterns", DistanceName, "correlation"),
     Option("list_layers", "only print the layers with their numbers of stimuli and units"),
     Option("out", "the run folder; a new one under runs/ when not given", Path | None, None),
