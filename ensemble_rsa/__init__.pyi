@@ -23,6 +23,7 @@ from .config.settings import TrainingConfig as TrainingConfig
 from .config.sweep import sweep as sweep
 from .errors import InputError as InputError
 from .errors import RunError as RunError
+from .interop.networks.source import from_networks as from_networks
 from .interop.rsatoolbox import load_rdms as load_rdms
 from .pipeline.analyze import analyze as analyze
 from .pipeline.analyze import analyze_run as analyze_run

@@ -24,9 +24,13 @@ def decode_to_size(
 
     Pillow releases the GIL meanwhile, so threads can decode in parallel.
     """
+    return np.asarray(RESIZE[resize](decode_rgb(file), size))
+
+
+def decode_rgb(file: Path | io.BytesIO) -> Image.Image:
+    """Decode an image to 8-bit RGB, upright as its EXIF orientation says."""
     with Image.open(file) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(RESIZE[resize](_to_rgb(upright), size))
+        return _to_rgb(ImageOps.exif_transpose(image))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
