@@ -1,8 +1,8 @@
-"""The command `import`: activations or networks of others become a run folder."""
+"""The commands `import` and `export`: activations or networks of others, and formats of others."""
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
@@ -28,6 +28,18 @@ OPTIONS = (
     Option("distance", "first-level distance between patterns", DistanceName, "correlation"),
     Option("list_layers", "only print the layers with their numbers of stimuli and units"),
     Option("out", "the run folder; a new one under runs/ when not given", Path | None, None),
+    Option("quiet", "no progress and no notes"),
+)
+
+EXPORT_OPTIONS = (
+    Option("run", "the folder that `train` or `import` wrote", Path, REQUIRED),
+    Option(
+        "format",
+        "rsatoolbox, npz or csv for RDMs; thingsvision for activations",
+        Literal["rsatoolbox", "npz", "csv", "thingsvision"],
+        "rsatoolbox",
+    ),
+    Option("out", "the file or folder to write; in the run when not given", Path | None, None),
     Option("quiet", "no progress and no notes"),
 )
 
@@ -65,3 +77,15 @@ def _source(options: argparse.Namespace) -> "ActivationSource":
         layers=layers,
         flatten=options.flatten,
     )
+
+
+def export_run(options: argparse.Namespace) -> None:
+    """Write RDMs or activations of a run in a format of other tools."""
+    from ensemble_rsa.cli.progress import keep_compiled_programs, rdm_display
+    from ensemble_rsa.pipeline.export import export
+
+    keep_compiled_programs()
+    console = Console(stderr=True, quiet=options.quiet)
+    with rdm_display(console, "layers") as progress:
+        path = export(options.run, options.format, options.out, None if options.quiet else progress)
+    print(path)

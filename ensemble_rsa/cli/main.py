@@ -132,6 +132,7 @@ COMMANDS = {
     "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
     "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED], AnalysisConfig),
+    "export": Command(imports.export_run, imports.EXPORT_OPTIONS),
     "reproduce": Command(reproduce.reproduce_figures, reproduce.OPTIONS),
     "bench": Command(bench.bench, bench.OPTIONS),
 }

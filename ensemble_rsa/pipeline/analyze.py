@@ -24,8 +24,6 @@ from ensemble_rsa.runs.run import Run, load_history, run_folder
 from ensemble_rsa.runs.set_aside import set_aside
 from ensemble_rsa.runs.summary import summarize
 
-ANALYSIS = "analysis.json"
-
 
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
     """Compute consistency, category clustering, second-level distances and MDS embeddings of RDMs.
@@ -92,7 +90,7 @@ def analyze_run(
     rdms.attrs = {"distance": rdms.attrs["distance"]}
     save_rdms(folder / run_folder.RDMS, rdms)
     files.write_dataset(folder / run_folder.RESULTS, results)
-    files.write_json(folder / ANALYSIS, config_to_dict(settings))
+    files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))
     findings = run.findings if isinstance(run, ImportedRun) else []
     files.write_json(folder / run_folder.SUMMARY, summarize(results, seconds, findings))
     # The entries of training or import stay unchanged, since it may have run elsewhere.
@@ -128,7 +126,7 @@ def draw_report(
     settings: dict[str, Any] = (
         {run_folder.IMPORTED: run.recipe} if imported else config_to_dict(run.config)
     )
-    settings["analysis"] = files.read_json(folder / ANALYSIS)
+    settings["analysis"] = files.read_json(folder / run_folder.ANALYSIS)
     return write_report(
         folder / run_folder.REPORT,
         results,

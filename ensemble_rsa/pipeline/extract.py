@@ -82,9 +82,14 @@ def _as_source(
         return source_from_arrays(source, labels)
     if labels is not None:
         raise InputError("labels: expected none, since the source has categories of its own")
-    if isinstance(source, ImportedRun):
-        return source_of_import(source, settings)
-    return _source_of(source, settings) if isinstance(source, Run) else source
+    return source if isinstance(source, ActivationSource) else source_of(source, settings)
+
+
+def source_of(run: Run | ImportedRun, settings: AnalysisConfig) -> ActivationSource:
+    """Return the activations of a run, for the stimuli that the settings ask for."""
+    if isinstance(run, ImportedRun):
+        return source_of_import(run, settings)
+    return _source_of(run, settings)
 
 
 def activations(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ensemble_rsa import files
 from ensemble_rsa.config.analysis import AnalysisConfig
@@ -17,7 +18,7 @@ from ensemble_rsa.runs.imported import EXTRACTED
 
 
 def import_run(
-    source: ActivationSource,
+    source: Any,
     out: str | Path | None = None,
     settings: AnalysisConfig | None = None,
     progress: RdmProgress | None = None,

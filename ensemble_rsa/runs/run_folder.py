@@ -20,7 +20,7 @@ from ensemble_rsa.errors import InputError, RunError
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
 RDMS, RESULTS, SUMMARY = "rdms.h5", "results.nc", "summary.json"
-FIGURES, REPORT = "figures", "report.html"
+FIGURES, REPORT, ANALYSIS = "figures", "report.html", "analysis.json"
 IMPORTED = "imported"  # the only key in the configuration of a run that was not trained here
 
 
