@@ -64,10 +64,15 @@ def open_mat(path: Path) -> Contents:
     if h5py.is_hdf5(path):
         return open_hdf5(path, matlab=True)
     from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import MatReadError
 
     arrays: dict[str, Member] = {}
     columns: dict[str, Any] = {}
-    for name, shape, kind in whosmat(path):
+    try:
+        found = whosmat(path)
+    except MatReadError as error:  # it is an exception of its own kind
+        raise ValueError(str(error)) from None
+    for name, shape, kind in found:
         if name in STIMULI + CATEGORIES:
             columns[name] = [_cell(each) for each in loadmat(path)[name].ravel()]
         elif kind in ("double", "single", "logical") or "int" in kind:

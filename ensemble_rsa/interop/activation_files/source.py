@@ -74,8 +74,9 @@ def from_files(
             yield layer, patterns if order is None else ChosenRows(patterns, order)
 
     if surprising and not flatten:
+        others = f", and so were {len(surprising) - 1} other layers" if surprising[1:] else ""
         warnings.warn(
-            f"{'; '.join(surprising)}; if this is meant, say so with flatten=True (--flatten)",
+            f"{surprising[0]}{others}; if this is meant, say so with flatten=True (--flatten)",
             stacklevel=2,
         )
     every = [cell for of in cells.values() for cell in of.values()]

@@ -1,6 +1,7 @@
 """Every format gives the numbers that were written, whatever its way of storing them."""
 
 import json
+import re
 import struct
 
 import h5py
@@ -11,6 +12,8 @@ import xarray as xr
 import zarr
 from scipy.spatial.distance import pdist
 
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.interop.activation_files.members import Member
 from ensemble_rsa.interop.activation_files.source import from_files
 from ensemble_rsa.pipeline.extract import extract
 
@@ -29,7 +32,8 @@ def values(rng) -> dict[str, np.ndarray]:
 
 def safetensors(path, arrays):
     header, content = {}, b""
-    for name, array in arrays.items():
+    for name, given in arrays.items():
+        array = np.asarray(given, np.float32)
         end = len(content) + array.nbytes
         header[name] = {
             "dtype": "F32", "shape": list(array.shape), "data_offsets": [len(content), end],
@@ -207,3 +211,25 @@ def test_chunks_that_a_zarr_store_lacks_are_said(tmp_path):
     array[:3] = np.arange(12).reshape(3, 4)
     source = from_files(tmp_path / "a.zarr")
     assert "1 of 2 chunks are not stored" in source.notes[0]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("ending", [name for name in KEYED if name != ".zarr"])
+def test_half_a_file_is_refused_by_name(ending, share, rng, tmp_path):
+    path = tmp_path / f"net{ending}"
+    KEYED[ending](path, {"conv1": rng.normal(size=(6, 900)), "fc": rng.normal(size=(6, 900))})
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(InputError, match=re.escape(str(path))) as caught:
+        [np.asarray(patterns) for _, patterns in from_files(path).activations(0)]
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_needs_pickle_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"fc": torch.ones(3, 4), "made by": Member}, tmp_path / "net.pt")
+    with pytest.raises(InputError, match="expected nothing but tensors, got Python objects"):
+        from_files(tmp_path / "net.pt")
+    np.save(tmp_path / "net.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(InputError, match=r"net.npy: expected an array .* Python objects"):
+        from_files(tmp_path / "net.npy")
