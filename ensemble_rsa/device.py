@@ -6,9 +6,12 @@ from pathlib import Path
 import jax
 import psutil
 
+from ensemble_rsa.jax_settings import check_platform
+
 
 def free_bytes() -> float:
     """Free memory of the accelerator, or of this machine if there is none."""
+    check_platform()
     statistics = jax.local_devices()[0].memory_stats()
     if statistics and "bytes_limit" in statistics:
         return float(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
@@ -31,5 +34,6 @@ def _free_in_cgroup() -> float:
 
 def device_name() -> str:
     """Describe the devices, as in "cpu with 2 cores" or "4 × NVIDIA H100"."""
+    check_platform()
     kind = jax.devices()[0].device_kind
     return f"cpu with {os.cpu_count()} cores" if kind == "cpu" else f"{jax.device_count()} × {kind}"

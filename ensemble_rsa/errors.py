@@ -1,5 +1,10 @@
 """Errors of the user or the environment, which the command line prints in one line."""
 
+import reprlib
+from collections.abc import Iterable
+
+_LONGEST = 80  # characters of a value in a message
+
 
 class InputError(ValueError):
     """Wrong input: the message names the argument, what was got and what is expected."""
@@ -9,10 +14,28 @@ class RunError(RuntimeError):
     """Valid input that cannot be processed here (no network, a full disk, NaN in training)."""
 
 
-def unknown_name(argument: str, got: object, choices) -> InputError:
+def unknown_name(argument: str, got: object, choices: Iterable[object]) -> InputError:
     """The error for a name that is not in a registry, with the choices.
 
     >>> str(unknown_name("distance", "manhattan", ["cosine", "euclidean"]))
     "distance: unknown 'manhattan'; choose from cosine, euclidean"
     """
-    return InputError(f"{argument}: unknown {got!r}; choose from {', '.join(choices)}")
+    listed = ", ".join(map(str, choices))
+    return InputError(f"{argument}: unknown {shown(got)}; choose from {listed}")
+
+
+def check_name(argument: str, got: object, choices: Iterable[str]) -> None:
+    """Raise `InputError` unless a value is one of the choices, which are names."""
+    known = tuple(choices)
+    if not isinstance(got, str) or got not in known:
+        raise unknown_name(argument, got, known)
+
+
+def shown(value: object) -> str:
+    """A value in one line of a message, shortened if it is long.
+
+    >>> shown([0.5] * 100)
+    '[0.5, 0.5, 0.5, 0.5, 0.5, 0.5, ...]'
+    """
+    text = " ".join(reprlib.repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

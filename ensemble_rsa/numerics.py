@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ensemble_rsa.arrays.constant import MOST_ROUNDING, MOST_SPREAD, is_constant, is_zero
+
 _BLOCK_ENTRIES = 2**20  # 4 MiB of float32: a block and its temporaries stay in a CPU cache
 _HOST_SHARE = 2  # NumPy writes out every step, so blocks of rows are half of that
 _NARROWEST = 1024  # columns: with fewer, adding up products of many rows costs more than they do
@@ -92,14 +94,14 @@ def correlation_matrix(
     """Pearson correlation of every row with every other, `(..., row, column)` -> `(..., row, row)`.
 
     Leading positions and columns are processed in blocks: working memory stays bounded, and the
-    products of each block (float64 for float64 rows, else float32) are summed in float64. A
-    constant row gives NaN, which callers must check for.
+    products of each block (float64 for float64 rows, else float32) are summed in float64. A row
+    that `arrays.constant.is_constant` gives NaN, which callers must check for.
 
     Args:
         rows: `(..., row, column)`.
         others: `(..., other_row, column)`, its leading axes broadcast against those of `rows`; None
             for `rows` themselves.
-        centre: False for the cosine, which is NaN where a row is all zero.
+        centre: False for the cosine, which is NaN where `arrays.constant.is_zero`.
         transform: what is correlated instead of the rows, such as their ranks; it is given blocks
             of leading positions.
 
@@ -108,13 +110,18 @@ def correlation_matrix(
            [ 1.,  1., -1.],
            [-1., -1.,  1.]])
     """
-    transform = transform or (lambda rows: rows)
     groups = [np.asarray(group) for group in ([rows] if others is None else [rows, others])]
     lead = np.broadcast_shapes(*(group.shape[:-2] for group in groups))
     groups = [np.broadcast_to(group, (*lead, *group.shape[-2:])) for group in groups]
     result = np.empty((*lead, groups[0].shape[-2], groups[-1].shape[-2]))
     for index in _positions(lead, max(math.prod(group.shape[-2:]) for group in groups)):
-        result[index] = _correlations([transform(group[index]) for group in groups], centre)
+        parts = [group[index] for group in groups]
+        changed = [transform(part) for part in parts] if transform else parts
+        similarity = _correlations(changed, centre)
+        if transform:  # ranks differ where rounding does
+            varies = [_varies(part, row_statistics(part, centre), centre) for part in parts]
+            similarity[~(varies[0][..., :, None] & varies[-1][..., None, :])] = np.nan
+        result[index] = similarity
     return result
 
 
@@ -166,14 +173,27 @@ class _Pivoted(NamedTuple):
 
 
 def _pivot(rows: Any, centre: bool) -> _Pivoted:
-    first, shift, reach = row_statistics(rows, centre)
-    varies = reach > 0
-    if not (~varies | ((reach > 1 / _SAFE_REACH) & (reach < _SAFE_REACH))).all():
-        scaled = (_as_float(rows) - first) / np.where(varies, reach, 1).astype(first.dtype)
-        return _pivot(scaled, centre)
+    statistics = row_statistics(rows, centre)
+    first, shift, reach = statistics
+    varies = _varies(rows, statistics, centre)
+    if not (~(reach > 0) | ((reach > 1 / _SAFE_REACH) & (reach < _SAFE_REACH))).all():
+        scaled = (_as_float(rows) - first) / np.where(reach > 0, reach, 1).astype(first.dtype)
+        return _pivot(scaled, centre)._replace(varies=varies)
     start = first.astype(np.float64)
     pivot = (start + shift).astype(first.dtype)
-    return _Pivoted(rows, pivot, (shift - (pivot - start))[..., 0], varies[..., 0])
+    return _Pivoted(rows, pivot, (shift - (pivot - start))[..., 0], varies)
+
+
+def _varies(rows: Any, statistics: RowStatistics, centre: bool) -> Bool[np.ndarray, "... row"]:
+    """Which rows are not constant (for the cosine: not zero); only suspects are looked at."""
+    reach = statistics.reach[..., 0]
+    largest = np.abs(statistics.first[..., 0].astype(np.float64)) + reach
+    varies = reach > 0
+    suspects = varies & ((largest <= MOST_ROUNDING) | (reach <= MOST_SPREAD * largest))
+    for index in np.argwhere(suspects):
+        row = rows[tuple(index)]
+        varies[tuple(index)] = not (is_constant(row) if centre else is_zero(row))
+    return varies
 
 
 def _products(

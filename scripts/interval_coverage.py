@@ -1,4 +1,4 @@
-"""Simulate how often 95 % bootstrap intervals contain the true mean consistency.
+"""Simulate how often 95 % intervals contain the true mean consistency.
 
     python scripts/interval_coverage.py            writes docs/interval_coverage.png, prints a table
 
@@ -19,6 +19,7 @@ from ensemble_rsa.figures.style import (
     BLUE,
     GREEN,
     GREY,
+    INK,
     PNG_DPI,
     SINGLE_COLUMN,
     VERMILION,
@@ -45,6 +46,11 @@ WAYS = {  # over, interval, and how the line is drawn
         "instances",
         "bca",
         {"color": GREEN, "marker": "s", "markersize": 2.2, "linestyle": "--"},
+    ),
+    "instances, jackknife": (
+        "instances",
+        "jackknife",
+        {"color": INK, "marker": "D", "markersize": 3.0},
     ),
 }
 
@@ -90,10 +96,10 @@ def simulated_rdms(rng: np.random.Generator, shared: np.ndarray, *shape: int) ->
 def print_table(truth: float, coverage: dict[str, list], width: dict[str, list]) -> None:
     """Print coverage and median width by number of instances."""
     print(f"true mean consistency {truth:.3f}; coverage in %, median width in brackets")
-    print("instances " + "".join(f"{way:>18}" for way in WAYS))
+    print("instances " + "".join(f"{way:>22}" for way in WAYS))
     for i, n_instances in enumerate(N_INSTANCES):
         cells = [f"{100 * coverage[way][i]:8.1f} ({width[way][i]:.3f})" for way in WAYS]
-        print(f"{n_instances:9} " + "".join(f"{cell:>18}" for cell in cells))
+        print(f"{n_instances:9} " + "".join(f"{cell:>22}" for cell in cells))
 
 
 @paper_style()

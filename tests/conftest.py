@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jaxtyping
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -33,6 +34,14 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20201122)
+
+
+@pytest.fixture
+def unchecked_annotations():
+    """Switch the check of annotations off, which users do not have."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 # Imports of the package wait until a fixture is used: the run-time check of annotations is

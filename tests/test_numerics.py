@@ -51,12 +51,13 @@ def test_narrow_types_neither_wrap_nor_round(dtype):
     assert_correlated(rows)
 
 
-def test_only_constant_rows_are_nan():
-    rows = np.array([[0.1, 0.1, 0.1], [0.1, np.nextafter(0.1, 1), 0.1], [1.0, 3.0, 1.0]])
+def test_only_rows_that_are_constant_to_rounding_are_nan():
+    last_digit, small = np.nextafter(0.1, 1), 0.1 * (1 + 1e-13)
+    rows = np.array([[0.1, 0.1, 0.1], [0.1, last_digit, 0.1], [0.1, small, 0.1], [1.0, 3.0, 1.0]])
     correlations = correlation_matrix(rows)
-    constant = np.array([True, False, False])
+    constant = np.array([True, True, False, False])
     np.testing.assert_array_equal(np.isnan(correlations), constant | constant[:, None])
-    assert correlations[1, 2] == pytest.approx(1)
+    assert correlations[2, 3] == pytest.approx(1)
 
 
 def test_standardised_rows_are_centred_and_within_one(rng):

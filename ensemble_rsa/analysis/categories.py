@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ensemble_rsa.arrays import ArrayLike, LabelCodes, LabelsLike, check_labels, check_rdms
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.arrays import (
+    ArrayLike,
+    LabelCodes,
+    LabelsLike,
+    check_labels,
+    check_rdms,
+    is_zero,
+)
+from ensemble_rsa.arrays.constant import MOST_ROUNDING
+from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.numerics import pair_indices
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
@@ -34,7 +42,7 @@ def category_clustering_index(rdms: ArrayLike, labels: LabelsLike) -> Float[np.n
 
     Raises:
         InputError: labels of another length, one category only, no two stimuli that share one, NaN,
-            or an RDM whose mean distances add up to 0.
+            or an RDM whose mean distances add up to 0, to rounding.
 
     >>> category_clustering_index(np.array([1.0, 3, 3, 3, 3, 1]), ["cat", "cat", "dog", "dog"])
     array(0.5)
@@ -55,14 +63,16 @@ def clustering_index(
     total, within = (
         chosen.sum(-1, dtype=np.float64) for chosen in (distances, distances[..., same])
     )
-    index = index_of_sums(total, within, same.size, same.sum())
-    empty = np.argwhere(~np.isfinite(np.atleast_1d(index)))
-    if len(empty):
+    index = np.asarray(index_of_sums(total, within, same.size, same.sum()))
+    suspects = np.argwhere(~(np.abs(total) > MOST_ROUNDING * same.size))
+    zero = [where for where in suspects.tolist() if is_zero(distances[tuple(where)])]
+    empty = [*zero, *np.argwhere(~np.isfinite(index)).tolist()]
+    if empty:
         raise InputError(
             f"rdms: expected mean distances above 0, got {len(empty)} RDM(s) without any, "
-            f"the first at {empty[0].tolist()}"
+            f"the first at {empty[0]}"
         )
-    return np.asarray(index)
+    return index
 
 
 def index_of_sums(total: Any, total_within: Any, n_pairs: Any, n_within: Any) -> Any:
@@ -100,8 +110,7 @@ def same_category_groups(
     >>> [pairs.tolist() for pairs in groups.values()]
     [[3, 4, 5]]
     """
-    if aggregate not in AGGREGATES:
-        raise unknown_name("aggregate", aggregate, AGGREGATES)
+    check_name("aggregate", aggregate, AGGREGATES)
     same = same_category(codes)
     if aggregate == "pooled":
         return {"rdms (same-category pairs)": np.flatnonzero(same)}

@@ -24,6 +24,7 @@ from ensemble_rsa.arrays import (
     ArrayLike,
     check_confidence,
     check_count,
+    check_flag,
     check_instance_rdms,
     check_varied,
 )
@@ -144,7 +145,7 @@ def compare_groups(
             f"{tuple(b.shape)}"
         )
     n_a, n_b, leading = a.shape[-2], b.shape[-2], a.shape[:-2]
-    if paired and n_a != n_b:
+    if check_flag("paired", paired) and n_a != n_b:
         raise InputError(
             f"paired: expected the same seeds in both groups, got {n_a} and {n_b} instances; use "
             "paired=False"

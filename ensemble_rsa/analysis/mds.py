@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.spatial.distance import pdist, squareform
 
-from ensemble_rsa.arrays import ArrayLike, check_count, check_rdms
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.arrays import ArrayLike, check_count, check_rdms, is_number, is_zero
+from ensemble_rsa.errors import InputError, shown
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.rng import host_stream
 
 _POWER_STEPS = 30  # enough for a start, which SMACOF then improves
@@ -41,6 +42,7 @@ class Mds:
     n_iter: Int[np.ndarray, "..."]
 
 
+@fixed_settings()
 def mds(
     rdm: ArrayLike,
     n_components: int = 2,
@@ -66,8 +68,9 @@ def mds(
         tolerance: the relative drop of Σ(δ − d)² below which a start ends.
 
     Raises:
-        InputError: NaN, negative distances, all distances 0 (also those of one stimulus), a square
-            matrix that is not symmetric with a zero diagonal, or a count below 1.
+        InputError: NaN, negative distances, all distances 0 to rounding (also those of one
+            stimulus to all others), a square matrix that is not symmetric with a zero diagonal,
+            or a count below 1.
 
     >>> result = mds(np.array([3.0, 4.0, 5.0]))
     >>> result.embedding.shape, bool(result.stress < 1e-3)
@@ -80,7 +83,8 @@ def mds(
     leading = distances.shape[:-1]
     problems = np.maximum(distances, 0).reshape(-1, distances.shape[-1])
     for index, problem in zip(np.ndindex(*leading), problems, strict=True):
-        alone = np.flatnonzero(squareform(problem).max(0) == 0)
+        largest = np.array([0]) if is_zero(problem) else squareform(problem).max(0)
+        alone = np.flatnonzero(largest == 0)
         if len(alone):
             raise InputError(
                 f"rdm: expected each stimulus to differ from another, got stimulus {alone[0]} of "
@@ -93,8 +97,8 @@ def mds(
         )
     n_init = check_count("n_init", n_init, 1)
     max_iter = check_count("max_iter", max_iter, 1)
-    if not isinstance(tolerance, int | float | np.number) or not 0 <= tolerance < 1:
-        raise InputError(f"tolerance: expected a number from 0 to below 1, got {tolerance!r}")
+    if not is_number(tolerance) or not 0 <= tolerance < 1:
+        raise InputError(f"tolerance: expected a number from 0 to below 1, got {shown(tolerance)}")
     shape = (n_init, n_stimuli, n_components)
     noise = host_stream(seed, "mds").standard_normal(shape, np.float32)
     at_once = _starts_at_once(n_stimuli)

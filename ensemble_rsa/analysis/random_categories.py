@@ -19,7 +19,8 @@ from ensemble_rsa.arrays import (
     check_labels,
     check_varied,
 )
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, check_name
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.numerics import blocks, correlation_matrix, pair_indices
 from ensemble_rsa.rdm.blocks import open_activations
 from ensemble_rsa.rdm.centroid_products import (
@@ -82,8 +83,7 @@ def check_centroid_input(
     activations: ArrayLike, labels: LabelsLike, distance: str
 ) -> tuple[Any, LabelCodes]:
     """Return activations unread, and labels as category numbers, for RDMs of centroids."""
-    if distance not in DISTANCES:
-        raise unknown_name("distance", distance, DISTANCES)
+    check_name("distance", distance, DISTANCES)
     array = open_activations("activations", activations)
     if array.ndim < 3 or array.shape[-3] < 2:
         axes = "(..., instance, stimulus, unit) with at least two instances"
@@ -108,6 +108,7 @@ def random_assignments(
     return generator.permuted(np.tile(codes, (n_draws, 1)), axis=1)
 
 
+@fixed_settings()
 def _centroid_rdms(
     products: PatternProducts,
     assignments: Int[np.ndarray, "draw stimulus"],

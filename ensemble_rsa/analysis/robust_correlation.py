@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from scipy.special import ndtri, stdtr
 
 from ensemble_rsa.arrays import ArrayLike, as_numpy, check_array, check_finite
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, check_name
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
     MethodName = Literal["skipped", "percentage_bend", "pearson"]
@@ -78,8 +78,7 @@ def robust_correlation(
     >>> round(result.r, 3), result.n, np.flatnonzero(result.outliers).tolist()
     (0.998, 7, [7])
     """
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
+    check_name("method", method, METHODS)
     first, second = _series("x", x), _series("y", y)
     if len(first) != len(second):
         raise InputError(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, shown
 
 
 def check_finite(name: str, value: Any) -> None:
@@ -24,20 +24,40 @@ def check_varied(name: str, correlations: np.ndarray) -> None:
     if len(constant):
         position = ", ".join(str(int(i)) for i in constant[0])
         raise InputError(
-            f"{name}: expected distances that differ, got {len(constant)} constant RDM(s), the "
-            f"first at [{position}]; its correlation with others is undefined, so leave it out"
+            f"{name}: expected distances that differ by more than rounding, got {len(constant)} "
+            f"constant RDM(s), the first at [{position}]; its correlation with others is "
+            f"undefined, so leave it out"
         )
 
 
 def check_count(name: str, value: Any, least: int) -> int:
     """Return a whole number; raise if it is none, or below `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    if not is_whole(value) or value < least:
+        raise InputError(f"{name}: expected a whole number of at least {least}, got {shown(value)}")
     return int(value)
 
 
 def check_confidence(name: str, value: Any) -> float:
     """Return the coverage of an interval; raise unless it is strictly between 0 and 1."""
-    if not isinstance(value, int | float | np.number) or not 0 < value < 1:
-        raise InputError(f"{name}: expected a number between 0 and 1, such as 0.95, got {value!r}")
+    if not is_number(value) or not 0 < value < 1:
+        raise InputError(
+            f"{name}: expected a number between 0 and 1, such as 0.95, got {shown(value)}"
+        )
     return float(value)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return True or False; raise for anything else."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name}: expected True or False, got {shown(value)}")
+    return bool(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number of Python or NumPy; True and False are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number of Python or NumPy; True and False are none."""
+    return is_whole(value) or isinstance(value, float | np.floating)

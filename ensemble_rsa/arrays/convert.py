@@ -5,14 +5,18 @@ recognised by their attributes, so none of these libraries is imported for it.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
+from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.errors import InputError
 
+_NUMBERS = int | float | np.number | np.bool_
 ArrayLike = Any  # what `check_array` takes; no type that these libraries share says more
 
 DIMENSIONS = (
@@ -20,11 +24,7 @@ DIMENSIONS = (
     "category_pair", "instance_pair",
 )  # fmt: skip
 _ALTERNATIVES = {"stimulus": "category", "stimulus_pair": "category_pair"}
-_REFUSED = (  # identifying attribute, what was got and what to do
-    ("data_vars", "an xarray.Dataset; give one of its variables"),
-    ("nnz", "a sparse array; give a dense one, such as .toarray() returns"),
-    ("pattern_descriptors", "labelled RDMs; give their array (.rdms, or .dissimilarities)"),
-)
+_UNREADABLE = (TypeError, ValueError, KeyError, IndexError, RuntimeError, OSError)
 
 
 def check_array(name: str, value: ArrayLike, min_ndim: int, axes: str) -> Any:
@@ -46,10 +46,10 @@ def check_array(name: str, value: ArrayLike, min_ndim: int, axes: str) -> Any:
     """
     array = _converted(name, value, re.findall(r"\w+", axes[: axes.find(")")]))
     # JAX supports half precisions that NumPy lacks.
-    if array.dtype != bool and not any(
-        jnp.issubdtype(array.dtype, kind) for kind in (np.integer, np.floating)
-    ):
-        got = f"dtype {array.dtype}" if array.ndim else type(value).__name__
+    dtype = array.dtype
+    is_real = any(jnp.issubdtype(dtype, kind) for kind in (np.bool_, np.integer, np.floating))
+    if not is_real or dtype.kind == "m":  # NumPy counts lengths of time among the integers
+        got = f"dtype {dtype}" if array.ndim else type(value).__name__
         raise InputError(f"{name}: expected real numbers of shape {axes}, got {got}")
     if array.ndim < min_ndim:
         raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
@@ -78,25 +78,38 @@ def as_numpy(array: Any) -> np.ndarray:
 
 def dimension_names(value: Any) -> tuple[str, ...]:
     """Names of the dimensions of a DataArray; none for other arrays."""
-    is_named = hasattr(value, "dims") and hasattr(value, "transpose")
+    is_named = hasattr(type(value), "dims") and hasattr(type(value), "transpose")
     return tuple(map(str, value.dims)) if is_named else ()
 
 
 def _converted(name: str, value: Any, dimensions: list[str]) -> Any:
-    for attribute, what in _REFUSED:
-        if hasattr(value, attribute):
-            raise InputError(f"{name}: expected an array, got {what}")
-    if hasattr(value, "to_dask_array"):
+    if refused := not_an_array(value):
+        raise InputError(f"{name}: expected an array, got {refused}")
+    try:
+        return _read(name, value, dimensions)
+    except InputError:
+        raise
+    except _UNREADABLE as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"{name}: expected an array, got {type(value).__name__} that cannot be read ({reason})"
+        ) from None
+
+
+def _read(name: str, value: Any, dimensions: list[str]) -> Any:
+    if isinstance(value, Tracer):
+        raise InputError(f"{name}: expected an array, got a traced one; call it outside jax.jit")
+    if hasattr(type(value), "to_dask_array"):
         value = value.compute()
     if dimension_names(value):
         return _by_dimension(name, value, dimensions)
     if isinstance(value, jax.Array) or type(value) in (np.ndarray, np.memmap):
         return value
-    if hasattr(value, "detach"):
+    if hasattr(type(value), "detach"):
         return _from_torch(name, value)
-    if hasattr(value, "to_numpy"):
+    if hasattr(type(value), "to_numpy"):
         return _from_table(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         return _from_list(name, value, dimensions)
     on_disk_or_chunked = isinstance(getattr(value, "dtype", None), np.dtype)
     if on_disk_or_chunked and hasattr(value, "ndim") and not isinstance(value, np.ndarray):
@@ -138,7 +151,7 @@ def _by_dimension(name: str, value: Any, wanted: list[str]) -> Any:
 def _from_torch(name: str, tensor: Any) -> np.ndarray:
     if "strided" not in str(tensor.layout) or tensor.is_quantized or tensor.is_nested:
         raise InputError(f"{name}: expected a dense tensor, got a sparse, quantised or nested one")
-    tensor = tensor.detach().cpu()
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     try:
         return tensor.numpy()
     except TypeError:  # bfloat16, which NumPy lacks
@@ -148,7 +161,8 @@ def _from_torch(name: str, tensor: Any) -> np.ndarray:
 def _from_table(table: Any) -> np.ndarray:
     """Values of a pandas or polars table or series; missing numbers become NaN."""
     values = table.to_numpy()
-    if values.dtype == object:  # nullable columns of pandas
+    # Nullable columns of pandas; it would read numbers in text, too.
+    if values.dtype == object and not any(isinstance(each, str | bytes) for each in values.flat):
         try:
             return table.to_numpy(dtype=np.float64, na_value=np.nan)
         except (TypeError, ValueError):
@@ -156,19 +170,18 @@ def _from_table(table: Any) -> np.ndarray:
     return values
 
 
-def _from_list(name: str, items: Any, dimensions: list[str]) -> np.ndarray:
-    leaf = items
-    while isinstance(leaf, list | tuple) and leaf:
-        leaf = leaf[0]
-    if hasattr(leaf, "shape") and np.ndim(leaf):
-        items = [as_numpy(_converted(name, item, dimensions)) for item in items]
-        shapes = {item.shape for item in items}
-        if len(shapes) > 1:
-            listed = ", ".join(str(shape) for shape in sorted(shapes))
-            raise InputError(f"{name}: expected arrays of one shape in a list, got {listed}")
-    try:
+def _from_list(name: str, items: Sequence[Any], dimensions: list[str]) -> np.ndarray:
+    """An array of nested lists, of arrays in lists, or of both."""
+    if all(isinstance(item, _NUMBERS) for item in items):
         return np.asarray(items)
-    except ValueError:
-        raise InputError(
-            f"{name}: expected arrays or nested lists, got lists of unequal length"
-        ) from None
+    # None becomes NaN, which is refused with its place.
+    parts = [
+        as_numpy(_converted(name, np.nan if item is None else item, dimensions)) for item in items
+    ]
+    shapes = {part.shape for part in parts}
+    if len(shapes) > 1:
+        listed = ", ".join(str(shape) for shape in sorted(shapes))
+        if len({shape[:-1] for shape in shapes}) == 1 and () not in shapes:
+            listed += "; give those of unequal width one by one"
+        raise InputError(f"{name}: expected arrays or lists of one shape in a list, got {listed}")
+    return np.stack(parts)

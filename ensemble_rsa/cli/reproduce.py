@@ -12,8 +12,9 @@ OPTIONS = (
     Option("figures", "fig2 to fig9, s1 to s8, or all", tuple[str, ...], REQUIRED),
     Option(
         "scale",
-        "smoke (every path, some minutes), small (CIFAR-10, about an hour a figure on two cores) "
-        "or paper (the published setting, for a GPU)",
+        "smoke (every path, some minutes), small (part of CIFAR-10, about an hour a figure on two "
+        "cores), medium (all of CIFAR-10, a night on two cores) or paper (the published setting, "
+        "for a GPU)",
         str,
         "smoke",
     ),
@@ -28,10 +29,10 @@ OPTIONS = (
     Option("image_folder", "large images for AlexNet, a folder per category", Path | None, None),
     Option(
         "category_map",
-        "cifar10, broad, or a JSON file: which of these folders form a category. At the scale "
-        "paper it applies to AlexNet's stimuli alone, below it to all images of AlexNet. When not "
-        "given, and where the folders are ImageNet's: cifar10 at paper, broad below it; otherwise "
-        "each folder is a category",
+        "cifar10, broad, animals, or a JSON file: which of these folders form a category. At the "
+        "scale paper it applies to AlexNet's stimuli alone, below it to all images of AlexNet. "
+        "When not given, and where the folders are ImageNet's: cifar10 at paper, animals at "
+        "medium and small, broad at smoke; otherwise each folder is a category",
         str | None,
         None,
     ),

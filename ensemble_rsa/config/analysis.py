@@ -4,8 +4,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ensemble_rsa.config.checks import FRACTION, SEED, check_choices, check_values, count
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.config.checks import FRACTION, SEED, check_types, check_values, count
+from ensemble_rsa.errors import InputError, unknown_name
 
 DistanceName = Literal["correlation", "cosine", "euclidean", "unit_euclidean", "norm_difference"]
 WithinCategory = Literal["pooled", "per_category"]
@@ -31,6 +31,7 @@ class StimulusConfig:
     stimulus_map: str | None = None
 
     def __post_init__(self):
+        check_types(self)
         check_values(self, count(2), "stimuli")
         check_values(self, SEED, "stimulus_seed")
 
@@ -56,7 +57,7 @@ class RdmConfig:
     one_mask: bool = False
 
     def __post_init__(self):
-        check_choices(self)
+        check_types(self)
         check_values(self, count(0), "epoch", "dropout_sample")
 
 
@@ -78,7 +79,7 @@ class StatisticsConfig:
     seed: int = 0
 
     def __post_init__(self):
-        check_choices(self)
+        check_types(self)
         check_values(self, count(1), "n_resamples")
         check_values(self, SEED, "seed")
         check_values(self, FRACTION, "confidence")
@@ -97,6 +98,12 @@ class AnalysisConfig:
     stimulus: StimulusConfig = field(default_factory=StimulusConfig)
     rdm: RdmConfig = field(default_factory=RdmConfig)
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+
+    def __post_init__(self):
+        try:
+            check_types(self)
+        except InputError as error:
+            raise InputError(f"{error}; AnalysisConfig.of takes settings by their names") from None
 
     @classmethod
     def of(cls, **values: Any) -> "AnalysisConfig":

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig, StimulusConfig
+from ensemble_rsa.config.checks import is_added_default
 from ensemble_rsa.config.settings import (
     Config,
     DataConfig,
@@ -32,7 +33,7 @@ def config_differences(given: Config, stored: Config) -> list[str]:
     >>> config_differences(Config(DataConfig(data_dir="elsewhere")), Config())
     []
     """
-    ours, theirs = _hashed_values(given), _hashed_values(stored)
+    ours, theirs = _compared_values(given), _compared_values(stored)
     return [
         f"{name} is {ours[section][name]}, was {theirs[section][name]}"
         for section in HASHED_SECTIONS
@@ -82,18 +83,24 @@ def config_from_dict(values: dict[str, Any]) -> Config:
 def config_hash(config: Config) -> str:
     """Twelve hexadecimal digits of a digest of data, network and recipe.
 
-    `data_dir` does not count, nor how training is computed.
+    `data_dir` does not count, nor how training is computed, nor a field that was `added` later
+    and has its default.
 
     >>> config_hash(Config()) == config_hash(Config(execution=ExecutionConfig(group=2)))
     True
     >>> config_hash(Config()) == config_hash(Config(DataConfig(data_dir="elsewhere")))
     True
     """
-    text = json.dumps(_hashed_values(config), sort_keys=True)
+    values = _compared_values(config)
+    for name, section in values.items():
+        for field in dataclasses.fields(SECTIONS[name]):
+            if is_added_default(field, section.get(field.name)):
+                del section[field.name]
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _hashed_values(config: Config) -> dict[str, dict[str, Any]]:
+def _compared_values(config: Config) -> dict[str, dict[str, Any]]:
     values = config_to_dict(config)
     del values["data"]["data_dir"]  # the images themselves have a fingerprint
     return {name: values[name] for name in HASHED_SECTIONS}

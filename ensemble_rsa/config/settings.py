@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ensemble_rsa.config.checks import (
+    COLOUR,
     FRACTION,
     NOT_NEGATIVE,
     POSITIVE,
     RATE,
     SEED,
-    check_choice,
-    check_choices,
+    added,
+    check_types,
     check_values,
     count,
 )
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, check_name, shown
 
 DatasetName = Literal["digits", "cifar10", "imagenet2012"]
 PreprocessingName = Literal["gcn_zca", "gcn_zca_per_image", "standardize", "symmetric", "none"]
@@ -51,13 +52,14 @@ class DataConfig:
         part: all of these training images, or the first or second half of each category's.
         categories: the categories to train and test on; all when not given.
         category_map: a JSON file of categories and their folders, which makes one category of
-            several folders of images (others are left out); or broad or cifar10, which ship with
+            several folders of images (others are left out); or animals, broad or cifar10, of
             the package.
         preprocessing: gcn_zca (the paper's), gcn_zca_per_image, standardize, symmetric (-1 to 1) or
             none.
         image_size: side in pixels of images from a folder or from ImageNet.
         resize: crop (short side to size, then the centre) or squash, for the same images.
         test_fraction: share held out of a folder that has no train and test folders (ours).
+        background: the colour behind transparent pixels, such as white, black or #808080 (ours).
     """
 
     dataset: str = "digits"
@@ -71,17 +73,19 @@ class DataConfig:
     image_size: int = 32
     resize: Resize = "crop"
     test_fraction: float = 0.2
+    background: str = added("white")
 
     def __post_init__(self):
+        check_types(self)
         if self.dataset == FOLDER:
             raise InputError("dataset: expected folder:PATH with the path of a folder, got no path")
         if not self.dataset.startswith(FOLDER):
-            check_choice("dataset", self.dataset, (*get_args(DatasetName), f"{FOLDER}PATH"))
-        check_choices(self)
+            check_name("dataset", self.dataset, (*get_args(DatasetName), f"{FOLDER}PATH"))
         check_values(self, count(1), "train_images", "test_images", "image_size")
         if self.categories is not None and len({*self.categories}) < 2:
             raise InputError(f"categories: expected two or more, got {self.categories}")
         check_values(self, FRACTION, "test_fraction")
+        check_values(self, COLOUR, "background")
 
     @property
     def folder(self) -> Path | None:
@@ -112,7 +116,7 @@ class ModelConfig:
     dropout_after: DropoutAfter = "strided"
 
     def __post_init__(self):
-        check_choices(self)
+        check_types(self)
         check_values(self, POSITIVE, "width")
 
 
@@ -170,7 +174,7 @@ class TrainingConfig:
     checkpoint_minutes: float = 10.0
 
     def __post_init__(self):
-        check_choices(self)
+        check_types(self)
         check_values(self, count(1), "instances", "batch_size", "eval_every")
         check_values(self, count(0), "epochs")
         check_values(self, SEED, "seed", "seeds", "order_seed", "dropout_seed")
@@ -178,11 +182,13 @@ class TrainingConfig:
         check_values(self, NOT_NEGATIVE, "l2")
         check_values(self, RATE, "momentum", "dropout")
         if not all(0 < share <= 1 for share in self.drop_after):
-            raise InputError(f"drop_after: expected shares from 0 to 1, got {self.drop_after}")
+            raise InputError(
+                f"drop_after: expected shares from 0 to 1, got {shown(self.drop_after)}"
+            )
         if not 0 <= self.converged_at <= 1:
             raise InputError(f"converged_at: expected from 0 to 1, got {self.converged_at}")
         if isinstance(self.save_at, str):
-            check_choice("save_at", self.save_at, ("trajectory", "numbers of epochs"))
+            check_name("save_at", self.save_at, ("trajectory", "numbers of epochs"))
         else:
             check_values(self, count(0), "save_at")
         for name in (*STACKED, "seeds"):
@@ -220,7 +226,7 @@ class ExecutionConfig:
     feed: Feed = "auto"
 
     def __post_init__(self):
-        check_choices(self)
+        check_types(self)
         check_values(self, count(1), "processes", "devices", "group")
         if not 0 <= self.process_id < self.processes:
             raise InputError(
@@ -228,7 +234,7 @@ class ExecutionConfig:
                 f"{self.processes} processes, got {self.process_id}"
             )
         if isinstance(self.at_once, str):
-            check_choice("at_once", self.at_once, ("auto", "all", "a number"))
+            check_name("at_once", self.at_once, ("auto", "all", "a number"))
         else:
             check_values(self, count(1), "at_once")
 
@@ -241,6 +247,9 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    def __post_init__(self):
+        check_types(self)
 
 
 def weight_seeds(training: TrainingConfig) -> tuple[int, ...]:

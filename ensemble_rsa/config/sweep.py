@@ -4,9 +4,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ensemble_rsa.config.checks import check_choice
+import numpy as np
+
+from ensemble_rsa.arrays import is_number
 from ensemble_rsa.config.settings import STACKED, Config, weight_seeds
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, check_name, shown
 
 
 def sweep(config: Config, **values: Sequence[float]) -> Config:
@@ -27,10 +29,14 @@ def sweep(config: Config, **values: Sequence[float]) -> Config:
     >>> grid.training.dropout, grid.training.seeds
     ((0.0, 0.0, 0.5, 0.5), (0, 1, 0, 1))
     """
+    if not isinstance(config, Config):
+        raise InputError(f"config: expected a Config, got {shown(config)}")
     for name, given in values.items():
-        check_choice("sweep", name, STACKED)
-        if not len(given):
-            raise InputError(f"sweep: expected values of {name}, got none")
+        check_name("sweep", name, STACKED)
+        if isinstance(given, str) or not np.ndim(given) or not len(given):
+            raise InputError(f"sweep: expected a list of values of {name}, got {shown(given)}")
+        if wrong := [value for value in given if not is_number(value)]:
+            raise InputError(f"sweep: expected numbers for {name}, got {shown(wrong[0])}")
     training = config.training
     grid = list(itertools.product(*values.values()))
     stacked = {}

@@ -1,6 +1,6 @@
 """Mappings that make one category of several of a data set's.
 
-A mapping is a JSON file, {"dog": ["n02085620", …], …}. Two for ImageNet ship with the package and
+A mapping is a JSON file, {"dog": ["n02085620", …], …}. Three for ImageNet ship with the package and
 are described in `mappings/README.md`.
 """
 
@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from ensemble_rsa.errors import InputError
 
-SHIPPED = ("broad", "cifar10")
+SHIPPED = ("animals", "broad", "cifar10")
 _FOLDER = Path(__file__).parent / "mappings"
 
 

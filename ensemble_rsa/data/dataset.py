@@ -3,8 +3,8 @@
 import hashlib
 import logging
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int, Int64, UInt8
@@ -44,6 +44,8 @@ class Dataset:
         categories: names in sorted order; labels index them.
         files: a digest of the names and sizes of the images' files, which identifies the images
             where reading all pixels would take long; else None.
+        conversions: what was done to the pixels of some images, in words → how many training and
+            test images it was done to.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Dataset:
     test_ids: tuple[str, ...]
     categories: tuple[str, ...]
     files: str | None = None
+    conversions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def load_dataset(
@@ -89,6 +92,7 @@ def load_dataset(
     train = _chosen("train_images", train_all, len(names), config.train_images, config.part)
     test = _chosen("test_images", test_all, len(names), config.test_images, "all")
     train, test = train[np.isin(train_all[train], kept)], test[np.isin(test_all[test], kept)]
+    conversions = _conversions(source, train, test)
     on_disk = _from_disk(feed, len(train) + len(test), source.image_shape)
 
     def pixels(split: Split, chosen: np.ndarray) -> Pixels:
@@ -103,7 +107,8 @@ def load_dataset(
         test_labels=np.searchsorted(kept, test_all[test]),
         test_ids=tuple(source.test.ids[index] for index in test),
         categories=tuple(names[index] for index in kept),
-        files=_digest(source, train, test),
+        files=_digest(source, train, test, conversions),
+        conversions=conversions,
     )
 
 
@@ -124,14 +129,38 @@ def _from_disk(feed: Feed, n_images: int, image_shape: tuple[int, int, int]) -> 
     return True
 
 
-def _digest(source: ImageSource, train: np.ndarray, test: np.ndarray) -> str | None:
-    """Digest of the names and sizes of all files, in order; None for images without files."""
+def _conversions(
+    source: ImageSource, train: np.ndarray, test: np.ndarray
+) -> dict[str, dict[str, int]]:
+    """What is done to the pixels of chosen images, and to how many; logged."""
+    chosen = {"train": (source.train, train), "test": (source.test, test)}
+    counts = {
+        words: {
+            part: int(split.conversions[words][at].sum()) for part, (split, at) in chosen.items()
+        }
+        for words in source.train.conversions
+    }
+    done = {words: count for words, count in counts.items() if any(count.values())}
+    for words, count in done.items():
+        log.info("%s training and %s test images: %s", count["train"], count["test"], words)
+    return done
+
+
+def _digest(
+    source: ImageSource, train: np.ndarray, test: np.ndarray, conversions: Iterable[str]
+) -> str | None:
+    """Digest of the names and sizes of all files, in order, and of what is done to their pixels.
+
+    None for images without files.
+    """
     digest = hashlib.blake2b(repr(source.image_shape).encode(), digest_size=16)
     for split, chosen in ((source.train, train), (source.test, test)):
         if split.file_bytes is None:
             return None
         for index in chosen:
             digest.update(f"{split.ids[index]} {split.file_bytes(index)}\n".encode())
+    for words in conversions:
+        digest.update(f"{words}\n".encode())
     return digest.hexdigest()
 
 

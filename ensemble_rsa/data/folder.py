@@ -1,27 +1,30 @@
-"""Folders of images with one subfolder per category.
+"""Folders of images with one subfolder per category: the layouts are those of `folder_layout`.
 
-    PATH/cat/*.jpg, PATH/dog/*.jpg, …                         split at random, with a fixed seed
-    PATH/train/cat/*.jpg, …, PATH/test/cat/*.jpg, …           split as the folders say
-
-Hidden files are ignored, and so are files beside the category folders, or beside `train` and
-`test`. Every file inside a category folder must be an image that Pillow can open.
+Images are split as the folders say, else at random with a fixed seed. Every image must be one that
+Pillow can open.
 """
 
-import os
 from pathlib import Path
 
-import jax
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from ensemble_rsa.arrays import readable
 from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.balance import rank_in_category
 from ensemble_rsa.data.category_map import category_groups, grouped_categories
-from ensemble_rsa.data.decoding import decode_to_size
+from ensemble_rsa.data.decoding import Decoding, decode
+from ensemble_rsa.data.folder_layout import (
+    Categories,
+    categories_of,
+    check_same_categories,
+    split_folders,
+)
 from ensemble_rsa.data.source import ImageSource, Split
+from ensemble_rsa.data.survey import survey
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rng import stream
+from ensemble_rsa.rng import stream, uniform
 
 
 def folder_source(config: DataConfig) -> ImageSource:
@@ -31,28 +34,28 @@ def folder_source(config: DataConfig) -> ImageSource:
     """
     path = config.folder
     if path is None or not path.is_dir():
-        raise InputError(f"dataset: expected a folder with one subfolder per category, got {path}")
-    if (path / "train").is_dir() and (path / "test").is_dir():
-        trained, tested = (_categories(path / part) for part in ("train", "test"))
-        if trained.keys() != tested.keys():
-            odd = sorted(trained.keys() ^ tested.keys())
-            raise InputError(
-                f"dataset: expected the same categories in {path}/train and {path}/test, "
-                f"but {odd[0]!r} is in only one of them"
-            )
+        got = readable(str(path))
+        raise InputError(f"dataset: expected a folder with one subfolder per category, got {got}")
+    parts = split_folders(path)
+    if parts is not None:
+        trained, tested = map(categories_of, parts)
+        check_same_categories(parts, trained, tested)
         names, splits = tuple(trained), [_flatten(trained), _flatten(tested)]
     else:
-        categories = _categories(path)
+        categories = categories_of(path)
         names, (files, labels) = tuple(categories), _flatten(categories)
         held_out = _held_out(labels, names, config)
         splits = [(files[part], labels[part]) for part in (~held_out, held_out)]
+    found = survey(file for files, _ in splits for file in files)
+    how = Decoding(config.image_size, config.resize, config.background, found.levels)
 
     def split(files: np.ndarray, labels: np.ndarray) -> Split:
         return Split(
             labels=labels,
-            ids=tuple(file.relative_to(path).as_posix() for file in files),
-            read=lambda number: _read(files[number], config),
-            file_bytes=lambda number: files[number].stat().st_size,
+            ids=tuple(readable(file.relative_to(path).as_posix()) for file in files),
+            read=lambda number: _read(files[number], how),
+            file_bytes=lambda number: _size(files[number]),
+            conversions=found.conversions(files.tolist(), config.background),
         )
 
     train, test = (split(*each) for each in splits)
@@ -60,35 +63,7 @@ def folder_source(config: DataConfig) -> ImageSource:
     return ImageSource(names, train, test, shape, threads=True)
 
 
-def _categories(path: Path) -> dict[str, list[Path]]:
-    """Sorted category names, each with its sorted files."""
-    folders = [entry for entry in _visible(path) if entry.is_dir()]
-    if len(folders) < 2:
-        found = f"only {folders[0].name!r}" if folders else "none"
-        raise InputError(f"dataset: expected two or more category folders in {path}, found {found}")
-    categories = {folder.name: _visible(folder) for folder in folders}
-    for name, files in categories.items():
-        if not files:
-            raise InputError(f"dataset: category {name!r} has no images in {path}")
-        nested = next((file for file in files if file.is_dir()), None)
-        if nested is not None:
-            raise InputError(
-                f"dataset: expected only images in category {name!r}, found the folder {nested}; "
-                "the layouts are PATH/CATEGORY and PATH/train/CATEGORY with PATH/test/CATEGORY"
-            )
-    return categories
-
-
-def _visible(path: Path) -> list[Path]:
-    """The entries of a folder, sorted by name, without hidden ones."""
-    try:
-        names = sorted(os.listdir(path))
-    except OSError as error:
-        raise InputError(f"dataset: {path} cannot be listed ({error.strerror})") from error
-    return [path / name for name in names if not name.startswith(".")]
-
-
-def _flatten(categories: dict[str, list[Path]]) -> tuple[np.ndarray, Int[np.ndarray, " image"]]:
+def _flatten(categories: Categories) -> tuple[np.ndarray, Int[np.ndarray, " image"]]:
     """All files `(image,)`, category by category, and their category numbers."""
     files = np.array([file for members in categories.values() for file in members], object)
     counts = [len(members) for members in categories.values()]
@@ -114,19 +89,34 @@ def _held_out(
             f"test on, but {categories[smallest]!r} has {counts[smallest]}"
         )
     n_test = np.clip(np.rint(counts * config.test_fraction).astype(np.int64), 1, counts - 1)
-    lots = np.asarray(jax.random.uniform(stream(0, "held_out"), labels.shape))
+    lots = np.asarray(uniform(stream(0, "held_out"), labels.shape))
     held_out = ~known
     held_out[known] = rank_in_category(labels, lots) < n_test[labels]
     return held_out
 
 
-def _read(file: Path, config: DataConfig) -> UInt8[np.ndarray, "height width 3"]:
+def _size(file: Path) -> int:
     try:
-        return decode_to_size(file, config.image_size, config.resize)
+        return file.stat().st_size
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _read(file: Path, how: Decoding) -> UInt8[np.ndarray, "height width 3"]:
+    try:
+        return decode(file, how)
     except Exception as error:  # each of Pillow's formats fails in its own way
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "no format that Pillow knows" if unknown else str(error) or type(error).__name__
-        raise InputError(
-            f"dataset: {file} cannot be read as an image ({reason}); "
-            "repair it, remove it, or hide it with a leading dot"
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    if isinstance(error, UnidentifiedImageError):
+        reason = "no format that Pillow knows" if _size(file) else "it is empty"
+    elif isinstance(error, Image.DecompressionBombError):
+        reason = f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels: reduce it"
+    else:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return InputError(
+        f"dataset: {readable(str(file))} cannot be read as an image ({reason}); "
+        "repair it, remove it, or hide it with a leading dot"
+    )

@@ -8,7 +8,7 @@ import io
 from typing import Any
 
 from ensemble_rsa.config.settings import DataConfig
-from ensemble_rsa.data.decoding import decode_to_size
+from ensemble_rsa.data.decoding import Decoding, decode
 from ensemble_rsa.data.source import ImageSource
 from ensemble_rsa.data.tfds_records import Collection, tfds_source
 from ensemble_rsa.errors import RunError
@@ -42,9 +42,10 @@ def imagenet2012_source(config: DataConfig) -> ImageSource:
     On first use all files are read once for labels and ids, which are then cached.
     """
     size = config.image_size
+    how = Decoding(size, config.resize, config.background)
     return tfds_source(
         IMAGENET,
         config,
         (size, size, 3),
-        lambda data: decode_to_size(io.BytesIO(data), size, config.resize),
+        lambda data: decode(io.BytesIO(data), how),
     )

@@ -28,6 +28,7 @@ from jaxtyping import Array, Float, Float64, UInt8
 
 from ensemble_rsa.data.source import Pixels, StoredImages
 from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.jax_settings import fixed_settings
 
 _BLOCK, _BLOCK_VALUES = 2048, 2048 * 3072  # images, and values, in float64 at once: 50 MB
 _WIDEST_ZCA = 16_384  # values of an image (ours); its matrices take 2 GB each
@@ -84,6 +85,7 @@ class Preprocessing:
     whitening: Array | None
 
 
+@fixed_settings()
 def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
     """Fit a preprocessing of `PREPROCESSING` to training images, in float64.
 

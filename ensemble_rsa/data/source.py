@@ -1,12 +1,12 @@
 """Sources of images: labels and ids are known at once, pixels are read for chosen images only."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Int, Int64, UInt8
+from jaxtyping import Bool, Int, Int64, UInt8
 
 ReadImage = Callable[[int], UInt8[np.ndarray, "height width channel"]]
 
@@ -21,12 +21,14 @@ class Split:
         read: the number of an image → its pixels `(height, width, channel)`; thread-safe.
         file_bytes: the number of an image → the size of its file, which identifies the image
             together with its name; None where images are identified by their pixels.
+        conversions: what is done to the pixels of some images, in words → which images `(image,)`.
     """
 
     labels: Int64[np.ndarray, " image"]
     ids: tuple[str, ...]
     read: ReadImage
     file_bytes: Callable[[int], int] | None = None
+    conversions: Mapping[str, Bool[np.ndarray, " image"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

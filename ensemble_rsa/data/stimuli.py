@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from jaxtyping import Int, Int64, UInt8
 
@@ -11,7 +10,7 @@ from ensemble_rsa.config.analysis import StimulusConfig
 from ensemble_rsa.data.balance import rank_in_category
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rng import stream
+from ensemble_rsa.rng import stream, uniform
 
 DEFAULT_STIMULI = 1000  # as in the paper: 100 of each CIFAR-10 category
 
@@ -64,7 +63,7 @@ def balanced_stimuli(
     per_category = _per_category(config.stimuli, available, categories)
     lots = None
     if config.draw_stimuli:  # the lowest k lots of a category are a draw without replacement
-        lots = np.asarray(jax.random.uniform(stream(config.stimulus_seed, "stimuli"), labels.shape))
+        lots = np.asarray(uniform(stream(config.stimulus_seed, "stimuli"), labels.shape))
     chosen = np.flatnonzero(rank_in_category(labels, lots) < per_category)
     return chosen[np.argsort(labels[chosen], kind="stable")]
 

@@ -7,10 +7,12 @@ data set; images of a large one are decoded when they are needed.
 import contextlib
 import hashlib
 import logging
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -22,6 +24,8 @@ from ensemble_rsa.errors import InputError, RunError
 
 log = logging.getLogger(__name__)
 _BLOCK = 1024  # records in memory at once
+_CHECKSUM = struct.Struct("<I")
+Cached = TypeVar("Cached")
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,8 @@ def tfds_source(
         with _readable(collection, builder):
             return ImageSource(
                 categories=tuple(builder.info.features["label"].names),
-                train=_split(collection, builder, "train", decode),
-                test=_split(collection, builder, collection.test_split, decode),
+                train=_split(collection, builder, "train", decode, image_shape),
+                test=_split(collection, builder, collection.test_split, decode, image_shape),
                 image_shape=image_shape,
                 threads=not collection.cache_pixels,
             )
@@ -90,7 +94,13 @@ class _Contents(NamedTuple):
     file_bytes: Int64[np.ndarray, " record"]
 
 
-def _split(collection: Collection, builder: Any, name: str, decode: Decode) -> Split:
+def _split(
+    collection: Collection,
+    builder: Any,
+    name: str,
+    decode: Decode,
+    image_shape: tuple[int, int, int],
+) -> Split:
     import tensorflow_datasets as tfds
 
     records = builder.as_data_source(
@@ -99,7 +109,7 @@ def _split(collection: Collection, builder: Any, name: str, decode: Decode) -> S
     cache = _cache_file(builder, name)
     contents = _contents(cache, records, collection.id_feature)
     order = np.argsort(contents.ids)
-    pixels = _pixels(cache, records, decode) if collection.cache_pixels else None
+    pixels = _pixels(cache, records, decode, image_shape) if collection.cache_pixels else None
 
     def read(number: int) -> UInt8[np.ndarray, "height width channel"]:
         record = int(order[number])
@@ -119,9 +129,17 @@ def _split(collection: Collection, builder: Any, name: str, decode: Decode) -> S
 
 def _contents(cache: Path, records: Any, id_feature: str) -> _Contents:
     """Labels, ids and file sizes of all records, from the cache if they are there."""
-    if cache.is_file():
-        with np.load(cache) as stored:
-            return _Contents(*(stored[field] for field in _Contents._fields))
+
+    def stored() -> _Contents:
+        with cache.open("rb") as file, np.load(file) as fields:  # its zip format has checksums
+            found = _Contents(*(fields[field] for field in _Contents._fields))
+        if any(len(field) != len(records) for field in found):
+            raise ValueError(f"it does not describe {len(records)} images")
+        return found
+
+    found = _from_cache(cache, stored)
+    if found is not None:
+        return found
     ids, labels, sizes = [], [], []
     for feature in _all_features(records):
         ids.append(feature[id_feature].bytes_list.value[0].decode())
@@ -133,15 +151,44 @@ def _contents(cache: Path, records: Any, id_feature: str) -> _Contents:
 
 
 def _pixels(
-    cache: Path, records: Any, decode: Decode
+    cache: Path, records: Any, decode: Decode, image_shape: tuple[int, int, int]
 ) -> UInt8[np.ndarray, "record height width channel"]:
-    """Pixels of all records, from the cache if they are there."""
+    """Pixels of all records, from the cache if they are there; a checksum follows them there."""
     path = cache.with_suffix(".npy")
+
+    def stored() -> UInt8[np.ndarray, "record height width channel"]:
+        pixels = np.load(path, mmap_mode="r")
+        if pixels.shape != (len(records), *image_shape) or pixels.dtype != np.uint8:
+            raise ValueError(f"it holds {pixels.dtype} of shape {pixels.shape}")
+        with path.open("rb") as file:
+            file.seek(pixels.offset + pixels.nbytes)  # pyright: ignore[reportAttributeAccessIssue]
+            checksum = file.read()
+        if checksum != _CHECKSUM.pack(zlib.crc32(pixels.data)):
+            raise ValueError("its checksum is another" if checksum else "it has no checksum")
+        return pixels
+
+    found = _from_cache(path, stored)
+    if found is not None:
+        return found
+    pixels = np.stack([decode(_image(feature)) for feature in _all_features(records)])
+
+    def write(file: IO[bytes]) -> None:
+        np.save(file, pixels)
+        file.write(_CHECKSUM.pack(zlib.crc32(pixels.data)))
+
+    _write_cache(path, write)
+    return pixels
+
+
+def _from_cache(path: Path, read: Callable[[], Cached]) -> Cached | None:
+    """What `read` returns; None without the file, or, with a warning, where it is damaged."""
     if not path.is_file():
-        pixels = np.stack([decode(_image(feature)) for feature in _all_features(records)])
-        if not _write_cache(path, lambda file: np.save(file, pixels)):
-            return pixels
-    return np.load(path, mmap_mode="r")
+        return None
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001 - NumPy and zipfile fail in many ways
+        log.warning("the cache %s is not used and made anew (%s)", path, first_line(error))
+        return None
 
 
 def _all_features(records: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from ensemble_rsa.arrays import is_constant
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.extraction.sources import DIMENSIONS, ActivationSource
 from ensemble_rsa.numerics import pair_indices
@@ -18,7 +19,6 @@ from ensemble_rsa.rdm.build import centroids, cocktail_blank, rdm_and_constant_p
 from ensemble_rsa.runs.set_aside import with_set_aside
 
 RdmProgress = Callable[[int, int], None]
-ROUNDING = 1e-6  # relative to an RDM's largest distance: smaller differences are rounding errors
 
 
 def layer_stack(source: ActivationSource, layer: str) -> xr.DataArray:
@@ -117,7 +117,7 @@ def _append(
         correlated["distances between category centroids"] = centroid
         own.centroid.append(centroid)
     for what, values in correlated.items():
-        if values.size >= 3 and np.ptp(values) <= ROUNDING * rdm.max():
+        if values.size >= 3 and is_constant(values, scale=rdm.max()):
             raise _NotComparable(
                 f"all {what} of {name} are equal, so their correlation is undefined"
             )

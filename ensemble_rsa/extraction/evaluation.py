@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.extraction.sources import dropout_masks
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import Parameters, member
 from ensemble_rsa.models.execution import default_execution
@@ -21,6 +22,7 @@ from ensemble_rsa.runs.run import Run, load_networks
 CHUNK = 500  # images at once
 
 
+@fixed_settings()
 def accuracy_with_dropout(
     run: Run, dataset: Dataset, sample: int = 0
 ) -> Float[np.ndarray, " instance"]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 from jaxtyping import Array, Float, Key
 
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import Network, Parameters
 from ensemble_rsa.models.execution import Execution
@@ -53,7 +54,7 @@ def _compile_layers(
         with jax.default_matmul_precision("float32"):  # a GPU would use TF32 otherwise
             return network.layer(parameters, index, maps, dropout)
 
-    return LayerRunner(network.layers, run)
+    return LayerRunner(network.layers, fixed_settings()(run))
 
 
 def layer_activations(

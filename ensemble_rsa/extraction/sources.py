@@ -20,6 +20,7 @@ from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessi
 from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import model_entry
 from ensemble_rsa.models.ensemble import member
 from ensemble_rsa.models.execution import default_execution
@@ -67,6 +68,7 @@ class ActivationSource:
     notes: Sequence[str] = ()
 
 
+@fixed_settings()
 def source_from_run(
     run: Run, dataset: Dataset, shown: Dataset, settings: AnalysisConfig
 ) -> ActivationSource:
@@ -115,6 +117,7 @@ def source_from_run(
     )
 
 
+@fixed_settings()
 def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
     """Return each instance's dropout at test: its own rate, and masks that all instances share."""
     training = run.config.training

@@ -12,6 +12,7 @@ from ensemble_rsa.figures.consistency import (
     draw_clustering,
     draw_consistency,
 )
+from ensemble_rsa.figures.fonts import use_installed_fonts, without_glyph_warnings
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.figures.style import PNG_DPI, paper_style
@@ -62,9 +63,10 @@ def save_figures(
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG (300 dpi), and as PDF beside it; return the PNG's path."""
+    use_installed_fonts(figure)
     # Without a date in it, the same results give the same file.
     for target, metadata in ((path, {}), (path.with_suffix(".pdf"), {"CreationDate": None})):
-        with atomic_path(target) as partial, paper_style():
+        with atomic_path(target) as partial, paper_style(), without_glyph_warnings():
             figure.savefig(partial, format=target.suffix[1:], dpi=PNG_DPI, metadata=metadata)
         figure.set_layout_engine("none")  # keep the layout of the first format
     return path

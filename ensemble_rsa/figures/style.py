@@ -13,9 +13,11 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import NullFormatter
 
 SINGLE_COLUMN = 3.5
 """Width of one journal column, inches."""
@@ -39,6 +41,8 @@ CATEGORY_COLOURS = (
 CATEGORY_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">")
 
 _SETTINGS: dict[Any, Any] = {
+    "text.parse_math": False,  # names may hold dollar signs
+    "axes.formatter.use_mathtext": False,
     "font.size": 7,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
@@ -157,6 +161,13 @@ def layer_names(results: xr.Dataset, longest: int = 16) -> list[str]:
 def set_ticks(axes: Axes) -> None:
     """Set tick and label sizes on the axes: ticks are made after `paper_style` has ended."""
     axes.tick_params(width=0.6, length=2.5, labelsize=6.5)
+
+
+def set_log_scale(axis: Axis) -> None:
+    """Make an axis logarithmic, with plain numbers: powers would need mathtext."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def set_layer_axis(axes: Axes, names: Sequence[str], width: float) -> None:

@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["labelled", "rsatoolbox", "stacking"],
+    submodules=["descriptors", "labelled", "rsatoolbox", "stacking"],
     submod_attrs={
         "labelled": ["label_rdms", "reorder_stimuli", "select_stimuli"],
         "rsatoolbox": ["from_rsatoolbox", "load_rdms", "save_rdms", "to_rsatoolbox"],

@@ -14,11 +14,10 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from ensemble_rsa.arrays import check_labels, check_rdms, stimuli_of_pairs
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.arrays.refused import not_an_array
+from ensemble_rsa.errors import InputError, shown
+from ensemble_rsa.interop.descriptors import Descriptors, columns, free_names
 from ensemble_rsa.numerics import pair_indices
-
-Descriptors = Mapping[str, Sequence[Any] | np.ndarray]
-RUNNING_NUMBER = "index"
 
 
 def label_rdms(
@@ -41,17 +40,21 @@ def label_rdms(
     Returns:
         `exemplar (layer, instance, stimulus_pair)` if the RDM descriptors layer and instance name
         each combination once, else `exemplar (rdm, stimulus_pair)`. An RDM descriptor with the name
-        of a pattern descriptor is renamed to `rdm_NAME`; `index`, by which rsatoolbox numbers RDMs
-        and stimuli anew in every object, is dropped.
+        of a pattern descriptor, or of a variable or dimension such as `rdm` or `stimulus`, is
+        renamed to `rdm_NAME`, a pattern descriptor such as `layer` to `stimulus_NAME`; `index`, by
+        which rsatoolbox numbers RDMs and stimuli anew in every object, is dropped.
 
     Raises:
-        InputError: NaN or inf, or descriptors that do not fit the RDMs.
+        InputError: NaN or inf; descriptors that do not fit the RDMs, or with missing or mixed
+            values.
 
     >>> layers = {"layer": ["V1", "IT"], "instance": [0, 0]}
     >>> label_rdms([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], "cosine", layers).exemplar.dims
     ('layer', 'instance', 'stimulus_pair')
     """
     array, _ = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)")
+    if distance is not None and not isinstance(distance, str):
+        raise InputError(f"distance: expected text, got {shown(distance)}")
     rows = np.asarray(array).reshape(-1, array.shape[-1])
     whole = ({} if distance is None else {"distance": distance}) | dict(descriptors or {})
     parts = RdmRows(rows, rdm_descriptors or {}, pattern_descriptors or {}, whole)
@@ -70,28 +73,11 @@ class RdmRows(NamedTuple):
 def from_rows(rows: RdmRows) -> xr.Dataset:
     """Return the data set of these RDMs, over the dimension `rdm`."""
     n_rdms, n_stimuli = len(rows.rdms), stimuli_of_pairs("rdms", rows.rdms.shape[1])
-    stimuli = _columns("pattern_descriptors", rows.pattern_descriptors, n_stimuli)
-    columns = _columns("rdm_descriptors", rows.rdm_descriptors, n_rdms)
-    coords = {f"rdm_{n}" if n in stimuli else n: ("rdm", values) for n, values in columns.items()}
-    coords |= {name: ("stimulus", values) for name, values in stimuli.items()}
+    coords = free_names(
+        columns("rdm_descriptors", rows.rdm_descriptors, n_rdms),
+        columns("pattern_descriptors", rows.pattern_descriptors, n_stimuli),
+    )
     return xr.Dataset({"exemplar": (("rdm", "stimulus_pair"), rows.rdms)}, coords, rows.descriptors)
-
-
-def _columns(argument: str, descriptors: Descriptors, length: int) -> dict[str, np.ndarray]:
-    columns = {}
-    for name, values in descriptors.items():
-        if name == RUNNING_NUMBER:
-            continue
-        column = np.array(values)
-        if column.dtype == object and all(isinstance(value, str) for value in column.flat):
-            column = column.astype(str)
-        what = f"{argument}[{name!r}]"
-        if column.dtype.kind not in "biufU":
-            raise InputError(f"{what}: expected numbers or text, got {column.dtype}")
-        if column.shape != (length,):
-            raise InputError(f"{what}: expected {length} values, got shape {column.shape}")
-        columns[name] = column
-    return columns
 
 
 def as_grid(flat: xr.Dataset) -> xr.Dataset:
@@ -129,9 +115,9 @@ def rdm_rows(rdms: xr.Dataset, name: str = "rdms") -> RdmRows:
     ((1, 3), ['V1'], {'distance': 'cosine'})
     """
     if not isinstance(rdms, xr.Dataset) or "exemplar" not in rdms:
+        got = not_an_array(rdms) or type(rdms).__name__
         raise InputError(
-            f"{name}: expected RDMs as `extract` and `load_rdms` return them, "
-            f"got {type(rdms).__name__}"
+            f"{name}: expected RDMs as `extract` and `load_rdms` return them, got {got}"
         )
     leading = [dimension for dimension in rdms.exemplar.dims if dimension != "stimulus_pair"]
     labelled = rdms[["exemplar"]].assign_coords(rdms.coords)
@@ -143,8 +129,8 @@ def rdm_rows(rdms: xr.Dataset, name: str = "rdms") -> RdmRows:
     n_stimuli = stimuli_of_pairs(name, rows.shape[1])
     return RdmRows(
         rows,
-        _columns("rdm_descriptors", _along(labelled, ("rdm",)), len(rows)),
-        _columns("pattern_descriptors", _along(labelled, ("stimulus",)), n_stimuli),
+        columns("rdm_descriptors", _along(labelled, ("rdm",)), len(rows)),
+        columns("pattern_descriptors", _along(labelled, ("stimulus",)), n_stimuli),
         {**rdms.attrs, **{key: value.item() for key, value in _along(labelled, ()).items()}},
     )
 

@@ -11,9 +11,10 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.arrays import check_finite
+from ensemble_rsa.arrays import check_finite, stimuli_of_pairs
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.files import atomic_path
+from ensemble_rsa.interop.descriptors import RUNNING_NUMBER
 from ensemble_rsa.interop.labelled import RdmRows, as_grid, check_stimuli, from_rows, rdm_rows
 
 
@@ -26,11 +27,12 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
             of RDMs and stimuli, attributes descriptors of the whole.
 
     Raises:
-        InputError: another ending; no distance; no coordinates of RDMs or of stimuli; attributes
-            that are neither text nor numbers; NaN or inf.
+        InputError: another ending; no distance; attributes that are neither text nor numbers; NaN
+            or inf.
 
     >>> import tempfile
-    >>> from ensemble_rsa.interop.labelled import label_rdms
+    >>> from ensemble_rsa.interop.descriptors import RUNNING_NUMBER
+    from ensemble_rsa.interop.labelled import label_rdms
     >>> path = Path(tempfile.mkdtemp()) / "rdms.h5"
     >>> save_rdms(path, label_rdms([0.5], "cosine", {"instance": [0]}, {"stimulus": ["a", "b"]}))
     >>> load_rdms(path).stimulus.values.tolist()
@@ -39,8 +41,7 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
     path, rows = Path(path), _finite_rows(rdms)
     if not path.name.endswith((".h5", "hdf5")):
         raise InputError(f"path: expected a name that ends in .h5 or .hdf5, got {path.name!r}")
-    if not rows.rdm_descriptors or not rows.pattern_descriptors:
-        raise InputError("rdms: expected at least one coordinate of RDMs and one of stimuli")
+    n = stimuli_of_pairs("rdms", rows.rdms.shape[1])
     whole = {name: _text_or_number(name, value) for name, value in rows.descriptors.items()}
     if "distance" not in whole:
         raise InputError("rdms: expected the attribute 'distance'; see assign_attrs")
@@ -51,8 +52,10 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
     ):
         file.attrs["dissimilarity_measure"] = whole.pop("distance")
         file.create_group("descriptors").attrs.update({"source": "ensemble_rsa"} | whole)
-        _write_columns(file.create_group("rdm_descriptors"), rows.rdm_descriptors)
-        _write_columns(file.create_group("pattern_descriptors"), rows.pattern_descriptors)
+        for name, length in (("rdm_descriptors", len(rows.rdms)), ("pattern_descriptors", n)):
+            # rsatoolbox, too, numbers RDMs and stimuli that have no descriptor.
+            numbered = {RUNNING_NUMBER: np.arange(length)}
+            _write_columns(file.create_group(name), getattr(rows, name) or numbered)
         file.create_dataset(
             "dissimilarities", data=rows.rdms, chunks=(1, rows.rdms.shape[1]), fillvalue=np.nan
         )

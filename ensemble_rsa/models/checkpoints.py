@@ -5,9 +5,11 @@ from pathlib import Path
 import jax
 
 from ensemble_rsa.errors import RunError
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.ensemble import Parameters
 
 
+@fixed_settings()
 def save_parameters(folder: Path, parameters: Parameters) -> None:
     """Write stacked parameters to a folder of their own."""
     from orbax.checkpoint import StandardCheckpointer  # takes 0.5 s to import
@@ -16,6 +18,7 @@ def save_parameters(folder: Path, parameters: Parameters) -> None:
         checkpointer.save(folder.resolve(), jax.device_get(parameters))
 
 
+@fixed_settings()
 def load_parameters(folder: Path, like: Parameters) -> Parameters:
     """Read stacked parameters with the structure of `like`, a tree of arrays or of shapes.
 

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from ensemble_rsa.rng import bernoulli
+
 
 class Dropout(NamedTuple):
     """Bernoulli dropout of one forward pass.
@@ -33,7 +35,7 @@ def drop_out(
     n, *shape = x.shape
     key = jax.random.fold_in(dropout.key, layer)
     drawn = 1 if dropout.one_mask else dropout.parts * n
-    mask = jax.random.bernoulli(key, kept, (drawn, *shape))
+    mask = bernoulli(key, kept, (drawn, *shape))
     if not dropout.one_mask:
         mask = jax.lax.dynamic_slice_in_dim(mask, dropout.part * n, n)
     return jnp.where(mask, x / kept, 0.0).astype(x.dtype)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import Blueprint, build, layer_names
 from ensemble_rsa.models.convnet import ConvNet
 from ensemble_rsa.models.dropout import Dropout
@@ -53,6 +54,7 @@ class Network:
         return nnx.merge(self.graph, nnx.State(parameters))
 
 
+@fixed_settings()
 def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, Parameters]:
     """One network and the stacked first parameters of an instance for each seed.
 
@@ -73,12 +75,14 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
     return _network(blueprint), initial(jnp.asarray(seeds, jnp.uint32))
 
 
+@fixed_settings()
 def ensemble_shapes(blueprint: Blueprint, n_instances: int) -> tuple[Network, Parameters]:
     """The network of `init_ensemble`, and the shapes of its stacked parameters."""
     seeds = jax.ShapeDtypeStruct((n_instances,), jnp.uint32)
     return _network(blueprint), jax.eval_shape(jax.vmap(partial(_initial, blueprint)), seeds)
 
 
+@fixed_settings()
 def map_shapes(blueprint: Blueprint, n_images: int) -> list[jax.ShapeDtypeStruct]:
     """Shapes of the images and of every layer's maps, for one instance."""
     network, stacked = ensemble_shapes(blueprint, 1)
@@ -96,7 +100,7 @@ def _initial(blueprint: Blueprint, seed: Array) -> Parameters:
 
 
 def _network(blueprint: Blueprint) -> Network:
-    graph, _ = nnx.split(nnx.eval_shape(lambda: build(blueprint, jax.random.key(0))), nnx.Param)
+    graph, _ = nnx.split(nnx.eval_shape(lambda: build(blueprint, stream(0, "init"))), nnx.Param)
     return Network(graph, layer_names(blueprint.config.model))
 
 
@@ -112,6 +116,7 @@ def map_instances(function: Callable, vmap_batch_size: int | None) -> Callable:
     return lambda *stacked: jax.lax.map(lambda one: function(*one), stacked, batch_size=batch_size)
 
 
+@fixed_settings()
 def member(parameters: Parameters, index: int) -> Parameters:
     """The parameters of one instance."""
     return jax.tree.map(lambda leaf: leaf[index], parameters)

@@ -14,6 +14,8 @@ from typing import Any
 
 import jax
 
+from ensemble_rsa.jax_settings import fixed_settings
+
 # Switches off the library to which jaxlib 0.10 sends convolutions, whose gradients are slow.
 OLD_CPU_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
@@ -50,6 +52,7 @@ class Execution:
         return cls(record["convolution"], record["at_once"], record["compiler_options"])
 
 
+@fixed_settings()
 def candidates() -> tuple[Execution, ...]:
     """Candidates for the device that JAX uses, the default first."""
     if jax.default_backend() == "cpu":

@@ -103,6 +103,7 @@ def _new_run(
         manifest = run_folder.make_manifest(config, {"train": 0.0})
         manifest["fingerprint"] = fingerprint(dataset)
         manifest["execution"] = execution.as_record()
+        manifest["images"] = dict(dataset.conversions)
         files.write_json(folder / run_folder.MANIFEST, manifest)
     finally:
         if not (folder / run_folder.MANIFEST).is_file():

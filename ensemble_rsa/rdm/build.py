@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ensemble_rsa.arrays import LabelsLike, check_labels, stimuli_of_pairs
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.errors import check_name
 from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
 from ensemble_rsa.rdm.measure import LARGEST_LENGTH, measure_array, measure_stream
@@ -45,6 +45,8 @@ def compute_rdm(
     Returns:
         `(..., stimulus_pair)`: each RDM in the order of `scipy.spatial.distance.pdist`, float32, or
         float64 where `precision` says so.
+        Distances that are not above the rounding of the patterns, as those of patterns a·v with one
+        v, are exactly 0: see `ensemble_rsa.rdm.rounding`.
         A constant pattern (for `cosine` and `unit_euclidean` an all-zero one) has no direction: its
         correlation or cosine distance to every other pattern is 1, its `unit_euclidean` √2.
 
@@ -86,10 +88,8 @@ def rdm_and_constant_patterns(
     >>> rdm.tolist(), int(constant)
     ([1.0, 1.0, 2.0], 1)
     """
-    if distance not in DISTANCES:
-        raise unknown_name("distance", distance, DISTANCES)
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
+    check_name("distance", distance, DISTANCES)
+    check_name("precision", precision, PRECISIONS)
     kind, exactness = DISTANCES[distance], PRECISIONS[precision]
     if isinstance(activations, Iterator):
         rdms, constant = measure_stream(kind, exactness, activations)
@@ -119,7 +119,12 @@ def cocktail_blank(activations: Any) -> Float[np.ndarray, "... stimulus unit"]:
     [[-1.0, 0.0], [1.0, 0.0]]
     """
     array = open_activations("activations", activations)
-    return _by_blocks(array, array.shape[-2], lambda patterns: patterns - patterns.mean(axis=0))
+
+    def blanked(patterns: np.ndarray) -> np.ndarray:
+        patterns = patterns - patterns[:1]  # close numbers subtract exactly, and equal ones give 0
+        return patterns - patterns.mean(axis=0)
+
+    return _by_blocks(array, array.shape[-2], blanked)
 
 
 def centroids(activations: Any, labels: LabelsLike) -> Float[np.ndarray, "... category unit"]:

@@ -14,10 +14,10 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.blocks import refuse_not_finite, sample_units, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES
@@ -27,6 +27,7 @@ from ensemble_rsa.rdm.squares import Patterns, describe
 
 _LARGEST = 1e150  # length of a pattern; its square would overflow
 _DEAD = 1e-5  # a squared length below this share of its two parts' is a rounding of 0
+_ROUNDING = 64 * 2.0**-24  # of squared deviations from the mean pattern, whose products are float32
 PerPair = Float[np.ndarray, "draw category_pair"]
 
 
@@ -64,7 +65,7 @@ def _summed(
     name: str, array: Any, index: tuple[int, ...], centre: bool
 ) -> tuple[PatternSums, Patterns]:
     """Sums over all units; again with better means if those of a sample cost too many digits."""
-    with np.errstate(all="ignore"), jax.enable_x64(True):
+    with np.errstate(all="ignore"), fixed_settings(x64=True):
         sample = sample_units(array, index).astype(np.float64)
         constant, value = constant_patterns(sample, centre)
         frame, refined = first_frame(sample, centre, False, constant), False
@@ -113,6 +114,9 @@ def centroid_distances(
 ) -> PerPair:
     """Distances of centroids m + z from z·z' (`inner`), z·m (`with_mean`) and |m|².
 
+    Where all centroids of a draw have one direction, to the rounding of these products, their
+    distances by direction are 0.
+
     >>> centroid_distances(np.diag([9.0, 16.0])[None], np.zeros((1, 2)), 0.0, "euclidean")
     array([[5.]])
     """
@@ -129,7 +133,15 @@ def centroid_distances(
         out=np.zeros_like(norm_sum),
         where=norm_sum > 0,
     )
-    return CENTROID_DISTANCES[distance](gap, norm_gap, norm[:, first] * norm[:, second])
+    norm_product = norm[:, first] * norm[:, second]
+    distances = CENTROID_DISTANCES[distance](gap, norm_gap, norm_product)
+    if DISTANCES[distance].unit_length:
+        deviations = _ROUNDING * (own[:, first] + own[:, second])
+        noise = np.divide(deviations, 2 * norm_product, out=deviations, where=norm_product > 0)
+        half_square = DISTANCES[distance].form == "half_square"
+        halves = distances if half_square else distances**2 / 2
+        distances[halves.max(1) <= noise.max(1)] = 0
+    return distances
 
 
 def _cosine(gap: PerPair, norm_gap: PerPair, norm_product: PerPair) -> PerPair:

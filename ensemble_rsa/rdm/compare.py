@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_varied
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.errors import check_name
 from ensemble_rsa.numerics import correlation_matrix, pair_indices
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
@@ -55,8 +55,7 @@ def compare_rows(
            [ 1.],
            [-1.]])
     """
-    if comparison not in COMPARISONS:
-        raise unknown_name("comparison", comparison, COMPARISONS)
+    check_name("comparison", comparison, COMPARISONS)
     how = COMPARISONS[comparison]
     similarity = correlation_matrix(rows, others, how.centre, _ranks if how.ranks else None)
     return similarity**2 if how.square else similarity

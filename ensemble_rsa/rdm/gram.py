@@ -196,10 +196,12 @@ class NormSums:
         self.scale = 0.5 ** float(np.frexp(largest)[1]) if np.isfinite(largest) else 1.0
         self.squares: Any = np.zeros(len(sample))
         self.constant = np.zeros(len(sample), bool)  # lengths need no direction
+        self.n_units = 0
 
     def update(self, block: Any) -> None:
         """Add a block of units `(stimulus, unit)`."""
         xp = jnp if isinstance(block, jax.Array) else np
+        self.n_units += block.shape[1]
         scaled = xp.asarray(block, np.float64) * self.scale
         self.squares = self.squares + xp.vecdot(scaled, scaled)
 

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.arrays import check_finite
+from ensemble_rsa.arrays import check_finite, rounding_unit
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.rdm.blocks import (
     NARROWEST,
     block_width,
@@ -27,6 +28,7 @@ from ensemble_rsa.rdm.blocks import (
 from ensemble_rsa.rdm.distances import Distance, RdmPrecision, fill_rdm
 from ensemble_rsa.rdm.frame import Frame, constant_patterns, first_frame
 from ensemble_rsa.rdm.gram import NormSums, PatternSums, working_dtype
+from ensemble_rsa.rdm.rounding import clear_rounding
 from ensemble_rsa.rdm.squares import describe, refined_frame
 
 LARGEST_LENGTH = {np.float32: 1e38, np.float64: 1e150}  # of a pattern, by the type of the result
@@ -68,7 +70,7 @@ def measure_array(
     """
     product, frame, largest = precision.product, None, LARGEST_LENGTH[precision.result]
     attempt = 0
-    with np.errstate(all="ignore"), jax.enable_x64(True):
+    with np.errstate(all="ignore"), fixed_settings(x64=True):
         while True:
             attempt += 1
             sums = begin(distance, precision, array, index, product, frame)
@@ -84,6 +86,8 @@ def measure_array(
                 or (finite and not (broken and precision.checked))
                 or (product == np.float64 and _fits(distance, sums))
             ):
+                rounding = rounding_unit(sample_units(array, index))
+                clear_rounding(distance, rounding, sums, out, array, index)
                 return int(sums.constant.sum())
             if finite:
                 frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
@@ -130,18 +134,22 @@ def measure_stream(
             first units so unlike the others that one pass is not exact enough.
     """
     sums: dict[tuple[int, ...], Sums] = {}
+    rounding: dict[tuple[int, ...], float] = {}
     leading, n_stimuli, width = (), 0, 0
     largest = LARGEST_LENGTH[precision.result]
-    with np.errstate(all="ignore"), jax.enable_x64(True):
-        for array in _joined(_opened(blocks)):
+    # Blocks are drawn outside, since the iterator is the user's code.
+    for array in _joined(_opened(blocks)):
+        with np.errstate(all="ignore"), fixed_settings(x64=True):
             if not sums:
                 *leading, n_stimuli, n_units = array.shape
                 width = block_width(n_stimuli, n_units)
                 for index in np.ndindex(*leading):
                     sums[index] = begin(distance, precision, array, index, np.float64)
+                    rounding[index] = rounding_unit(sample_units(array, index))
             for index, of_instance in sums.items():
                 for block in unit_blocks(array, index, width):
                     of_instance.update(block)
+    with np.errstate(all="ignore"), fixed_settings(x64=True):
         rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), precision.result)
         constant = np.zeros(tuple(leading), np.int64)
         for index, of_instance in sums.items():
@@ -153,6 +161,7 @@ def measure_stream(
                     "activations: the first units are too unlike the others to measure distances "
                     "in one pass; give all units as one array"
                 )
+            clear_rounding(distance, rounding[index], of_instance, rdms[index])
             constant[index] = of_instance.constant.sum()
     return rdms, constant
 

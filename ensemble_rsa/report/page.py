@@ -17,11 +17,12 @@ _WIDE = 1500  # pixels; at 300 dpi, wider than one column of a journal
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A PNG file with its label, such as `Figure 1`, and its caption."""
+    """A PNG file with its label, such as `Figure 1`, its caption and, if any, a verdict."""
 
     file: Path
     label: str
     caption: Caption
+    verdict: str = ""
 
 
 def write_page(
@@ -58,6 +59,7 @@ def _embed(figure: PageFigure) -> dict[str, Any]:
         "label": figure.label,
         "title": figure.caption.title,
         "text": figure.caption.text,
+        "verdict": figure.verdict,
         "width": width,
         "height": height,
         "wide": width > _WIDE,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ensemble_rsa.figures.wording import paper_figure
@@ -17,24 +18,29 @@ def write_reproduction(
     figures: Mapping[str, tuple[Path, Caption]],
     origin: Mapping[str, Any],
     created: str,
+    summary: str = "",
+    verdicts: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write `report.html` of a reproduction, and return its path.
 
     Args:
         path: where to.
         scale: name of the scale of all experiments.
-        rows: the ledger; each row with the fields of `comparison.json`.
+        rows: the ledger; each row with the fields of `comparison.json`, and `stands`: whether an
+            effect is met by Holm's correction.
         variants: results for the switches that the paper leaves open: `variant, what, flagged,
             replaced`, and `accuracy, correlation, euclidean` with a mean and two bounds each.
         figures: name, such as `fig4` → PNG file and caption.
         origin: versions, commit, and the settings of each ensemble.
         created: the date.
+        summary: how many rows are met, in sentences.
+        verdicts: name of a figure → its verdict in sentences.
     """
     return write_page(
         path,
         "reproduction",
         figures=[
-            PageFigure(file, paper_figure(name), caption)
+            PageFigure(file, paper_figure(name), caption, verdicts.get(name, ""))
             for name, (file, caption) in figures.items()
         ],
         details={"Ensembles and versions": origin},
@@ -43,5 +49,6 @@ def write_reproduction(
         created=created,
         scale=scale,
         rows=rows,
+        summary=summary,
         variants=variants,
     )

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import xarray as xr
 from matplotlib.figure import Figure
 
-from ensemble_rsa.reproduce.measures import Terms, bootstrap_of, statistics_of
+from ensemble_rsa.analysis.bootstrap.jackknife import Scale
+from ensemble_rsa.reproduce.measures import Terms, mean_and_jackknife, statistics_of
 from ensemble_rsa.reproduce.workspace import Workspace
+
+Interval = Literal["jackknife over instances", "range of instances", "exact", "none"]
+JACKKNIFE, RANGE, EXACT, NO_INTERVAL = (
+    "jackknife over instances", "range of instances", "exact", "none",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,9 +25,13 @@ class Finding:
         figure: of the paper, such as `fig4`.
         quantity: a key of `paper.NUMBERS` for a number that the paper prints; else a description.
         value: ours.
-        low, high: its interval, over instances unless the note says otherwise.
+        low, high: its 95 % interval.
         effect: whether the paper reports that the value is above zero.
         note: for the reader.
+        standard_error: of the value.
+        p: two-sided, that the value is zero.
+        interval: of which kind; `exact` for a property of distances that a simulation shows, which
+            holds if the value is above zero and has no interval.
     """
 
     figure: str
@@ -31,6 +41,9 @@ class Finding:
     high: float | None = None
     effect: bool = False
     note: str = ""
+    standard_error: float | None = None
+    p: float | None = None
+    interval: Interval = NO_INTERVAL
 
 
 @dataclass(frozen=True)
@@ -74,11 +87,19 @@ def mean_finding(
     values: xr.DataArray | Terms,
     effect: bool = False,
     note: str = "",
+    scale: Scale = "raw",
 ) -> Finding:
-    """The mean that `bootstrap_of` returns, with its interval over instances."""
-    boot = bootstrap_of(values, statistics_of(result))
-    mean, low, high = (float(part) for part in (boot.mean, boot.low, boot.high))
-    return Finding(figure, quantity, mean, low, high, effect, note)
+    """The mean over instances or pairs of instances, with the jackknife's interval.
+
+    `scale` is `"shared_variance"` for a consistency itself, `"raw"` for differences and others.
+    Fewer than three instances have no interval.
+    """
+    mean, found = mean_and_jackknife(values, statistics_of(result).confidence, scale)
+    if found is None:
+        note = "; ".join(part for part in (note, "fewer than three instances: no interval") if part)
+        return Finding(figure, quantity, mean, effect=effect, note=note)
+    low, high, error, p = map(float, (found.low, found.high, found.standard_error, found.p))
+    return Finding(figure, quantity, mean, low, high, effect, note, error, p, JACKKNIFE)
 
 
 def negative(finding: Finding) -> Finding:

@@ -16,8 +16,8 @@ class ImageLocations:
         folder: of large images, for AlexNet; None for the default images of the scale.
         category_map: which of its folders form a category: those of the stimuli at the paper's
             scale, below it also those that AlexNet learns. When not given: where the folders are
-            ImageNet's, `cifar10` at the paper's scale and `broad` below it; else each folder is a
-            category.
+            ImageNet's, `cifar10` at the paper's scale, `animals` at medium and small, and `broad`
+            at smoke; else each folder is a category.
     """
 
     data_dir: str | None = None

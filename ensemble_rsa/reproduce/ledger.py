@@ -1,4 +1,12 @@
-"""The ledger: our findings beside the numbers and effects of the paper, each with a verdict."""
+"""The ledger: our findings beside the numbers and effects of the paper, each with a verdict.
+
+- An effect is met if its 95 % interval over instances lies above zero. `p_holm` is its p value by
+  Holm's correction over all effects of one report (Holm 1979, Scand. J. Statist. 6:65).
+- A number is met if |ours − the paper's| ≤ 1.96 √(se² + se²), with the paper's standard error from
+  its printed interval. Where it prints none, `TOLERANCE` stands for half of that interval; where it
+  prints the range of its instances, our mean has to lie in that range.
+- An exact property of distances, shown by a simulation, is met if it holds for every simulated set.
+"""
 
 import dataclasses
 import math
@@ -7,15 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ensemble_rsa import files
-from ensemble_rsa.reproduce.experiment import Finding
+from ensemble_rsa.reproduce.experiment import EXACT, NO_INTERVAL, Finding, Interval
 from ensemble_rsa.reproduce.paper import NUMBERS, TOLERANCE, Printed
 from ensemble_rsa.reproduce.scales import Scale
 
 Verdict = Literal["met", "not met", "not comparable at this scale", "not judged", "not run"]
-Kind = Literal["number", "effect", "measure"]
+Kind = Literal["number", "effect", "exact", "measure"]
 MET, NOT_MET, NOT_COMPARABLE = "met", "not met", "not comparable at this scale"
 NOT_JUDGED, NOT_RUN = "not judged", "not run"
+LEVEL = 0.05
+_WITHIN = 1.96  # standard errors: the half width of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -29,8 +41,12 @@ class LedgerRow:
         low, high: the printed interval or range.
         ours: our value; None where it is not defined or not run.
         ours_low, ours_high: its interval.
+        interval: the kind of our interval.
+        p: of an effect, two-sided, that it is zero; None where it has no interval.
+        p_holm: the same by Holm's correction over all effects of the report.
         scale: of our networks.
-        kind: `number` that the paper prints, `effect` that it reports, or `measure` of ours.
+        kind: `number` that the paper prints, `effect` that it reports, `exact` property of
+            distances, or `measure` of ours.
         verdict: whether the paper's number or effect was met; a measure is not judged.
         note: for the reader.
     """
@@ -43,67 +59,97 @@ class LedgerRow:
     ours: float | None
     ours_low: float | None
     ours_high: float | None
+    interval: Interval
+    p: float | None
+    p_holm: float | None
     scale: str
     kind: Kind
     verdict: Verdict
     note: str
 
+    @property
+    def stands(self) -> bool:
+        """Whether an effect is met also by Holm's correction."""
+        return self.verdict == MET and self.p_holm is not None and self.p_holm <= LEVEL
 
-def compare(finding: Finding, scale: Scale, simulated: bool = False) -> LedgerRow:
+
+def compare(finding: Finding, scale: Scale) -> LedgerRow:
     """The row of a finding.
 
-    Effects are judged at scales whose networks learn, and where no network is involved (they are
-    `simulated`); numbers where they are comparable.
+    Effects are judged at scales whose networks learn, numbers where they are comparable, and exact
+    properties, in which no network is involved, everywhere.
     """
     printed = NUMBERS.get((finding.figure, finding.quantity))
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
+    kind = "exact" if finding.interval == EXACT else kind
     verdict: Verdict = NOT_JUDGED if kind == "measure" else NOT_COMPARABLE
     reason = ""
-    if kind == "effect" and (scale.learns or simulated):
+    if kind == "exact":
+        verdict = MET if finding.value > 0 else NOT_MET
+    elif kind == "effect" and scale.learns:
         verdict, reason = _judge_effect(finding)
     elif kind == "number" and printed and scale.comparable:
         verdict, reason = _judge_number(finding, printed)
     paper = printed or Printed(None)
     ours, low, high = (_defined(value) for value in (finding.value, finding.low, finding.high))
+    p = _defined(finding.p) if kind == "effect" else None
     note = "; ".join(part for part in (finding.note, paper.note, reason) if part)
     return LedgerRow(
         finding.figure, finding.quantity, paper.value, paper.low, paper.high, ours, low, high,
-        scale.name, kind, verdict, note,
+        finding.interval, p, None, scale.name, kind, verdict, note,
     )  # fmt: skip
 
 
-def _interval(finding: Finding) -> tuple[float, float]:
-    low, high = finding.low, finding.high
-    return finding.value if low is None else low, finding.value if high is None else high
-
-
 def _judge_effect(finding: Finding) -> tuple[Verdict, str]:
-    """An effect is met if its interval lies above zero."""
-    low, high = _interval(finding)
+    """An effect is met if its interval lies above zero; one without an interval is not met."""
+    low, high = finding.low, finding.high
+    if low is None or high is None or not math.isfinite(low):
+        return NOT_MET, ""
     if low > 0:
         return MET, ""
-    if low <= 0:
-        return NOT_MET, "reversed" if high < 0 else "its interval contains zero"
-    return NOT_MET, ""  # not defined
+    return NOT_MET, "reversed" if high < 0 else "its interval contains zero"
 
 
 def _judge_number(finding: Finding, printed: Printed) -> tuple[Verdict, str]:
-    """A number is met if the two intervals overlap.
-
-    Without a printed interval it is met if ours is within `TOLERANCE`. Where the paper prints only
-    the range of its instances, our mean must be in that range.
-    """
-    if printed.low is not None and printed.high is not None:
-        from_, to = printed.low, printed.high
+    """A number is met if the two differ by no more than 1.96 standard errors of the difference."""
+    if printed.value is None:
+        assert printed.low is not None  # NUMBERS holds a value or a range
+        assert printed.high is not None
+        within = printed.low <= finding.value <= printed.high
+        return MET if within else NOT_MET, "judged by our mean, which should lie in the range"
+    if printed.low is None or printed.high is None:
+        half, how = TOLERANCE, f"no interval printed: {TOLERANCE} (ours) stands for half of it"
     else:
-        assert printed.value is not None  # NUMBERS holds a value or a range
-        from_, to = printed.value - TOLERANCE, printed.value + TOLERANCE
-    if from_ <= finding.value <= to:
-        return MET, ""
-    low, high = _interval(finding)
-    if low <= to and high >= from_ and printed.value is not None:
-        return MET, "ours lies outside, but the intervals overlap"
-    return NOT_MET, ""
+        half, how = (printed.high - printed.low) / 2, ""
+    allowed = math.hypot(half, _WITHIN * (finding.standard_error or 0.0))
+    difference = finding.value - printed.value
+    text = f"difference {difference:+.3g}, at most ±{allowed:.2g}"
+    met = abs(difference) <= allowed
+    return MET if met else NOT_MET, "; ".join(part for part in (text, how) if part)
+
+
+def with_holm(rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+    """The rows, with the p values of all effects that were judged corrected by Holm's method.
+
+    Effects without a p value are not in the family.
+    """
+    judged = [row.kind == "effect" and row.verdict in (MET, NOT_MET) for row in rows]
+    family = {i: row.p for i, row in enumerate(rows) if judged[i] and row.p is not None}
+    corrected = dict(zip(family, holm(list(family.values())), strict=True))
+    return [dataclasses.replace(row, p_holm=corrected.get(i)) for i, row in enumerate(rows)]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values by Holm's step-down method.
+
+    >>> [round(p, 6) for p in holm([0.01, 0.04, 0.03, 0.005])]
+    [0.03, 0.06, 0.06, 0.02]
+    """
+    p, n = np.asarray(p_values, float), len(p_values)
+    order = np.argsort(p)
+    adjusted = np.empty(n)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(n, 0, -1)), 1)
+    return adjusted.tolist()
 
 
 def not_run(figures: Sequence[str], scale: Scale) -> list[LedgerRow]:
@@ -111,7 +157,7 @@ def not_run(figures: Sequence[str], scale: Scale) -> list[LedgerRow]:
     return [
         LedgerRow(
             figure, quantity, printed.value, printed.low, printed.high, None, None, None,
-            scale.name, "number", NOT_RUN, printed.note,
+            NO_INTERVAL, None, None, scale.name, "number", NOT_RUN, printed.note,
         )
         for (figure, quantity), printed in NUMBERS.items()
         if figure in figures

@@ -14,7 +14,15 @@ from ensemble_rsa.analysis.bootstrap.intervals import (
     BootstrapDistribution,
     bootstrap_result,
 )
+from ensemble_rsa.analysis.bootstrap.jackknife import (
+    FEWEST,
+    Jackknife,
+    Scale,
+    jackknife_pairs,
+    jackknife_statistic,
+)
 from ensemble_rsa.analysis.consistency import consistency
+from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.pipeline.results import resampling, with_intervals
@@ -125,6 +133,41 @@ def bootstrap_matched(terms: Terms, statistics: StatisticsConfig) -> Bootstrap:
     found = BootstrapDistribution(samples, mean)
     needed = "two distinct instances"
     return bootstrap_result("different", mean, found, statistics.confidence, "percentile", needed)
+
+
+def mean_and_jackknife(
+    values: xr.DataArray | Terms, confidence: float, scale: Scale = "raw"
+) -> tuple[float, Jackknife | None]:
+    """The mean that `bootstrap_of` returns, with the jackknife over instances.
+
+    There is none for fewer than three instances.
+
+    >>> mean, found = mean_and_jackknife(xr.DataArray([0.2, 0.4], dims="instance"), 0.95)
+    >>> round(mean, 6), found
+    (0.3, None)
+    """
+    if isinstance(values, Terms):
+        n = values.different.shape[-1]
+        statistic = lambda kept: total(values, kept)
+        found = jackknife_statistic(statistic, n, confidence, scale) if n >= FEWEST else None
+        return float(statistic(np.arange(n))), found
+    of_pairs = values.dims == ("instance_pair",)
+    n = stimuli_of_pairs("values", values.size) if of_pairs else values.size
+    mean = float(values.values.astype(np.float64).mean())
+    if n < FEWEST:
+        return mean, None
+    if of_pairs:
+        return mean, jackknife_pairs(values.values, confidence, scale)
+    own = values.values
+    return mean, jackknife_statistic(lambda kept: own[kept].mean(), n, confidence, scale)
+
+
+def total(terms: Terms, kept: np.ndarray) -> np.ndarray:
+    """The mean of `same` plus that of `different` over ordered pairs, of some instances."""
+    n = len(kept)
+    different = terms.different[..., kept[:, None], kept]
+    off_diagonal = different.sum((-2, -1)) - np.trace(different, axis1=-2, axis2=-1)
+    return np.asarray(terms.same[..., kept].mean(-1) + off_diagonal / (n * (n - 1)))
 
 
 def attributes(stack: xr.Dataset, statistics: StatisticsConfig) -> dict:

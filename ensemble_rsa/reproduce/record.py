@@ -1,6 +1,6 @@
 """Stored ledger rows and captions of each experiment.
 
-    results/NAME-HASH.json
+    results/NAME-HASH-ledgerREVISION.json
 
 Ledger and report are always made from the records of the present settings and version.
 """
@@ -14,10 +14,11 @@ from ensemble_rsa import files
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.reproduce.cache import cached_path, map_contents
 from ensemble_rsa.reproduce.experiment import Experiment
-from ensemble_rsa.reproduce.ledger import LedgerRow, not_run, write_comparison
+from ensemble_rsa.reproduce.ledger import LedgerRow, not_run, with_holm, write_comparison
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.reproduce.workspace import Workspace
 
+REVISION = 2  # to be raised when ledger rows get other fields or rules
 COMPARISON, CAPTIONS = "comparison.json", "captions.json"
 
 
@@ -67,7 +68,8 @@ def write_record(work: Workspace, experiment: Experiment, record: Record) -> Non
 
 
 def _record_path(work: Workspace, experiment: Experiment) -> Path:
-    return result_path(work, experiment).with_suffix(".json")
+    result = result_path(work, experiment)
+    return result.with_name(f"{result.stem}-ledger{REVISION}.json")
 
 
 def missing_ensemble(scale: Scale, experiment: Experiment) -> str | None:
@@ -85,6 +87,7 @@ def write_ledger(
         record = read_record(work, experiment)
         rows += record.rows or not_run(tuple(experiment.pictures), work.scale)
         captions |= record.captions
+    rows = with_holm(rows)
     write_comparison(work.root / COMPARISON, work.scale, rows)
     files.write_json(work.root / CAPTIONS, captions)
     return rows, captions

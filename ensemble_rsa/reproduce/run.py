@@ -32,8 +32,9 @@ from ensemble_rsa.reproduce.record import (
     write_record,
 )
 from ensemble_rsa.reproduce.scales import Scale, make_scale
-from ensemble_rsa.reproduce.variants import BASE, read_variants, try_variants, variant_ensembles
-from ensemble_rsa.reproduce.workspace import Workspace, is_trained
+from ensemble_rsa.reproduce.variants import read_variants, try_variants, variant_ensembles
+from ensemble_rsa.reproduce.verdicts import summary, verdict_of_figure
+from ensemble_rsa.reproduce.workspace import Workspace, trained_run
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.training.progress import TrainingCallback
 
@@ -55,7 +56,7 @@ def reproduce(
 
     Args:
         figures: `fig2` … `fig9`, `s1` … `s8`, or `all`.
-        scale: smoke, small or paper.
+        scale: smoke, small, medium or paper.
         out: the folder of networks, results and figures; None for `runs/reproduce-SCALE`.
         images: where images lie.
         log: called with one line of text before each step.
@@ -90,7 +91,7 @@ def reproduce(
     untrained = _untrained(work, experiments, variants)
     _check_stimuli(chosen, untrained)
     if scale == "paper":
-        for line in estimate_in_words(untrained, chosen.ensembles[BASE]):
+        for line in estimate_in_words(untrained, chosen.ensembles[chosen.varied]):
             log(line)
     if variants:
         try_variants(work)
@@ -127,13 +128,13 @@ def _untrained(
     """The ensembles that are still to be trained, each configuration once."""
     every = work.scale.ensembles
     if variants:
-        ensembles = variant_ensembles(every[BASE])
+        ensembles = variant_ensembles(every[work.scale.varied])
     else:
         needed = {name for experiment in experiments for name in experiment.ensembles}
         ensembles = {name: config for name, config in every.items() if name in needed}
     found: dict[str, Config] = {}
     for name, config in ensembles.items():
-        if not is_trained(work, config) and config not in found.values():
+        if trained_run(work, config) is None and config not in found.values():
             found[name] = config
     return found
 
@@ -183,7 +184,7 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
     folders = any(config.data.dataset.startswith("folder:") for config in configs)
     scale = replace(work.scale, comparable=work.scale.comparable and not folders)
     findings = experiment.findings(result)
-    rows = tuple(compare(finding, scale, simulated=not configs) for finding in findings)
+    rows = tuple(compare(finding, scale) for finding in findings)
     write_record(work, experiment, Record(rows, captions))
 
 
@@ -200,10 +201,13 @@ def _write_report(work: Workspace) -> Path:
         name: {"hash": config_hash(config), **config_to_dict(config)}
         for name, config in work.scale.ensembles.items()
     }
-    ledger, variants = (
-        [dataclasses.asdict(r) for r in part] for part in (rows, read_variants(work))
-    )
+    verdicts = {
+        name: verdict_of_figure([row for row in rows if row.figure == name]) for name in figures
+    }
+    ledger = [dataclasses.asdict(row) | {"stands": row.stands} for row in rows]
+    variants = [dataclasses.asdict(row) for row in read_variants(work)]
     path, today = work.root / run_folder.REPORT, datetime.datetime.now(datetime.UTC).date()
     return write_reproduction(
-        path, work.scale.name, ledger, variants, figures, origin, today.isoformat()
-    )
+        path, work.scale.name, ledger, variants, figures, origin, today.isoformat(),
+        summary(rows), verdicts,
+    )  # fmt: skip

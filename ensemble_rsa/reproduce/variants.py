@@ -23,7 +23,6 @@ from ensemble_rsa.reproduce.cache import cached_path
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
 DISTANCES = ("correlation", "euclidean")
-BASE = "control"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def variant_ensembles(base: Config) -> dict[str, Config]:
 
 def try_variants(work: Workspace) -> list[VariantResult]:
     """Train, compare and store every variant; trained ensembles are not trained again."""
-    ensembles = variant_ensembles(work.scale.ensembles[BASE])
+    ensembles = variant_ensembles(work.scale.ensembles[work.scale.varied])
     apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
     found = [_try(apart, name, variant) for name, variant in VARIANTS.items()]
     files.write_json(_path(work), {"rows": [dataclasses.asdict(row) for row in found]})
@@ -124,7 +123,7 @@ def read_variants(work: Workspace) -> list[VariantResult]:
 
 
 def _path(work: Workspace) -> Path:
-    ensembles = variant_ensembles(work.scale.ensembles[BASE])
+    ensembles = variant_ensembles(work.scale.ensembles[work.scale.varied])
     made_from = {
         "networks": {name: config_hash(config) for name, config in ensembles.items()},
         "analysis": work.scale.analysis,

@@ -22,7 +22,7 @@ from ensemble_rsa.config.settings import Config
 from ensemble_rsa.pipeline.extract import activations, extract
 from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.cache import cached_path, load_or_make, map_contents
-from ensemble_rsa.reproduce.scales import Scale
+from ensemble_rsa.reproduce.scales import Scale, all_kept
 from ensemble_rsa.runs.run import Run, load_run, run_folder
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import TrainingCallback
@@ -51,8 +51,7 @@ def networks(work: Workspace, name: str) -> Run:
     """The trained ensemble of that name; trained now, or its training continued, if need be."""
     config = work.scale.ensembles[name]
     folder = network_folder(work, config)
-    if is_trained(work, config):
-        run = load_run(folder)
+    if run := trained_run(work, config):
         data = replace(run.config.data, data_dir=config.data.data_dir)  # it may have moved
         return replace(run, config=replace(run.config, data=data))
     begun = (folder / run_folder.CONFIG).is_file()
@@ -72,9 +71,20 @@ def network_folder(work: Workspace, config: Config) -> Path:
     return work.root / "networks" / config_hash(config)
 
 
-def is_trained(work: Workspace, config: Config) -> bool:
-    """Whether the training of an ensemble is complete."""
-    return (network_folder(work, config) / run_folder.TRAINING).is_file()
+def trained_run(work: Workspace, config: Config) -> Run | None:
+    """The run of an ensemble whose training is complete, else None.
+
+    Of two ensembles that differ only in what is done with instances that do not converge, one
+    serves for both if all converged.
+    """
+    alike = [one for one in work.scale.ensembles.values() if all_kept(one) == all_kept(config)]
+    for one in (config, *alike):
+        folder = network_folder(work, one)
+        if (folder / run_folder.TRAINING).is_file():
+            run = load_run(folder)
+            if one == config or not (run.replaced or run.flagged):
+                return run
+    return None
 
 
 def rdms(

@@ -16,6 +16,7 @@ from ensemble_rsa.config.serialize import config_from_dict, config_hash, config_
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.jax_settings import RANDOM_NUMBERS
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
@@ -108,6 +109,7 @@ def make_manifest(
         "versions": {name: _version(name) for name in (*VERSIONED, *libraries)},
         "git_commit": _git_commit(),
         "device": device_name(),
+        "random_numbers": RANDOM_NUMBERS,
         "config_hash": None if config is None else config_hash(config),
         "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

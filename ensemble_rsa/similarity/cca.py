@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.arrays import is_number
+from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.similarity.kernel import (
     FewStimuliWarning,
     Instances,
@@ -99,8 +100,8 @@ def _mean_correlations(
     variance: float | int,
     measure: Callable[[Subspaces, Subspaces, Pairs], Float[np.ndarray, " instance_pair"]],
 ) -> Float[np.ndarray, "..."]:
-    if not isinstance(variance, int | float | np.number) or not 0 < variance <= 1:
-        raise InputError(f"variance: expected a share above 0 and up to 1, got {variance!r}")
+    if not is_number(variance) or not 0 < variance <= 1:
+        raise InputError(f"variance: expected a share above 0 and up to 1, got {shown(variance)}")
     first, second = open_groups(activations, others, min_stimuli=3)
     forced = []
 

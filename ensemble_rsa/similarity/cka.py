@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ensemble_rsa.arrays import check_flag
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.similarity.kernel import (
     FewStimuliWarning,
@@ -56,7 +57,8 @@ def linear_cka(
     >>> linear_cka([patterns, 5 * patterns[:, ::-1], -patterns]).round(6).tolist()
     [1.0, 1.0, 1.0]
     """
-    first, second = open_groups(activations, others, min_stimuli=4 if unbiased else 3)
+    fewest = 4 if check_flag("unbiased", unbiased) else 3
+    first, second = open_groups(activations, others, min_stimuli=fewest)
     n = first.n_stimuli
     most = max(array.shape[-1] for group in (first, second or first) for array in group.arrays)
     if not unbiased and most > n:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.errors import check_name
 from ensemble_rsa.similarity.kernel import (
     Instances,
     map_pairs,
@@ -48,8 +48,7 @@ def procrustes_distance(
     >>> procrustes_distance([line, triangle]).round(6).tolist()  # the cosine is √(1/2)
     [0.785398]
     """
-    if form not in FORMS:
-        raise unknown_name("form", form, FORMS)
+    check_name("form", form, FORMS)
     first, second = open_groups(activations, others, min_stimuli=3)
     similarity = map_pairs(first, second, _scaled_axes, nuclear_norms)
     return FORMS[form](np.minimum(similarity, 1))

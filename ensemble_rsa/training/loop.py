@@ -23,6 +23,7 @@ from ensemble_rsa.config.settings import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.data.source import StoredImages
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.checkpoints import save_parameters
 from ensemble_rsa.models.devices import collect, distribute, make_layout
@@ -103,6 +104,7 @@ class TrainedGroup:
     test_accuracy: Float[np.ndarray, " instance"]
 
 
+@fixed_settings()
 def place_images(config: Config, dataset: Dataset) -> tuple[TrainingImages, TrainingImages]:
     """Training and test images with the preprocessing fitted to the training images.
 
@@ -119,6 +121,7 @@ def place_images(config: Config, dataset: Dataset) -> tuple[TrainingImages, Trai
     return train, place(dataset.test_images, dataset.test_labels)
 
 
+@fixed_settings()
 def make_setup(
     config: Config,
     dataset: Dataset,
@@ -173,6 +176,7 @@ def train_group(
 class GroupTraining:
     """A group on its devices; `state` and `position` change as its training advances."""
 
+    @fixed_settings()
     def __init__(self, setup: TrainingSetup, group: InstanceGroup):
         training = setup.config.training
         self._setup, self._group = setup, group
@@ -197,6 +201,7 @@ class GroupTraining:
         self._keep(0, parameters)
         return self._programs.start(parameters), TrainingPosition.at_start(1, len(seeds))
 
+    @fixed_settings()
     def advance(self, most: int) -> int:
         """Train for up to `most` steps of the current epoch, and return how many were made."""
         position, steps = self.position, self._setup.steps
@@ -216,6 +221,7 @@ class GroupTraining:
         )
         return stop - first
 
+    @fixed_settings()
     def end_epoch(self) -> Float[np.ndarray, " instance"] | None:
         """Complete the epoch's history, and return the test accuracy if a test was due.
 
@@ -235,6 +241,7 @@ class GroupTraining:
         self.position = TrainingPosition.at_start(epoch + 1, n, [*position.rows, row])
         return accuracy
 
+    @fixed_settings()
     def store(self, now: bool) -> None:
         """Store the state if it is due, or in any case `now`; no-op without a folder."""
         seconds = 60 * self._setup.config.training.checkpoint_minutes
@@ -244,6 +251,7 @@ class GroupTraining:
             save_state(self._group.folder / STATES, state, self.position)
             self._last_stored = time.monotonic()
 
+    @fixed_settings()
     def result(self) -> TrainedGroup:
         """The trained networks."""
         history = np.array(self.position.rows, float)

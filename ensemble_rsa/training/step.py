@@ -22,7 +22,7 @@ from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import Network, Parameters, map_instances
 from ensemble_rsa.models.execution import Execution
-from ensemble_rsa.rng import stream
+from ensemble_rsa.rng import permutation, stream
 
 
 class TrainingState(NamedTuple):
@@ -235,4 +235,4 @@ def epoch_order(
     """
     key = jax.random.fold_in(stream(order_seed, "order"), epoch)
     steps = n_images // batch_size
-    return jax.random.permutation(key, n_images)[: steps * batch_size].reshape(steps, batch_size)
+    return permutation(key, n_images)[: steps * batch_size].reshape(steps, batch_size)

@@ -56,13 +56,14 @@ def check_samples(result, expected, atol):
     assert result.dropped == (~kept).sum()
 
 
-def check_bca(run, jackknives, atol):
+def check_bca(run, jackknives, atol, confidence=0.6):
     """Compare with the levels of the means without each one of what is resampled."""
-    plain = run(n_resamples=200, confidence=0.6)
-    result = run(n_resamples=200, confidence=0.6, interval="bca")
+    plain = run(n_resamples=200, confidence=confidence)
+    result = run(n_resamples=200, confidence=confidence, interval="bca")
     np.testing.assert_array_equal(result.samples, plain.samples)
     jackknives = [np.array(means) for means in jackknives]
-    moved = bca_levels(plain.samples, float(plain.mean), jackknives, np.array([0.2, 0.8]))
+    levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    moved = bca_levels(plain.samples, float(plain.mean), jackknives, levels)
     expected = np.quantile(plain.samples, moved)
     np.testing.assert_allclose([result.low, result.high], expected, rtol=0, atol=atol)
     assert not np.allclose(expected, [plain.low, plain.high], atol=2 * atol)

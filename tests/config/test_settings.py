@@ -2,16 +2,13 @@
 
 import json
 from dataclasses import fields, replace
-from types import SimpleNamespace
 from typing import get_args
 
-import numpy as np
 import pytest
 
 from ensemble_rsa.analysis.categories import AGGREGATES
 from ensemble_rsa.config import analysis, settings
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig, StatisticsConfig, StimulusConfig
-from ensemble_rsa.config.checks import check_values, count
 from ensemble_rsa.config.serialize import (
     config_differences,
     config_from_dict,
@@ -107,7 +104,7 @@ def test_a_grid_has_the_same_seeds_for_every_combination():
     again = sweep(first, dropout=[0.1, 0.2]).training
     assert again.l2 == (0.0, 0.0, 1.0, 1.0) * 2
     assert again.dropout == (0.1,) * 4 + (0.2,) * 4
-    for values, message in (({"epochs": [1.0]}, "unknown 'epochs'"), ({"l2": []}, "got none")):
+    for values, message in (({"epochs": [1.0]}, "unknown 'epochs'"), ({"l2": []}, r"got \[\]")):
         with pytest.raises(InputError, match=f"sweep: .*{message}"):
             sweep(OTHER, **values)
 
@@ -189,11 +186,3 @@ def test_names_that_are_no_choice_are_refused(section, name, choices):
     object.__setattr__(config, name, "other")  # the test run checks annotations of arguments first
     with pytest.raises(InputError, match=f"{name}: unknown 'other'; choose from {choices}"):
         config.__post_init__()
-
-
-def test_numpy_integers_are_whole_numbers():
-    """With a plain class, because the type check of this test run refuses them in settings."""
-    given = SimpleNamespace(instances=np.int64(2), epochs=np.float64(2))
-    check_values(given, count(1), "instances")
-    with pytest.raises(InputError, match="epochs: expected a whole number, 1 or more, got"):
-        check_values(given, count(1), "epochs")

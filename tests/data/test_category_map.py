@@ -44,7 +44,7 @@ def load(path, stimulus_map=None, **settings):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "m.json cannot be read .*or one of broad, cifar10"),
+        (None, "m.json cannot be read .*or one of animals, broad, cifar10"),
         ("{", "m.json cannot be read"),
         ('["a"]', "got something else"),
         ('{"a": "b", "c": ["d"]}', "got something else"),
@@ -88,14 +88,16 @@ def test_stimuli_of_other_categories_were_never_trained_on(photographs, tmp_path
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_maps_hold_ten_categories_of_imagenet_classes(name):
+def test_shipped_maps_are_of_imagenet_classes(name):
     import tensorflow_datasets.datasets.imagenet2012 as imagenet2012
 
     classes = {*Path(imagenet2012.__path__[0], "labels.txt").read_text("utf-8").split()}
     groups = read_category_map(name)
-    assert len(groups) == 10
+    assert len(groups) == (2 if name == "animals" else 10)
     assert {folder for parts in groups.values() for folder in parts} <= classes
-    assert min(map(len, groups.values())) >= (10 if name == "broad" else 2)
+    assert min(map(len, groups.values())) >= (2 if name == "cifar10" else 10)
+    if name == "animals":
+        assert sum(map(len, groups.values())) == len(classes)
 
 
 def test_known_classes_are_in_their_shipped_categories():
@@ -105,4 +107,7 @@ def test_known_classes_are_in_their_shipped_categories():
     assert "n01440764" in broad["fish"]  # tench
     assert "n02123045" in cifar10["cat"]  # tabby
     assert "n02690373" in cifar10["airplane"]  # airliner
+    animals = read_category_map("animals")["animal"]
+    assert {*broad["dog"], *broad["fish"], *broad["insect"], *broad["bird"]} <= {*animals}
+    assert not {"n02690373", "n07747607"} & {*animals}  # airliner, orange
     assert cifar10["horse"] == ["n02389026", "n02391049"]  # sorrel, zebra

@@ -95,6 +95,37 @@ def test_images_are_decoded_once_until_their_files_change(copy, tmp_path, monkey
     assert len(decoded) == 36 + 6  # the test images alone
 
 
+def cut_off(content):
+    return content[: len(content) // 2]
+
+
+def with_a_hole(content):
+    return content[:-2000] + bytes(1000) + content[-1000:]
+
+
+def without_checksum(content):
+    return content[:-4]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "npy"])
+@pytest.mark.parametrize("damage", [bytes, cut_off, with_a_hole, lambda _: b"", without_checksum])
+def test_a_damaged_cache_is_made_anew(copy, tmp_path, monkeypatch, caplog, suffix, damage):
+    monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
+    whole = load(copy)
+    (cached,) = (tmp_path / "cache").glob(f"cifar10-train-*.{suffix}")
+    content = cached.read_bytes()
+    cached.write_bytes(damage(content))
+    again = load(copy)
+    np.testing.assert_array_equal(again.train_images, whole.train_images)
+    assert again.test_ids == whole.test_ids
+    assert again.train_labels.tolist() == whole.train_labels.tolist()
+    assert ("made anew" in caplog.text) == (damage is not bytes)
+    caplog.clear()
+    load(copy)
+    assert caplog.text == ""
+    assert len(cached.read_bytes()) == len(content)
+
+
 def test_a_cache_that_cannot_be_written_is_logged(copy, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "file" / "cache")

@@ -90,17 +90,6 @@ def test_orientation_and_grey_images(tmp_path):
     np.testing.assert_array_equal(data.test_images[0], expected[::-1, ::-1])
 
 
-def test_sixteen_bits_keep_their_range_and_thirty_two_are_refused(tmp_path):
-    for folder in ("train/a", "train/b", "test/a", "test/b"):
-        file = tmp_path / folder / "x.tiff"
-        file.parent.mkdir(parents=True)
-        Image.fromarray(np.full((8, 8), 0x80FF, np.uint16)).save(file)
-    assert (load(tmp_path).train_images == 0x80).all()
-    Image.fromarray(np.full((8, 8), 7, np.int32)).save(file)
-    with pytest.raises(InputError, match=r"test/b/x\.tiff cannot be read .*32-bit"):
-        load(tmp_path)
-
-
 @pytest.mark.parametrize("n_bytes", [0, 2000])
 def test_an_unreadable_file_is_named(animals, n_bytes):
     file = animals / "dog" / "cut.png"

@@ -150,8 +150,13 @@ def test_what_cannot_be_selected_is_named(rng):
         (np.full((1, 3), np.nan), {"a": [0]}, {"b": list("xyz")}, "rdms: expected finite"),
         (np.ones((2, 3)), {"a": [0]}, {"b": list("xyz")}, r"rdm_descriptors\['a'\]: expected 2"),
         (np.ones((2, 3)), {"a": [0, 1]}, {"b": [1]}, r"pattern_descriptors\['b'\]: expected 3"),
-        (np.ones((1, 3)), {"a": [None]}, {"b": [1, 2, 3]}, r"'a'\]: expected numbers or text"),
-        (np.ones((1, 3)), {"a": [0]}, {"b": np.ones((3, 2))}, r"expected 3 values, got shape"),
+        (np.ones((1, 3)), {"a": [None]}, {"b": [1, 2, 3]}, r"'a'\]: expected a value for each"),
+        (
+            np.ones((1, 3)),
+            {"a": [0]},
+            {"b": np.ones((3, 2))},
+            r"expected one value each",
+        ),
     ],
 )
 def test_descriptors_that_do_not_fit_are_refused(

@@ -122,7 +122,6 @@ def test_without_rsatoolbox_the_error_says_how_to_install_it(rdms, monkeypatch):
 def test_what_cannot_be_written_is_refused(rdms, path):
     for given, message in (
         (rdms.where(rdms.exemplar > 2), "rdms: expected finite"),
-        (rdms.drop_vars(["category", "stimulus"]), "at least one coordinate"),
         (xr.Dataset(rdms.data_vars, rdms.coords), "expected the attribute 'distance'"),
         (rdms.assign_attrs(noise=np.eye(2)), r"\['noise'\]: expected text or a number"),
         (xr.Dataset(), "rdms: expected RDMs as `extract`"),

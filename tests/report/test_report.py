@@ -179,9 +179,12 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
     row = {
         "figure": "s3", "quantity": "<b>consistency", "paper": 0.443, "low": 0.429, "high": 0.455,
         "ours": 0.4412, "ours_low": 0.4, "ours_high": 0.5, "scale": "small", "kind": "number",
-        "verdict": "met", "note": "",
+        "verdict": "met", "note": "", "interval": "jackknife over instances", "p": 0.01,
+        "p_holm": None, "stands": False,
     }  # fmt: skip
     effect = row | {"kind": "effect", "paper": None, "low": None, "high": None, "ours": None}
+    stands = effect | {"ours": 0.3, "p_holm": 0.02, "stands": True}
+    exact = effect | {"kind": "exact", "ours": 0.25, "ours_low": None, "interval": "exact"}
     missing = row | {"ours": None, "ours_low": None, "ours_high": None, "verdict": "not run"}
     variant = {
         "variant": "padded", "what": "padding", "accuracy": (0.85, 0.84, 0.86), "flagged": 1,
@@ -189,8 +192,9 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
     }  # fmt: skip
     file = small_figures(tmp_path / "figures", "s3")[0]
     path = write_reproduction(
-        tmp_path / "report.html", "small", [row, effect, missing], [variant],
+        tmp_path / "report.html", "small", [row, effect, stands, exact, missing], [variant],
         {"s3": (file, Caption("Title", "Text & more."))}, {"commit": "abc"}, "2026-01-02",
+        "All effects hold.", {"s3": "It holds."},
     )  # fmt: skip
     page = Page(path.read_text(encoding="utf-8"))
     page.shows(
@@ -198,6 +202,10 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
         "Fig. S3 <b>consistency 0.443 [0.429, 0.455] 0.441 0.400 to 0.500 met",
         "Fig. S3 <b>consistency 0.443 [0.429, 0.455] – not run",
         "<b>consistency above 0 not defined",
+        "above 0 0.300 0.400 to 0.500 met 0.020 stands",
+        "above 0 0.250 met",
+        "Verdict. All effects hold.",
+        "It holds. Fig. S3. Title.",
         "padded padding 0.850 (0.840 to 0.860) 0.440 (0.400 to 0.500)",
         "1 kept, 2 replaced",
         "Fig. S3. Title. Text & more.",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
@@ -16,20 +17,25 @@ INDEX = np.array([0.1, 0.15, 0.2, 0.22, 0.3, 0.35, 0.4, 0.45])
 SHARED = np.array([0.95, 0.9, 0.87, 0.1, 0.7, 0.68, 0.6, 0.52])  # the fourth is far off the line
 
 
-def correlations(shared) -> xr.Dataset:
-    return correlate(*(xr.DataArray(values, dims="layer") for values in (INDEX, shared)))
+# of three instances, and of their pairs
+BY_INSTANCE = INDEX[:, None] + 0.01 * (np.random.default_rng(0).random((8, 3)) - 0.5)
+BY_PAIR = SHARED[:, None] + 0.01 * (np.random.default_rng(1).random((8, 3)) - 0.5)
+
+
+def correlations(by_pair) -> xr.Dataset:
+    return correlate(BY_INSTANCE, by_pair, np.ones(8, bool), "layer")
 
 
 @pytest.fixture(scope="module")
 def result() -> xr.Dataset:
     """Eight layers of three instances, of which the fourth layer is an outlier."""
-    index = INDEX[:, None] + 0.01 * (np.random.default_rng(0).random((8, 3)) - 0.5)
+    index = BY_INSTANCE
     pairs = xr.DataArray(
-        SHARED[:, None] + [-0.01, 0.0, 0.01],
+        BY_PAIR,
         dims=("layer", "instance_pair"),
         coords={"layer": [f"conv{i + 1}" for i in range(8)]},
     )
-    found = with_intervals(pairs, STATISTICS).merge(correlations(SHARED))
+    found = with_intervals(pairs, STATISTICS).merge(correlations(BY_PAIR))
     name = "category_clustering_index"
     found[name] = (("layer", "instance"), index)
     for end, summary in (("mean", np.mean), ("low", np.min), ("high", np.max)):
@@ -59,24 +65,40 @@ def test_indices_of_instances_are_averaged_and_r_is_squared():
 def test_the_skipped_correlation_is_pearsons_of_the_other_layers(result):
     kept = np.arange(8) != 3
     np.testing.assert_array_equal(result.outlier.sel(estimator="skipped"), ~kept)
-    expected = np.corrcoef(INDEX[kept], SHARED[kept])[0, 1]
+    expected = np.corrcoef(BY_INSTANCE.mean(1)[kept], BY_PAIR.mean(1)[kept])[0, 1]
     assert float(result.correlation.sel(estimator="skipped")) == pytest.approx(expected)
     assert float(result.correlation.sel(estimator="pearson")) > -0.5
     assert not result.outlier.sel(estimator=["percentage_bend", "pearson"]).any()
 
 
-def test_findings_are_the_papers_number_and_both_effects(result):
+def test_the_interval_of_a_correlation_deletes_instances_and_keeps_its_layers(result):
+    kept = np.arange(8) != 3
+    z = []
+    for gone in range(3):
+        others = [i for i in range(3) if i != gone]
+        pair = [(0, 1), (0, 2), (1, 2)].index((others[0], others[1]))
+        index = BY_INSTANCE[:, others].mean(1)
+        z.append(np.arctanh(np.corrcoef(index[kept], BY_PAIR[kept, pair])[0, 1]))
+    skipped = result.sel(estimator="skipped")
+    error = np.sqrt(2 / 3 * np.sum((z - np.mean(z)) ** 2))
+    centre, reach = np.arctanh(float(skipped.correlation)), stats.t.ppf(0.975, 2) * error
+    ends = [skipped.correlation_low, skipped.correlation_high]
+    np.testing.assert_allclose(ends, np.tanh([centre - reach, centre + reach]))
+    p = 2 * stats.t.sf(abs(centre) / error, 2)
+    assert float(skipped.correlation_p) == pytest.approx(p)
+
+
+def test_findings_are_the_papers_number_and_its_sign(result):
     rows = clustering.findings(result)
     number = rows[0]
     assert {number.quantity} == printed("s4")
     assert number.value == float(result.correlation.sel(estimator="skipped"))
+    assert number.interval == "jackknife over instances"
     assert "7 layers, outliers left out: conv4" in number.note
-    minus, rise = (row for row in rows if row.effect)
+    (minus,) = (row for row in rows if row.effect)
     assert (minus.value, minus.low, minus.high) == (-number.value, -number.high, -number.low)
     assert minus.low < minus.value < minus.high
-    index = result.category_clustering_index
-    assert rise.value == pytest.approx(float((index[-1] - index[0]).mean()))
-    assert rise.low > 0.3
+    assert minus.p == number.p
 
 
 def test_outliers_are_ringed_and_every_layer_has_both_intervals(result):
@@ -93,12 +115,13 @@ def test_outliers_are_ringed_and_every_layer_has_both_intervals(result):
 
 
 def test_layers_that_are_all_alike_have_no_correlation(result, tmp_path):
-    flat = correlations(np.full(8, 0.5))
+    flat = correlations(np.full((8, 3), 0.5))
     result.drop_vars(flat.data_vars).merge(flat).to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
     with xr.open_dataset(tmp_path / "r.nc", engine="h5netcdf") as stored:  # as results are stored
         alike = stored.load()
-    skipped, _, _, minus, _ = clustering.findings(alike)
-    assert np.isnan([skipped.value, skipped.low, minus.value]).all()
+    skipped, _, _, minus = clustering.findings(alike)
+    assert np.isnan([skipped.value, minus.value]).all()
+    assert (skipped.low, minus.low) == (None, None)
     reason = "y: expected values that differ, got 0.5 throughout"
     assert skipped.note == f"not defined: {reason}"
     assert clustering.caption_values(alike)["undefined"] == reason
@@ -107,7 +130,7 @@ def test_layers_that_are_all_alike_have_no_correlation(result, tmp_path):
 
 def test_each_correlation_has_its_own_reason():
     """Six of eight equal values are too many for percentage bend only."""
-    found = correlations(np.array([0.5] * 6 + [0.6, 0.7]))
+    found = correlations(np.repeat([[0.5]] * 6 + [[0.6], [0.7]], 3, axis=1))
     assert found.missing.sel(estimator="pearson") == ""
     assert np.isnan(found.correlation.sel(estimator="percentage_bend"))
     assert "percentage_bend" in found.missing.sel(estimator="percentage_bend").item()

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ensemble_rsa.figures.paper.profiles import draw_blank, draw_depth, draw_distances
 from ensemble_rsa.models.catalogue import layer_names
@@ -26,7 +27,8 @@ def stacks():
 @pytest.fixture
 def result(stacks, monkeypatch, make_work):
     def run(accuracy, **unconverged):
-        return SimpleNamespace(accuracy={"test": np.array(accuracy)}, **unconverged)
+        both = {"train": np.ones(4), "test": np.array(accuracy)}
+        return SimpleNamespace(accuracy=both, **unconverged)
 
     runs = {
         "all_cnn_c": run([0.5, 0.7, 0.6, 0.8], flagged=(), replaced=(3,)),
@@ -57,6 +59,8 @@ def test_fig4_findings_are_the_printed_numbers_and_the_fall_to_the_last_layer(re
     assert printed("fig4") <= set(found)
     accuracy = found["test accuracy, All-CNN-C"]
     assert (accuracy.value, accuracy.low, accuracy.high) == pytest.approx((0.65, 0.5, 0.8))
+    assert accuracy.interval == "range of instances"
+    assert found["training accuracy, All-CNN-C"].note.endswith("1.000, 1.000, 1.000, 1.000")
     for quantity, value in {
         "instances": 3,
         "pairs of instances": 3,
@@ -113,11 +117,18 @@ def test_fig5_compares_the_same_instances_by_every_distance(monkeypatch, make_wo
 
 def test_fig6_findings_are_of_fc6_and_fc7(monkeypatch, make_work):
     stack = build_stack(ALEXNET, range(3), noise=[0.1, 0.2, 0.2, 0.2, 0.2, 0.9, 0.4, 0.6])
+    run = SimpleNamespace(accuracy={"test": np.array([0.4, 0.5, 0.6])})
     monkeypatch.setattr(depth, "rdms", lambda work, name, distance: stack)
+    monkeypatch.setattr(depth, "networks", lambda work, name: run)
+    labels = np.array([0, 1, 1, 2])  # half of them are of one category
+    monkeypatch.setattr(depth, "dataset_of", lambda run: SimpleNamespace(test_labels=labels))
     result = depth.FIG6.measure(make_work())
     found = by_quantity(depth.FIG6.findings(result))
     assert printed("fig6") <= set(found)
     means = dict(zip(ALEXNET, np.mean(by_layer(stack), axis=1), strict=True))
+    above_chance = found["test accuracy minus share of the largest category, AlexNet"]
+    ends = stats.t.interval(0.95, 2, 0, 0.1 / np.sqrt(3))
+    np.testing.assert_allclose([above_chance.low, above_chance.high], ends)
     assert found["penultimate-layer consistency, AlexNet"].value == pytest.approx(means["fc7"])
     for more in ("conv1", "fc7"):
         effect = found[f"{more} minus fc6 consistency, AlexNet"]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.reproduce import captions, catalogue, run
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture
+from ensemble_rsa.reproduce.experiment import EXACT, Experiment, Finding, Picture
 
 
 class Trial:
@@ -21,7 +21,7 @@ class Trial:
 
     def __init__(self, patch: pytest.MonkeyPatch):
         self.calls, self.patch = [], patch
-        effect = [Finding("fig4", "the value", 0.5, effect=True)]
+        effect = [Finding("fig4", "the value", 0.5, interval=EXACT)]
         self.experiments = {
             "fig4": self._experiment("first", "fig4", effect),
             "s5": self._experiment("second", "s5", []),
@@ -78,6 +78,7 @@ def test_one_figure_then_all_share_what_was_measured(trial, out):
     (row,) = ledger(out)["rows"]
     assert (row["figure"], row["ours"]) == ("fig4", 0.5)
     assert row["verdict"] == "met"  # above zero, and judged since there are no networks
+    assert "The property of distances is shown by simulation." in page
     with pytest.raises(InputError, match=r"holds the scale smoke, not small"):
         run.reproduce(["fig4"], "small", out)
 

@@ -16,8 +16,15 @@ from ensemble_rsa.reproduce.experiments.depth import FIG4
 from ensemble_rsa.reproduce.ledger import compare
 from ensemble_rsa.reproduce.record import Record, read_record, result_path, write_record
 from ensemble_rsa.reproduce.scales import make_scale
-from ensemble_rsa.reproduce.workspace import Workspace, network_folder, networks, rdms
+from ensemble_rsa.reproduce.workspace import (
+    Workspace,
+    network_folder,
+    networks,
+    rdms,
+    trained_run,
+)
 from ensemble_rsa.runs.run import Run
+from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 
 SMOKE = make_scale("smoke")
@@ -141,6 +148,24 @@ def test_a_trained_ensemble_is_loaded_with_the_present_place_of_its_images(work,
     monkeypatch.setattr(workspace, "load_run", lambda path: trained(path, stored))
     monkeypatch.setattr(workspace, "train", None)  # would fail if it were called
     assert networks(work, "all_cnn_c").config == config
+
+
+def test_networks_that_all_converged_serve_both_rules_for_those_that_do_not(work, monkeypatch):
+    control = work.scale.ensembles["control"]
+    replacing = replace(control, training=replace(control.training, unconverged="replace"))
+    scale = replace(work.scale, ensembles={"control": control, "all_cnn_c": replacing})
+    work = replace(work, scale=scale)
+    folder = network_folder(work, replacing)
+    folder.mkdir(parents=True)
+    (folder / "training.json").touch()
+    run = trained(folder, replacing)
+    monkeypatch.setattr(workspace, "load_run", lambda path: run)
+    assert trained_run(work, control) is run
+    one = UnconvergedInstance(0, 4, "training accuracy 0.8")
+    for instances in ({"replaced": (one,)}, {"flagged": (one,)}):
+        run = replace(run, **instances)
+        assert trained_run(work, control) is None
+        assert trained_run(work, replacing) is run
 
 
 def test_rdms_are_computed_once_for_everything_that_they_depend_on(work, monkeypatch):

@@ -1,4 +1,4 @@
-"""Figs 9 and S8: epochs and instances are matched, and epoch 0 enters no finding."""
+"""Figs 9 and S8: epochs and instances are matched; findings begin where the paper's epochs do."""
 
 from types import SimpleNamespace
 
@@ -27,6 +27,7 @@ from tests.reproduce.conftest import (
 
 STATISTICS = StatisticsConfig(n_resamples=50)
 SEEDS = (4, 5, 6)
+EPOCH = 50_000  # images: each epoch is one of the paper's
 
 
 def made_up(epochs, seeds=SEEDS) -> dict[int, xr.Dataset]:
@@ -51,12 +52,12 @@ def accuracy(last: int, seeds=SEEDS) -> xr.DataArray:
 
 @pytest.fixture(scope="module")
 def result() -> xr.Dataset:
-    return trajectory(made_up(range(7)), accuracy(6), STATISTICS)
+    return trajectory(made_up(range(7)), accuracy(6), EPOCH, STATISTICS)
 
 
 @pytest.fixture(scope="module")
 def late() -> xr.Dataset:
-    return trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), STATISTICS)
+    return trajectory(made_up((0, 1, 2, 50, 100)), accuracy(100), EPOCH, STATISTICS)
 
 
 def test_every_epoch_is_compared_with_every_other(result):
@@ -68,9 +69,9 @@ def test_every_epoch_is_compared_with_every_other(result):
 
 def test_instances_are_matched_by_seed_at_every_epoch():
     stacks = made_up(range(1, 5))
-    whole = trajectory(stacks, accuracy(4), STATISTICS)
+    whole = trajectory(stacks, accuracy(4), EPOCH, STATISTICS)
     stacks[3] = stacks[3].isel(instance=[2, 0])  # another order, and seed 5 cannot be compared
-    part = trajectory(stacks, accuracy(4, seeds=(6, 5, 4)), STATISTICS)
+    part = trajectory(stacks, accuracy(4, seeds=(6, 5, 4)), EPOCH, STATISTICS)
     assert part.seed.values.tolist() == [4, 6]
     np.testing.assert_allclose(
         part.similarity, whole.similarity.isel(instance=[0, 2], instance_b=[0, 2])
@@ -93,6 +94,27 @@ def test_the_correlation_is_over_epochs_without_the_first_weights(result):
         assert float(found.sel(estimator="pearson")) == pytest.approx(expected)
         assert expected != pytest.approx(np.corrcoef(np.arange(7), means)[0, 1], abs=1e-3)
     assert not result.outlier.sel(epoch=0).any()
+
+
+def test_epochs_before_the_papers_first_are_in_no_finding(result):
+    """Of 20,000 images an epoch, the third is the first after 50,000."""
+    early = trajectory(made_up(range(7)), accuracy(6), 20_000, STATISTICS)
+    assert early.compared.values.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    means = early.consistency.sel(kind="exemplar").mean("instance_pair").values
+    expected = np.corrcoef(np.arange(3, 7), means[3:])[0, 1]
+    pearson = early.correlation.sel(kind="exemplar", estimator="pearson")
+    assert float(pearson) == pytest.approx(expected)
+    quantities = [row.quantity for row in findings(early)]
+    assert quantities[1] == "epoch 3 minus epoch 6 consistency"
+    number, fall, *_ = findings(trajectory(made_up(range(7)), accuracy(6), 9000, STATISTICS))
+    assert np.isnan([number.value, fall.value]).all()
+    assert "fewer than two epochs are kept after 50,000 images" in fall.note
+    values = caption_values(early, "exemplar")
+    assert (values["first"], values["earlier"]) == (3, [0, 1, 2])
+    assert (caption_values(result, "exemplar")["first"]) == 1
+    dots = {axes.get_xlabel(): axes for axes in draw_trajectory(early, "exemplar").axes}
+    shown = {one.get_label(): one.get_offsets() for one in dots["Test accuracy"].collections[2:]}
+    assert len(shown["earlier"]) == 2  # epochs 1 and 2
 
 
 def test_findings_are_the_papers_with_the_signs_it_reports(result):
@@ -158,7 +180,9 @@ def test_panels_show_the_numbers(result):
     centroid = result.consistency_mean.sel(kind="centroid").values
     by_epoch = lines_of(axes["Centroid consistency (r²)Epoch"])
     np.testing.assert_array_equal(by_epoch["mean"], centroid[1:])
-    np.testing.assert_array_equal(by_epoch["initial weights (ours)"], centroid[:1])
+    np.testing.assert_array_equal(
+        by_epoch["before the paper's first checkpoint (ours)"], centroid[:1]
+    )
     tested = axes["Test accuracyEpoch"].lines[-1].get_ydata()
     np.testing.assert_array_equal(tested, result.test_accuracy_mean[1:])
     dots = axes["Consistency (r²)Test accuracy"]
@@ -167,8 +191,8 @@ def test_panels_show_the_numbers(result):
     shown = {one.get_label(): np.asarray(one.get_offsets()) for one in dots.collections[2:]}
     np.testing.assert_array_equal(shown["epochs"], points[~out])
     np.testing.assert_array_equal(shown["outliers"], points[out])
-    values = {"kind": "centroid", "layer": "conv9", "initial_weights": True}
-    assert caption_values(result, "centroid") == values
+    values = caption_values(result, "centroid")
+    assert (values["kind"], values["layer"], values["earlier"]) == ("centroid", "conv9", [0])
 
 
 def test_late_epochs_have_a_matrix_of_their_own(late):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.reproduce import variants
-from ensemble_rsa.reproduce.variants import BASE, VARIANTS, read_variants, try_variants
+from ensemble_rsa.reproduce.variants import VARIANTS, read_variants, try_variants
 from tests.reproduce.conftest import build_stack, consistencies
 
 
@@ -49,7 +49,7 @@ def test_variants_are_measured_and_stored_for_their_settings(work):
         assert measured[1] <= measured[0] <= measured[2]
 
     assert read_variants(work) == list(found.values())
-    base = work.scale.ensembles[BASE]
+    base = work.scale.ensembles["control"]
     longer = replace(base, training=replace(base.training, epochs=6))
-    other_scale = replace(work.scale, ensembles={**work.scale.ensembles, BASE: longer})
+    other_scale = replace(work.scale, ensembles={**work.scale.ensembles, "control": longer})
     assert read_variants(replace(work, scale=other_scale)) == []

@@ -107,7 +107,7 @@ STACK = np.random.default_rng(0).random((2, 4, 3))
         (STACK[:, :2], None, r"activations: expected at least 3 stimuli"),
         (STACK, STACK[:, :3], r"others: expected the leading axes .*, \(4,\), got \(3,\)"),
         (STACK, STACK[None], r"others: expected the leading axes .*, \(4,\), got \(1, 4\)"),
-        (STACK, [["a"]], r"others\[0\]: expected real numbers"),
+        (STACK, [["a"]], r"others\[0\]: expected an array, got str"),
         (STACK, 3, r"others: expected shape"),
     ],
 )

@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["centroids", "consistency"],
+    submodules=["centroids", "consistency", "jackknife"],
     submod_attrs={
         "centroids": ["bootstrap_centroid_consistency"],
         "consistency": [
@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "bootstrap_pairs",
             "bootstrap_within_category_consistency",
         ],
+        "jackknife": ["jackknife_pairs", "jackknife_statistic"],
     },
 )

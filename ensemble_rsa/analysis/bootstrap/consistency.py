@@ -86,13 +86,19 @@ def bootstrap_consistency(
         n_resamples: number of resamples (10,000 is ours).
         confidence: nominal coverage of the interval.
         seed: determines the resamples, on any backend.
-        interval: `"percentile"`, or `"bca"` (bias-corrected and accelerated) by the jackknife over
-            what is resampled, which for stimuli adds as many resamples as there are stimuli.
+        interval: `"percentile"`, over stimuli corrected for the bias of repeated ones (see
+            `ensemble_rsa.analysis.bootstrap.intervals`); `"bca"` (bias-corrected and accelerated)
+            by the jackknife over what is resampled, which for stimuli adds as many resamples as
+            there are stimuli; or `"jackknife"`, for instances only: each of three or more is
+            deleted in turn instead of being resampled, on Fisher's z of the root of mean r², with
+            Student's t (see `ensemble_rsa.analysis.bootstrap.jackknife`). It covers better with few
+            instances.
 
     Raises:
         InputError: as `consistency`; an unknown `over` or `interval`; fewer than one resample; a
-            confidence outside (0, 1); only degenerate resamples; BCa undefined, for example if all
-            resampled means lie on one side of the observed one.
+            confidence outside (0, 1); only degenerate resamples; BCa undefined, for example if
+            nearly all resampled means lie on one side of the observed one; `"jackknife"` of fewer
+            than three instances or over anything but instances.
 
     >>> rdms = np.random.default_rng(0).random((4, 45))
     >>> result = bootstrap_consistency(rdms, over="instances", n_resamples=100)
@@ -127,15 +133,18 @@ def bootstrap_mean(
     """Bootstrap the mean over the last axis: accuracies of instances, consistencies of pairs.
 
     `values` are `(..., value)`; all leading positions share their resamples. The interval of a
-    single value has no width.
+    single value has no width. The interval `"jackknife"` is Student's t interval of the mean.
 
     >>> result = bootstrap_mean(np.array([0.0, 1.0]), n_resamples=1000)
     >>> float(result.mean), float(result.low), float(result.high)
     (0.5, 0.0, 1.0)
     """
     array = _finite("values", values, "(..., value)")
-    options = ResamplingOptions("pairs", OVER, n_resamples, confidence, seed, interval)
-    return bootstrap(Statistic("values", array, array.shape[-1], "values", of_pairs=False), options)
+    over = "instances" if interval == "jackknife" else "pairs"
+    options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
+    n = array.shape[-1]
+    statistic = Statistic("values", array, n, "values", of_pairs=False, scale="raw")
+    return bootstrap(statistic, options)
 
 
 def bootstrap_pairs(
@@ -149,7 +158,8 @@ def bootstrap_pairs(
     """Bootstrap the mean of values of instance pairs, such as any kind of consistency.
 
     `shared` is `(..., instance_pair)`, in the order of `itertools.combinations`, and `over` is
-    `"pairs"` or `"instances"`.
+    `"pairs"` or `"instances"`. The interval `"jackknife"` is that of mean r²; for differences use
+    `ensemble_rsa.analysis.bootstrap.jackknife.jackknife_pairs`.
 
     >>> result = bootstrap_pairs(np.array([0.2, 0.4, 0.9]), over="instances", n_resamples=500)
     >>> float(result.low), float(result.high)
@@ -251,8 +261,9 @@ def bootstrap_category_clustering_index(
 
     degenerate = "a pair within or a pair across categories, or distances above 0"
     statistic = Statistic(
-        "rdms", observed, array.shape[-2], degenerate, n_stimuli, resampled, of_pairs=False
-    )
+        "rdms", observed, array.shape[-2], degenerate, n_stimuli, resampled, of_pairs=False,
+        scale="raw",
+    )  # fmt: skip
     return bootstrap(statistic, options)
 
 

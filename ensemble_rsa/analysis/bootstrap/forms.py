@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.numerics import blocks, pair_indices
 
 _PADDED_TO = 64  # resamples, so that blocks of similar length share a compiled program
 _LEAST_VARIANCE = 1e-5  # of an RDM's mean square: less is indistinguishable from 0 in float32
 
 
+@fixed_settings()
 def squares_and_ones(
     rows: Float[np.ndarray, "instance stimulus_pair"], n_stimuli: int
 ) -> Float[Array, "form n n"]:
@@ -79,6 +81,7 @@ def shared_variance(
     return (covariance[between] ** 2 / (variance[first[between]] * variance[second[between]])).T
 
 
+@fixed_settings()
 def quadratic_forms(
     squares: Float[Array, "form n n"],
     counts: Float[np.ndarray, "resample n"],
@@ -124,6 +127,7 @@ def _halved_forms(
     return jnp.concatenate([forms[1:], reduce(last)[None]])
 
 
+@fixed_settings()
 def pair_sums(
     rows: Float[np.ndarray, "row stimulus_pair"],
     pairs: Int[np.ndarray, " stimulus_pair"],

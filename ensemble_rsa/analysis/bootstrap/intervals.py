@@ -1,8 +1,11 @@
 """Bootstrap intervals from resampled means: percentile, or bias-corrected and accelerated (BCa).
 
-The percentile interval takes quantiles of the resampled means at (1 ± confidence) / 2. BCa (Efron
-1987) shifts these levels by a bias z₀ and an acceleration a from the jackknife, with several
-samples as in `scipy.stats.bootstrap`.
+The percentile interval takes quantiles of the resampled means at (1 ± confidence) / 2. Where
+stimuli are resampled, the bias of the resamples is subtracted from both: a repeated stimulus adds
+no new distances, so resampled r² are higher, by about 6/n² for n stimuli and unrelated networks,
+and the quantiles may all lie above the observed mean. BCa (Efron 1987) shifts the levels by a bias
+z₀ and an acceleration a from the jackknife, with several samples as in `scipy.stats.bootstrap`; it
+cannot correct a bias that leaves few resamples on one side of the mean, and is refused there.
 """
 
 from dataclasses import dataclass
@@ -24,7 +27,9 @@ class Bootstrap:
         mean: the mean of the data, not of the resamples, `(...)`.
         low: lower end of the interval, `(...)`.
         high: upper end of the interval, `(...)`.
-        samples: the mean in every resample that was kept, `(..., resample)`.
+        samples: the mean in every resample that was kept, `(..., resample)`; where stimuli are
+            resampled their mean differs from `mean` by a bias, which the percentile interval is
+            corrected for.
         dropped: number of resamples that were degenerate and left out.
     """
 
@@ -40,12 +45,14 @@ class BootstrapDistribution:
     """Means under resampling, NaN where that is degenerate, and what BCa needs besides.
 
     `original` is the mean without resampling, computed as the samples are; `jackknives` has, for
-    each kind of thing resampled, the mean without each one of them.
+    each kind of thing resampled, the mean without each one of them. `least` is the smallest value
+    of the mean if the resamples are biased, None if they are not.
     """
 
     samples: Float[np.ndarray, "... resample"]
     original: Float[np.ndarray, "..."]
     jackknives: tuple[Float[np.ndarray, "... _"], ...] = ()
+    least: float | None = None
 
 
 def bootstrap_result(
@@ -73,6 +80,9 @@ def bootstrap_result(
     levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if interval == "percentile":
         low, high = np.quantile(samples, levels, axis=-1)
+        if distribution.least is not None:
+            bias = samples.mean(-1) - mean
+            low, high = np.maximum(low - bias, distribution.least), high - bias
     else:
         low, high = _bca_ends(samples, distribution, levels)
     mean, low, high = (np.asarray(part) for part in (mean, low, high))
@@ -125,6 +135,11 @@ def bca_levels(
     reason = None
     if not np.isfinite(bias):
         reason = "all resampled means lie to one side of the observed one"
+    elif abs(bias) >= ndtri(levels[1]):
+        reason = (
+            "nearly all resampled means lie to one side of the observed one, which the interval "
+            "would not hold"
+        )
     elif not np.isfinite(squares):
         reason = "the mean is undefined without some one instance or stimulus"
     elif np.sqrt(squares) <= tie:

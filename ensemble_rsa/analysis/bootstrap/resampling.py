@@ -3,7 +3,7 @@
 `over` says what is drawn with replacement: `"pairs"` draws the values as if they were independent,
 `"instances"` draws instances, `"stimuli"` recomputes every value for resampled stimuli, `"both"`
 does the last two. Each uses a random stream of its own, so all statistics of one seed share the
-same instances and the same stimuli.
+same instances and the same stimuli. The jackknife deletes instances instead.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,9 @@ from ensemble_rsa.analysis.bootstrap.intervals import (
     BootstrapDistribution,
     bootstrap_result,
 )
+from ensemble_rsa.analysis.bootstrap.jackknife import Scale, check_enough, jackknife_interval
 from ensemble_rsa.arrays import check_confidence, check_count
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.numerics import blocks
 from ensemble_rsa.rng import host_stream
 
@@ -33,11 +34,11 @@ if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
     Over = Literal["pairs", "instances", "stimuli", "both"]
     OverPairValues = Literal["pairs", "instances"]
     OverInstances = Literal["instances", "stimuli", "both"]
-    Interval = Literal["percentile", "bca"]
+    Interval = Literal["percentile", "bca", "jackknife"]
 else:
     Over = OverPairValues = OverInstances = Interval = str
 OVER = ("pairs", "instances", "stimuli", "both")
-INTERVALS = ("percentile", "bca")
+INTERVALS = ("percentile", "bca", "jackknife")
 
 Counts = Float[np.ndarray, "resample drawn"]
 # Values of a statistic for each row of stimulus multiplicities; NaN where they are undefined.
@@ -59,10 +60,13 @@ class ResamplingOptions:
 
     def __post_init__(self) -> None:
         """Raise `InputError` for a wrong argument."""
-        if self.over not in self.choices:
-            raise unknown_name("over", self.over, self.choices)
-        if self.interval not in INTERVALS:
-            raise unknown_name("interval", self.interval, INTERVALS)
+        check_name("over", self.over, self.choices)
+        check_name("interval", self.interval, INTERVALS)
+        if self.interval == "jackknife" and self.over != "instances":
+            raise InputError(
+                f"over: the interval 'jackknife' deletes instances, expected 'instances', got "
+                f"{self.over!r}"
+            )
         check_count("n_resamples", self.n_resamples, 1)
         check_confidence("confidence", self.confidence)
 
@@ -81,6 +85,7 @@ class Statistic:
             called only where stimuli are resampled, one position at a time.
         of_pairs: False for values per instance.
         work: entries that one resample of stimuli needs besides values and stimuli.
+        scale: on which the jackknife computes its interval.
     """
 
     name: str
@@ -91,6 +96,7 @@ class Statistic:
     resampled: Callable[[tuple[int, ...]], ResampledValues] | None = None
     of_pairs: bool = True
     work: int = 1
+    scale: Scale = "shared_variance"
 
     def weights(self, counts: Counts) -> Float[np.ndarray, "resample value"]:
         """How often each value counts: as often as its instance, or both of its pair, is drawn."""
@@ -100,6 +106,8 @@ class Statistic:
 def bootstrap(statistic: Statistic, options: ResamplingOptions) -> Bootstrap:
     """Bootstrap the mean of a statistic; `InputError` as `bootstrap_result`."""
     values = statistic.values
+    if options.interval == "jackknife":
+        return _delete_instances(statistic, options.confidence)
     if options.over in ("pairs", "instances"):
         distribution = _resample_values(statistic, options)
     else:
@@ -110,11 +118,21 @@ def bootstrap(statistic: Statistic, options: ResamplingOptions) -> Bootstrap:
             np.reshape([part.samples for part in parts], (*leading, -1)),
             np.reshape([part.original for part in parts], leading),
             tuple(np.reshape(jackknife, (*leading, -1)) for jackknife in by_kind),
+            least=0.0 if statistic.scale == "shared_variance" else -np.inf,
         )
     name, mean, degenerate = statistic.name, np.asarray(values.mean(-1)), statistic.degenerate
     return bootstrap_result(
         name, mean, distribution, options.confidence, options.interval, degenerate
     )
+
+
+def _delete_instances(statistic: Statistic, confidence: float) -> Bootstrap:
+    """The jackknife over instances; its samples are the means without each of them."""
+    n, values = statistic.n_instances, statistic.values.astype(np.float64)
+    check_enough(statistic.name, n)
+    without = weighted_means(values, statistic.weights(delete_one(n, slice(None))))
+    found = jackknife_interval(np.asarray(values.mean(-1)), without, confidence, statistic.scale)
+    return Bootstrap(found.mean, found.low, found.high, without, 0)
 
 
 def _resample_values(statistic: Statistic, options: ResamplingOptions) -> BootstrapDistribution:

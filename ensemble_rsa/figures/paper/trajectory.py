@@ -17,7 +17,7 @@ from ensemble_rsa.figures.wording import signed
 EARLY = 10  # the paper's early epochs end here
 _NAMED = (0, 1, 3, 10, 30, 100, 350)  # epochs named on a logarithmic axis
 _LONG = 20  # the axis is logarithmic for more epochs than this
-_INITIAL = Look(GREY, "D", "initial weights (ours)")
+_EARLIER = Look(GREY, "D", "before the paper's first checkpoint (ours)")
 
 
 @style.paper_style()
@@ -26,8 +26,8 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
 
     `kind` is exemplar or centroid. `result` needs `similarity (kind, epoch, instance, epoch_b,
     instance_b)`, `consistency (kind, epoch, instance_pair)`, and `test_accuracy (epoch, instance)`,
-    with means and intervals, `correlation (kind, estimator)` and `outlier (kind, estimator,
-    epoch)`. Epochs past the tenth have a matrix of their own, with the first.
+    with means and intervals, `compared (epoch)`, `correlation (kind, estimator)` and `outlier
+    (kind, estimator, epoch)`. Epochs past the tenth have a matrix of their own, with the first.
     """
     chosen = result.sel(kind=kind)
     epochs = [int(epoch) for epoch in result.epoch.values if epoch > 0]
@@ -48,8 +48,8 @@ def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
     _draw_relation(panels["d"], chosen)
     for letter in "abcd":
         style.add_letter(panels[letter], letter)
-    initial = [_INITIAL.handle()] if 0 in result.epoch.values else []
-    handles = [mean.handle(), *initial, *interval_handles(result)]
+    earlier = [_EARLIER.handle()] if (result.compared.values == 0).any() else []
+    handles = [mean.handle(), *earlier, *interval_handles(result)]
     if later:
         style.add_legend(figure, handles, 4)
     else:
@@ -67,8 +67,8 @@ def _draw_matrix(axes: Axes, chosen: xr.Dataset, epochs: list[int]) -> AxesImage
 
 
 def _draw_consistency(axes: Axes, chosen: xr.Dataset, mean: Look) -> None:
-    epochs = chosen.epoch.values
-    for part, look in ((epochs > 0, mean), (epochs == 0, _INITIAL)):
+    epochs, compared = chosen.epoch.values, chosen.compared.values == 1
+    for part, look in ((compared, mean), (~compared, _EARLIER)):
         shown = chosen.isel(epoch=part)
         if shown.sizes["epoch"]:
             draw_line(axes, _places(shown.epoch.values, epochs), shown, "consistency", look)
@@ -84,23 +84,29 @@ def _draw_accuracy(axes: Axes, chosen: xr.Dataset) -> None:
 
 
 def _draw_relation(axes: Axes, chosen: xr.Dataset) -> None:
-    """One point per epoch, from dark to light; the first and the last are named."""
+    """One point per epoch, from dark to light; the first and the last are named.
+
+    Epochs before the paper's first checkpoint are grey.
+    """
     shown = chosen.isel(
         epoch=(chosen.epoch.values > 0) & np.isfinite(chosen.test_accuracy_mean.values)
     )
+    compared = shown.compared.values == 1
     accuracy, consistency = shown.test_accuracy_mean.values, shown.consistency_mean.values
     bars = shown.sel(bootstrap="instances")
     axes.hlines(
         consistency, shown.test_accuracy_low, shown.test_accuracy_high, colors=GREY, linewidths=0.6
     )
     axes.vlines(accuracy, bars.consistency_low, bars.consistency_high, colors=GREY, linewidths=0.6)
-    colours = np.array(layer_shades(len(accuracy)))
+    colours = np.full(len(accuracy), GREY)
+    colours[compared] = layer_shades(int(compared.sum()))
     out = shown.outlier.sel(estimator="skipped").values.astype(bool)
-    for where, label in ((~out, "epochs"), (out, "outliers")):
+    parts = ((compared & ~out, "epochs"), (out, "outliers"), (~compared, "earlier"))
+    for where, label in parts:
         axes.scatter(
-            accuracy[where], consistency[where], s=14, edgecolors=colours[where].tolist(),
-            linewidths=0.8, c="white" if label == "outliers" else colours[where], zorder=3,
-            label=label,
+            accuracy[where], consistency[where], s=8 if label == "earlier" else 14,
+            edgecolors=colours[where].tolist(), linewidths=0.8, zorder=3, label=label,
+            c="white" if label == "outliers" else colours[where],
         )  # fmt: skip
     away = 9 if consistency[-1] >= consistency[0] else -9  # points lie between first and last
     for place, shift in ((0, -away), (-1, away)):

@@ -71,8 +71,9 @@ def findings(result: xr.Dataset) -> list[Finding]:
     by_euclidean = euclidean.sel(kind="centroid")
     draw_means = random.mean("instance_pair")
     reaching = f"{int((draw_means >= centroid.mean()).sum())} of {draw_means.size:,}"
-    number = partial(mean_finding, result, "fig7")
-    effect = partial(mean_finding, result, "fig7", effect=True)
+    number = partial(mean_finding, result, "fig7", scale="shared_variance")
+    measure = partial(mean_finding, result, "fig7")
+    effect = partial(measure, effect=True)
     return [
         number("last-layer centroid consistency, correlation", centroid),
         number("last-layer centroid consistency, Euclidean", by_euclidean),
@@ -89,11 +90,12 @@ def findings(result: xr.Dataset) -> list[Finding]:
             note=f"{reaching} draws reach the consistency of the categories",
         ),
         effect("within-category consistency (pooled): first minus last layer", pooled_fall),
-        effect(
+        measure(
             "within-category consistency (mean over categories): first minus last layer",
             per_category_fall,
+            note="another reading of the same claim",
         ),
-        number(
+        measure(
             "fall from first to last layer: exemplar minus within-category consistency",
             exemplar_fall - pooled_fall,
             note="the paper calls the two largely comparable; within categories pooled",

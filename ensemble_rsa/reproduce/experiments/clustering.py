@@ -3,6 +3,7 @@
 Layers that separate categories better are less consistent between instances.
 """
 
+import numpy as np
 import xarray as xr
 
 from ensemble_rsa.analysis.consistency import consistency
@@ -10,7 +11,7 @@ from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.clustering import draw_clustering_and_consistency
 from ensemble_rsa.pipeline.results import clustering_by_layer, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding, negative
+from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, negative
 from ensemble_rsa.reproduce.measures import attributes
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
@@ -27,21 +28,24 @@ def by_layer(stack: xr.Dataset, statistics: StatisticsConfig) -> xr.Dataset:
     values, layers = consistency(stack.exemplar.values), {"layer": stack.layer.values}
     pairs = xr.DataArray(values, dims=("layer", "instance_pair"), coords=layers)
     found = with_intervals(pairs, statistics).merge(clustering_by_layer(stack, statistics))
-    correlations = correlate(found.category_clustering_index_mean, found.consistency_mean)
+    correlations = correlate(
+        found.category_clustering_index.values,
+        values,
+        np.ones(stack.sizes["layer"], bool),
+        "layer",
+        statistics.confidence,
+    )
     return found.merge(correlations).assign_attrs(attributes(stack, statistics))
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """The correlations, that they are below zero, and that clustering rises with depth."""
-    index, layers = result.category_clustering_index, result.layer.values.tolist()
-    correlations = []
+    """The correlations, and that they are below zero; Fig. 2 judges clustering by itself."""
+    layers, correlations = result.layer.values.tolist(), []
     for method, word in _WORDS.items():
         quantity = f"{word}correlation of clustering index and consistency"
         found = correlation_finding("s4", quantity, result, layers, "layers", method)
         correlations.append(found)
-    rise, quantity = index[-1] - index[0], "clustering index: last minus first layer"
-    effect = mean_finding(result, "s4", quantity, rise, effect=True)
-    return [*correlations, negative(correlations[0]), effect]
+    return [*correlations, negative(correlations[0])]
 
 
 def caption_values(result: xr.Dataset) -> dict[str, object]:
@@ -60,5 +64,5 @@ EXPERIMENT = Experiment(
     measure,
     findings,
     {"s4": Picture(draw_clustering_and_consistency, caption_values)},
-    revision=3,
+    revision=4,
 )

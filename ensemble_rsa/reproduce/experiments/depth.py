@@ -5,6 +5,7 @@ distances. Fig. 6: AlexNet on large images.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
 from math import comb
 
@@ -13,7 +14,8 @@ import xarray as xr
 
 from ensemble_rsa.figures.paper.profiles import draw_depth, draw_distances
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
+from ensemble_rsa.pipeline.extract import dataset_of
+from ensemble_rsa.reproduce.experiment import RANGE, Experiment, Finding, Picture, mean_finding
 from ensemble_rsa.reproduce.measures import consistency_by
 from ensemble_rsa.reproduce.paper import SURROGATE
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
@@ -89,10 +91,14 @@ def compared(result: xr.Dataset) -> dict[str, object]:
 
 
 def measure_depth(work: Workspace) -> xr.Dataset:
-    """Consistency of every layer by correlation distance, and every network's test accuracy."""
+    """Consistency of every layer by correlation distance, and every network's accuracy."""
     runs = [networks(work, name) for name in ALL_CNNS]
+    accuracies = {
+        f"{split}_accuracy": (("network", "instance"), np.stack([r.accuracy[split] for r in runs]))
+        for split in ("train", "test")
+    }
     return measure_profiles(work, ALL_CNNS, ["correlation"]).assign(
-        test_accuracy=(("network", "instance"), np.stack([run.accuracy["test"] for run in runs])),
+        **accuracies,
         unconverged=("network", [len(run.flagged) for run in runs]),
         replaced=("network", [len(run.replaced) for run in runs]),
     )
@@ -112,12 +118,11 @@ def findings_depth(result: xr.Dataset) -> list[Finding]:
         model, of = MODEL_NAMES[name], result.sel(network=name)
         counts[f"instances kept though they did not converge, {model}"] = int(of.unconverged)
         counts[f"instances replaced since they did not converge, {model}"] = int(of.replaced)
-        accuracy = of.test_accuracy
-        mean, low, high = map(float, (accuracy.mean(), accuracy.min(), accuracy.max()))
-        note = f"ours: mean and range of {accuracy.size} instances"
-        accuracies.append(Finding("fig4", f"test accuracy, {model}", mean, low, high, note=note))
+        accuracies += [_accuracy(of, split, model) for split in ("test", "train")]
         quantity, values = f"last-layer consistency, {model}", last_layer(result, name)
-        consistencies.append(mean_finding(result, "fig4", quantity, values))
+        consistencies.append(
+            mean_finding(result, "fig4", quantity, values, scale="shared_variance")
+        )
         falls.append(layer_difference(result, "fig4", name, "correlation"))
     found = []
     for quantity, count in counts.items():
@@ -126,26 +131,45 @@ def findings_depth(result: xr.Dataset) -> list[Finding]:
     return [*found, *accuracies, *consistencies, *falls]
 
 
+def _accuracy(of: xr.Dataset, split: str, model: str) -> Finding:
+    """Mean and range of the accuracy of a network's instances; the note names each."""
+    values, name = of[f"{split}_accuracy"].values, {"train": "training"}.get(split, split)
+    note = f"ours: mean and range of {values.size} instances"
+    if split == "train":
+        note += f": {', '.join(f'{value:.3f}' for value in values)}"
+    mean, low, high = map(float, (values.mean(), values.min(), values.max()))
+    quantity = f"{name} accuracy, {model}"
+    return Finding("fig4", quantity, mean, low, high, note=note, interval=RANGE)
+
+
 def findings_distances(result: xr.Dataset) -> list[Finding]:
     """The last layer's consistency by Euclidean distance, and the fall by each distance."""
     quantity = "last-layer Euclidean consistency, All-CNN-C"
     values = last_layer(result, "all_cnn_c", "euclidean")
     both = product(DISTANCES, ALL_CNNS)
     falls = [layer_difference(result, "fig5", name, distance) for distance, name in both]
-    return [mean_finding(result, "fig5", quantity, values), *falls]
+    number = mean_finding(result, "fig5", quantity, values, scale="shared_variance")
+    return [number, *falls]
 
 
 def findings_alexnet(result: xr.Dataset) -> list[Finding]:
     """The paper's least consistent layer, fc6, and the rise from it to the penultimate one."""
     fc6, fc7 = (result.consistency.isel(network=0, distance=0).sel(layer=f"fc{i}") for i in (6, 7))
+    number = partial(mean_finding, result, "fig6", scale="shared_variance")
+    share = float(result.largest_share)
     return [
-        mean_finding(result, "fig6", "fc6 consistency, AlexNet", fc6),
-        mean_finding(result, "fig6", "penultimate-layer consistency, AlexNet", fc7),
+        mean_finding(
+            result, "fig6", "test accuracy minus share of the largest category, AlexNet",
+            result.test_accuracy[0] - share,
+            note=f"the largest of the categories has {share:.3f} of the test images",
+        ),
+        number("fc6 consistency, AlexNet", fc6),
+        number("penultimate-layer consistency, AlexNet", fc7),
         *(
             layer_difference(result, "fig6", "alexnet", "correlation", more, "fc6")
             for more in ("conv1", "fc7")
         ),
-    ]
+    ]  # fmt: skip
 
 
 def measure_distances(work: Workspace) -> xr.Dataset:
@@ -154,13 +178,18 @@ def measure_distances(work: Workspace) -> xr.Dataset:
 
 
 def measure_alexnet(work: Workspace) -> xr.Dataset:
-    """Consistency of every layer of AlexNet by correlation distance."""
-    return measure_profiles(work, ("alexnet",), ["correlation"])
+    """Consistency of every layer of AlexNet by correlation distance, and its accuracy."""
+    run = networks(work, "alexnet")
+    labels = dataset_of(run).test_labels
+    return measure_profiles(work, ("alexnet",), ["correlation"]).assign(
+        test_accuracy=(("network", "instance"), run.accuracy["test"][None]),
+        largest_share=float(np.bincount(labels).max() / len(labels)),
+    )
 
 
 _AS_LINES = {"fig4": Picture(draw_depth, compared)}
 _AS_PANELS = {"fig5": Picture(draw_distances, compared)}
-FIG4 = Experiment("depth", ALL_CNNS, measure_depth, findings_depth, _AS_LINES, revision=2)
+FIG4 = Experiment("depth", ALL_CNNS, measure_depth, findings_depth, _AS_LINES, revision=3)
 FIG5 = Experiment("distances", ALL_CNNS, measure_distances, findings_distances, _AS_PANELS)
 _ALEXNET = {"fig6": Picture(draw_depth, compared)}
-FIG6 = Experiment("alexnet", ("alexnet",), measure_alexnet, findings_alexnet, _ALEXNET)
+FIG6 = Experiment("alexnet", ("alexnet",), measure_alexnet, findings_alexnet, _ALEXNET, revision=2)

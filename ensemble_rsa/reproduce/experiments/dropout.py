@@ -1,7 +1,8 @@
 """Fig. 8 of Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w): dropout in training and at test.
 
 Networks without dropout are the ensemble `control`; all others are one ensemble with a rate for
-each instance.
+each instance. Instances that did not converge are kept at all rates, and one that cannot be
+compared at a rate is left out of both sides of a contrast.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from ensemble_rsa.analysis.bootstrap.jackknife import Scale
 from ensemble_rsa.extraction.evaluation import accuracy_with_dropout
 from ensemble_rsa.figures.paper.dropout import draw_dropout
 from ensemble_rsa.models.catalogue import layer_names
@@ -68,7 +70,13 @@ def findings(result: xr.Dataset) -> list[Finding]:
     def at(values: xr.DataArray, rate: float) -> xr.DataArray:
         return values.sel(dropout=rate, method="nearest")
 
-    def number(quantity: str, values: xr.DataArray, *rates: float, effect: bool = False) -> Finding:
+    def measure(
+        quantity: str,
+        values: xr.DataArray,
+        *rates: float,
+        effect: bool = False,
+        scale: Scale = "raw",
+    ) -> Finding:
         (dim,) = values.dims
         known = values.dropna(dim)
         nearest = [(float(at(result.dropout, rate)), rate) for rate in rates]
@@ -79,9 +87,9 @@ def findings(result: xr.Dataset) -> list[Finding]:
         note = "; ".join(notes)
         if not known.size:
             return Finding("fig8", quantity, np.nan, effect=effect, note=note)
-        return mean_finding(result, "fig8", quantity, known, effect, note)
+        return mean_finding(result, "fig8", quantity, known, effect, note, scale)
 
-    effect = partial(number, effect=True)
+    effect, number = partial(measure, effect=True), partial(measure, scale="shared_variance")
     n_networks = float(np.isfinite(result.train_accuracy).sum())
     return [
         Finding("fig8", "networks", n_networks, note="those that can be compared"),
@@ -101,7 +109,7 @@ def findings(result: xr.Dataset) -> list[Finding]:
             "dropout 0.6, all samples minus one sample: consistency",
             at(every, BEST) - at(one, BEST), BEST,
         ),
-        number(
+        measure(
             "dropout 0.6, one sample: masks shared minus not shared: consistency",
             at(one, BEST) - at(result.unshared_consistency, BEST), BEST,
         ),
@@ -109,14 +117,17 @@ def findings(result: xr.Dataset) -> list[Finding]:
             "dropout 0.6, all samples minus no dropout at test: consistency",
             at(every, BEST) - at(plain, BEST), BEST,
         ),
+        # clustering still rises at rates at which consistency falls again
         *(
-            effect(
+            judge(
                 f"dropout {more:g} minus {less:g}: clustering index of {layer}",
-                at(index, more) - at(index, less), *rates,
+                at(index, more) - at(index, less), more, less,
             )
-            for layer, index in zip(result.layer.values, result.clustering_index, strict=True)
-            # clustering still rises at rates at which consistency falls again
-            for more, less, rates in ((HIGHEST, 0.0, (HIGHEST,)), (HIGHEST, BEST, (BEST, HIGHEST)))
+            for judge, layer, index in zip(
+                # which layer the paper calls the penultimate is open: the last is judged
+                (measure, effect), result.layer.values, result.clustering_index, strict=True
+            )
+            for more, less in ((BEST, 0.0), (HIGHEST, BEST))
         ),
         effect(
             "dropout 0 minus 0.8: centroid consistency",
@@ -134,9 +145,8 @@ def findings(result: xr.Dataset) -> list[Finding]:
 
 
 def caption_values(result: xr.Dataset) -> dict[str, object]:
-    """Which instances were excluded, and whether any of the control were replaced."""
-    replaced = bool(result.attrs.get("n_replaced"))
-    return {"left_out": result.attrs["left_out"], "replaced": replaced}
+    """Which instances were excluded."""
+    return {"left_out": result.attrs["left_out"]}
 
 
 _PICTURES = {"fig8": Picture(draw_dropout, caption_values)}

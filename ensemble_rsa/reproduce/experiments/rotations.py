@@ -18,7 +18,7 @@ from ensemble_rsa.figures.paper.rotations import draw_rotations
 from ensemble_rsa.figures.wording import DISTANCE_NAMES
 from ensemble_rsa.rdm.build import compute_rdm
 from ensemble_rsa.rdm.distances import DISTANCES
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
+from ensemble_rsa.reproduce.experiment import EXACT, Experiment, Finding, Picture
 from ensemble_rsa.reproduce.measures import statistics_attributes
 from ensemble_rsa.reproduce.rotation import (
     LARGEST_ABOUT_ORIGIN,
@@ -151,17 +151,20 @@ def _rdms(patterns: np.ndarray, distance: str) -> np.ndarray:
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """What changes, as 1 − r²; what does not, as the bound on rounding minus the largest change."""
+    """What changes, as 1 − r²; what does not, as the bound on rounding minus the largest change.
+
+    Both are properties of the distances: they hold for every simulated set, or they do not.
+    """
     found = []
     for about, (figure, words, _, judged, effects, unchanged) in ROTATION_CENTRES.items():
         chosen = result.sel(about=about)
         step = int(np.abs(chosen.angle.values - judged).argmin())
-        turn = f"rotation by {judged:.0f}° {words}: 1 − consistency with before"
-        note = f"{result.sizes['set']} simulated sets of patterns, resampled"
+        turn = f"rotation by {judged:.0f}° {words}: smallest 1 − consistency with before"
         for distance in effects:
             change = 1 - chosen.consistency.sel(distance=distance).isel(step=step)
             quantity = f"{turn}, {DISTANCE_NAMES[distance]}"
-            found.append(mean_finding(result, figure, quantity, change, effect=True, note=note))
+            note = f"of {change.size} simulated sets; mean {float(change.mean()):.2f}"
+            found.append(Finding(figure, quantity, float(change.min()), note=note, interval=EXACT))
         for distance in unchanged:
             of = chosen.sel(distance=distance)
             what = f"{DISTANCE_NAMES[distance]}, rotations {words}"
@@ -174,10 +177,10 @@ def findings(result: xr.Dataset) -> list[Finding]:
 
 
 def _unchanged(figure: str, what: str, change: float, rounding: float) -> Finding:
-    """As an effect: rounding may change the distance by more than it was found to change."""
+    """Rounding may change the distance by more than it was found to change."""
     quantity, margin = f"rounding minus largest change of a {what}", rounding - change
     note = f"changed by {change:.0e} at most; bound on rounding {rounding:.0e} in float64"
-    return Finding(figure, quantity, margin, margin, margin, effect=True, note=note)
+    return Finding(figure, quantity, margin, note=note, interval=EXACT)
 
 
 def caption_values(result: xr.Dataset, about: str) -> dict[str, object]:

@@ -89,7 +89,7 @@ def neighbours(distances: Distances) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def findings(result: xr.Dataset) -> list[Finding]:
-    """Effects: distance between instances increases with depth; late layers of one are similar."""
+    """How distance between instances changes with depth; late layers of one are similar."""
     distances = result.second_level_distance.transpose(*_AXES).values
     first, second = pair_indices(result.sizes["instance"])
     names = [str(name) for name in result.layer.values]
@@ -98,10 +98,12 @@ def findings(result: xr.Dataset) -> list[Finding]:
     layers = f"{names[-2]} and {names[-1]}"
     effect = partial(mean_finding, result, effect=True)
     return [
-        effect(
+        mean_finding(
+            result,
             "fig3",
             f"{names[-1]} minus {names[0]} distance (1 − r) between instances",
             xr.DataArray(late - early, dims="instance_pair"),
+            note="the same effect as the fall of consistency (r²) with depth, judged in Fig. 4",
         ),
         effect(
             "s2",

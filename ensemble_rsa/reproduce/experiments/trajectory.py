@@ -1,7 +1,8 @@
 """Figs 9 and S8 of Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w): consistency over training.
 
-The paper's epochs are 1 to 10 and 50, 100, …, 350, each at its end. Epoch 0, the initial weights,
-is ours and is in no correlation and no effect.
+The paper's epochs are 1 to 10 and 50, 100, …, 350, each at its end. Its first epoch is 50,000
+images: at every scale, correlations and effects are of the epochs from the first one after which as
+many images have been seen. Earlier ones are ours, and are only shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,14 @@ from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import resampling, summary, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
+from ensemble_rsa.reproduce.estimate import training_images
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding, negative
 from ensemble_rsa.reproduce.measures import Terms, attributes, same_instances
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 from ensemble_rsa.runs.run import kept_epochs, load_history
 
 KINDS = ("exemplar", "centroid")
+FIRST = 50_000  # images seen before the paper's first checkpoint
 STABLE = 50  # of 350: the paper calls representations stable from about here
 _ENSEMBLE = "all_cnn_c"
 _CORRELATION = "correlation of accuracy and consistency"
@@ -39,23 +42,29 @@ def measure(work: Workspace) -> xr.Dataset:
     stacks = {epoch: rdms(work, _ENSEMBLE, [last], epoch=epoch) for epoch in kept}
     if (final := run.config.training.epochs) not in kept:
         stacks[final] = rdms(work, _ENSEMBLE, [last])
-    return trajectory(stacks, load_history(run).test_accuracy, work.scale.analysis.statistics)
+    accuracy, n_images = load_history(run).test_accuracy, training_images(run.config)
+    return trajectory(stacks, accuracy, n_images, work.scale.analysis.statistics)
 
 
 def trajectory(
-    stacks: Mapping[int, xr.Dataset], test_accuracy: xr.DataArray, statistics: StatisticsConfig
+    stacks: Mapping[int, xr.Dataset],
+    test_accuracy: xr.DataArray,
+    images_per_epoch: int,
+    statistics: StatisticsConfig,
 ) -> xr.Dataset:
     """Everything that the figures draw, of the instances that can be compared at every epoch.
 
     Args:
         stacks: epoch → `exemplar, centroid (layer, instance, …)` of one layer.
         test_accuracy: `(epoch, instance)` with the coordinate `seed`, NaN where not tested.
+        images_per_epoch: training images.
         statistics: of the intervals.
 
     Returns:
         `similarity (kind, epoch, instance, epoch_b, instance_b)`; `consistency (kind, epoch,
-        instance_pair)` and `test_accuracy (epoch, instance)` with means and intervals; what
-        `correlate` returns of their means over the epochs after epoch 0, with a dimension `kind`.
+        instance_pair)` and `test_accuracy (epoch, instance)` with means and intervals; `compared
+        (epoch)`, 1 from the epoch of the paper's first checkpoint on, else 0; and what `correlate`
+        returns of those epochs, with a dimension `kind`.
     """
     epochs = sorted(stacks)
     shared = same_instances([stacks[epoch] for epoch in epochs])
@@ -69,13 +78,24 @@ def trajectory(
     )
     found = (
         with_intervals(pairs, statistics)
-        .assign(similarity=(("kind", "epoch", "instance", "epoch_b", "instance_b"), similarity))
+        .assign(
+            similarity=(("kind", "epoch", "instance", "epoch_b", "instance_b"), similarity),
+            compared=("epoch", (np.array(epochs) * images_per_epoch >= FIRST).astype(np.int8)),
+        )
         .merge(accuracy_by_epoch(test_accuracy, epochs, shared[0].seed.values, statistics))
         .assign_coords(epoch_b=epochs)
-        .assign_attrs(attributes(shared[-1], statistics), layer=str(shared[-1].layer.values[0]))
+        .assign_attrs(
+            attributes(shared[-1], statistics),
+            layer=str(shared[-1].layer.values[0]),
+            images_per_epoch=images_per_epoch,
+        )
     )
-    accuracy = found.test_accuracy_mean.where(found.epoch > 0)
-    correlations = [correlate(accuracy, found.consistency_mean.sel(kind=kind)) for kind in KINDS]
+    accuracy = found.test_accuracy.values
+    used = (found.compared.values == 1) & np.isfinite(accuracy).all(-1)
+    correlations = [
+        correlate(accuracy, pairs.sel(kind=kind).values, used, "epoch", statistics.confidence)
+        for kind in KINDS
+    ]
     return found.merge(
         xr.concat(correlations, found.kind), compat="no_conflicts", combine_attrs="no_conflicts"
     )
@@ -111,36 +131,48 @@ def accuracy_by_epoch(
 
 def findings(result: xr.Dataset) -> list[Finding]:
     """Correlations, decrease of consistency with training, similarity within instances."""
-    first, stable, last = landmarks(result)
+    correlation = _correlation(result, "fig9", "exemplar")
+    relations = negative(correlation), negative(_correlation(result, "s8", "centroid"))
+    epochs = landmarks(result)
+    if epochs is None:
+        note = f"not defined: fewer than two epochs are kept after {FIRST:,} images"
+        nothing = partial(Finding, value=np.nan, effect=True, note=note)
+        fall = f"consistency after {FIRST:,} images minus at the end"
+        missing = [nothing("fig9", fall), nothing("s8", f"centroid {fall}")]
+        return [correlation, missing[0], relations[0], missing[1], relations[1]]
+    first, stable, last = epochs
     early, late = (result.consistency.sel(epoch=epoch) for epoch in (first, last))
     exemplar_fall, centroid_fall = ((early - late).sel(kind=kind) for kind in KINDS)
     above = early.sel(kind="centroid") - early.sel(kind="exemplar")
     between = result.similarity.sel(kind="exemplar", epoch=stable, epoch_b=last).values
-    correlation = _correlation(result, "fig9", "exemplar")
     effect = partial(mean_finding, result, effect=True)
     fall = f"epoch {first} minus epoch {last}"
+    seen = f"{first * result.attrs['images_per_epoch']:,} images are seen by epoch {first}"
     return [
         correlation,
-        effect("fig9", f"{fall} consistency", exemplar_fall),
-        negative(correlation),
+        effect("fig9", f"{fall} consistency", exemplar_fall, note=seen),
+        relations[0],
         effect(
             "fig9",
             f"epochs {stable} and {last}: consistency with oneself minus with other instances",
             Terms(np.diagonal(between), -between),
             note="" if stable == STABLE else f"epoch {stable} is used for {STABLE}",
         ),
-        effect("s8", f"centroid minus exemplar consistency at epoch {first}", above),
-        effect("s8", f"{fall} centroid consistency", centroid_fall),
-        negative(_correlation(result, "s8", "centroid")),
+        effect("s8", f"centroid minus exemplar consistency at epoch {first}", above, note=seen),
+        effect("s8", f"{fall} centroid consistency", centroid_fall, note=seen),
+        relations[1],
     ]
 
 
-def landmarks(result: xr.Dataset) -> tuple[int, int, int]:
-    """The first epoch after epoch 0, the paper's first stable one, and the last.
+def landmarks(result: xr.Dataset) -> tuple[int, int, int] | None:
+    """The epochs of the paper's first checkpoint, of its first stable one, and the last.
 
-    Where training is too short for the second, it is the last but one.
+    Where training is too short for the second, it is the last but one; None if fewer than two
+    epochs are kept after the images of the paper's first.
     """
-    epochs = [int(epoch) for epoch in result.epoch.values if epoch > 0]
+    epochs = [int(epoch) for epoch in result.epoch.values[result.compared.values == 1]]
+    if len(epochs) < 2:
+        return None
     return epochs[0], STABLE if STABLE in epochs[:-1] else epochs[-2], epochs[-1]
 
 
@@ -157,13 +189,19 @@ def _correlation(result: xr.Dataset, figure: str, kind: str) -> Finding:
 
 
 def caption_values(result: xr.Dataset, kind: str) -> dict[str, object]:
-    """Which consistency is shown, of which layer, and whether epoch 0 is shown."""
-    initial_weights = 0 in result.epoch.values
-    return {"kind": kind, "layer": result.attrs["layer"], "initial_weights": initial_weights}
+    """Which consistency is shown, of which layer, and which epochs are compared and which not."""
+    epochs, compared = result.epoch.values, result.compared.values == 1
+    return {
+        "kind": kind,
+        "layer": result.attrs["layer"],
+        "first": int(epochs[compared][0]) if compared.any() else None,
+        "first_images": FIRST,
+        "earlier": [int(epoch) for epoch in epochs[~compared]],
+    }
 
 
 _PICTURES = {
     name: Picture(partial(draw_trajectory, kind=kind), partial(caption_values, kind=kind))
     for name, kind in (("fig9", "exemplar"), ("s8", "centroid"))
 }
-EXPERIMENT = Experiment("trajectory", (_ENSEMBLE,), measure, findings, _PICTURES, revision=2)
+EXPERIMENT = Experiment("trajectory", (_ENSEMBLE,), measure, findings, _PICTURES, revision=3)

@@ -72,7 +72,7 @@ def test_bca_leaves_out_stimuli_one_by_one(rng):
     activations = related_activations(rng, LABELS)
     everyone, everything = np.ones(N_INSTANCES), np.ones(N_STIMULI)
     jackknife = [by_hand(activations, everything - e, everyone) for e in np.eye(N_STIMULI)]
-    check_bca(partial(run, activations, over="stimuli"), [jackknife], atol=1e-4)
+    check_bca(partial(run, activations, over="stimuli"), [jackknife], atol=1e-4, confidence=0.95)
 
 
 @pytest.mark.parametrize(
