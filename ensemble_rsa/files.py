@@ -1,23 +1,37 @@
-"""Atomic writing of files and folders, JSON, hashes of files, and the cache folder."""
+"""Atomic writing of files and folders, reading with damage named, JSON, and the cache folder."""
 
-import hashlib
+import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import socket
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import platformdirs
+import psutil
 import xarray as xr
 
 from ensemble_rsa.errors import InputError, RunError
 
+_HOST = socket.gethostname().replace("/", "_")
+
+
+class WriteError(RunError, OSError):
+    """A file or folder that cannot be written; its message names it."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, renamed to it if the block succeeds, else removed.
+    """Yield a temporary path, renamed to `path` if the block succeeds, else removed.
+
+    It has the same name, in a hidden folder beside `path`, which is removed with what else the
+    block made there. What killed processes of this machine left of the same file goes too.
+
+    Raises:
+        WriteError: the block or the renaming raises an `OSError`, as on a full disk.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "a.txt"
@@ -26,16 +40,21 @@ def atomic_path(path: Path) -> Iterator[Path]:
     >>> target.read_text()
     'whole'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    scratch = path.with_name(f".{_HOST}-{os.getpid()}.{path.name}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        scratch.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{_HOST}-*.{path.name}"):
+            process = left.name.removeprefix(f".{_HOST}-").partition(".")[0]
+            if process.isdigit() and not psutil.pid_exists(int(process)):
+                remove(left)
+        yield scratch / path.name
+        os.replace(scratch / path.name, path)
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({reason(error)})") from error
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        remove(scratch)
 
 
 @contextmanager
@@ -46,22 +65,60 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there and can be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.is_symlink() or path.exists():
+        path.unlink(missing_ok=True)
+
+
+def reason(error: BaseException) -> str:
+    """What the system said of a file, in a few words.
+
+    >>> reason(OSError("Can't write data (errno = 28, message = 'No space left on device')"))
+    'No space left on device'
+    """
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    text = str(error)
+    for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if os.strerror(number) in text:
+            return os.strerror(number)
+    return " ".join(text.partition("\n")[0].split()) or type(error).__name__
+
+
+def check_can_write(argument: str, folder: Path) -> None:
+    """Raise an `InputError` unless files can be made in a folder, which may still be missing."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{argument}: {there} is not a folder; give another --{argument}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{argument}: cannot write to {there}; give another --{argument}")
+
+
 def write_json(path: Path, values: Any) -> None:
     """Write plain values as indented JSON."""
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:  # names of files that are not UTF-8
+        encoded = json.dumps(values, indent=2).encode()
     with atomic_path(path) as temporary:
-        temporary.write_text(
-            json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_bytes(encoded + b"\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file; an `InputError` names one that is absent or damaged."""
+def read_json(path: Path, remedy: str = "") -> Any:
+    """Read a JSON file; an `InputError` names one that is absent or damaged, and the remedy."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected JSON, but {error}") from None
+        problem = "no such file"
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        problem = f"expected JSON, but {error}"
+    except OSError as error:
+        problem = f"cannot be read ({reason(error)})"
+    raise InputError(f"{path}: {problem}{remedy and f'; {remedy}'}")
 
 
 def check_room(folder: Path, needed: int) -> None:
@@ -80,45 +137,33 @@ def cache_folder() -> Path:
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
-    """Write a data set as netCDF, readable by `xarray.open_dataset`."""
+    """Write a data set as netCDF, readable by `xarray.open_dataset`.
+
+    HDF5 makes it in memory, since it ends the process (with SIGSEGV) where a disk is full.
+    """
+    content = dataset.to_netcdf(engine="h5netcdf")
     with atomic_path(path) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(content)
 
 
-class SourceFile(NamedTuple):
-    """A file that results depend on: absolute path, size in bytes and BLAKE2b hash."""
-
-    path: str
-    size: int
-    blake2b: str
-
-
-def describe_file(path: Path) -> SourceFile:
-    """Return path, size and hash of a file, or of a folder such as a zarr store with all in it."""
-    path = Path(path).resolve()
-    parts = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    digest, size = hashlib.blake2b(digest_size=16), 0
-    for part in parts:
-        if path.is_dir():
-            digest.update(f"{part.relative_to(path)}\n".encode("utf-8", "surrogateescape"))
-        with part.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-                size += len(block)
-    return SourceFile(str(path), size, digest.hexdigest())
+def read_dataset(path: Path, remedy: str) -> xr.Dataset:
+    """Read a netCDF file into memory; an `InputError` names a damaged or locked one."""
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            return stored.load()
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise unreadable(path, error, remedy) from None
 
 
-def check_unchanged(described: Iterable[SourceFile]) -> None:
-    """Raise an `InputError` that names the files that are gone or hold something else now."""
-    gone, changed = [], []
-    for file in described:
-        path = Path(file.path)
-        if not path.exists():
-            gone.append(file.path)
-        elif describe_file(path) != file:
-            changed.append(file.path)
-    problems = {"is no longer there": gone, "has changed since the import": changed}
-    for what, paths in problems.items():
-        if paths:
-            more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
-            raise InputError(f"run: {paths[0]}{more} {what}; restore it or import again")
+def unreadable(path: Path, error: Exception, remedy: str) -> InputError:
+    """The error for an HDF5 file that cannot be read: absent, locked or damaged."""
+    text = str(error)
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: no such file; {remedy}")
+    if isinstance(error, BlockingIOError) or "unable to lock file" in text:
+        return InputError(
+            f"{path}: another program has it open for writing; close it there, or wait"
+        )
+    if isinstance(error, PermissionError | IsADirectoryError):
+        return InputError(f"{path}: cannot be read ({reason(error)})")
+    return InputError(f"{path}: damaged, or no HDF5 file ({reason(error)}); {remedy}")

@@ -38,7 +38,8 @@ if [[ -f $folder/manifest.json ]]; then
   settings+=(--resume)
 fi
 
-# Each process reads from SLURM_NTASKS and SLURM_PROCID which of the instances are its own.
+# Each process that srun starts reads from SLURM_STEP_NUM_TASKS and SLURM_PROCID which instances are
+# its own.
 # SIGTERM comes two minutes before the end, by --signal above: each stores its state and stops.
 export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"
 status=0

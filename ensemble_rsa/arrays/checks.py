@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ensemble_rsa.errors import InputError, shown
+from ensemble_rsa.scalars import is_number, is_whole
 
 
 def check_finite(name: str, value: Any) -> None:
@@ -51,13 +52,3 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise InputError(f"{name}: expected True or False, got {shown(value)}")
     return bool(value)
-
-
-def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number of Python or NumPy; True and False are none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a real number of Python or NumPy; True and False are none."""
-    return is_whole(value) or isinstance(value, float | np.floating)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from ensemble_rsa.arrays.reading import warn_of_reversed_axes
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.errors import InputError
 
@@ -41,6 +42,9 @@ def check_array(name: str, value: ArrayLike, min_ndim: int, axes: str) -> Any:
         InputError: too few axes, an empty axis, ragged or sparse input, no real numbers, or a
             DataArray that lacks a dimension.
 
+    Warns:
+        ReadingWarning: a data set of a MATLAB v7.3 file, whose axes are reversed.
+
     >>> check_array("activations", [[1.0, 2.0]], 2, "(..., stimulus, unit)").shape
     (1, 2)
     """
@@ -59,6 +63,7 @@ def check_array(name: str, value: ArrayLike, min_ndim: int, axes: str) -> Any:
         raise InputError(
             f"{name}: expected shape {axes} with no empty axis, got {tuple(array.shape)}"
         )
+    warn_of_reversed_axes(name, array, axes)
     return array
 
 
@@ -74,6 +79,29 @@ def as_numpy(array: Any) -> np.ndarray:
         floating = np.issubdtype(array.dtype, np.floating)
         return np.ma.filled(array if floating else array.astype(np.float64), np.nan)
     return np.asarray(array)
+
+
+def with_units_flattened(name: str, value: ArrayLike, first: tuple[str, ...]) -> Any:
+    """Return `value` with the axes `first` in front and all others flattened into units.
+
+    A DataArray is read by the names of its dimensions, other arrays by position.
+
+    >>> with_units_flattened("activations", np.zeros((5, 2, 2, 3)), ("stimulus",)).shape
+    (5, 12)
+    """
+    axes, others = ", ".join(first), dimension_names(value)
+    if others:
+        order = [each if each in others else _ALTERNATIVES.get(each, each) for each in first]
+        if lacking := [each for each in order if each not in others]:
+            raise InputError(
+                f"{name}: expected a DataArray with the dimension(s) {', '.join(lacking)}, got "
+                f"{others}"
+            )
+        value = value.transpose(*order, ...).data
+    array = check_array(name, value, len(first) + 1, f"({axes}, ...)")
+    if not isinstance(array, np.ndarray | jax.Array):
+        array = as_numpy(array)
+    return array.reshape(*array.shape[: len(first)], -1)
 
 
 def dimension_names(value: Any) -> tuple[str, ...]:

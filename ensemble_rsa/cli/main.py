@@ -25,8 +25,10 @@ from ensemble_rsa.cli.options import (
     add_config,
     add_option,
     config_from_options,
+    is_list,
     suggestion,
 )
+from ensemble_rsa.cli.output import close_stdout, printable_output
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.settings import (
     Config,
@@ -62,9 +64,12 @@ def train(options: argparse.Namespace) -> None:
 
         base = read_config(options.out)
     config = config_from_options(options, base)
+    if options.sweep == ():
+        raise InputError("sweep: expected settings and their values like dropout=0,0.5, got none")
     if options.sweep:
         config = sweep(config, **dict(map(_swept, options.sweep)))
-    config = dataclasses.replace(config, execution=_on_slurm(config.execution))
+    if "processes" not in vars(options):
+        config = dataclasses.replace(config, execution=_on_slurm(config.execution))
     print(_train(config, options))
 
 
@@ -111,8 +116,8 @@ OTHER = Option("other", "the second run, with the same distance and stimuli", Pa
 SWEEP = Option(
     "sweep",
     "settings to vary, such as dropout=0,0.5 l2=1e-5,1e-4; all combinations form one ensemble",
-    tuple[str, ...],
-    (),
+    tuple[str, ...] | None,
+    None,
 )
 RESUME = Option(
     "resume", "continue the interrupted run in --out with its own settings except for those given"
@@ -140,21 +145,38 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments`, by default those of the process; returns the exit status."""
-    try:
-        options = parse(sys.argv[1:] if arguments is None else arguments)
-        with _one_line_messages(getattr(options, "quiet", False)):
-            options.run_command(options)
-        return 0
-    except InputError as error:
-        status, message = 2, str(error)
-    except RunError as error:
-        status, message = 1, str(error)
-    except OSError as error:
-        status, message = 1, f"{error.filename or 'a file'}: {error.strerror or error}"
-    except KeyboardInterrupt as stop:
-        status, message = 130, str(stop) or "interrupted"
-    _print_error(f"{PROGRAM}: {message}")
+    with printable_output():
+        try:
+            try:
+                options = parse(sys.argv[1:] if arguments is None else arguments)
+                with _one_line_messages(getattr(options, "quiet", False)):
+                    options.run_command(options)
+                return 0
+            finally:
+                sys.stdout.flush()  # a closed pipe is noticed here at the latest
+        except InputError as error:
+            status, message = 2, str(error)
+        except BrokenPipeError:
+            close_stdout()
+            return 1
+        except (RunError, OSError, MemoryError, RuntimeError) as error:
+            status, message = 1, _failure(error)
+        except KeyboardInterrupt as stop:
+            status, message = 130, str(stop) or "interrupted"
+        _print_error(f"{PROGRAM}: {message}")
     return status
+
+
+def _failure(error: Exception) -> str:
+    """What a failed run says; an error of another kind is raised again."""
+    text = str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        return f"out of memory; give a smaller --batch-size, --width or --group ({text or 'host'})"
+    if isinstance(error, RunError):
+        return text
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    raise error
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -164,17 +186,32 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if not words:
         parser.print_help()
         parser.exit()
-    command = next((word for word in words if not word.startswith("-")), None)
-    if command is not None and command not in COMMANDS:
+    command = words[0]
+    if command.startswith("-") and command.partition("=")[0] not in parser.flags():
+        _refuse_flag_before_command(words, parser, parsers)
+    if not command.startswith("-") and command not in COMMANDS:
         near = suggestion(command, COMMANDS)
         parser.error(f"unknown command {command!r}; choose from {', '.join(COMMANDS)}{near}")
     options, unknown = parser.parse_known_args(words)
+    several = next((o.name for o in COMMANDS[command].options if is_list(o)), None)
+    if several is not None:  # those after a flag, which argparse leaves
+        more = [word for word in unknown if not word.startswith("-")]
+        setattr(options, several, (*getattr(options, several), *more))
+        unknown = [word for word in unknown if word.startswith("-")]
     if unknown:
-        parsers.get(options.command, parser).refuse(unknown)
-    if options.command is None:
-        parser.error("expected a command")
-    options.run_command = COMMANDS[options.command].run
+        parsers[command].refuse(unknown)
+    options.run_command = COMMANDS[command].run
     return options
+
+
+def _refuse_flag_before_command(
+    words: Sequence[str], parser: Parser, parsers: dict[str, Parser]
+) -> None:
+    """Raise for a first word that is a flag, and not one of the program itself."""
+    flag, command = words[0].partition("=")[0], next((w for w in words if w in COMMANDS), None)
+    if command is None or flag not in parsers[command].flags():
+        parser.refuse(words[:1])
+    parser.error(f"{flag}: expected after the command, as in {PROGRAM} {command} {words[0]}")
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
@@ -217,11 +254,16 @@ def _swept(words: str) -> tuple[str, list[float]]:
 
 
 def _on_slurm(execution: ExecutionConfig) -> ExecutionConfig:
-    """With the process and number of processes that SLURM started, unless flags say so."""
-    processes, number = (os.environ.get(f"SLURM_{name}", "") for name in ("NTASKS", "PROCID"))
-    if execution.processes > 1 or not (processes.isdigit() and number.isdigit()):
+    """With the number of this process and of all that `srun` started, if it did.
+
+    SLURM_NTASKS counts the tasks that were asked for, in an interactive shell too; the tasks of a
+    step are started together. A step with a terminal is somebody's shell.
+    """
+    n, number = (os.environ.get(f"SLURM_{name}", "") for name in ("STEP_NUM_TASKS", "PROCID"))
+    in_shell = "SLURM_PTY_PORT" in os.environ
+    if execution.processes > 1 or in_shell or not (n.isdigit() and number.isdigit()):
         return execution
-    return dataclasses.replace(execution, processes=int(processes), process_id=int(number))
+    return dataclasses.replace(execution, processes=int(n), process_id=int(number))
 
 
 def _train(config: Config, options: argparse.Namespace) -> Path:
@@ -253,6 +295,7 @@ def _analyze(run: Path, config: AnalysisConfig, out: Path | None, quiet: bool) -
 @contextlib.contextmanager
 def _one_line_messages(quiet: bool) -> Iterator[None]:
     """Print the package's log messages and all warnings as one line each."""
+    logging.getLogger("absl").disabled = True  # Orbax logs what it raises too
     log = logging.getLogger("ensemble_rsa")
     handler = logging.StreamHandler()
     before = log.level, log.propagate
@@ -269,7 +312,8 @@ def _one_line_messages(quiet: bool) -> Iterator[None]:
 
 
 def _print_error(message: str) -> None:
-    print(message, file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import dataclasses
 import difflib
 import inspect
 import re
-import sys
 import types
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,30 +25,41 @@ _EXPECTED = {
 }  # fmt: skip
 
 
+_NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|-(inf|nan)$", re.IGNORECASE)
+
+
 class Parser(argparse.ArgumentParser):
-    """An argparse parser that raises `InputError` and whose help any terminal can print."""
+    """An argparse parser that raises `InputError`, also for a flag that is given twice."""
 
     def __init__(self, **options: Any):
         super().__init__(allow_abbrev=False, **options)
+        # argparse takes -1e-5 for a flag up to Python 3.13
+        self._negative_number_matcher = _NEGATIVE_NUMBER
+        self._given: set[str] = set()
+
+    def note_flag(self, action: argparse.Action, flag: str | None) -> None:
+        """Raise if a flag, or its opposite, was given before."""
+        if flag is not None and action.dest in self._given:
+            flags = " or ".join(action.option_strings)
+            raise argparse.ArgumentError(None, f"{flags}: given twice; give it once")
+        self._given.add(action.dest)
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse prints by default."""
         message = message.removeprefix("argument ")
         raise InputError(f"{message}{' ' if message.endswith('?') else '; '}see {self.prog} --help")
 
-    def print_help(self, file: Any = None) -> None:
-        """Print the help with `?` for characters that the terminal's encoding lacks."""
-        stream = file or sys.stdout
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(self.format_help().encode(encoding, "replace").decode(encoding))
-
     def refuse(self, words: Sequence[str]) -> NoReturn:
         """Raise for words that are no arguments of this parser, suggesting the nearest flag."""
-        flags = [word.partition("=")[0] for word in words if word.startswith("-")]
-        if not flags:
+        is_flag = lambda word: word.startswith("-") and not _NEGATIVE_NUMBER.match(word)
+        flags = [word.partition("=")[0] for word in words if is_flag(word)]
+        if not flags or flags == ["--"]:
             self.error(f"unexpected argument {words[0]!r}")
-        known = [flag for action in self._actions for flag in action.option_strings]
-        self.error(f"unknown flag {flags[0]}{suggestion(flags[0], known)}")
+        self.error(f"unknown flag {flags[0]}{suggestion(flags[0], self.flags())}")
+
+    def flags(self) -> list[str]:
+        """All flags of this parser."""
+        return [flag for action in self._actions for flag in action.option_strings]
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -65,6 +75,11 @@ class Option(NamedTuple):
     text: str
     annotation: Any = bool
     default: Any = False
+
+
+def is_list(option: Option) -> bool:
+    """Whether an option is a positional argument that takes several words."""
+    return option.default is REQUIRED and get_origin(option.annotation) is tuple
 
 
 def add_option(group: Any, option: Option, stored: bool = True) -> None:
@@ -87,7 +102,7 @@ def add_option(group: Any, option: Option, stored: bool = True) -> None:
     if default is REQUIRED:
         group.add_argument(name, **options)
     elif annotation is bool:
-        options = {"help": options["help"], "action": argparse.BooleanOptionalAction}
+        options = {"help": options["help"], "action": _Switch}
         group.add_argument(flag, **options, **stored_default)
     else:
         group.add_argument(flag, metavar=_metavar(annotation), **options, **stored_default)
@@ -127,11 +142,22 @@ class _Typed(argparse.Action):
         self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
     ) -> None:
         words = values if isinstance(values, list) else [values]
+        parser.note_flag(self, option_string)
         try:
             value = parse_words(self.annotation, words)
         except ValueError as error:
             raise argparse.ArgumentError(self, str(error)) from None
         setattr(namespace, self.dest, value)
+
+
+class _Switch(argparse.BooleanOptionalAction):
+    """A flag and its opposite, at most one of which is given."""
+
+    def __call__(
+        self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
+    ) -> None:
+        parser.note_flag(self, option_string)
+        super().__call__(parser, namespace, values, option_string)
 
 
 def parse_words(annotation: Any, words: Sequence[str]) -> Any:
@@ -161,6 +187,8 @@ def _parse_member(member: Any, words: Sequence[str]) -> Any:
         raise ValueError
     choices = {types.NoneType: (None,), bool: (True, False)}.get(member, get_args(member))
     if not choices:
+        if not words[0]:
+            raise ValueError  # an empty path would be the working directory
         return member(words[0])
     by_word = {str(choice): choice for choice in choices}
     if words[0] not in by_word:

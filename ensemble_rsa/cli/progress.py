@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from ensemble_rsa.cli.output import while_read
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.files import cache_folder
 from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
@@ -59,7 +60,7 @@ def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback
             )
 
     if not console.is_terminal:
-        yield print_epoch
+        yield while_read(print_epoch)
         return
     waiting.start()
     try:
@@ -90,7 +91,8 @@ def rdm_display(console: Console, what: str = "RDMs") -> Iterator[RdmProgress]:
 def case_display(console: Console) -> Iterator[Callable[[int, int, str], None]]:
     """A callback that shows the current case of a benchmark: a bar in a terminal, else lines."""
     if not console.is_terminal:
-        yield lambda done, total, what: console.print(f"{done}/{total} {what}", soft_wrap=True)
+        show = lambda done, total, what: console.print(f"{done}/{total} {what}", soft_wrap=True)
+        yield while_read(show)
         return
     # redrawn once a second, since more would slow what is measured
     with Progress(*_COLUMNS, console=console, refresh_per_second=1) as bar:

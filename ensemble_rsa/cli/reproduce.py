@@ -45,6 +45,7 @@ def reproduce_figures(options: argparse.Namespace) -> None:
     """Run experiments of the paper, from training to figure, and compare with its numbers."""
     if not options.figures:
         raise InputError("figures: expected fig2 … fig9, s1 … s8 or all, got none")
+    from ensemble_rsa.cli.output import while_read
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
     from ensemble_rsa.data.category_map import SHIPPED, read_category_map
     from ensemble_rsa.reproduce.image_locations import ImageLocations
@@ -66,7 +67,7 @@ def reproduce_figures(options: argparse.Namespace) -> None:
         options.scale,
         options.out,
         ImageLocations(data_dir, folder, category_map),
-        log=console.print,
+        log=while_read(console.print),
         progress=lambda epochs: training_display(epochs, console),
         variants=options.variants,
     )

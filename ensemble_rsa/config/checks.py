@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 
 import numpy as np
 
-from ensemble_rsa.arrays import is_number, is_whole
 from ensemble_rsa.errors import InputError, check_name, shown
+from ensemble_rsa.scalars import is_number, is_whole
 
 _ADDED = "added"
 LARGEST_SEED = 2**31  # leaves room for the seeds of the instances that follow

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ensemble_rsa.arrays import is_number
 from ensemble_rsa.config.settings import STACKED, Config, weight_seeds
 from ensemble_rsa.errors import InputError, check_name, shown
+from ensemble_rsa.scalars import is_number
 
 
 def sweep(config: Config, **values: Sequence[float]) -> Config:

@@ -117,7 +117,7 @@ def _append(
         correlated["distances between category centroids"] = centroid
         own.centroid.append(centroid)
     for what, values in correlated.items():
-        if values.size >= 3 and is_constant(values, scale=rdm.max()):
+        if values.size >= 3 and is_constant(values, scale=float(rdm.max())):
             raise _NotComparable(
                 f"all {what} of {name} are equal, so their correlation is undefined"
             )

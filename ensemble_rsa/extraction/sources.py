@@ -13,7 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ensemble_rsa.arrays import as_numpy, check_array, check_labels
+from ensemble_rsa.arrays import (
+    as_numpy,
+    check_array,
+    check_flag,
+    check_labels,
+    with_units_flattened,
+)
+from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
@@ -146,25 +153,34 @@ def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
 
 
 def source_from_arrays(
-    activations: Mapping[str, Any], labels: Sequence[Any] | np.ndarray | None
+    activations: Mapping[str, Any],
+    labels: Sequence[Any] | np.ndarray | None,
+    flatten: bool = False,
 ) -> ActivationSource:
     """Return activations from anywhere, in memory or on disk, as `extract` takes them."""
     if not isinstance(activations, Mapping) or not activations:
-        got = "no layer" if isinstance(activations, Mapping) else type(activations).__name__
+        got = not_an_array(activations) or type(activations).__name__
+        got = "no layer" if isinstance(activations, Mapping) else got
         raise InputError(
             "source: expected a run, or a mapping of layer names to (instance, stimulus, unit), "
             f"got {got}"
         )
     axes = "(instance, stimulus, unit)"
+    check_flag("flatten", flatten)
     arrays = {
-        name: check_array(f"source[{name!r}]", array, 3, axes)
+        name: with_units_flattened(f"source[{name!r}]", array, DIMENSIONS[:2])
+        if flatten
+        else check_array(f"source[{name!r}]", array, 3, axes)
         for name, array in activations.items()
     }
     first = next(iter(arrays))
     n_instances, n_stimuli, *_ = arrays[first].shape
     for name, array in arrays.items():
         if array.ndim > 3:
-            raise InputError(f"source[{name!r}]: expected shape {axes}, got {tuple(array.shape)}")
+            raise InputError(
+                f"source[{name!r}]: expected shape {axes}, got {tuple(array.shape)}; flatten=True "
+                "makes units of all axes after the stimulus"
+            )
         if array.shape[:2] != (n_instances, n_stimuli):
             raise InputError(
                 f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "

@@ -3,6 +3,7 @@
 Files are HDF5, written and read with h5py alone; only `to_rsatoolbox` needs rsatoolbox itself.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import xarray as xr
 
 from ensemble_rsa.arrays import check_finite, stimuli_of_pairs
 from ensemble_rsa.errors import InputError, RunError
-from ensemble_rsa.files import atomic_path
+from ensemble_rsa.files import atomic_path, unreadable
 from ensemble_rsa.interop.descriptors import RUNNING_NUMBER
 from ensemble_rsa.interop.labelled import RdmRows, as_grid, check_stimuli, from_rows, rdm_rows
 
@@ -45,11 +46,9 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
     whole = {name: _text_or_number(name, value) for name, value in rows.descriptors.items()}
     if "distance" not in whole:
         raise InputError("rdms: expected the attribute 'distance'; see assign_attrs")
+    content = io.BytesIO()  # in memory, since HDF5 ends the process where a disk is full
     # Text beyond ASCII is stored in attributes, which may exceed 64 KB only from HDF5 1.8 on.
-    with (
-        atomic_path(path) as temporary,
-        h5py.File(temporary, "w", libver=("v108", "v108")) as file,
-    ):
+    with h5py.File(content, "w", libver=("v108", "v108")) as file:
         file.attrs["dissimilarity_measure"] = whole.pop("distance")
         file.create_group("descriptors").attrs.update({"source": "ensemble_rsa"} | whole)
         for name, length in (("rdm_descriptors", len(rows.rdms)), ("pattern_descriptors", n)):
@@ -59,6 +58,8 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
         file.create_dataset(
             "dissimilarities", data=rows.rdms, chunks=(1, rows.rdms.shape[1]), fillvalue=np.nan
         )
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_rdms(
@@ -93,10 +94,11 @@ def load_rdms(
             if "dissimilarity_measure" in file.attrs:
                 whole = {"distance": str(file.attrs["dissimilarity_measure"])} | whole
             rows = RdmRows(np.asarray(file["dissimilarities"]), per_rdm, per_pattern, whole)
-    except (OSError, KeyError) as error:
-        raise InputError(
-            f"path: {path}: expected RDMs in HDF5 as rsatoolbox writes them, but {error}"
-        ) from None
+    except (OSError, RuntimeError, KeyError) as error:
+        if isinstance(error, KeyError):
+            problem = f"expected RDMs in HDF5 as rsatoolbox writes them, but {error}"
+            raise InputError(f"path: {path}: {problem}") from None
+        raise unreadable(path, error, "expected RDMs in HDF5 as rsatoolbox writes them") from None
     return _labelled(rows, str(path), stimuli, descriptor)
 
 

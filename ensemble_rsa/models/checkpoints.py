@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jax
 
+from ensemble_rsa import files
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.ensemble import Parameters
@@ -11,11 +12,20 @@ from ensemble_rsa.models.ensemble import Parameters
 
 @fixed_settings()
 def save_parameters(folder: Path, parameters: Parameters) -> None:
-    """Write stacked parameters to a folder of their own."""
+    """Write stacked parameters to a folder of their own.
+
+    Raises:
+        WriteError: the folder cannot be written, as on a full disk.
+    """
     from orbax.checkpoint import StandardCheckpointer  # takes 0.5 s to import
 
-    with StandardCheckpointer() as checkpointer:
-        checkpointer.save(folder.resolve(), jax.device_get(parameters))
+    with files.atomic_path(folder) as temporary:
+        try:
+            with StandardCheckpointer() as checkpointer:
+                checkpointer.save(temporary.resolve(), jax.device_get(parameters))
+        except ValueError as error:  # what Orbax makes of a full disk
+            reason = files.reason(error)
+            raise files.WriteError(f"{folder}: cannot be written ({reason})") from error
 
 
 @fixed_settings()

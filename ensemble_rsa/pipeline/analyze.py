@@ -9,13 +9,14 @@ from typing import Any
 import xarray as xr
 
 from ensemble_rsa import files
+from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.figures.save import save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
-from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.pipeline.extract import check_settings, extract
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
@@ -23,6 +24,8 @@ from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run, load_history, run_folder
 from ensemble_rsa.runs.set_aside import set_aside
 from ensemble_rsa.runs.summary import summarize
+
+ANALYZE = "run `ensemble-rsa analyze` again"
 
 
 def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
@@ -51,9 +54,11 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
     if not isinstance(rdms, xr.Dataset) or set(getattr(rdms, "exemplar", rdms).dims) != expected:
         raise InputError(
             "rdms: expected what `extract` returns, with `exemplar (layer, instance, "
-            f"stimulus_pair)`, got {type(rdms).__name__}"
+            f"stimulus_pair)`, got {not_an_array(rdms) or type(rdms).__name__}"
         )
-    return results_dataset(rdms, (settings or AnalysisConfig()).statistics)
+    settings = settings or AnalysisConfig()
+    check_settings(settings)
+    return results_dataset(rdms, settings.statistics)
 
 
 def analyze_run(
@@ -78,8 +83,10 @@ def analyze_run(
         RunError: fewer than two instances can be compared.
     """
     run, settings = open_run(path), settings or AnalysisConfig()
+    check_settings(settings)
     folder = Path(out) if out is not None else run.path
-    manifest = files.read_json(run.path / run_folder.MANIFEST)
+    files.check_can_write("out", folder)
+    manifest = run_folder.read_manifest(run.path)
     seconds = manifest["seconds"]
     with _timed(seconds, "extract"):
         rdms = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
@@ -108,9 +115,8 @@ def redraw(path: str | Path, out: str | Path | None = None) -> Path:
             f"run: {folder} holds no {run_folder.RESULTS}; "
             f"run `ensemble-rsa analyze {run.path}` first"
         )
-    with xr.open_dataset(folder / run_folder.RESULTS, engine="h5netcdf") as stored:
-        results = stored.load()
-    return draw_report(run, folder, results, files.read_json(folder / run_folder.MANIFEST))
+    results = files.read_dataset(folder / run_folder.RESULTS, ANALYZE)
+    return draw_report(run, folder, results, run_folder.read_manifest(folder))
 
 
 def draw_report(
@@ -126,12 +132,12 @@ def draw_report(
     settings: dict[str, Any] = (
         {run_folder.IMPORTED: run.recipe} if imported else config_to_dict(run.config)
     )
-    settings["analysis"] = files.read_json(folder / run_folder.ANALYSIS)
+    settings["analysis"] = files.read_json(folder / run_folder.ANALYSIS, ANALYZE)
     return write_report(
         folder / run_folder.REPORT,
         results,
         history,
-        files.read_json(folder / run_folder.SUMMARY),
+        files.read_json(folder / run_folder.SUMMARY, ANALYZE),
         manifest,
         settings,
         figures,

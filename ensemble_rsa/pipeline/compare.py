@@ -50,6 +50,9 @@ def compare_runs(
             instances.
     """
     statistics = (settings or AnalysisConfig()).statistics
+    default = Path(run) / f"{COMPARISON}-{Path(other).resolve().name}"
+    folder = Path(out) if out is not None else default
+    files.check_can_write("out", folder)
     a, b = (_load(Path(folder)) for folder in (run, other))
     check_stimuli(str(other), b, stimulus_ids(str(run), a), "stimulus")
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
@@ -86,8 +89,7 @@ def compare_runs(
         n_a=a.sizes["instance"],
         n_b=b.sizes["instance"],
     )
-    default = Path(run) / f"{COMPARISON}-{Path(other).resolve().name}"
-    return dataset, _write(dataset, Path(out) if out is not None else default)
+    return dataset, _write(dataset, folder)
 
 
 def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset:

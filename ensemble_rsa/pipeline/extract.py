@@ -12,7 +12,7 @@ from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.stimuli import choose_stimuli
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, shown, unknown_name
 from ensemble_rsa.extraction.collect import RdmProgress, collect_rdms, layer_stack
 from ensemble_rsa.extraction.sources import (
     ActivationSource,
@@ -30,6 +30,7 @@ def extract(
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,
     progress: RdmProgress | None = None,
+    flatten: bool = False,
 ) -> xr.Dataset:
     """Compute the RDMs of every layer and instance, between stimuli and between categories.
 
@@ -44,6 +45,8 @@ def extract(
         settings: distance and, for a run, the stimuli.
         layers: which layers; all when not given.
         progress: called with the number of RDMs done and of all.
+        flatten: True for maps, such as `(instance, stimulus, height, width, channel)`: all axes
+            after the second are units.
 
     Returns:
         A data set with `exemplar (layer, instance, stimulus_pair)`; `centroid (layer, instance,
@@ -64,7 +67,10 @@ def extract(
     (15, ['a', 'a', 'b'])
     """
     settings = settings or AnalysisConfig()
-    given = _as_source(source, labels, settings)
+    check_settings(settings)
+    given = _as_source(source, labels, settings, flatten)
+    if isinstance(layers, str):
+        raise InputError(f"layers: expected a list of names, got {layers!r}; give [{layers!r}]")
     if layers is not None and not len(layers):
         raise InputError("layers: expected names of layers, got none; leave it out for all")
     if unknown := [name for name in layers or () if name not in given.layers]:
@@ -73,13 +79,25 @@ def extract(
     return collect_rdms(given, wanted, settings.rdm.distance, progress, settings.rdm.cocktail_blank)
 
 
+def check_settings(settings: Any) -> None:
+    """Raise unless these are the settings of an analysis."""
+    if not isinstance(settings, AnalysisConfig):
+        raise InputError(
+            f"settings: expected an AnalysisConfig, such as AnalysisConfig.of(distance='cosine'), "
+            f"got {shown(settings)}"
+        )
+
+
 def _as_source(
-    source: Any, labels: Sequence[Any] | np.ndarray | None, settings: AnalysisConfig
+    source: Any,
+    labels: Sequence[Any] | np.ndarray | None,
+    settings: AnalysisConfig,
+    flatten: bool,
 ) -> ActivationSource:
     if isinstance(source, str | Path):
         source = open_run(source)
     if not isinstance(source, Run | ImportedRun | ActivationSource):
-        return source_from_arrays(source, labels)
+        return source_from_arrays(source, labels, flatten)
     if labels is not None:
         raise InputError("labels: expected none, since the source has categories of its own")
     return source if isinstance(source, ActivationSource) else source_of(source, settings)

@@ -15,6 +15,7 @@ from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
+from ensemble_rsa.runs.source_files import describe_file
 
 
 def import_run(
@@ -46,8 +47,9 @@ def import_run(
         )
     settings = settings or AnalysisConfig()
     folder = run_folder.new_folder(out, "imported")
+    files.check_can_write("out", folder)
     began = time.perf_counter()
-    described = [files.describe_file(path) for path in source.files]
+    described = [describe_file(path) for path in source.files]
     findings = check_source(source)
     rdms = extract(source, settings=settings, progress=progress)
     seconds = {"extract": time.perf_counter() - began}

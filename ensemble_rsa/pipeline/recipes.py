@@ -14,7 +14,8 @@ from ensemble_rsa.data.stimuli import balanced_stimuli
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.rows import with_stimuli
 from ensemble_rsa.extraction.sources import ActivationSource
-from ensemble_rsa.runs.imported import EXTRACTED, ImportedRun
+from ensemble_rsa.runs.imported import EXTRACTED, IMPORT, ImportedRun
+from ensemble_rsa.runs.source_files import check_unchanged
 
 # The "reader" of a recipe → the function that takes its "arguments", imported on first use.
 READERS = {
@@ -50,15 +51,14 @@ def source_of_import(run: ImportedRun, settings: AnalysisConfig) -> ActivationSo
             f"run: {run.path} was imported from objects in memory, so other RDMs than those stored "
             "cannot be computed; import it again with these settings"
         )
-    files.check_unchanged(run.files)
+    check_unchanged(run.files)
     return _shown(open_recipe(run.recipe), settings)
 
 
 def stored_rdms(run: ImportedRun, settings: AnalysisConfig) -> xr.Dataset | None:
     """Return the RDMs that were computed at the import, if they are those that settings ask for."""
     _check_settings(settings)
-    with xr.open_dataset(run.path / EXTRACTED, engine="h5netcdf") as stored:
-        rdms = stored.load()
+    rdms = files.read_dataset(run.path / EXTRACTED, IMPORT)
     wanted = settings.stimulus.stimuli
     same = (
         rdms.attrs["distance"] == settings.rdm.distance

@@ -1,5 +1,6 @@
 """Training of an ensemble into a run folder, from the start or resumed."""
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -56,14 +57,14 @@ def train(
     if out is None and config.execution.processes > 1:
         raise InputError("out: several processes need one folder that all of them see; give --out")
     if not is_first:
-        processes.wait_for_file(Path(str(out)) / run_folder.MANIFEST)
+        _wait_for_first(config, Path(str(out)), run_folder.MANIFEST)
     folder = _folder_to_resume(config, out) if resume or not is_first else None
     if folder and (folder / run_folder.TRAINING).is_file():
         return load_run(folder)
     dataset = load_dataset(config.data, config.execution.feed)
     check_batch_size(config, dataset)  # before a folder is made
     if folder:
-        manifest = files.read_json(folder / run_folder.MANIFEST)
+        manifest = run_folder.read_manifest(folder)
         if manifest.get("fingerprint") != fingerprint(dataset):
             raise InputError(
                 f"resume: {dataset.name} has changed since {folder} was begun, so its networks "
@@ -75,13 +76,16 @@ def train(
     execution = Execution.from_record(manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
     try:
-        with run_folder.lock_run_folder(folder, config.execution.process_id):
+        with (
+            run_folder.lock_run_folder(folder, config.execution.process_id),
+            processes.sign_of_life(folder, config.execution.process_id),
+        ):
             trained = train_ensemble(config, dataset, execution, progress, folder / CHECKPOINTS)
-        if not is_first:
-            processes.wait_for_file(folder / run_folder.TRAINING)
-            return load_run(folder)
-        manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
-        return save_run(folder, config, trained, dataset, manifest)
+            if is_first:
+                manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
+                return save_run(folder, config, trained, dataset, manifest)
+            _wait_for_first(config, folder, run_folder.TRAINING)
+        return load_run(folder)
     except TrainingInterrupted as stop:
         raise TrainingInterrupted(
             f"{stop}; go on with `ensemble-rsa train --resume --out {folder}`"
@@ -89,8 +93,14 @@ def train(
     finally:
         if is_first and not (folder / run_folder.TRAINING).is_file():
             manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
-            files.write_json(folder / run_folder.MANIFEST, manifest)
+            with contextlib.suppress(files.WriteError):  # what ended training says more
+                files.write_json(folder / run_folder.MANIFEST, manifest)
             run_folder.discard_run_folder(folder)  # only if it holds no checkpoint
+
+
+def _wait_for_first(config: Config, folder: Path, name: str) -> None:
+    """Return once the first process has written a file of the run folder."""
+    processes.wait_for_file(folder / name, folder, 0, config.execution.processes)
 
 
 def _new_run(
@@ -99,7 +109,8 @@ def _new_run(
     """Create the folder of a new run, with its images and way of computing in the manifest."""
     folder = run_folder.create_run_folder(config, out)
     try:
-        execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
+        with processes.sign_of_life(folder, 0):
+            execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
         manifest = run_folder.make_manifest(config, {"train": 0.0})
         manifest["fingerprint"] = fingerprint(dataset)
         manifest["execution"] = execution.as_record()

@@ -13,7 +13,15 @@ import jax
 import numpy as np
 from jaxtyping import Shaped
 
-from ensemble_rsa.arrays import as_numpy, check_array, check_finite
+from ensemble_rsa.arrays import (
+    as_numpy,
+    check_array,
+    check_finite,
+    check_flag,
+    with_units_flattened,
+)
+from ensemble_rsa.arrays.convert import DIMENSIONS, dimension_names
+from ensemble_rsa.arrays.reading import warn_of_maps
 from ensemble_rsa.errors import InputError
 
 NARROWEST = 256
@@ -22,15 +30,35 @@ WIDEST = 1024  # products of wider blocks are not faster
 FEW_ELEMENTS, MOST_ELEMENTS = 2**18, 2**22
 READ_ELEMENTS = 2**23  # from disk: chunks that span many units are decompressed for every read
 SAMPLED_PLACES, SAMPLED_WIDTH = 8, 64
+NAME_DIMENSIONS = (
+    "if that is right, name the dimensions by xarray.DataArray; give maps of stimuli as "
+    "(stimulus, unit), by .reshape(n_stimuli, -1)"
+)
 
 
-def open_activations(name: str, activations: Any, min_stimuli: int = 2) -> Any:
+def open_activations(
+    name: str,
+    activations: Any,
+    min_stimuli: int = 2,
+    flatten: bool | None = None,
+    advice: str = NAME_DIMENSIONS,
+) -> Any:
     """Check activations `(..., stimulus, unit)`, without reading them: rank, sizes and dtype.
 
     Returns an object with a shape, a dtype and slices. A JAX array in host memory becomes a NumPy
     view; one on an accelerator stays there.
+
+    With `flatten`, they are maps `(stimulus, ...)`, of which all axes after the first are units.
+    With None, a warning with `advice` says how four axes or more are read.
     """
-    array = check_array(name, activations, 2, "(..., stimulus, unit)")
+    if flatten is not None and check_flag("flatten", flatten):
+        array = with_units_flattened(name, activations, ("stimulus",))
+    else:
+        array = check_array(name, activations, 2, "(..., stimulus, unit)")
+        unnamed = {*dimension_names(activations)} - {*DIMENSIONS}
+        is_named = bool(dimension_names(activations)) and len(unnamed) < 2
+        if flatten is None and array.ndim > 3 and not is_named:
+            warn_of_maps(name, array, advice)
     if array.shape[-2] < min_stimuli:
         raise InputError(
             f"{name}: expected at least {min_stimuli} stimuli, got shape {tuple(array.shape)}"

@@ -13,13 +13,18 @@ from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_bl
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
 from ensemble_rsa.rdm.measure import LARGEST_LENGTH, measure_array, measure_stream
 
+FLATTEN = "give flatten=True if these are maps of stimuli, one after the other, else flatten=False"
+
 
 class ConstantPatternWarning(UserWarning):
     """Patterns without direction (constant, or all zero): their distances are set, not measured."""
 
 
 def compute_rdm(
-    activations: Any, distance: str = "correlation", precision: str = "float32"
+    activations: Any,
+    distance: str = "correlation",
+    precision: str = "float32",
+    flatten: bool | None = None,
 ) -> Float[np.ndarray, "... stimulus_pair"]:
     """Distance between the activation patterns of every two stimuli.
 
@@ -41,6 +46,9 @@ def compute_rdm(
         precision: one of `PRECISIONS`: `float32`; `float64` for products and result, about twice
             as slow; `tensorfloat32`, with which an accelerator may round the factors of products
             to ten bits: faster there, without the accuracy above; on a CPU the same as `float32`.
+        flatten: True for maps, such as `(stimulus, height, width, channel)`: all axes after the
+            first are units. False or None for `(..., stimulus, unit)`; None warns of more than
+            three axes without names.
 
     Returns:
         `(..., stimulus_pair)`: each RDM in the order of `scipy.spatial.distance.pdist`, float32, or
@@ -56,15 +64,16 @@ def compute_rdm(
 
     Warns:
         ConstantPatternWarning: how many patterns had no direction.
+        ReadingWarning: how four axes or more, or an iterator of equal blocks, were read.
 
     >>> activations = [[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]]
     >>> compute_rdm(activations, "euclidean").tolist()
     [5.0, 4.0, 3.0]
-    >>> first, second = np.hsplit(np.array(activations), 2)
-    >>> compute_rdm(iter([first, second]), "euclidean").tolist()
-    [5.0, 4.0, 3.0]
+    >>> two, one = [[0.0, 3.0], [3.0, 4.0], [0.0, 4.0]], [[0.0], [0.0], [3.0]]
+    >>> compute_rdm(iter([two, one]), "euclidean").round(6).tolist()
+    [3.162278, 3.162278, 4.242641]
     """
-    rdms, constant = rdm_and_constant_patterns(activations, distance, precision)
+    rdms, constant = rdm_and_constant_patterns(activations, distance, precision, flatten)
     if constant.any():
         kind = "constant" if DISTANCES[distance].centre else "all-zero"
         n_patterns = constant.size * stimuli_of_pairs("activations", rdms.shape[-1])
@@ -78,7 +87,10 @@ def compute_rdm(
 
 
 def rdm_and_constant_patterns(
-    activations: Any, distance: str = "correlation", precision: str = "float32"
+    activations: Any,
+    distance: str = "correlation",
+    precision: str = "float32",
+    flatten: bool | None = False,
 ) -> tuple[Float[np.ndarray, "... stimulus_pair"], Int[np.ndarray, "..."]]:
     """`compute_rdm` without a warning: the RDMs, and how many patterns of each had no direction.
 
@@ -94,7 +106,7 @@ def rdm_and_constant_patterns(
     if isinstance(activations, Iterator):
         rdms, constant = measure_stream(kind, exactness, activations)
     else:
-        array = open_activations("activations", activations)
+        array = open_activations("activations", activations, 2, flatten, FLATTEN)
         leading, n_stimuli = tuple(array.shape[:-2]), array.shape[-2]
         rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), exactness.result)
         constant = np.zeros(leading, np.int64)
@@ -103,11 +115,14 @@ def rdm_and_constant_patterns(
     return rdms, constant
 
 
-def cocktail_blank(activations: Any) -> Float[np.ndarray, "... stimulus unit"]:
+def cocktail_blank(
+    activations: Any, flatten: bool | None = None
+) -> Float[np.ndarray, "... stimulus unit"]:
     """Activations minus each unit's mean over stimuli (cocktail-blank normalisation).
 
     Args:
         activations: `(..., stimulus, unit)`.
+        flatten: as in `compute_rdm`.
 
     Returns:
         `(..., stimulus, unit)`: float32, a new array.
@@ -115,10 +130,13 @@ def cocktail_blank(activations: Any) -> Float[np.ndarray, "... stimulus unit"]:
     Raises:
         InputError: NaN or inf, wrong rank.
 
+    Warns:
+        ReadingWarning: how four axes or more were read.
+
     >>> cocktail_blank([[1.0, 5.0], [3.0, 5.0]]).tolist()
     [[-1.0, 0.0], [1.0, 0.0]]
     """
-    array = open_activations("activations", activations)
+    array = open_activations("activations", activations, 2, flatten, FLATTEN)
 
     def blanked(patterns: np.ndarray) -> np.ndarray:
         patterns = patterns - patterns[:1]  # close numbers subtract exactly, and equal ones give 0
@@ -127,12 +145,15 @@ def cocktail_blank(activations: Any) -> Float[np.ndarray, "... stimulus unit"]:
     return _by_blocks(array, array.shape[-2], blanked)
 
 
-def centroids(activations: Any, labels: LabelsLike) -> Float[np.ndarray, "... category unit"]:
+def centroids(
+    activations: Any, labels: LabelsLike, flatten: bool | None = None
+) -> Float[np.ndarray, "... category unit"]:
     """Mean activation pattern of each category: patterns are averaged, not distances.
 
     Args:
         activations: `(..., stimulus, unit)`, read in blocks as in `compute_rdm`.
         labels: the category of each stimulus.
+        flatten: as in `compute_rdm`.
 
     Returns:
         `(..., category, unit)`: float32, averaged in float64; categories in sorted label order.
@@ -140,10 +161,13 @@ def centroids(activations: Any, labels: LabelsLike) -> Float[np.ndarray, "... ca
     Raises:
         InputError: NaN or inf, wrong rank, not one label per stimulus.
 
+    Warns:
+        ReadingWarning: how four axes or more were read.
+
     >>> centroids([[1.0, 2.0], [3.0, 4.0], [7.0, 8.0]], ["b", "b", "a"]).tolist()
     [[7.0, 8.0], [2.0, 3.0]]
     """
-    array = open_activations("activations", activations, min_stimuli=1)
+    array = open_activations("activations", activations, 1, flatten, FLATTEN)
     codes, categories = check_labels("labels", labels, array.shape[-2])
     membership = np.arange(categories.size)[:, None] == codes[None, :]
     weights = membership / membership.sum(axis=1, keepdims=True)

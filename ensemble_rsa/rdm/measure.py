@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_finite, rounding_unit
+from ensemble_rsa.arrays.convert import dimension_names
+from ensemble_rsa.arrays.reading import warn_of_reading
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.rdm.blocks import (
@@ -168,22 +170,32 @@ def measure_stream(
 
 def _opened(blocks: Iterator[Any]) -> Iterator[Any]:
     """Check each block, by its number, against itself and the first one."""
-    expected, number = None, -1
+    shapes: list[tuple[int, ...]] = []
+    is_named = True
     for number, given in enumerate(blocks):
         name = f"activations, block {number}"
-        block = open_activations(name, given)
-        expected = expected or block.shape[:-1]
-        if block.shape[:-1] != expected:
+        block = open_activations(name, given, flatten=False)
+        shapes.append(tuple(block.shape))
+        is_named = is_named and bool(dimension_names(given))
+        if shapes[-1][:-1] != shapes[0][:-1]:
             raise InputError(
-                f"{name}: expected shape {(*expected, 'any number of units')} as of block 0, "
-                f"got {tuple(block.shape)}"
+                f"{name}: expected shape {(*shapes[0][:-1], 'any number of units')} as of block 0, "
+                f"got {shapes[-1]}; concatenate batches of stimuli first"
             )
         xp = jnp if isinstance(block, jax.Array) else np
         if not xp.isfinite(block).all():
             check_finite(name, block)
         yield block
-    if number < 0:
+    if not shapes:
         raise InputError("activations: expected at least one block of units, got none")
+    if len(shapes) > 1 and len({*shapes}) == 1 and not is_named:
+        *_, n_stimuli, n_units = shapes[0]
+        warn_of_reading(
+            f"activations: {len(shapes)} blocks of shape {shapes[0]} are read as {n_units} units "
+            f"each of the same {n_stimuli} stimuli; concatenate batches of stimuli first, and give "
+            "blocks of units with the dimensions (stimulus, unit), as xarray.DataArray, to avoid "
+            "this warning"
+        )
 
 
 def _joined(blocks: Iterator[Any]) -> Iterator[Any]:

@@ -14,7 +14,9 @@ from typing import Any
 import xarray as xr
 
 from ensemble_rsa.data.category_map import SHIPPED, read_category_map
-from ensemble_rsa.files import write_dataset
+from ensemble_rsa.files import read_dataset, write_dataset
+
+REMOVE = "remove it, and the same command makes it again"
 
 
 def hash_of(values: Any) -> str:
@@ -33,8 +35,7 @@ def load_or_make(path: Path, make: Callable[[], xr.Dataset]) -> xr.Dataset:
     """The data set stored at `path`; made and stored (atomically) if there is none."""
     if not path.is_file():
         write_dataset(path, make())
-    with xr.open_dataset(path, engine="h5netcdf") as stored:
-        return stored.load()
+    return read_dataset(path, REMOVE)
 
 
 def map_contents(*names: str | None) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ensemble_rsa import files
 from ensemble_rsa.config.serialize import config_hash
-from ensemble_rsa.reproduce.cache import cached_path, map_contents
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.reproduce.cache import REMOVE, cached_path, map_contents
 from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.ledger import LedgerRow, not_run, with_holm, write_comparison
 from ensemble_rsa.reproduce.scales import Scale
@@ -58,8 +59,11 @@ def read_record(work: Workspace, experiment: Experiment) -> Record:
     missing = missing_ensemble(work.scale, experiment)
     if missing or not (path := _record_path(work, experiment)).is_file():
         return Record()
-    stored = files.read_json(path)
-    return Record(tuple(LedgerRow(**row) for row in stored["rows"]), stored["captions"])
+    stored = files.read_json(path, REMOVE)
+    try:
+        return Record(tuple(LedgerRow(**row) for row in stored["rows"]), dict(stored["captions"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not what `reproduce` writes ({error}); {REMOVE}") from None
 
 
 def write_record(work: Workspace, experiment: Experiment, record: Record) -> None:

@@ -15,7 +15,7 @@ from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.extract import check_enough_stimuli
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.report.reproduction import write_reproduction
-from ensemble_rsa.reproduce.cache import load_or_make
+from ensemble_rsa.reproduce.cache import REMOVE, load_or_make
 from ensemble_rsa.reproduce.captions import caption
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
 from ensemble_rsa.reproduce.estimate import estimate_in_words
@@ -106,9 +106,12 @@ def reproduce(
 def _claim(root: Path, scale: Scale) -> None:
     """Record the scale in the folder; raise if the folder holds another scale."""
     path = root / SCALE
-    if root.exists() and not root.is_dir():
-        raise InputError(f"out: {root} is not a folder; give another --out")
-    if path.is_file() and (there := files.read_json(path)["scale"]) != scale.name:
+    files.check_can_write("out", root)
+    there = scale.name
+    if path.is_file():
+        stored = files.read_json(path, REMOVE)
+        there = stored.get("scale") if isinstance(stored, dict) else None
+    if there != scale.name:
         raise InputError(
             f"out: {root} holds the scale {there}, not {scale.name}; give another --out"
         )

@@ -18,8 +18,9 @@ from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_consistency
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import layer_names
-from ensemble_rsa.reproduce.cache import cached_path
+from ensemble_rsa.reproduce.cache import REMOVE, cached_path
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
 DISTANCES = ("correlation", "euclidean")
@@ -116,10 +117,14 @@ def read_variants(work: Workspace) -> list[VariantResult]:
     path = _path(work)
     if not path.is_file():
         return []
-    rows: list[dict[str, Any]] = files.read_json(path)["rows"]
-    for row in rows:
-        row |= {name: tuple(row[name]) for name in ("accuracy", *DISTANCES)}
-    return [VariantResult(**row) for row in rows]
+    stored = files.read_json(path, REMOVE)
+    try:
+        rows: list[dict[str, Any]] = stored["rows"]
+        for row in rows:
+            row |= {name: tuple(row[name]) for name in ("accuracy", *DISTANCES)}
+        return [VariantResult(**row) for row in rows]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not what `reproduce` writes ({error}); {REMOVE}") from None
 
 
 def _path(work: Workspace) -> Path:

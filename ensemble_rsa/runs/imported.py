@@ -9,8 +9,10 @@ from ensemble_rsa import files
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.run import Run, load_run
+from ensemble_rsa.runs.source_files import SourceFile
 
 EXTRACTED = "extracted.nc"
+IMPORT = "import it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class ImportedRun:
 
     path: Path
     recipe: Mapping[str, Any] | None
-    files: tuple[files.SourceFile, ...]
+    files: tuple[SourceFile, ...]
     findings: Sequence[Mapping[str, Any]]
 
 
@@ -40,18 +42,18 @@ def open_run(path: str | Path) -> Run | ImportedRun:
     folder = Path(path)
     if not is_imported(folder):
         return load_run(folder)
-    manifest = files.read_json(folder / run_folder.MANIFEST)
-    recipe = files.read_json(folder / run_folder.CONFIG)[run_folder.IMPORTED]
+    manifest = files.read_json(folder / run_folder.MANIFEST, IMPORT)
+    recipe = files.read_json(folder / run_folder.CONFIG, IMPORT)[run_folder.IMPORTED]
     try:
-        described = tuple(files.SourceFile(**one) for one in manifest["files"])
+        described = tuple(SourceFile(**one) for one in manifest["files"])
         return ImportedRun(folder, recipe, described, manifest["findings"])
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"{folder / run_folder.MANIFEST}: not what `import` writes ({error}); import again"
+            f"{folder / run_folder.MANIFEST}: not what `import` writes ({error}); {IMPORT}"
         ) from None
 
 
 def is_imported(folder: Path) -> bool:
     """Whether a folder is a run that was imported."""
     config = folder / run_folder.CONFIG
-    return config.is_file() and run_folder.IMPORTED in files.read_json(config)
+    return config.is_file() and run_folder.IMPORTED in files.read_json(config, run_folder.RESTORE)

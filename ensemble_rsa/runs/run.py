@@ -131,7 +131,7 @@ def load_run(path: str | Path) -> Run:
             f"run: training of {folder} has not finished (no {run_folder.TRAINING}); go on with "
             f"`ensemble-rsa train --resume --out {folder}`"
         )
-    record = files.read_json(folder / run_folder.TRAINING)
+    record = files.read_json(folder / run_folder.TRAINING, run_folder.RESTORE)
     try:
         return Run(
             path=folder,
@@ -144,9 +144,10 @@ def load_run(path: str | Path) -> Run:
             categories=tuple(record["categories"]),
             fingerprint=record["fingerprint"],
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
-            f"{folder / run_folder.TRAINING}: not what `train` writes ({error}); train again"
+            f"{folder / run_folder.TRAINING}: not what `train` writes ({error}); "
+            f"{run_folder.RESTORE}"
         ) from None
 
 
@@ -173,8 +174,7 @@ def load_networks(
 
 def load_history(run: Run) -> xr.Dataset:
     """Load loss and accuracies of every epoch and instance."""
-    with xr.open_dataset(run.path / run_folder.HISTORY, engine="h5netcdf") as stored:
-        return stored.load()
+    return files.read_dataset(run.path / run_folder.HISTORY, run_folder.RESTORE)
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -23,6 +23,7 @@ CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.n
 RDMS, RESULTS, SUMMARY = "rdms.h5", "results.nc", "summary.json"
 FIGURES, REPORT, ANALYSIS = "figures", "report.html", "analysis.json"
 IMPORTED = "imported"  # the only key in the configuration of a run that was not trained here
+RESTORE = "restore it from a copy, or train again"
 
 
 def create_run_folder(config: Config, out: str | Path | None) -> Path:
@@ -32,12 +33,17 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     """
     folder = new_folder(out, f"{config.data.dataset.split(':')[0]}-{config.model.model}")
     try:
+        files.check_can_write("out", folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"out: cannot create {folder} ({error.strerror}); give another --out"
+            f"out: cannot create {folder} ({files.reason(error)}); give another --out"
         ) from None
-    files.write_json(folder / CONFIG, config_to_dict(config))
+    try:
+        files.write_json(folder / CONFIG, config_to_dict(config))
+    except files.WriteError:
+        discard_run_folder(folder)
+        raise
     return folder
 
 
@@ -54,8 +60,9 @@ def new_folder(out: str | Path | None, name: str) -> Path:
 
 def discard_run_folder(folder: Path) -> None:
     """Remove a run folder that holds nothing but a configuration and a manifest."""
-    contents = {path for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"}
-    if contents <= {folder / CONFIG, folder / MANIFEST}:
+    files_there = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    contents = {str(path) for path in files_there if not path.parts[0].startswith(".")}
+    if contents <= {CONFIG, MANIFEST}:
         shutil.rmtree(folder)
 
 
@@ -87,15 +94,25 @@ def read_config(folder: Path) -> Config:
         raise InputError(
             f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
         )
-    values = files.read_json(folder / CONFIG)
-    if isinstance(values, dict) and IMPORTED in values:
+    stored = files.read_json(folder / CONFIG, RESTORE)
+    if isinstance(stored, dict) and IMPORTED in stored:
         raise InputError(
             f"run: {folder} was imported, and this needs a run that `ensemble-rsa train` wrote"
         )
     try:
-        return config_from_dict(values)
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"{folder / CONFIG}: not what `train` writes ({error})") from None
+        return config_from_dict(stored)
+    except (TypeError, AttributeError, InputError) as error:
+        raise InputError(
+            f"{folder / CONFIG}: not what `train` writes ({error}); {RESTORE}"
+        ) from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of the run in `folder`."""
+    manifest = files.read_json(folder / MANIFEST, RESTORE)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("seconds"), dict):
+        raise InputError(f"{folder / MANIFEST}: not what `train` writes; {RESTORE}")
+    return manifest
 
 
 def make_manifest(

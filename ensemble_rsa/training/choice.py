@@ -61,7 +61,10 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
     if cache is not None:
         table = {_words(way): round(value, 6) for way, value in zip(ways, seconds, strict=True)}
         entry = {"chosen": _words(best), "seconds per instance and step": table}
-        files.write_json(cache, remembered | {name: entry})
+        try:
+            files.write_json(cache, remembered | {name: entry})
+        except files.WriteError as error:
+            log.warning("%s; the next training measures again", error)
     return best
 
 

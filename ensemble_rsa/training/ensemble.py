@@ -164,8 +164,10 @@ def _train_groups(
     trained = {i: train_group(setup, groups[i], progress) for i in own}
     for i, group in enumerate(groups):
         if i not in trained:
-            if group.folder:
-                processes.wait_for_file(group.folder / processes.DONE)
+            if folder and group.folder:
+                process = i % execution.processes
+                done = group.folder / processes.DONE
+                processes.wait_for_file(done, folder.parent, process, execution.processes)
             trained[i] = train_group(setup, group, None)  # reads what another process has stored
     return [trained[i] for i in range(len(groups))]
 

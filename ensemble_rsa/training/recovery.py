@@ -21,7 +21,7 @@ from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 
 KEPT = 2
-ARRAYS, POSITION = "arrays", "progress.json"
+ARRAYS, POSITION, DAMAGED = "arrays", "progress.json", "damaged"
 
 
 class CheckpointWarning(UserWarning):
@@ -82,28 +82,34 @@ def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
 def load_newest(folder: Path, like: Any) -> tuple[Any, TrainingPosition] | None:
     """The newest undamaged state and its position; None if there are no states.
 
+    A damaged state is renamed, so that it does not count as one of those that are kept.
+
     Raises:
         RunError: all states are damaged.
 
     Warns:
         CheckpointWarning: a newer state is damaged.
     """
-    reasons = []
+    damaged: dict[Path, str] = {}
     for path in _states(folder):
         try:
             found = _read(path, like)
-        except (RunError, InputError, KeyError, TypeError) as error:
-            reasons.append(f"{path} is damaged ({_first_line(error)})")
+        except (RunError, InputError, KeyError, TypeError, AttributeError) as error:
+            damaged[path] = f"{path} is damaged ({_first_line(error)})"
             continue
-        for reason in reasons:
+        for newer, reason in damaged.items():
+            aside = newer.with_name(f"{DAMAGED}-{newer.name}")
+            files.remove(aside)
+            newer.rename(aside)
             warnings.warn(
-                f"{reason}; resuming from {path.name}, the one before it",
+                f"{reason}; it is now {aside.name}; resuming from {path.name}, the one before it",
                 CheckpointWarning,
                 stacklevel=2,
             )
         return found
-    if reasons:
-        raise RunError(f"{'; '.join(reasons)}; no state is left to resume from; train again")
+    if damaged:
+        reasons = "; ".join(damaged.values())
+        raise RunError(f"{reasons}; no state is left to resume from; train again")
     return None
 
 

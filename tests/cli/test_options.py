@@ -88,15 +88,29 @@ def test_a_sweep_has_every_combination(monkeypatch):
     assert trained[0].training.l2 == (1e-5, 1e-5, 1e-4, 1e-4) * 2
 
 
-def test_slurm_numbers_the_processes_unless_flags_do(monkeypatch):
+# What SLURM sets in a step of four tasks started by srun; in a shell of a job of four tasks
+# (salloc); in a shell that is itself the only task of a step (salloc with use_interactive_step); in
+# a shell on the first of the four tasks of a step (srun --pty).
+STEP = {"SLURM_NTASKS": "4", "SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "4"}
+SLURM = {
+    "a step": (STEP, "", (4, 2)),
+    "flags": (STEP, "--processes 3 --process-id 1", (3, 1)),
+    "one process": (STEP, "--processes 1", (1, 0)),
+    "a shell": ({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, "", (1, 0)),
+    "a shell as a step": (STEP | {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}, "", (1, 0)),
+    "a terminal": (STEP | {"SLURM_PROCID": "0", "SLURM_PTY_PORT": "9"}, "", (1, 0)),
+}
+
+
+@pytest.mark.parametrize("case", SLURM)
+def test_srun_numbers_the_processes_unless_flags_do(case, monkeypatch):
+    variables, words, expected = SLURM[case]
     trained = []
     monkeypatch.setattr("ensemble_rsa.cli.main._train", lambda *given: trained.append(given[0]))
-    monkeypatch.setenv("SLURM_NTASKS", "4")
-    monkeypatch.setenv("SLURM_PROCID", "2")
-    for words in ("", "--processes 3 --process-id 1"):
-        assert main(["train", *words.split()]) == 0
-    found = [(config.execution.processes, config.execution.process_id) for config in trained]
-    assert found == [(4, 2), (3, 1)]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main(["train", *words.split()]) == 0
+    assert (trained[0].execution.processes, trained[0].execution.process_id) == expected
 
 
 def test_other_arguments():
@@ -106,6 +120,12 @@ def test_other_arguments():
     assert parse(["compare", "a", "b"]).paired is None
     options = parse(["reproduce", "--quiet", "fig2", "s4", "--scale", "small"])
     assert (options.figures, options.scale, options.quiet) == (("fig2", "s4"), "small", True)
+    options = parse(["reproduce", "fig4", "--scale", "small", "fig7", "--quiet", "s1"])
+    assert (options.figures, options.scale, options.quiet) == (
+        ("fig4", "fig7", "s1"),
+        "small",
+        True,
+    )
 
 
 # Words, and the one line on stderr.
@@ -115,6 +135,22 @@ MISTAKES = {
     "--quiet": "unknown flag --quiet; see ensemble-rsa --help",
     "train --epoch 1": "unknown flag --epoch; did you mean --epochs? see ensemble-rsa train --help",
     "train 3": "unexpected argument '3'; see ensemble-rsa train --help",
+    "train -3": "unexpected argument '-3'; see ensemble-rsa train --help",
+    "--quiet demo": "--quiet: expected after the command, as in ensemble-rsa demo --quiet; "
+    "see ensemble-rsa --help",
+    "--epochs 3 train": "--epochs: expected after the command, as in ensemble-rsa train --epochs; "
+    "see ensemble-rsa --help",
+    "train --l2 -1e-5": "l2: expected 0 or more, got -1e-05",
+    "train --l2 0 -.5E3": "l2: expected 0 or more, got (0.0, -500.0)",
+    "train --width -inf": "width: expected a number above 0, got -inf",
+    "train --epochs 1 --epochs 2": "--epochs: given twice; give it once; "
+    "see ensemble-rsa train --help",
+    "train --last-relu --no-last-relu": "--last-relu or --no-last-relu: given twice; give it once; "
+    "see ensemble-rsa train --help",
+    "train --out=": "--out: expected None or a path, got ''; see ensemble-rsa train --help",
+    "train --sweep": "sweep: expected settings and their values like dropout=0,0.5, got none",
+    "reproduce fig4 --scale small fig77 --scal": "unknown flag --scal; did you mean --scale? "
+    "see ensemble-rsa reproduce --help",
     "train --epochs": "--epochs: expected one argument; see ensemble-rsa train --help",
     "train --epochs abc": "--epochs: expected a whole number, got 'abc'; "
     "see ensemble-rsa train --help",

@@ -22,6 +22,8 @@ from ensemble_rsa.rdm.build import (
 )
 from ensemble_rsa.rdm.distances import DISTANCES, TOLERANCE
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+
 MANY, FEW = 130, 12  # stimuli: rounding is measured on some of them, and on all
 UNITS = 300  # more than one block of the narrow width
 

@@ -10,6 +10,8 @@ from scipy.spatial.distance import squareform
 from ensemble_rsa.rdm.build import rdm_and_constant_patterns
 from ensemble_rsa.rdm.distances import DISTANCES, _within_tolerance
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+
 SHAPE = N_STIMULI, N_UNITS = 6, 5
 # Small integers: scaled by powers of two, shifted and permuted they stay exact, so that results may
 # be held to the rounding of float32.

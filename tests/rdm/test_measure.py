@@ -8,6 +8,8 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.rdm.build import ConstantPatternWarning, compute_rdm, rdm_and_constant_patterns
 from ensemble_rsa.rdm.distances import DISTANCES
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+
 LEADING, N_STIMULI = (2, 3), 12
 CUTS = (3, 200, 201, 700)  # blocks that are narrower and wider than what is worth a call
 

@@ -45,7 +45,7 @@ def test_the_manifest_says_what_made_a_run(tmp_path):
     config = Config(training=TrainingConfig(epochs=2))
     manifest = make_manifest(config, {"train": 1.23456})
     assert set(manifest) == {
-        "versions", "git_commit", "device", "config_hash", "seconds", "created",
+        "versions", "git_commit", "device", "random_numbers", "config_hash", "seconds", "created",
     }  # fmt: skip
     assert set(manifest["versions"]) == set(VERSIONED)
     assert all(manifest["versions"].values())

@@ -9,6 +9,8 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.similarity.cca import pwcca, svcca
 from ensemble_rsa.similarity.kernel import FewStimuliWarning
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+
 
 def main_part(patterns, variance):
     """The activations themselves with only their leading singular directions left."""

@@ -14,6 +14,8 @@ from ensemble_rsa.similarity.kernel import (
     principal_axes,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+
 
 def exact_kernel(patterns):
     centred = patterns.astype(np.float64) - patterns.astype(np.float64).mean(axis=0)

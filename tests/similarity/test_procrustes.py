@@ -8,6 +8,8 @@ from scipy.stats import ortho_group
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.similarity.procrustes import procrustes_distance
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+
 
 def brute_force(first, second, form):
     """Rotate the first onto the second, both of unit size, and see what is left."""

@@ -59,7 +59,7 @@ def bootstrap_centroid_consistency(
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(codes.max() + 1))
 
-    rdms, _ = rdm_and_constant_patterns(centroids(array, codes), distance)
+    rdms, _ = rdm_and_constant_patterns(centroids(array, codes, flatten=False), distance)
     observed = compare_pairs("centroid RDMs", rdms)
 
     def resampled(position: tuple[int, ...]) -> ResampledValues:

@@ -19,6 +19,8 @@ from tests.analysis.reference import (
     weighted_mean,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+
 LABELS = list("dabcdabcdadd")  # 3, 2, 2 and 5 members, not in order
 N_STIMULI, N_INSTANCES = len(LABELS), 3
 run = partial(bootstrap_centroid_consistency, labels=LABELS)

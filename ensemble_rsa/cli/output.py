@@ -1,0 +1,57 @@
+"""Output on any terminal and into pipes that may be closed."""
+
+import codecs
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+_ERRORS = "ensemble_rsa.printable"
+
+
+def _printable(error: UnicodeError) -> tuple[bytes, int]:
+    """`?` for characters that the encoding lacks; names of files that are not UTF-8 as they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    codes = [ord(character) for character in error.object[error.start : error.end]]
+    is_byte = lambda code: 0xDC80 <= code <= 0xDCFF  # what Python decodes such a name to
+    return bytes(code - 0xDC00 if is_byte(code) else ord("?") for code in codes), error.end
+
+
+@contextlib.contextmanager
+def printable_output() -> Iterator[None]:
+    """Let both output streams print any character, within the block."""
+    codecs.register_error(_ERRORS, _printable)
+    streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors=_ERRORS)
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            with contextlib.suppress(OSError, ValueError):
+                stream.reconfigure(errors=errors)
+
+
+def close_stdout() -> None:
+    """Send what is left in the buffer nowhere, since the reader of the pipe has gone."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def while_read(show: Callable[..., None]) -> Callable[..., None]:
+    """The callback, which does nothing more once the pipe that it prints into is closed."""
+    closed = False
+
+    def guarded(*values: object) -> None:
+        nonlocal closed
+        if not closed:
+            try:
+                show(*values)
+            except BrokenPipeError:
+                closed = True
+
+    return guarded
