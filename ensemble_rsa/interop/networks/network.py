@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Layer:
         return f"{self.name} ({' × '.join(map(str, self.shape)) or 'one number'})"
 
 
+@runtime_checkable
 class Network(Protocol):
     """A network that can list its layers and show images to them.
 
