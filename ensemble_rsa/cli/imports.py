@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
+from ensemble_rsa.cli import import_networks
 from ensemble_rsa.cli.options import REQUIRED, Option
 from ensemble_rsa.config.analysis import AnalysisConfig, DistanceName
 from ensemble_rsa.errors import InputError
@@ -25,6 +26,7 @@ OPTIONS = (
     Option("stimuli", "a text file with the id of a stimulus in each line", Path | None, None),
     Option("layers", "names, separated by commas, in the order of computation", str | None, None),
     Option("flatten", "say that all axes after the first, such as those of maps, are units"),
+    *import_networks.OPTIONS,
     Option("distance", "first-level distance between patterns", DistanceName, "correlation"),
     Option("list_layers", "only print the layers with their numbers of stimuli and units"),
     Option("out", "the run folder; a new one under runs/ when not given", Path | None, None),
@@ -50,17 +52,38 @@ def import_source(options: argparse.Namespace) -> None:
     from ensemble_rsa.pipeline.import_run import import_run
 
     console = Console(stderr=True, quiet=options.quiet)
+    if import_networks.are_networks(options):
+        _import_networks(options, console)
+        return
     source = _source(options)
     if options.list_layers:
         for name, array in source.activations(0):
             print(f"{name}: {array.shape[0]} stimuli, {array.shape[1]} units")
         return
-    for note in source.notes:
-        console.print(note, soft_wrap=True, markup=False, highlight=False)
+    _print_notes(source, console)
     settings = AnalysisConfig.of(distance=options.distance)
     with rdm_display(console) as progress:
         path = import_run(source, options.out, settings, None if options.quiet else progress)
     print(path)
+
+
+def _import_networks(options: argparse.Namespace, console: Console) -> None:
+    from ensemble_rsa.cli.progress import rdm_display
+    from ensemble_rsa.pipeline.import_run import import_run
+
+    if options.list_layers:
+        import_networks.print_layers(options)
+        return
+    with rdm_display(console, "images") as progress:
+        source = import_networks.networks_source(options, None if options.quiet else progress)
+        _print_notes(source, console)
+        path = import_run(source, options.out, AnalysisConfig.of(distance=options.distance))
+    print(path)
+
+
+def _print_notes(source: "ActivationSource", console: Console) -> None:
+    for note in source.notes:
+        console.print(note, soft_wrap=True, markup=False, highlight=False)
 
 
 def _source(options: argparse.Namespace) -> "ActivationSource":

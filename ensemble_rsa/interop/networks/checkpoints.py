@@ -68,10 +68,10 @@ def _read_torch(path: Path) -> Any:
                 f"checkpoints: {path} is no PyTorch checkpoint ({_reason(error)})"
             ) from None
         raise InputError(
-            f"checkpoints: {path} holds more than tensors ({_wanted(error)}), and to read that "
-            "can run any code in it; if you trust its origin, convert it once: "
-            f"torch.save(torch.load({path.name!r}, weights_only=False)['state_dict'], 'NEW.pt'), "
-            "or of a whole module its .state_dict()"
+            f"checkpoints: {path} holds more than tensors ({_wanted(error)}), and reading that can "
+            "run any code in it; if you trust its origin, convert it once: for a whole module, "
+            f"torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'NEW.pt'), "
+            "for a dictionary with the weights under 'state_dict', that entry"
         ) from None
     except Exception as error:
         raise InputError(f"checkpoints: {path} is damaged ({_reason(error)})") from error

@@ -152,7 +152,8 @@ def _stacked(batch: list[np.ndarray], files: Sequence[Path], store: list[ImageSt
                 f"images: expected prepared images of one shape, got {image.shape} for {file} and "
                 f"{tuple(expected)} before; give a preprocess that crops or resizes"
             )
-    return np.stack(batch)
+    # in this order also where every image is transposed, since kernels round by memory order
+    return np.ascontiguousarray(np.stack(batch))
 
 
 def images_from_array(images: Any, batch_size: int) -> Images:
@@ -223,9 +224,9 @@ def _parts(batch: Any) -> tuple[Any, Any]:
     """Images and labels of a batch."""
     if isinstance(batch, Mapping):
         return {name: part for name, part in batch.items() if name != "labels"}, batch.get("labels")
-    if isinstance(batch, tuple | list):
-        labels = batch[1] if len(batch) > 1 and np.ndim(batch[1]) == 1 else None
-        return batch[0], labels
+    if isinstance(batch, tuple | list) and batch:
+        images, *others = batch
+        return images, others[0] if others and np.ndim(others[0]) == 1 else None
     if not hasattr(batch, "shape"):
         raise InputError(
             f"images: expected batches of arrays, or (images, labels), got {type(batch).__name__}; "

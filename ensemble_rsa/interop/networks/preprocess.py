@@ -1,8 +1,13 @@
 """How a network wants its images prepared, where its library says so."""
 
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.optional import optional_import
@@ -32,19 +37,22 @@ def default_preprocess(module: Any, build: Any = None) -> tuple[Preprocess, str]
 
 
 def _of_torchvision_module(module: Any) -> tuple[Preprocess, str] | None:
-    """Return the transform on which all first weights of this kind of network agree."""
-    optional_import("torchvision", "torch", "a network of torchvision")
-    import sys
+    """Return the transform of most first weights of this family, if all agree on size and colours.
 
+    Some members are resized a little more before the same central crop.
+    """
+    optional_import("torchvision", "torch", "a network of torchvision")
     family = vars(sys.modules[type(module).__module__])
     transforms = [
         next(iter(weights)).transforms()
         for name, weights in family.items()
         if name.endswith("_Weights") and weights.__module__ == type(module).__module__
     ]
-    if not transforms or len({str(transform) for transform in transforms}) > 1:
+    kinds = {str((one.crop_size, one.mean, one.std)) for one in transforms}
+    if len(kinds) != 1:
         return None
-    return _described(transforms[0], "torchvision")
+    common, _ = Counter(str(one) for one in transforms).most_common(1)[0]
+    return _described(next(one for one in transforms if str(one) == common), "torchvision")
 
 
 def _of_transformers(name: str) -> tuple[Preprocess, str] | None:
@@ -65,22 +73,12 @@ def _described(transform: Preprocess, library: str) -> tuple[Preprocess, str]:
     return transform, f"images are prepared as {library} says for this network: {words}"
 
 
-def named_preprocess(preprocess: str) -> tuple[Preprocess, str]:
-    """Return a function by its name, `module:function` or `file.py:function`."""
-    from ensemble_rsa.interop.networks.builders import function_by_name
-
-    function, _ = function_by_name("preprocess", preprocess)
-    return function, f"images are prepared by {preprocess}"
-
-
 def prepared_image(file: Path, preprocess: Preprocess, decode: Callable[[Path], Any]) -> Any:
     """Return an image file as the array that a network takes.
 
     Raises:
         InputError: no image, or a transform that fails or returns no array.
     """
-    import numpy as np
-
     try:
         image = decode(file)
     except Exception as error:
@@ -91,7 +89,7 @@ def prepared_image(file: Path, preprocess: Preprocess, decode: Callable[[Path], 
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"preprocess: failed on {file} ({reason})") from error
-    if hasattr(prepared, "mode") or not hasattr(prepared, "shape"):
+    if isinstance(prepared, Image.Image) or not hasattr(prepared, "shape"):
         raise InputError(
             f"preprocess: expected an array or a tensor for {file}, got {type(prepared).__name__}"
         )

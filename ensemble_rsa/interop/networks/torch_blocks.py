@@ -18,6 +18,7 @@ _COMPLETING = (  # modules that complete the layer before them
     "torch.nn.modules.activation", "torch.nn.modules.batchnorm", "torch.nn.modules.instancenorm",
     "torch.nn.modules.normalization",
 )  # fmt: skip
+_REORDERING = ("Flatten", "Unflatten")
 
 
 def outputs_of_blocks(network: Any, outputs: Sequence[Output]) -> list[str]:
@@ -27,6 +28,8 @@ def outputs_of_blocks(network: Any, outputs: Sequence[Output]) -> list[str]:
     chosen: dict[tuple[Any, ...], Output] = {}
     for output in whole:
         if (names and _module_of(output) not in names) or output.key in chosen:
+            continue
+        if type(output.module).__name__ in _REORDERING:
             continue
         before = next((each for each in chosen.values() if each.place == output.source), None)
         if before and _completes(output.module) and not _has_modules(before.module):

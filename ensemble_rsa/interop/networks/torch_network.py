@@ -6,7 +6,7 @@ changes it afterwards. Each call of a module that is used several times is a lay
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,23 @@ class TorchNetwork:
         fewer = self._trace(first_images(images, n - 1)) if n > 1 else traced
         others = {output.name: output for output in fewer}
         auto = outputs_of_blocks(self._module, traced)
-        return [_as_layer(output, others, n, output.name in auto) for output in traced]
+        described = [_as_layer(output, others, n, output.name in auto) for output in traced]
+        return described + self._unreadable({output.name for output in traced})
+
+    def _unreadable(self, called: Collection[str]) -> list[Layer]:
+        """Return modules that no forward pass calls, and second names of modules that it does."""
+        names: dict[int, str] = {}
+        found = []
+        for name, module in self._module.named_modules(remove_duplicate=False):
+            first = names.setdefault(id(module), name)
+            problem = None
+            if first != name:
+                problem = f"is the same module as {first!r}, whose calls count under that name"
+            elif name and name not in called and hasattr(module, "weight"):
+                problem = "is a module that is never called in evaluation"
+            if problem:
+                found.append(Layer(name, (), problem=problem))
+        return found
 
     def _trace(self, images: Any) -> list[Output]:
         """Show some images to all modules, and return what each returned."""
