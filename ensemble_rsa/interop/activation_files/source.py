@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ensemble_rsa.arrays.reading import ReadingWarning
 from ensemble_rsa.extraction.rows import ChosenRows
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.interop.activation_files.formats import FORMATS
@@ -77,6 +78,7 @@ def from_files(
         others = f", and so were {len(surprising) - 1} other layers" if surprising[1:] else ""
         warnings.warn(
             f"{surprising[0]}{others}; if this is meant, say so with flatten=True (--flatten)",
+            ReadingWarning,
             stacklevel=2,
         )
     every = [cell for of in cells.values() for cell in of.values()]

@@ -12,6 +12,7 @@ import xarray as xr
 import zarr
 from scipy.spatial.distance import pdist
 
+from ensemble_rsa.arrays.reading import ReadingWarning
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.activation_files.members import Member
 from ensemble_rsa.interop.activation_files.source import from_files
@@ -167,7 +168,9 @@ def test_maps_are_flattened_in_any_slices_and_with_a_warning(ending, rng, tmp_pa
             "conv", data=arrays["conv"], chunks=(4, 2, 3, 2)
         )
     writer(tmp_path / f"net{ending}", {"conv": maps})
-    with pytest.warns(UserWarning, match=r"conv: maps of shape \(3, 4, 5\) were read as 60 units"):
+    with pytest.warns(
+        ReadingWarning, match=r"conv: maps of shape \(3, 4, 5\) were read as 60"
+    ):
         source = from_files(tmp_path / f"net{ending}")
     ((_, patterns),) = source.activations(0)
     flat = maps.reshape(6, -1)
