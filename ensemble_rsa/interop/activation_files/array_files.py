@@ -1,6 +1,7 @@
 """Readers of files that hold plain arrays in memory order: .npy, .npz and .safetensors."""
 
 import json
+import math
 import struct
 import zipfile
 from pathlib import Path
@@ -27,19 +28,36 @@ _HEADERS = {
 def open_npy(path: Path) -> Contents:
     """Open a file of `numpy.save`."""
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return Contents({"": _mapped(path, str(path), array)})
+    fortran = not array.flags.c_contiguous
+    return Contents({"": _stored(path, str(path), array.dtype, array.shape, array.offset, fortran)})
 
 
-def _mapped(path: Path, where: str, array: Any) -> Member:
-    """Return a memory map as a member; it is opened for each read, to spare open files."""
-    offset, order = array.offset, "C" if array.flags.c_contiguous else "F"
+def _stored(
+    path: Path, where: str, dtype: Any, shape: tuple[int, ...], offset: int, fortran: bool = False
+) -> Member:
+    """Return an array that lies in a file as in memory; the file is opened for each read.
+
+    Rows in C order are read one after the other, because pages of a memory map count as memory.
+    """
+    dtype = np.dtype(dtype)
+    if path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
+        raise ValueError("it is shorter than its header says")
+    inner = math.prod(shape[2:])
 
     def read(key: tuple[slice, ...]) -> np.ndarray:
         with damage_named(path, "the array that it held when it was opened"):
-            again = np.memmap(path, array.dtype, "r", offset, array.shape, order)
-            return np.array(again[key])
+            if fortran or len(shape) < 2:
+                return np.array(np.memmap(path, dtype, "r", offset, shape, "F")[key])
+            first, last, _ = key[1].indices(shape[1])
+            found = np.empty((shape[0], last - first, *shape[2:]), dtype)
+            with path.open("rb") as stream:
+                for i, row in enumerate(found.reshape(shape[0], -1).view(np.uint8)):
+                    stream.seek(offset + (i * shape[1] + first) * inner * dtype.itemsize)
+                    if stream.readinto(row.data) < row.size:
+                        raise ValueError("it is shorter than its header says")
+            return found[key[0]]
 
-    return Member(where, array.shape, array.dtype, read)
+    return Member(where, shape, dtype, read)
 
 
 def open_npz(path: Path) -> Contents:
@@ -63,8 +81,7 @@ def open_npz(path: Path) -> Contents:
                 columns[name] = np.load(path, allow_pickle=False)[name]
             elif info.compress_type == zipfile.ZIP_STORED:
                 offset = _data_offset(path, info) + length
-                array = np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
-                arrays[name] = _mapped(path, where, array)
+                arrays[name] = _stored(path, where, dtype, shape, offset, fortran)
             else:
                 arrays[name] = _compressed(path, where, name, shape, dtype)
     return named_columns(arrays, columns)
@@ -104,9 +121,7 @@ def open_safetensors(path: Path) -> Contents:
         where = f"{path}, key {name!r}"
         if entry["dtype"] not in SAFETENSORS:
             raise InputError(f"{where}: expected real numbers, got {entry['dtype']}")
-        array = np.memmap(
-            path, np.dtype(SAFETENSORS[entry["dtype"]]), "r",
-            8 + length + entry["data_offsets"][0], tuple(entry["shape"]),
-        )  # fmt: skip
-        arrays[name] = _mapped(path, where, array)
+        offset = 8 + length + entry["data_offsets"][0]
+        dtype = SAFETENSORS[entry["dtype"]]
+        arrays[name] = _stored(path, where, dtype, tuple(entry["shape"]), offset)
     return Contents(arrays)

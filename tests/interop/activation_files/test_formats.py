@@ -168,9 +168,7 @@ def test_maps_are_flattened_in_any_slices_and_with_a_warning(ending, rng, tmp_pa
             "conv", data=arrays["conv"], chunks=(4, 2, 3, 2)
         )
     writer(tmp_path / f"net{ending}", {"conv": maps})
-    with pytest.warns(
-        ReadingWarning, match=r"conv: maps of shape \(3, 4, 5\) were read as 60"
-    ):
+    with pytest.warns(ReadingWarning, match=r"conv: maps of shape \(3, 4, 5\) were read as 60"):
         source = from_files(tmp_path / f"net{ending}")
     ((_, patterns),) = source.activations(0)
     flat = maps.reshape(6, -1)
