@@ -14,7 +14,7 @@ from PIL import Image
 from ensemble_rsa.arrays import as_numpy, check_labels
 from ensemble_rsa.data.decoding import decode_rgb
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.interop.labels_file import categories_by_id, read_labels
+from ensemble_rsa.interop.activation_files.identifiers import match_ids, read_labels
 from ensemble_rsa.interop.networks.network import n_images
 from ensemble_rsa.interop.networks.preprocess import Preprocess, prepared_image
 from ensemble_rsa.interop.networks.scratch import ImageStore
@@ -259,6 +259,8 @@ def categories_of(labels: Any, images: Images) -> tuple[Any, ...]:
     if isinstance(labels, str | Path):
         labels = read_labels(Path(labels))
     if isinstance(labels, Mapping):
-        labels = categories_by_id(labels, [str(one) for one in images.ids])
+        ids, values = [str(one) for one in images.ids], list(labels.values())
+        order = match_ids("labels", list(map(str, labels)), ids, "the images").order
+        labels = [values[i] for i in order]
     codes, names = check_labels("labels", labels, len(images.ids))
     return tuple(names[codes].tolist())

@@ -1,13 +1,13 @@
 """The networks of an ensemble: live ones, files, or checkpoints and what builds them."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.interop.activation_files.paths import locations
 from ensemble_rsa.interop.networks.builders import Build, builder, lasting_name
 from ensemble_rsa.interop.networks.checkpoints import check_checkpoint, load_weights
 from ensemble_rsa.interop.networks.function_network import FunctionNetwork
@@ -18,8 +18,6 @@ from ensemble_rsa.interop.networks.keras_network import (
 )
 from ensemble_rsa.interop.networks.network import Network
 from ensemble_rsa.interop.networks.torch_network import TorchNetwork, random_state_kept
-
-INSTANCE = "{instance}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,46 +216,23 @@ def _descends(value: Any, module: str, name: str) -> bool:
 def _files_by_instance(given: Any, argument: str) -> dict[Any, Path]:
     """Return the file of each instance: of a pattern with `{instance}`, a list or a mapping."""
     if isinstance(given, Mapping):
-        return {_number_or_name(str(name)): Path(path) for name, path in given.items()}
-    if isinstance(given, str | Path):
-        if INSTANCE not in str(given):
-            return {0: Path(given)}
-        return _matching(str(given), argument)
-    if not isinstance(given, Sequence) or not given:
-        raise InputError(
-            f"{argument}: expected a pattern such as 'ckpt/seed{INSTANCE}.pt', or a list of files, "
-            f"got {given!r}"
-        )
-    if len(given) == 1 and INSTANCE in str(given[0]):
-        return _matching(str(given[0]), argument)
-    return {i: Path(path) for i, path in enumerate(given)}
+        by_name = {str(name): Path(path) for name, path in given.items()}
+    else:
+        try:
+            found = locations(given if isinstance(given, str | Path) else _listed(given))
+        except InputError as error:
+            raise InputError(str(error).replace("pattern:", f"{argument}:", 1)) from None
+        by_name = {one.instance: one.path for one in found}
+    if not by_name:
+        raise InputError(f"{argument}: expected files, got none")
+    numbers = all(name.isdecimal() for name in by_name) and len({*map(int, by_name)}) == len(
+        by_name
+    )
+    return {int(name) if numbers else name: path for name, path in by_name.items()}
 
 
-def _matching(pattern: str, argument: str) -> dict[Any, Path]:
-    path = Path(pattern)
-    anchor = Path(path.anchor) if path.anchor else Path()
-    parts = path.relative_to(anchor).parts if path.anchor else path.parts
-    glob = "/".join(parts).replace(INSTANCE, "*")
-    first, *rest = (re.escape(part) for part in "/".join(parts).split(INSTANCE))
-    expression = first + "(?P<instance>[^/]+?)" + "(?P=instance)".join(rest)
-    found = {}
-    for file in anchor.glob(glob):
-        match = re.fullmatch(expression, file.relative_to(anchor).as_posix())
-        if match:
-            found[_number_or_name(match["instance"])] = file
-    if not found:
-        raise InputError(f"{argument}: no file matches {pattern!r}")
-    return {name: found[name] for name in sorted(found, key=_natural)}
-
-
-def _number_or_name(text: str) -> Any:
-    return int(text) if text.isdecimal() and str(int(text)) == text else text
-
-
-def _natural(name: Any) -> list[Any]:
-    """Sort key by which "seed2" comes before "seed10"."""
-    return [
-        (0, int(part), "") if part.isdecimal() else (1, 0, part)
-        for part in re.split(r"(\d+)", str(name))
-        if part
-    ]
+def _listed(given: Any) -> Any:
+    """A list of files as the mapping that numbers them; a single pattern stays one."""
+    if not isinstance(given, Sequence):
+        raise InputError(f"pattern: expected a path, or several, got {type(given).__name__}")
+    return given[0] if len(given) == 1 else {"": list(given)}

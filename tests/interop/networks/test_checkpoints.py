@@ -147,7 +147,7 @@ def test_what_builds_no_network_is_refused(folder, build, message):
 
 
 def test_patterns_without_files_and_files_without_build(folder):
-    with pytest.raises(InputError, match="no file matches 'ckpt/net{instance}.pt'"):
+    with pytest.raises(InputError, match="checkpoints: .*ckpt/net"):
         ersa.from_networks("ckpt/net{instance}.pt", IMAGES, build="my_nets:build")
     with pytest.raises(InputError, match="holds weights only"):
         ersa.from_networks("ckpt/seed{instance}.pt", IMAGES)
