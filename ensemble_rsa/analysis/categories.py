@@ -17,8 +17,10 @@ from ensemble_rsa.arrays import (
     is_zero,
 )
 from ensemble_rsa.arrays.constant import MOST_ROUNDING
+from ensemble_rsa.arrays.rdms import Missing
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.numerics import pair_indices
+from ensemble_rsa.rdm.missing import report_missing
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
     Aggregate = Literal["pooled", "per_category"]
@@ -27,7 +29,9 @@ else:
 AGGREGATES = ("pooled", "per_category")
 
 
-def category_clustering_index(rdms: ArrayLike, labels: LabelsLike) -> Float[np.ndarray, "..."]:
+def category_clustering_index(
+    rdms: ArrayLike, labels: LabelsLike, missing: Missing = "refuse"
+) -> Float[np.ndarray, "..."]:
     """(across − within) / (across + within) of the mean distances of each RDM (paper, Fig. 8c).
 
     `within` is the mean over pairs of stimuli that share a category, `across` over all other pairs.
@@ -36,6 +40,7 @@ def category_clustering_index(rdms: ArrayLike, labels: LabelsLike) -> Float[np.n
     Args:
         rdms: RDMs `(..., stimulus_pair)`.
         labels: the category of each stimulus.
+        missing: `"refuse"` NaN, or `"drop"`: leave missing distances out of each RDM's means.
 
     Returns:
         The index of each RDM, `(...)`, float64.
@@ -47,15 +52,17 @@ def category_clustering_index(rdms: ArrayLike, labels: LabelsLike) -> Float[np.n
     >>> category_clustering_index(np.array([1.0, 3, 3, 3, 3, 1]), ["cat", "cat", "dog", "dog"])
     array(0.5)
     """
-    array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)")
+    array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)", missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
+    if missing == "drop":
+        report_missing("rdms", array[..., None, :])
     return clustering_index(array, codes, categories)
 
 
 def clustering_index(
     rdms: Any, codes: LabelCodes, categories: np.ndarray
 ) -> Float[np.ndarray, "..."]:
-    """`category_clustering_index` of checked RDMs and labels."""
+    """`category_clustering_index` of checked RDMs, in which NaN is missing, and labels."""
     if len(categories) < 2:
         raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
     same = same_category(codes)
@@ -63,7 +70,19 @@ def clustering_index(
     total, within = (
         chosen.sum(-1, dtype=np.float64) for chosen in (distances, distances[..., same])
     )
-    index = np.asarray(index_of_sums(total, within, same.size, same.sum()))
+    n_pairs, n_within = same.size, same.sum()
+    if np.isnan(total).any():
+        present = ~np.isnan(distances)
+        n_pairs, n_within = present.sum(-1), present[..., same].sum(-1)
+        distances = np.where(present, distances, 0)
+        total = distances.sum(-1, dtype=np.float64)
+        within = distances[..., same].sum(-1, dtype=np.float64)
+        if (np.minimum(n_within, n_pairs - n_within) == 0).any():
+            raise InputError(
+                "rdms: expected a distance within and one across categories in each RDM, got only "
+                "missing ones (NaN)"
+            )
+    index = np.asarray(index_of_sums(total, within, n_pairs, n_within))
     suspects = np.argwhere(~(np.abs(total) > MOST_ROUNDING * same.size))
     zero = [where for where in suspects.tolist() if is_zero(distances[tuple(where)])]
     empty = [*zero, *np.argwhere(~np.isfinite(index)).tolist()]

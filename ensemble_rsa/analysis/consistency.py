@@ -15,14 +15,23 @@ from ensemble_rsa.arrays import (
     check_rdms,
     check_varied,
 )
+from ensemble_rsa.arrays.rdms import Missing
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.rdm.compare import ComparisonName, compare_pairs, compare_rows
+from ensemble_rsa.rdm.missing import (
+    compare_pairs_present,
+    compare_rows_present,
+    lacks_distances,
+    report_missing,
+)
 
 _AXES = "(..., instance, stimulus_pair)"
 
 
 def consistency(
-    rdms: ArrayLike, comparison: ComparisonName = "pearson_squared"
+    rdms: ArrayLike,
+    comparison: ComparisonName = "pearson_squared",
+    missing: Missing = "refuse",
 ) -> Float[np.ndarray, "... instance_pair"]:
     """Squared Pearson correlation of the RDMs of every two instances, `(..., instance_pair)`.
 
@@ -35,6 +44,8 @@ def consistency(
         comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`. The squared ones range from 0 to
             1 and lose the sign; `"pearson"` and `"spearman"` range from −1 to 1, the `"cosine"` of
             distances from 0 to 1.
+        missing: `"refuse"` NaN, or `"drop"`: compare every two RDMs over the stimulus pairs that
+            both have, three at least (see `ensemble_rsa.rdm.missing`).
 
     Returns:
         r² unless `comparison` says otherwise, float64.
@@ -43,14 +54,24 @@ def consistency(
         InputError: fewer than two instances, NaN, a constant RDM (for the cosine: an all-zero one),
             a last axis that is no condensed RDM, an unknown comparison.
 
+    Warns:
+        MissingDistancesWarning: how many distances two RDMs have in common, where some are missing.
+
     >>> consistency(np.array([[1.0, 2.0, 3.0], [3.0, 5.0, 7.0], [1.0, 0.0, 1.0]])).round(6)
     array([1., 0., 0.])
     """
-    return compare_pairs("rdms", check_instance_rdms("rdms", rdms)[0], comparison)
+    array, _ = check_instance_rdms("rdms", rdms, missing=missing)
+    if missing == "refuse":
+        return compare_pairs("rdms", array, comparison)
+    report_missing("rdms", array)
+    return compare_pairs_present("rdms", array, comparison)
 
 
 def consistency_between(
-    rdms: ArrayLike, others: ArrayLike, comparison: ComparisonName = "pearson_squared"
+    rdms: ArrayLike,
+    others: ArrayLike,
+    comparison: ComparisonName = "pearson_squared",
+    missing: Missing = "refuse",
 ) -> Float[np.ndarray, "... instance other_instance"]:
     """Consistency of each RDM with each RDM of another group, `(..., instance, other_instance)`.
 
@@ -62,6 +83,7 @@ def consistency_between(
         rdms: RDMs `(..., instance, stimulus_pair)`.
         others: RDMs `(..., other_instance, stimulus_pair)`.
         comparison: as in `consistency`.
+        missing: as in `consistency`.
 
     Returns:
         r² unless `comparison` says otherwise, float64.
@@ -76,8 +98,8 @@ def consistency_between(
     array([[1., 1., 0.],
            [0., 0., 1.]])
     """
-    array, n_stimuli = check_rdms("rdms", rdms, 2, _AXES)
-    other, n_others = check_rdms("others", others, 2, _AXES)
+    array, n_stimuli = check_rdms("rdms", rdms, 2, _AXES, missing)
+    other, n_others = check_rdms("others", others, 2, _AXES, missing)
     if n_stimuli != n_others:
         raise InputError(f"others: expected RDMs of {n_stimuli} stimuli as in rdms, got {n_others}")
     try:
@@ -87,6 +109,9 @@ def consistency_between(
             f"others: expected leading axes that broadcast against {array.shape[:-2]} as in rdms, "
             f"got {other.shape[:-2]}"
         ) from None
+    if missing == "drop" and (lacks_distances(array) or lacks_distances(other)):
+        report_missing("rdms, others", array, other)
+        return compare_rows_present("rdms, others", array, other, comparison)
     similarity = compare_rows(array, other, comparison)
     if np.isnan(similarity).any():
         for name, group in (("rdms", array), ("others", other)):
@@ -99,6 +124,7 @@ def within_category_consistency(
     labels: LabelsLike,
     aggregate: Aggregate = "pooled",
     comparison: ComparisonName = "pearson_squared",
+    missing: Missing = "refuse",
 ) -> Float[np.ndarray, "... instance_pair"]:
     """Consistency over the pairs of stimuli that share a category, `(..., instance_pair)`.
 
@@ -111,6 +137,7 @@ def within_category_consistency(
         labels: the category of each stimulus.
         aggregate: `"pooled"` (default, ours) or `"per_category"`.
         comparison: as in `consistency`.
+        missing: as in `consistency`.
 
     Returns:
         r² unless `comparison` says otherwise, float64.
@@ -123,14 +150,18 @@ def within_category_consistency(
     >>> within_category_consistency(rdms, ["cat", "dog", "dog", "dog"]).round(6)
     array([1.])
     """
-    array, n_stimuli = check_instance_rdms("rdms", rdms)
+    array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
-    groups = same_category_groups(codes, categories, aggregate).items()
-    return np.mean([compare_pairs(n, array[..., pairs], comparison) for n, pairs in groups], axis=0)
+    groups = same_category_groups(codes, categories, aggregate)
+    compare = compare_pairs if missing == "refuse" else compare_pairs_present
+    if missing == "drop":
+        report_missing("rdms", array[..., np.concatenate([*groups.values()])])
+    each = [compare(name, array[..., pairs], comparison) for name, pairs in groups.items()]
+    return np.mean(each, axis=0)
 
 
 def second_level_distances(
-    rdms: ArrayLike, comparison: ComparisonName = "pearson"
+    rdms: ArrayLike, comparison: ComparisonName = "pearson", missing: Missing = "refuse"
 ) -> Float[np.ndarray, "... rdm rdm"]:
     """1 − Pearson correlation of every two RDMs, `(..., rdm, rdm)`: symmetric with a zero diagonal.
 
@@ -141,6 +172,7 @@ def second_level_distances(
     Args:
         rdms: RDMs `(..., rdm, stimulus_pair)`.
         comparison: a similarity as in `consistency`, which is subtracted from 1.
+        missing: as in `consistency`.
 
     Returns:
         Distances, float64: from 0 to 2 for `"pearson"` and `"spearman"`; from 0 to 1 for the
@@ -156,8 +188,12 @@ def second_level_distances(
            [0., 0., 2.],
            [2., 2., 0.]])
     """
-    array, _ = check_rdms("rdms", rdms, 2, "(..., rdm, stimulus_pair)")
-    similarity = compare_rows(array, comparison=comparison)
+    array, _ = check_rdms("rdms", rdms, 2, "(..., rdm, stimulus_pair)", missing)
+    if missing == "drop" and lacks_distances(array):
+        report_missing("rdms", array)
+        similarity = compare_rows_present("rdms", array, comparison=comparison)
+    else:
+        similarity = compare_rows(array, comparison=comparison)
     check_varied("rdms", similarity)
     diagonal = np.eye(array.shape[-2], dtype=bool)
     return np.where(diagonal, 0.0, 1 - (similarity + np.swapaxes(similarity, -1, -2)) / 2)

@@ -28,9 +28,11 @@ from ensemble_rsa.arrays import (
     check_instance_rdms,
     check_varied,
 )
+from ensemble_rsa.arrays.rdms import Missing
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
 from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
+from ensemble_rsa.rdm.missing import compare_rows_present, lacks_distances, report_missing
 from ensemble_rsa.rng import host_stream
 
 _ROUNDING = 1e-12  # similarities are at most 1: differences closer than this are ties
@@ -99,6 +101,7 @@ def compare_groups(
     n_permutations: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
+    missing: Missing = "refuse",
 ) -> GroupComparison:
     """Test whether instances of two groups differ by more than the instances of one group do.
 
@@ -126,6 +129,7 @@ def compare_groups(
         n_permutations: the largest number of permutations, and the number of resamples.
         confidence: nominal coverage of the intervals.
         seed: determines permutations and resamples, which all leading positions share.
+        missing: as in `consistency`.
 
     Raises:
         InputError: fewer than three instances in a group, NaN, a constant RDM, leading axes or
@@ -137,8 +141,8 @@ def compare_groups(
     >>> float(result.within_minus_between.p), float(result.a_minus_b.p), result.n_permutations
     (0.1, 1.0, 20)
     """
-    a, _ = check_instance_rdms("rdms", rdms, 3)
-    b, _ = check_instance_rdms("others", others, 3)
+    a, _ = check_instance_rdms("rdms", rdms, 3, missing)
+    b, _ = check_instance_rdms("others", others, 3, missing)
     if (*a.shape[:-2], a.shape[-1]) != (*b.shape[:-2], b.shape[-1]):
         raise InputError(
             f"others: expected the leading axes and stimulus pairs of rdms, {tuple(a.shape)}, got "
@@ -153,7 +157,13 @@ def compare_groups(
     n_permutations = check_count("n_permutations", n_permutations, 1)
     confidence = check_confidence("confidence", confidence)
     # Instances of the second group follow those of the first.
-    similarity = _similarity(a, b, comparison).reshape(-1, n_a + n_b, n_a + n_b)
+    together = np.concatenate([a, b], axis=-2) if missing == "drop" else None
+    if together is not None and lacks_distances(together):
+        report_missing("rdms, others", together)
+        similarity = compare_rows_present("rdms, others", together, comparison=comparison)
+    else:
+        similarity = _similarity(a, b, comparison)
+    similarity = similarity.reshape(-1, n_a + n_b, n_a + n_b)
     first, second = pair_indices(n_a + n_b)
     if paired:
         different_seeds = second - first != n_a

@@ -8,14 +8,19 @@ from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.scalars import is_number, is_whole
 
 
-def check_finite(name: str, value: Any) -> None:
-    """Raise if any entry is NaN or infinite, with their number and the position of the first."""
-    finite = np.isfinite(np.asarray(value))
+def check_finite(name: str, value: Any, advice: str = "", nan: bool = False) -> None:
+    """Raise if any entry is NaN or infinite, with their number and the position of the first.
+
+    With `nan`, NaN is accepted. `advice` ends the message.
+    """
+    array = np.asarray(value)
+    finite = ~np.isinf(array) if nan else np.isfinite(array)
     if not finite.all():
         bad = np.argwhere(~finite)
         where = tuple(int(i) for i in bad[0])
+        kind = "inf" if nan else "NaN or inf"
         raise InputError(
-            f"{name}: expected finite numbers, got {len(bad)} NaN or inf, the first at {where}"
+            f"{name}: expected finite numbers, got {len(bad)} {kind}, the first at {where}{advice}"
         )
 
 

@@ -1,6 +1,6 @@
 """The one reader of RDMs, condensed or square."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import numpy as np
@@ -13,8 +13,18 @@ from ensemble_rsa.arrays.convert import (
     check_array,
     dimension_names,
 )
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, check_name
 
+if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
+    Missing = Literal["refuse", "drop"]
+else:
+    Missing = str
+MISSING = ("refuse", "drop")
+_ADVICE = {  # for missing distances
+    None: "; every distance is needed here: leave out the stimuli that lack some",
+    "refuse": "; missing='drop' leaves missing distances (NaN) out",
+    "drop": "",
+}
 _ROUNDING = 1e-6  # of the largest distance: an asymmetry or diagonal up to this is rounding
 _NEARLY = 0.05  # an asymmetry and diagonal up to this suggest a square RDM with an error in it
 
@@ -33,36 +43,44 @@ def stimuli_of_pairs(name: str, n_pairs: int) -> int:
     return n
 
 
-def check_rdms(name: str, rdms: ArrayLike, min_ndim: int, axes: str) -> tuple[Any, int]:
+def check_rdms(
+    name: str, rdms: ArrayLike, min_ndim: int, axes: str, missing: Missing | None = None
+) -> tuple[Any, int]:
     """Return RDMs as a finite, condensed array in memory, and how many stimuli they have.
 
     Where the last two axes are of equal length n, the RDMs are read as square if they are symmetric
     with a zero diagonal, to rounding, and as n condensed ones if neither holds and n is a number of
     pairs. Everything in between is refused, as it is probably a square RDM with an error.
 
-    `axes` are the expected axes, of which there are at least `min_ndim`, when condensed.
+    `axes` are the expected axes, of which there are at least `min_ndim`, when condensed. NaN, for a
+    missing distance, is accepted where `missing` is `"drop"`, then also on the diagonal; None says
+    that the caller offers no choice.
 
     >>> square = [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]]
     >>> check_rdms("rdms", square, 1, "(..., stimulus_pair)")
     (array([1., 2., 3.]), 3)
     """
+    if missing is not None:
+        check_name("missing", missing, MISSING)
     one = rdms[0] if isinstance(rdms, list | tuple) and rdms else rdms
     condensed = {"stimulus_pair", "category_pair"} & {*dimension_names(one)}
     array = check_array(name, rdms, 1, axes if condensed else _square_axes(one, axes))
     if not isinstance(array, jax.Array):
         array = as_numpy(array)
-    check_finite(name, array)
+    check_finite(name, array, _ADVICE[missing], nan=missing == "drop")
     if not condensed and array.ndim >= 2 and _is_square(name, array):
         array = array[..., *np.triu_indices(array.shape[-1], 1)]
     array = check_array(name, array, min_ndim, axes)
     return array, stimuli_of_pairs(name, array.shape[-1])
 
 
-def check_instance_rdms(name: str, rdms: ArrayLike, least: int = 2) -> tuple[Any, int]:
+def check_instance_rdms(
+    name: str, rdms: ArrayLike, least: int = 2, missing: Missing | None = None
+) -> tuple[Any, int]:
     """The same for `(..., instance, stimulus_pair)` of at least `least` instances."""
     least_in_words = {2: "two", 3: "three"}[least]
     axes = f"(..., instance, stimulus_pair) with at least {least_in_words} instances"
-    array, n_stimuli = check_rdms(name, rdms, 2, axes)
+    array, n_stimuli = check_rdms(name, rdms, 2, axes, missing)
     if array.shape[-2] < least:
         raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
     return array, n_stimuli
@@ -82,6 +100,8 @@ def _is_square(name: str, array: Any) -> bool:
     if array.shape[-2] != n or n < 2:
         return False
     numbers = np.asarray(array, np.float64)
+    if np.isnan(numbers).any():  # a distance that only one half lacks is an asymmetry
+        numbers = np.where(np.isnan(numbers), 0, numbers)
     largest = np.abs(numbers).max()
     asymmetry = np.abs(numbers - np.swapaxes(numbers, -1, -2)).max()
     diagonal = np.abs(np.diagonal(numbers, axis1=-2, axis2=-1)).max()

@@ -96,7 +96,8 @@ def way_name(way: Execution) -> str:
     ('patches, vmap', 'xla, vmap of 2')
     """
     size = way.vmap_batch_size
-    return f"{way.convolution}, { {None: 'vmap', 1: 'loop'}.get(size, f'vmap of {size}') }"
+    parts = ", in parts" if way.in_parts else ""
+    return f"{way.convolution}, { {None: 'vmap', 1: 'loop'}.get(size, f'vmap of {size}') }{parts}"
 
 
 def _case(name: str, size: Size, precision: Any, ways: Sequence[Execution]) -> Case:

@@ -37,6 +37,13 @@ OPTIONS = (
         None,
     ),
     Option("variants", "instead, compare what the paper leaves open: accuracy and consistency"),
+    Option(
+        "minutes",
+        "stop after these, with everything stored that was computed, and exit with status 0; the "
+        "same command continues",
+        float | None,
+        None,
+    ),
     Option("quiet", "no progress and no notes"),
 )
 
@@ -49,7 +56,7 @@ def reproduce_figures(options: argparse.Namespace) -> None:
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
     from ensemble_rsa.data.category_map import SHIPPED, read_category_map
     from ensemble_rsa.reproduce.image_locations import ImageLocations
-    from ensemble_rsa.reproduce.run import reproduce
+    from ensemble_rsa.reproduce.run import TimeIsUp, reproduce
 
     keep_compiled_programs()
     category_map, data_dir = options.category_map, options.data_dir
@@ -62,13 +69,20 @@ def reproduce_figures(options: argparse.Namespace) -> None:
         data_dir = str(data_dir.expanduser().resolve())
     folder = None if options.image_folder is None else options.image_folder.resolve()
     console = Console(stderr=True, quiet=options.quiet)
-    path = reproduce(
-        options.figures,
-        options.scale,
-        options.out,
-        ImageLocations(data_dir, folder, category_map),
-        log=while_read(console.print),
-        progress=lambda epochs: training_display(epochs, console),
-        variants=options.variants,
-    )
+    if options.minutes is not None and options.minutes <= 0:
+        raise InputError(f"minutes: expected more than 0, got {options.minutes:g}")
+    try:
+        path = reproduce(
+            options.figures,
+            options.scale,
+            options.out,
+            ImageLocations(data_dir, folder, category_map),
+            log=while_read(console.print),
+            progress=lambda epochs: training_display(epochs, console),
+            variants=options.variants,
+            minutes=options.minutes,
+        )
+    except TimeIsUp as stop:  # on standard output even if quiet, for scripts that repeat it
+        print(stop)
+        path = stop.report
     print(path)

@@ -13,7 +13,7 @@ from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.models import alexnet
 from ensemble_rsa.models.all_cnn import ARCHITECTURES, AllCNN, Architecture
-from ensemble_rsa.models.convnet import ConvNet
+from ensemble_rsa.models.convnet import ConvNet, Convolution
 from ensemble_rsa.models.convolution import CONVOLUTIONS
 
 
@@ -96,7 +96,7 @@ def layer_names(model: str) -> tuple[str, ...]:
 def build(blueprint: Blueprint, key: Key[Array, ""]) -> ConvNet:
     """A network of one instance, whose first parameters depend only on `key`."""
     convolution = partial(
-        nnx.Conv,
+        Convolution,
         conv_general_dilated=CONVOLUTIONS[blueprint.convolution],
         dtype=jnp.bfloat16 if blueprint.precision == "bfloat16" else jnp.float32,
         rngs=nnx.Rngs(params=key),  # each layer has its own key

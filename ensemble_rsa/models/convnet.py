@@ -1,11 +1,13 @@
 """Base of all networks: a stack of convolutions whose last maps are averaged over space."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from ensemble_rsa.models.convolution import NHWC, add_bias
 from ensemble_rsa.models.dropout import Dropout
 
 
@@ -17,6 +19,22 @@ class Conv:
     window: int = 3
     stride: int = 1
     padding: str = "SAME"
+
+
+class Convolution(nnx.Conv):
+    """`flax.nnx.Conv` for batches of maps, with `add_bias` for its bias."""
+
+    def __call__(
+        self, inputs: Float[Array, "stimulus h w c"], out_sharding: Any = None
+    ) -> Float[Array, "stimulus _h _w _c"]:
+        """Convolve a batch and add the bias."""
+        del out_sharding  # instances are mapped instead
+        assert self.bias is not None
+        leaves = inputs, self.kernel[...], self.bias[...]
+        x, kernel, bias = self.promote_dtype(leaves, dtype=self.dtype)
+        strides = (self.strides, self.strides)  # one number in our networks
+        maps = self.conv_general_dilated(x, kernel, strides, self.padding, dimension_numbers=NHWC)
+        return add_bias(maps, bias)
 
 
 class ConvNet(nnx.Module):

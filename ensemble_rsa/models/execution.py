@@ -1,8 +1,8 @@
 """How convolutions are computed and instances mapped, with candidates for each kind of device.
 
 The first candidate is the default; `training.choice` measures which is fastest for a network. On a
-CPU with two cores (benchmarks/README.md), Winograd tiles are fastest for wide networks and plain
-gradients under `vmap` for small ones, both without XLA's newer CPU convolution library. The order
+CPU (benchmarks/README.md), Winograd tiles in parts of a batch are fastest, and for some small
+networks plain gradients under `vmap`; all without XLA's newer CPU convolution library. The order
 for GPU and TPU has not been measured.
 """
 
@@ -28,11 +28,14 @@ class Execution:
         convolution: one of `ensemble_rsa.models.convolution.CONVOLUTIONS`.
         vmap_batch_size: how many instances go through `vmap` together; None for all.
         compiler_options: passed to `jax.jit`.
+        in_parts: whether a batch goes through the network in parts of a few images, whose gradients
+            are averaged.
     """
 
     convolution: str
     vmap_batch_size: int | None
     compiler_options: dict[str, str] = field(default_factory=dict)
+    in_parts: bool = False
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for a manifest, in which `vmap_batch_size` is called `at_once`."""
@@ -40,16 +43,18 @@ class Execution:
             "convolution": self.convolution,
             "at_once": self.vmap_batch_size,
             "compiler_options": self.compiler_options,
+            "in_parts": self.in_parts,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Execution":
         """The inverse of `as_record`.
 
-        >>> Execution.from_record(Execution("patches", 2).as_record())
-        Execution(convolution='patches', vmap_batch_size=2, compiler_options={})
+        >>> Execution.from_record(Execution("patches", 2).as_record()) == Execution("patches", 2)
+        True
         """
-        return cls(record["convolution"], record["at_once"], record["compiler_options"])
+        in_parts = record.get("in_parts", False)  # earlier versions had whole batches only
+        return cls(record["convolution"], record["at_once"], record["compiler_options"], in_parts)
 
 
 @fixed_settings()
@@ -58,8 +63,8 @@ def candidates() -> tuple[Execution, ...]:
     if jax.default_backend() == "cpu":
         older = _accepted(OLD_CPU_CONVOLUTIONS)
         return (
+            Execution("winograd", 1, older, in_parts=True),
             Execution("winograd", 1, older),
-            Execution("plain_gradients", 1, older),
             Execution("plain_gradients", None, older),
         )
     return (

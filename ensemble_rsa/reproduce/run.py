@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -34,11 +35,26 @@ from ensemble_rsa.reproduce.record import (
 from ensemble_rsa.reproduce.scales import Scale, make_scale
 from ensemble_rsa.reproduce.variants import read_variants, try_variants, variant_ensembles
 from ensemble_rsa.reproduce.verdicts import summary, verdict_of_figure
-from ensemble_rsa.reproduce.workspace import Workspace, trained_run
+from ensemble_rsa.reproduce.workspace import Workspace, check_time, trained_run
 from ensemble_rsa.runs import run_folder
+from ensemble_rsa.training.interrupts import TrainingInterrupted, time_is_up, time_limit
 from ensemble_rsa.training.progress import TrainingCallback
 
-SCALE = "scale.json"
+SCALE, ESTIMATE = "scale.json", "estimate.json"
+ESTIMATED = ("medium", "paper")  # scales that take so long that hours and memory are told before
+SHARE = 0.9  # of the minutes of a piece; the rest is for storing the state and for the report
+
+
+class TimeIsUp(Exception):
+    """The minutes of a piece are over; the same call continues.
+
+    Attributes:
+        report: its path, with the figures that are available.
+    """
+
+    def __init__(self, report: Path):
+        super().__init__("the time of this piece is up; continue with the same command")
+        self.report = report
 
 
 def reproduce(
@@ -51,6 +67,7 @@ def reproduce(
         nullcontext()
     ),
     variants: bool = False,
+    minutes: float | None = None,
 ) -> Path:
     """Run the experiments behind some figures of the paper; what exists is not computed again.
 
@@ -63,14 +80,17 @@ def reproduce(
         progress: number of epochs → a context with the progress callback of a training, or None.
         variants: instead, train the variants that the paper leaves open and tabulate them; with
             `fig4` only.
+        minutes: stop after these, once what was computed is stored; None for no limit.
 
     Returns:
-        The path of the report; `comparison.json` and `figures/` are beside it.
+        The path of the report; `comparison.json` and `figures/` are beside it. It is written after
+        every experiment, with the figures that are available.
 
     Raises:
         InputError: wrong arguments, or too few images; raised before any training.
         RunError: images that are not there, or an ensemble whose networks cannot be compared;
             with `all`, raised after the other figures are made.
+        TimeIsUp: the minutes are over; the same call continues.
         TrainingInterrupted: on Ctrl-C; the same call resumes.
     """
     experiments = experiments_of(tuple(figures))
@@ -88,19 +108,34 @@ def reproduce(
         folder = write_images(root.resolve() / "images")
         chosen = make_scale(scale, ImageLocations(folder=folder))
     work = Workspace(root, chosen, log, progress)
-    untrained = _untrained(work, experiments, variants)
-    _check_stimuli(chosen, untrained)
-    if scale == "paper":
-        for line in estimate_in_words(untrained, chosen.ensembles[chosen.varied]):
-            log(line)
-    if variants:
-        try_variants(work)
-        return _write_report(work)
-    failed = _run_each(work, experiments, figures)
+    limit = math.inf if minutes is None else 60 * minutes * SHARE
+    with time_limit(limit):
+        try:
+            failed = _train_and_measure(work, experiments, figures, variants)
+        except TrainingInterrupted:
+            if not time_is_up():
+                raise
+            raise TimeIsUp(_write_report(work)) from None
     report = _write_report(work)
     if failed:
         raise RunError(f"{'; '.join(failed)}; the other figures are in {report}")
     return report
+
+
+def _train_and_measure(
+    work: Workspace, experiments: Sequence[Experiment], figures: Sequence[str], variants: bool
+) -> list[str]:
+    """Check and estimate, then run experiments or variants; the reasons of those that failed."""
+    untrained = _untrained(work, experiments, variants)
+    _check_stimuli(work.scale, untrained)
+    if work.scale.name in ESTIMATED:
+        base = work.scale.ensembles[work.scale.varied]
+        for line in estimate_in_words(untrained, base, work.root / ESTIMATE):
+            work.log(line)
+    if variants:
+        try_variants(work)
+        return []
+    return _run_each(work, experiments, figures)
 
 
 def _claim(root: Path, scale: Scale) -> None:
@@ -164,7 +199,9 @@ def _run_each(
             work.log(_left_out(experiment, missing))
             continue
         try:
+            check_time()
             _run(work, experiment, figures)
+            _write_report(work)
         except (InputError, RunError) as reason:
             if "all" not in figures:
                 raise

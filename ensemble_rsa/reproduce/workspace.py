@@ -24,7 +24,7 @@ from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.cache import cached_path, load_or_make, map_contents
 from ensemble_rsa.reproduce.scales import Scale, all_kept
 from ensemble_rsa.runs.run import Run, load_run, run_folder
-from ensemble_rsa.training.interrupts import TrainingInterrupted
+from ensemble_rsa.training.interrupts import TrainingInterrupted, time_is_up
 from ensemble_rsa.training.progress import TrainingCallback
 
 
@@ -54,6 +54,7 @@ def networks(work: Workspace, name: str) -> Run:
     if run := trained_run(work, config):
         data = replace(run.config.data, data_dir=config.data.data_dir)  # it may have moved
         return replace(run, config=replace(run.config, data=data))
+    check_time()
     begun = (folder / run_folder.CONFIG).is_file()
     training = config.training
     what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
@@ -64,6 +65,12 @@ def networks(work: Workspace, name: str) -> Run:
     except TrainingInterrupted as stop:
         where = str(stop).partition(";")[0]
         raise TrainingInterrupted(f"{name}: {where}; the same command resumes it") from None
+
+
+def check_time() -> None:
+    """Raise `TrainingInterrupted` if the time of this piece is up (see `time_limit`)."""
+    if time_is_up():
+        raise TrainingInterrupted("the time is up; the same command continues")
 
 
 def network_folder(work: Workspace, config: Config) -> Path:
@@ -110,6 +117,7 @@ def rdms(
     }
 
     def make() -> xr.Dataset:
+        check_time()
         differs = ", ".join(f"{k} {v}" for k, v in changes.items())
         work.log(f"RDMs of {name}{f' ({differs})' if differs else ''}")
         return extract(run, settings=settings, layers=layers)

@@ -7,7 +7,6 @@ measurement is computed in the device's default way.
 import dataclasses
 import json
 import logging
-import statistics
 import time
 from pathlib import Path
 
@@ -25,8 +24,8 @@ from ensemble_rsa.training.throughput import TrainingTrial
 
 log = logging.getLogger(__name__)
 MOST_INSTANCES = 4  # with more, the time per instance stays the same
-ROUNDS = 3
-SECONDS_PER_ROUND = 0.5
+ROUNDS = 6
+SECONDS_PER_ROUND = 0.25
 STEPS_FROM_DISK = 4
 FEWEST_STEPS = 200  # shorter trainings are not measured
 WORTH = 20  # nor those shorter than this many times the first trial
@@ -76,11 +75,13 @@ def _as_asked(asked: ExecutionConfig) -> tuple[Execution, ...]:
     if asked.at_once != "auto":
         size = None if asked.at_once == "all" else asked.at_once
         ways = tuple(dataclasses.replace(way, vmap_batch_size=size) for way in ways)
+    if "auto" not in (asked.convolution, asked.at_once):
+        ways = ways[:1]
     return tuple({_words(way): way for way in ways}.values())
 
 
 def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> list[float] | None:
-    """Median seconds per instance and step; None for a training too short to be measured."""
+    """Least seconds per instance and step; None for a training too short to be measured."""
     training = config.training
     n = min(training.instances, MOST_INSTANCES)
     steps = len(dataset.train_labels) // training.batch_size
@@ -103,11 +104,12 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
                 return None
         trials.append(trial)
     counts, rounds = [1] * len(trials), []
-    for _ in range(ROUNDS):  # in turns, so that other load slows all of them equally
+    # In turns, and the least of many short rounds: other load slows rounds, and none speeds up.
+    for _ in range(ROUNDS):
         taken = [_seconds_per_step(*pair) for pair in zip(trials, counts, strict=True)]
         counts = [max(1, min(most, int(SECONDS_PER_ROUND / each))) for each in taken]
         rounds.append([each / n for each in taken])
-    return [statistics.median(taken) for taken in zip(*rounds, strict=True)]
+    return [min(taken) for taken in zip(*rounds, strict=True)]
 
 
 def _seconds_per_step(trial: TrainingTrial, n_steps: int) -> float:
@@ -144,7 +146,8 @@ def _name(config: Config, dataset: Dataset) -> str:
 def _words(way: Execution) -> str:
     size = way.vmap_batch_size
     names = {1: "one instance after the other", None: "all instances at once"}
-    return f"{way.convolution}, {names.get(size, f'{size} instances at once')}"
+    images = "parts of a batch" if way.in_parts else "whole batches"
+    return f"{way.convolution}, {names.get(size, f'{size} instances at once')}, {images}"
 
 
 def _read(cache: Path | None) -> dict:

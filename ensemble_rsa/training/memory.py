@@ -9,12 +9,14 @@ from ensemble_rsa.device import free_bytes
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.training.gradient import batch_parts
 
 log = logging.getLogger(__name__)
 SHARE = 0.8  # of the free memory; the rest is for images, programs and other processes
 STATE_COPIES = (
     5  # parameters and momentum before and after a step, and a copy while they are stored
 )
+GRADIENTS = 2  # of the parameters: of a part of a batch, and their sum
 # Memory for gradients in units of the maps of a forward pass: measured as 2.1 to 3.4 over sizes and
 # convolutions other than patches.
 MAPS = {"patches": 12.0}
@@ -29,7 +31,12 @@ def largest_group(
     on_host = jax.default_backend() == "cpu"
     devices = n_devices if on_host else 1  # each accelerator has its own memory
     each = STATE_COPIES * parameter_bytes(blueprint)
-    maps = MAPS.get(execution.convolution, MAPS_OTHERWISE) * map_bytes(blueprint, batch_size)
+    height, width, _ = blueprint.image_shape
+    parts = batch_parts(batch_size, height * width) if execution.in_parts else 1
+    maps = MAPS.get(execution.convolution, MAPS_OTHERWISE) * map_bytes(
+        blueprint, batch_size // parts
+    )
+    maps += GRADIENTS * parameter_bytes(blueprint)
 
     def needed(group: int) -> float:
         on_a_device = ceil(group / n_devices)

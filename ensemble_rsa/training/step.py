@@ -14,15 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Int, UInt8
 
 from ensemble_rsa.config.settings import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
 from ensemble_rsa.models.devices import BATCH, INSTANCE
-from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.ensemble import Network, Parameters, map_instances
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.rng import permutation, stream
+from ensemble_rsa.training.gradient import InstanceSettings, Totals, make_gradient
 
 
 class TrainingState(NamedTuple):
@@ -37,21 +37,6 @@ class StoredState(NamedTuple):
 
     parameters: Parameters
     optimiser: Any
-
-
-class InstanceSettings(NamedTuple):
-    """Settings that may differ between instances, `(instance,)` each."""
-
-    learning_rate: Any
-    l2: Any
-    dropout: Any
-
-
-class Totals(NamedTuple):
-    """Cross-entropy and number of correct predictions, summed over the images of some steps."""
-
-    loss: Float[Array, " instance"]
-    correct: Int[Array, " instance"]
 
 
 class DeviceImages(NamedTuple):
@@ -114,25 +99,13 @@ def make_programs(
 ) -> Programs:
     """The programs of training and prediction for one network and recipe, compiled on first use."""
     optimiser = make_optimiser(config, steps_per_epoch)
-    parts = 1 if mesh is None else mesh.shape[BATCH]
+    shares = 1 if mesh is None else mesh.shape[BATCH]
+    gradient_of = make_gradient(network, config, execution.in_parts, shares)
     drops_out = np.any(np.asarray(config.dropout) > 0)
 
     def update(state: TrainingState, settings: InstanceSettings, batch, labels, masks):
-        part = 0 if parts == 1 else jax.lax.axis_index(BATCH)
-        dropout = None if masks is None else Dropout(settings.dropout, masks, part, parts)
-
-        def objective(parameters: Parameters):
-            logits = network.logits(parameters, batch, dropout)
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-            correct = (logits.argmax(-1) == labels).sum()
-            decayed = (
-                leaf for leaf in jax.tree.leaves(parameters) if config.l2_biases or leaf.ndim > 1
-            )
-            squares = sum(jnp.vdot(leaf, leaf) for leaf in decayed)
-            return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
-
-        gradient, totals = jax.grad(objective, has_aux=True)(state.parameters)
-        if parts > 1:
+        gradient, totals = gradient_of(state.parameters, settings, batch, labels, masks)
+        if shares > 1:
             gradient, totals = jax.lax.pmean(gradient, BATCH), jax.lax.psum(totals, BATCH)
         updates, opt_state = optimiser.update(gradient, state.opt_state, state.parameters)
         updates = jax.tree.map(lambda leaf: settings.learning_rate * leaf, updates)

@@ -1,8 +1,9 @@
 """Training throughput on this device, measured on random images, and the arithmetic of a network.
 
 `training_call` builds a call that trains a configuration for some steps; `images_per_second` times
-it; `multiplications` counts what a forward pass multiplies, to scale a rate from one network to
-another. `random_images` makes the same images for other libraries that are timed beside this one.
+it; `training_bytes` asks the compiler for its memory; `multiplications` counts what a forward pass
+multiplies, to scale a rate from one network to another. `random_images` makes the same images for
+other libraries that are timed beside this one.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from jaxtyping import Int, UInt8
 
 from ensemble_rsa.config.settings import Config, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
+from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution, default_execution
@@ -27,6 +29,7 @@ from ensemble_rsa.training.loop import (
     place_images,
 )
 from ensemble_rsa.training.recovery import TrainingPosition
+from ensemble_rsa.training.step import DeviceImages, make_programs, stacked_settings
 
 N_CATEGORIES = 10
 STEPS_ON_ACCELERATOR = 10  # in a call, so that the time to start it does not count
@@ -109,6 +112,45 @@ def images_per_second(
     began = time.perf_counter()
     call()
     return n_instances * config.training.batch_size * n_steps / (time.perf_counter() - began)
+
+
+def training_bytes(
+    config: Config, image_shape: tuple[int, int, int], n_categories: int, n_instances: int
+) -> int:
+    """Bytes that the compiled training program of some instances needs on one device.
+
+    They are the compiler's: parameters, optimiser state and temporaries, for one batch of images.
+    Nothing is allocated or run.
+    """
+    batch_size, execution = config.training.batch_size, default_execution()
+    blueprint = Blueprint(
+        config.model, image_shape, n_categories, execution.convolution, config.training.precision
+    )
+    network, parameters = ensemble_shapes(blueprint, n_instances)
+    inlined = dataclasses.replace(execution, compiler_options={})
+    programs = make_programs(network, config.training, 1, inlined)
+    preprocessing = fit_preprocessing("standardize", random_images(image_shape, 1)[0])
+    settings = stacked_settings(config.training, range(n_instances))
+
+    def step(state, pixels, labels, order):
+        images = DeviceImages(pixels, labels, preprocessing)
+        return programs.train(state, settings, images, order, 0, 1, 0)
+
+    compiled = jax.jit(step, donate_argnums=0, compiler_options=execution.compiler_options or None)
+    shaped = jax.ShapeDtypeStruct
+    lowered = compiled.lower(
+        jax.eval_shape(programs.start, parameters),
+        shaped((batch_size, *image_shape), np.uint8),
+        shaped((batch_size,), np.int32),
+        shaped((1, batch_size), np.int32),
+    )
+    found = lowered.compile().memory_analysis()
+    return int(
+        found.argument_size_in_bytes
+        + found.output_size_in_bytes
+        + found.temp_size_in_bytes
+        - found.alias_size_in_bytes  # outputs in the place of arguments
+    )
 
 
 def multiplications(blueprint: Blueprint) -> int:

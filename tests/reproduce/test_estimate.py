@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from ensemble_rsa.config.settings import Config, DataConfig, TrainingConfig
+from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.reproduce import estimate
+from ensemble_rsa.training.memory import parameter_bytes
+from ensemble_rsa.training.throughput import training_bytes
 
 BASE = Config(DataConfig("cifar10"))
 
@@ -51,11 +54,34 @@ def test_hours_follow_from_images_instances_and_multiplications(animals, monkeyp
     assert found["few"] == pytest.approx(found["base"] * 3 / 10)
 
 
-def test_the_sum_includes_alexnet_on_a_folder(animals, monkeypatch):
-    monkeypatch.setattr(estimate, "images_per_second", lambda *args, **kwargs: 1.0)
+def test_the_sum_includes_alexnet_on_a_folder(animals, monkeypatch, tmp_path):
+    measured = []
+    monkeypatch.setattr(
+        estimate, "images_per_second", lambda *args, **kwargs: measured.append(1) or 1.0
+    )
+    monkeypatch.setattr(estimate, "training_bytes", lambda *args: 25e8)
+    monkeypatch.setattr(estimate, "free_bytes", lambda: 8e9)
     monkeypatch.setattr(estimate, "multiplications", lambda blueprint: 7)
-    ensembles = {"alexnet": of_folder(animals), "all_cnn_c": BASE}
-    lines = estimate.estimate_in_words(ensembles, BASE)
+    alexnet = replace(of_folder(animals), model=ModelConfig("alexnet"))
+    ensembles = {"alexnet": alexnet, "all_cnn_c": BASE}
+    store = tmp_path / "estimate.json"
+    lines = estimate.estimate_in_words(ensembles, BASE, store)
     # 24 images × 90 epochs × 10 networks = 21,600 s; 50,000 × 350 × 10 = 175,000,000 s
     assert lines[0] == "alexnet: 10 networks, about 6.0 hours"
-    assert lines[-1].startswith("total: about 48,617.1 hours on ")
+    assert lines[2].startswith("total: about 48,617.1 hours on ")
+    # 50,000 images of 32 × 32 × 3 bytes
+    assert (
+        "memory: 10 × all_cnn_c (width 1) together 2.5 GB, images 0.2 GB in memory or on disk; "
+        "8.0 GB are free"
+    ) in lines
+    assert estimate.estimate_in_words(ensembles, BASE, store) == lines
+    assert measured == [1]  # once, for all pieces of a reproduction
+
+
+def test_the_compilers_memory_holds_parameters_and_momentum_of_every_instance():
+    config = Config(DataConfig("digits"), ModelConfig(width=0.05), TrainingConfig(batch_size=4))
+    one, three = (training_bytes(config, (8, 8, 1), 10, n) for n in (1, 3))
+    blueprint = Blueprint(config.model, (8, 8, 1), 10)
+    state = 2 * parameter_bytes(blueprint)  # parameters and momentum
+    assert one > state
+    assert three - one >= 2 * state

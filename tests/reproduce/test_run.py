@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.reproduce import captions, catalogue, run
 from ensemble_rsa.reproduce.experiment import EXACT, Experiment, Finding, Picture
+from ensemble_rsa.training import interrupts
 
 
 class Trial:
@@ -146,6 +148,37 @@ def test_with_all_a_figure_that_fails_does_not_stop_the_others(error, trial, out
     assert (out / "report.html").is_file()
     with pytest.raises(error, match="^ImageNet was not found$"):
         run.reproduce(["fig4"], "smoke", out)
+
+
+def test_pieces_end_between_figures_with_what_is_available(trial, out):
+    """The time is up at the end of the first experiment."""
+    measure = trial.experiments["fig4"].measure
+
+    def measure_until_the_end(work):
+        assert not interrupts.time_is_up()
+        interrupts._STOP_AT.set(time.monotonic())
+        return measure(work)
+
+    trial.change("fig4", measure=measure_until_the_end)
+    with pytest.raises(run.TimeIsUp, match="continue with the same command") as stop:
+        run.reproduce(["all"], "smoke", out, minutes=1.0)
+    assert trial.calls == ["first"]
+    page = stop.value.report.read_text(encoding="utf-8")
+    assert "Title of paper/fig4" in page
+    assert "Title of paper/s5" not in page
+    run.reproduce(["all"], "smoke", out, minutes=1.0)
+    assert trial.calls == ["first", "second"]
+    assert not interrupts.time_is_up()  # the limit ends with the call
+
+
+def test_a_report_is_written_after_every_experiment(trial, out):
+    def killed(work):
+        raise KeyboardInterrupt
+
+    trial.change("s5", measure=killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.reproduce(["all"], "smoke", out)
+    assert "Title of paper/fig4" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_notebook_shows_every_figure_once_after_a_text_that_names_the_ledger():

@@ -14,6 +14,7 @@ from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.convolution import NHWC
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream
+from ensemble_rsa.training import gradient
 from ensemble_rsa.training.step import (
     DeviceImages,
     epoch_order,
@@ -39,6 +40,15 @@ def on_device(pixels: np.ndarray, labels: np.ndarray) -> DeviceImages:
     return DeviceImages(jnp.asarray(pixels), jnp.asarray(labels, jnp.int32), fitted)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def parts_of_five_images():
+    """Two parts of a batch of ten, so that their gradients are averaged."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradient, "LEAST_IMAGES", 5)
+        patch.setattr(gradient, "PART_PIXELS", 1)
+        yield
+
+
 @pytest.fixture(scope="module")
 def build(tiny_model, quick_execution):
     """Programs for a recipe, and first parameters, with biases of 1, of instances on the host."""
@@ -48,7 +58,8 @@ def build(tiny_model, quick_execution):
         way = quick_execution.convolution
         blueprint = Blueprint(ModelConfig(tiny_model, width=0.2), (SIDE, SIDE, 1), 10, way)
         network, parameters = init_ensemble(blueprint, [0, 1])
-        programs = make_programs(network, config, STEPS, quick_execution)
+        in_parts = dataclasses.replace(quick_execution, in_parts=True)
+        programs = make_programs(network, config, STEPS, in_parts)
         parameters = jax.device_get(parameters)
         ones = lambda leaf: np.ones_like(leaf) if leaf.ndim == 2 else leaf
         return programs, jax.tree.map(ones, parameters)

@@ -5,7 +5,8 @@ reports (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w), is too narrow: see
 
 Resamples are drawn on the host from a named stream: a seed gives the same resamples on every
 backend and for every block size, and the first of many are those of few. `over`, `n_resamples`,
-`confidence`, `seed` and `interval` mean the same in all functions, see `bootstrap_consistency`.
+`confidence`, `seed`, `interval` and `missing` mean the same in all functions, see
+`bootstrap_consistency`.
 Stimuli are drawn regardless of their category, so the size of a category varies between resamples,
 as it would between samples of stimuli.
 """
@@ -22,6 +23,11 @@ from ensemble_rsa.analysis.bootstrap.forms import (
     squares_and_ones,
 )
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
+from ensemble_rsa.analysis.bootstrap.missing import (
+    forms_of_pairs,
+    shared_variance_present,
+    values_squares_present,
+)
 from ensemble_rsa.analysis.bootstrap.resampling import (
     OVER,
     Interval,
@@ -51,8 +57,10 @@ from ensemble_rsa.arrays import (
     check_rdms,
     stimuli_of_pairs,
 )
+from ensemble_rsa.arrays.rdms import Missing
 from ensemble_rsa.numerics import standardised
 from ensemble_rsa.rdm.compare import compare_pairs
+from ensemble_rsa.rdm.missing import compare_pairs_present, lacks_distances, report_missing
 
 _DEGENERATE = "two distinct instances or distances that differ"
 
@@ -64,6 +72,7 @@ def bootstrap_consistency(
     confidence: float = 0.95,
     seed: int = 0,
     interval: Interval = "percentile",
+    missing: Missing = "refuse",
 ) -> Bootstrap:
     """Bootstrap the mean consistency over all instance pairs.
 
@@ -93,6 +102,8 @@ def bootstrap_consistency(
             deleted in turn instead of being resampled, on Fisher's z of the root of mean r², with
             Student's t (see `ensemble_rsa.analysis.bootstrap.jackknife`). It covers better with few
             instances.
+        missing: as in `consistency`; a resample in which two RDMs have no distances in common, or
+            constant ones, is degenerate.
 
     Raises:
         InputError: as `consistency`; an unknown `over` or `interval`; fewer than one resample; a
@@ -105,11 +116,16 @@ def bootstrap_consistency(
     >>> bool(result.low < result.mean < result.high), result.samples.shape, result.dropped
     (True, (99,), 1)
     """
-    array, n_stimuli = check_instance_rdms("rdms", rdms)
+    array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
     n_instances = array.shape[-2]
+    lacking = missing == "drop" and lacks_distances(array)
 
     def resampled(position: tuple[int, ...]) -> ResampledValues:
+        if lacking:
+            rows = values_squares_present(np.asarray(array[position]))
+            matrices, forms = squares_and_ones(rows, n_stimuli), forms_of_pairs(n_instances)
+            return lambda counts: shared_variance_present(quadratic_forms(matrices, counts, *forms))
         squares = squares_and_ones(standardised(array[position]), n_stimuli)
 
         def values(counts):
@@ -118,7 +134,9 @@ def bootstrap_consistency(
 
         return values
 
-    observed = compare_pairs("rdms", array)
+    if lacking:
+        report_missing("rdms", array)
+    observed = compare_pairs_present("rdms", array) if lacking else compare_pairs("rdms", array)
     statistic = Statistic("rdms", observed, n_instances, _DEGENERATE, n_stimuli, resampled)
     return bootstrap(statistic, options)
 
@@ -180,6 +198,7 @@ def bootstrap_within_category_consistency(
     confidence: float = 0.95,
     seed: int = 0,
     interval: Interval = "percentile",
+    missing: Missing = "refuse",
 ) -> Bootstrap:
     """Bootstrap the mean of `within_category_consistency` over all instance pairs.
 
@@ -193,25 +212,36 @@ def bootstrap_within_category_consistency(
     >>> result.samples.shape, result.dropped
     ((50,), 0)
     """
-    array, n_stimuli = check_instance_rdms("rdms", rdms)
+    array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     groups = same_category_groups(*check_labels("labels", labels, n_stimuli), aggregate)
     options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
     n_instances = array.shape[-2]
+    lacking = missing == "drop" and lacks_distances(array)
+    prepare = values_squares_present if lacking else standardised
+    # Those of moment_pairs, and ones by ones.
+    forms = forms_of_pairs(n_instances) if lacking else np.triu_indices(n_instances + 1)
 
     def resampled(position: tuple[int, ...]) -> ResampledValues:
-        rows = [standardised(array[position][:, pairs]) for pairs in groups.values()]
-        forms = np.triu_indices(n_instances + 1)  # those of moment_pairs, and ones by ones
+        whole = np.asarray(array[position])
+        rows = [prepare(whole[:, pairs]) for pairs in groups.values()]
 
         def values(counts):
             each = []
             for group, pairs in zip(rows, groups.values(), strict=True):
                 sums = pair_sums(group, pairs, counts, *forms)
-                each.append(shared_variance(sums[:-1], sums[-1], n_instances))
+                each.append(
+                    shared_variance_present(sums)
+                    if lacking
+                    else shared_variance(sums[:-1], sums[-1], n_instances)
+                )
             return np.mean(each, axis=0)
 
         return values
 
-    each = [compare_pairs(name, array[..., pairs]) for name, pairs in groups.items()]
+    if lacking:
+        report_missing("rdms", array[..., np.concatenate([*groups.values()])])
+    compare = compare_pairs_present if lacking else compare_pairs
+    each = [compare(name, array[..., pairs]) for name, pairs in groups.items()]
     observed = np.mean(each, axis=0)
     degenerate = "two distinct instances or same-category distances that differ"
     statistic = Statistic("rdms", observed, n_instances, degenerate, n_stimuli, resampled)
@@ -226,6 +256,7 @@ def bootstrap_category_clustering_index(
     confidence: float = 0.95,
     seed: int = 0,
     interval: Interval = "percentile",
+    missing: Missing = "refuse",
 ) -> Bootstrap:
     """Bootstrap the mean of `category_clustering_index` over one instance or more.
 
@@ -238,23 +269,37 @@ def bootstrap_category_clustering_index(
     >>> float(result.mean.round(6)), float(result.low.round(6)), float(result.high.round(6))
     (0.416667, 0.333333, 0.5)
     """
-    array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)")
+    array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)", missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
     options = ResamplingOptions(over, OVER[1:], n_resamples, confidence, seed, interval)
     observed = clustering_index(array, codes, categories)
     same = np.flatnonzero(same_category(codes))
-    # Each RDM times the ones gives plain sums, and ones by ones the number of pairs.
-    forms = np.arange(array.shape[-2] + 1), np.full(array.shape[-2] + 1, array.shape[-2])
+    lacking = missing == "drop" and lacks_distances(array)
+    # Each RDM times the ones gives plain sums, and ones by ones the number of pairs; where some
+    # distances are missing, the matrices of those that are not give their numbers.
+    n_instances = array.shape[-2]
+    n_rows = 2 * n_instances if lacking else n_instances
+    forms = np.arange(n_rows + 1), np.full(n_rows + 1, n_rows)
+    if lacking:
+        report_missing("rdms", array[..., None, :])
 
     def resampled(position: tuple[int, ...]) -> ResampledValues:
         rows = np.asarray(array[position])
+        present = ~np.isnan(rows) if lacking else rows
+        rows = np.where(present, rows, 0) if lacking else rows
         largest = np.abs(rows).max(-1, keepdims=True)  # the index does not depend on scale
         rows = np.asarray(rows / np.where(largest > 0, largest, 1), np.float32)
+        rows = np.concatenate([rows, present.astype(np.float32)]) if lacking else rows
         squares = squares_and_ones(rows, n_stimuli)
 
         def values(counts):
             total = quadratic_forms(squares, counts, *(side[:-1] for side in forms))
             within = pair_sums(rows[:, same], same, counts, *forms)
+            if lacking:
+                (total, n_pairs), (within, n_within) = (
+                    (sums[:n_instances], sums[n_instances:n_rows]) for sums in (total, within)
+                )
+                return index_of_sums(total, within, n_pairs, n_within).T
             return index_of_sums(total, within[:-1], pair_count(counts), within[-1]).T
 
         return values

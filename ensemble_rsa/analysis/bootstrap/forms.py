@@ -74,14 +74,19 @@ def shared_variance(
         first, second, products = first[~of_ones], second[~of_ones], moments[~of_ones]
         covariance = products - means[first] * means[second]
         own = first == second
-        variance = np.where(
-            covariance[own] > _LEAST_VARIANCE * products[own], covariance[own], np.nan
-        )
+        variance = least_variance(covariance[own], products[own])
     between = ~own
     return (covariance[between] ** 2 / (variance[first[between]] * variance[second[between]])).T
 
 
 @fixed_settings()
+def least_variance(
+    variance: Float[np.ndarray, "rdm resample"], mean_square: Float[np.ndarray, "rdm resample"]
+) -> Float[np.ndarray, "rdm resample"]:
+    """The variance, or NaN where it is no more than the rounding of float32 sums."""
+    return np.where(variance > _LEAST_VARIANCE * mean_square, variance, np.nan)
+
+
 def quadratic_forms(
     squares: Float[Array, "form n n"],
     counts: Float[np.ndarray, "resample n"],

@@ -1,0 +1,95 @@
+"""The gradient of one instance's loss over a batch, which may be computed part by part.
+
+The maps of a part of a batch fit into a processor's cache where those of the whole batch do not:
+with parts of 8 of 32 images, a step of All-CNN-C takes 0.8 to 0.9 of the time at a quarter of the
+channels, and 0.9 at an eighth (one core, 32 × 32 pixels).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from ensemble_rsa.config.settings import TrainingConfig
+from ensemble_rsa.models.devices import BATCH
+from ensemble_rsa.models.dropout import Dropout
+from ensemble_rsa.models.ensemble import Network, Parameters
+
+PART_PIXELS = 8 * 32 * 32  # the fastest of 4, 8 and 16 images of 32 × 32
+LEAST_IMAGES = 8  # with fewer, gradients of kernels by convolution are slow
+
+
+class InstanceSettings(NamedTuple):
+    """Settings that may differ between instances, `(instance,)` each."""
+
+    learning_rate: Any
+    l2: Any
+    dropout: Any
+
+
+class Totals(NamedTuple):
+    """Cross-entropy and number of correct predictions, summed over the images of some steps."""
+
+    loss: Float[Array, " instance"]
+    correct: Int[Array, " instance"]
+
+
+def make_gradient(
+    network: Network, config: TrainingConfig, in_parts: bool, shares: int
+) -> Callable:
+    """The function (parameters, settings, batch, labels, key of masks) → (gradient, `Totals`).
+
+    Args:
+        network: of one instance.
+        config: the recipe.
+        in_parts: whether a batch is split into parts, whose gradients are averaged.
+        shares: over how many devices a batch is split; the result is that of one device's share.
+    """
+
+    def objective(parameters: Parameters, settings: InstanceSettings, batch, labels, dropout):
+        logits = network.logits(parameters, batch, dropout)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        correct = (logits.argmax(-1) == labels).sum()
+        decayed = (
+            leaf for leaf in jax.tree.leaves(parameters) if config.l2_biases or leaf.ndim > 1
+        )
+        squares = sum(jnp.vdot(leaf, leaf) for leaf in decayed)
+        return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
+
+    def gradient_of(parameters: Parameters, settings: InstanceSettings, batch, labels, masks):
+        share = 0 if shares == 1 else jax.lax.axis_index(BATCH)
+        n, height, width, _ = batch.shape
+        parts = batch_parts(n, height * width) if in_parts else 1
+
+        def of_part(part, batch, labels):
+            dropout = None
+            if masks is not None:
+                dropout = Dropout(settings.dropout, masks, share * parts + part, shares * parts)
+            return jax.grad(objective, has_aux=True)(parameters, settings, batch, labels, dropout)
+
+        if parts == 1:
+            return of_part(0, batch, labels)
+        batch, labels = (a.reshape(parts, -1, *a.shape[1:]) for a in (batch, labels))
+        none = jax.tree.map(jnp.zeros_like, parameters), Totals(jnp.zeros(()), jnp.zeros((), int))
+        (gradient, totals), _ = jax.lax.scan(
+            lambda sums, part: (jax.tree.map(jnp.add, sums, of_part(*part)), None),
+            none,
+            (jnp.arange(parts), batch, labels),
+        )
+        return jax.tree.map(lambda leaf: leaf / parts, gradient), totals
+
+    return gradient_of
+
+
+def batch_parts(batch_size: int, pixels: int) -> int:
+    """Into how many equal parts a batch of images with so many pixels is split.
+
+    >>> batch_parts(32, 32 * 32), batch_parts(50, 32 * 32), batch_parts(128, 8 * 8)
+    (4, 10, 1)
+    """
+    most = max(LEAST_IMAGES, PART_PIXELS // pixels)
+    equal = (n for n in range(1, batch_size + 1) if batch_size % n == 0)
+    return next(n for n in equal if batch_size // n <= most)
