@@ -21,7 +21,7 @@ from ensemble_rsa.extraction.sources import (
 )
 from ensemble_rsa.pipeline.recipes import source_of_import
 from ensemble_rsa.runs.imported import ImportedRun, open_run
-from ensemble_rsa.runs.run import Run, load_run
+from ensemble_rsa.runs.run import Run
 
 
 def extract(
@@ -111,15 +111,17 @@ def source_of(run: Run | ImportedRun, settings: AnalysisConfig) -> ActivationSou
 
 
 def activations(
-    run: Run | str | Path, layer: str, settings: AnalysisConfig | None = None
+    run: Run | ImportedRun | str | Path, layer: str, settings: AnalysisConfig | None = None
 ) -> xr.DataArray:
-    """Compute the activations of one layer of every instance, after the ReLU and flattened.
+    """Compute or read the activations of one layer of every instance, flattened.
+
+    Those of networks that were trained here are after the ReLU.
 
     Returns:
-        `(instance, stimulus, unit)`, float32, with the coordinates `seed` and `category`.
+        `(instance, stimulus, unit)` with the coordinates `seed` and `category`.
     """
-    run = run if isinstance(run, Run) else load_run(run)
-    source = _source_of(run, settings or AnalysisConfig())
+    opened = run if isinstance(run, Run | ImportedRun) else open_run(run)
+    source = source_of(opened, settings or AnalysisConfig())
     if layer not in source.layers:
         raise unknown_name("layer", layer, source.layers)
     return layer_stack(source, layer)

@@ -16,7 +16,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.sources import source_from_arrays
 from ensemble_rsa.interop.activation_files.source import from_files
 from ensemble_rsa.pipeline.export import export
-from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.pipeline.extract import activations, extract
 from ensemble_rsa.pipeline.import_run import import_run
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.runs.imported import ImportedRun, open_run
@@ -87,6 +87,8 @@ def test_other_distances_and_stimuli_are_computed_from_the_files(made, values):
     rdms = extract(run, settings=settings)
     chosen = [0, 1, 4, 5, 8, 9]
     assert rdms.stimulus.values.tolist() == [IDS[i] for i in chosen]
+    shown = activations(run, "fc", settings)
+    np.testing.assert_array_equal(shown.sel(instance=3), values["fc"][2][chosen])
     expected = pdist(values["fc"][2][chosen].astype(np.float64))
     np.testing.assert_allclose(rdms.exemplar.sel(layer="fc", instance=3), expected, rtol=1e-5)
 
