@@ -58,6 +58,10 @@ class ActivationSource:
         files: what the activations are read or computed from; an import stores their hashes.
         libraries: packages besides ours that take part, whose versions an import stores.
         notes: how the input was read, such as "the stimuli of seed3 were reordered as in seed0".
+        weights: position of an instance → its parameters and statistics by name; None where there
+            are no networks, or only functions.
+        probe: (position, n, batch size) → the activations of each layer for the first n stimuli,
+            shown that many at a time; None where there are no networks.
     """
 
     layers: tuple[str, ...]
@@ -73,6 +77,8 @@ class ActivationSource:
     files: Sequence[Path] = ()
     libraries: Sequence[str] = ()
     notes: Sequence[str] = ()
+    weights: Callable[[int], Mapping[str, np.ndarray]] | None = None
+    probe: Callable[[int, int, int], Mapping[str, np.ndarray]] | None = None
 
 
 @fixed_settings()

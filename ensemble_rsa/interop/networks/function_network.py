@@ -22,6 +22,7 @@ class FunctionNetwork:
     """A function that takes a batch of images and returns activations by layer."""
 
     libraries: tuple[str, ...] = ()
+    has_weights = False
 
     def __init__(self, function: Callable[[Any], Mapping[str, Any]], what: str = "network"):
         """Wrap a function."""

@@ -30,6 +30,7 @@ class KerasNetwork:
     """A functional or sequential `keras.Model`, called with `training=False`."""
 
     libraries: tuple[str, ...] = ("keras",)
+    has_weights = True
 
     def __init__(self, model: Any, what: str = "network"):
         """Wrap a model that has a graph."""

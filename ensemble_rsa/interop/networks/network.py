@@ -48,11 +48,13 @@ class Network(Protocol):
         what: its name in messages.
         model: what kind of network it is.
         libraries: packages that it runs on.
+        has_weights: whether its weights are known.
     """
 
     what: str
     model: str
     libraries: tuple[str, ...]
+    has_weights: bool
 
     def layers(self, images: Any) -> list[Layer]:
         """Return every layer that is computed for these images, in the order of computation."""
@@ -91,9 +93,14 @@ def describe_images(images: Any) -> str:
 
 def first_images(images: Any, n: int) -> Any:
     """Return the first images of a batch."""
+    return some_images(images, slice(n))
+
+
+def some_images(images: Any, which: slice) -> Any:
+    """Return some images of a batch."""
     if isinstance(images, Mapping):
-        return {name: part[:n] for name, part in images.items()}
-    return images[:n]
+        return {name: part[which] for name, part in images.items()}
+    return images[which]
 
 
 def n_images(images: Any) -> int:

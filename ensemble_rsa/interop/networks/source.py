@@ -18,6 +18,7 @@ from ensemble_rsa.interop.networks.network import (
     choose_layers,
     first_images,
     n_images,
+    some_images,
 )
 from ensemble_rsa.interop.networks.opened import Networks, open_networks
 from ensemble_rsa.interop.networks.preprocess import Preprocess, default_preprocess
@@ -105,6 +106,8 @@ def from_networks(
         files=_files(opened, labels),
         libraries=tuple(dict.fromkeys((*opened.first.libraries, *names.libraries))),
         notes=(*names.notes, *opened.images.notes, *_layer_notes(chosen)),
+        weights=stream.weights if opened.first.has_weights else None,
+        probe=stream.probe,
     )
 
 
@@ -205,14 +208,31 @@ class _Stream:
 
     def activations(self, position: int) -> Iterator[tuple[str, Any]]:
         """Yield the layers of one network, after all images were shown to it."""
-        opened = self._opened
-        network = opened.first
-        if position > 0:
-            network = opened.networks.wrap(opened.networks.module(position), position)
+        network = self._network(position)
         store = LayerStore(self._n, self._units, self._scratch)
         self._show_all(network, position, store)
         for name in self._units:
             yield name, store.take(name)
+
+    def _network(self, position: int) -> Network:
+        opened = self._opened
+        if position == 0:
+            return opened.first
+        return opened.networks.wrap(opened.networks.module(position), position)
+
+    def weights(self, position: int) -> Mapping[str, np.ndarray]:
+        """Return the weights of one network."""
+        return self._network(position).weights()
+
+    def probe(self, position: int, n: int, batch_size: int) -> Mapping[str, np.ndarray]:
+        """Return activations for the first `n` images, of the first batch at most."""
+        network, found = self._network(position), {name: [] for name in self._units}
+        batch = first_images(next(iter(self._opened.images.batches())), n)
+        with network.running(list(found)) as show:
+            for start in range(0, n_images(batch), batch_size):
+                part = some_images(batch, slice(start, start + batch_size))
+                show(part, lambda name, values: found[name].append(as_rows(values).copy()))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def _show_all(self, network: Network, position: int, store: LayerStore) -> None:
         start = size = 0
@@ -290,20 +310,3 @@ def _recipe(
 def _files(opened: _Opened, labels: Any) -> tuple[Path, ...]:
     from_labels = (Path(labels),) if isinstance(labels, str | Path) else ()
     return (*opened.networks.files, *opened.images.files, *from_labels)
-
-
-def first_activations(
-    source_images: shown.Images, network: Network, layers: Sequence[str], n: int, batch_size: int
-) -> dict[str, np.ndarray]:
-    """Return the activations for the first `n` images, shown `batch_size` at a time."""
-    found: dict[str, list[np.ndarray]] = {name: [] for name in layers}
-    batch = first_images(next(iter(source_images.batches())), n)
-    with network.running(layers) as show:
-        for start in range(0, n_images(batch), batch_size):
-            part = (
-                {name: one[start : start + batch_size] for name, one in batch.items()}
-                if isinstance(batch, Mapping)
-                else batch[start : start + batch_size]
-            )
-            show(part, lambda name, values: found[name].append(as_rows(values).copy()))
-    return {name: np.concatenate(parts) for name, parts in found.items()}

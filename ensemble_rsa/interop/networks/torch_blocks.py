@@ -1,11 +1,11 @@
 """Which outputs of a PyTorch network `layers="auto"` takes: those of its blocks.
 
 Blocks are the modules at the top level and the modules directly in them; `Sequential` and lists of
-modules are looked through. A network that is a single wrapped network is unwrapped first. Modules
-without modules inside count at the top level and in a `Sequential` only. Of a convolution or linear
-layer that is followed directly by normalisation or activation, the last output is taken. An output
-that repeats the values of an earlier one, as dropout in evaluation does, is left out, and so are
-modules inside a block that work side by side on the same input.
+modules are looked through, and so is a module with nearly all parameters, such as a backbone beside
+a head. Modules without modules inside count at the top level and in a `Sequential` only. Of a
+convolution or linear layer that is followed directly by normalisation or activation, the last
+output is taken. An output that repeats the values of an earlier one, as dropout in evaluation does,
+is left out, and so are modules inside a block that work side by side on the same input.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ _COMPLETING = (  # modules that complete the layer before them
     "torch.nn.modules.normalization",
 )  # fmt: skip
 _REORDERING = ("Flatten", "Unflatten")
+_WRAPPED = 0.9  # ours: a module with more of the parameters is the network, in a wrapper
 
 
 def outputs_of_blocks(network: Any, outputs: Sequence[Output]) -> list[str]:
@@ -42,16 +43,22 @@ def _module_of(output: Output) -> str:
     return output.name.partition(":")[0]
 
 
-def _blocks(network: Any, outputs: Sequence[Output]) -> Iterator[str]:
+def _blocks(top: Any, outputs: Sequence[Output], prefix: str = "") -> Iterator[str]:
     """Names of the blocks: those at the top level and those directly in them."""
-    prefix, top = "", network
-    while len(children := list(top.named_children())) == 1 and not _is_container(children[0][1]):
-        prefix, top = f"{prefix}{children[0][0]}.", children[0][1]
-    for name, child in children:
+    n_parameters = _n_parameters(top)
+    for name, child in top.named_children():
         yield prefix + name
-        direct = {*_direct(f"{prefix}{name}.", child, _is_container(child))}
+        inside = f"{prefix}{name}."
+        if not _is_container(child) and _n_parameters(child) > _WRAPPED * n_parameters:
+            yield from _blocks(child, outputs, inside)
+            continue
+        direct = {*_direct(inside, child, _is_container(child))}
         if not _are_parallel([output for output in outputs if _module_of(output) in direct]):
             yield from direct
+
+
+def _n_parameters(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _direct(prefix: str, parent: Any, with_leaves: bool) -> Iterator[str]:

@@ -33,6 +33,7 @@ class TorchNetwork:
     """A `torch.nn.Module` in evaluation mode, without gradients, on a device of choice."""
 
     libraries: tuple[str, ...] = ("torch",)
+    has_weights = True
 
     def __init__(self, module: Any, device: str | None = None, what: str = "network"):
         """Wrap a module; its wrappers for several devices or compilation are looked through."""

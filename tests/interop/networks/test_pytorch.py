@@ -102,6 +102,8 @@ def test_values_are_those_that_each_call_returned(images):
     assert "rows: it returns 3 tensors" in notes
     assert "9 tokens or positions of 5 values" not in notes  # 3 × 3 maps minus a border: 4 places
     assert "4 tokens or positions of 5 values" in notes
+    weights = source.weights(1)
+    np.testing.assert_array_equal(weights["fc.weight"], networks[1].fc.weight.detach().numpy())
 
 
 def test_auto_takes_the_ends_of_blocks_and_all_layers_are_listed(images):
@@ -117,6 +119,38 @@ def test_auto_takes_the_ends_of_blocks_and_all_layers_are_listed(images):
     }.items():
         with pytest.raises(InputError, match=message):
             ersa.from_networks([small(0)], images, [name])
+
+
+def test_auto_looks_into_the_backbone_beside_a_head(images):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear, self.norm = nn.Linear(192, 192), nn.LayerNorm(192)
+
+        def forward(self, x):
+            return x + self.norm(self.linear(x))
+
+    class Backbone(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.flat, self.blocks = nn.Flatten(), nn.ModuleList([Block(), Block()])
+
+        def forward(self, x):
+            x = self.flat(x)
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.backbone, self.head = Backbone(), nn.Linear(192, 2)
+
+        def forward(self, x):
+            return self.head(self.backbone(x))
+
+    source = ersa.from_networks([Classifier()], images)
+    assert source.layers == ("backbone.blocks.0", "backbone.blocks.1", "head")
 
 
 def test_a_module_that_reshapes_the_stimuli_away_is_refused(images):
