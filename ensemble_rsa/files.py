@@ -14,9 +14,22 @@ import platformdirs
 import psutil
 import xarray as xr
 
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError, RunError, shown
 
 _HOST = socket.gethostname().replace("/", "_")
+
+
+def as_path(argument: str, value: Any) -> Path:
+    """The path that a caller gave; an `InputError` names the argument if it is none.
+
+    >>> as_path("out", "runs/a").name
+    'a'
+    """
+    is_path = isinstance(value, str | os.PathLike)
+    text = os.fspath(value) if is_path else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InputError(f"{argument}: expected the path of a file or folder, got {shown(value)}")
+    return Path(text)
 
 
 class WriteError(RunError, OSError):

@@ -11,9 +11,8 @@ import pytest
 import scipy.sparse
 import xarray as xr
 import zarr
-from scipy.spatial.distance import cdist, squareform
 
-from ensemble_rsa.arrays import as_numpy, check_array, check_labels, check_rdms
+from ensemble_rsa.arrays import as_numpy, check_array
 from ensemble_rsa.errors import InputError
 
 ACTIVATIONS = np.random.default_rng(0).integers(-8, 8, (3, 4, 5)).astype(np.float64)
@@ -126,74 +125,3 @@ def test_masked_entries_are_nan():
 def test_other_input_is_refused(value, message):
     with pytest.raises(InputError, match=message):
         check_array("x", value, 2, "(stimulus, unit)")
-
-
-@pytest.mark.parametrize("n_stimuli", [2, 3, 4, 6, 10, 13, 15])
-@pytest.mark.parametrize("n_instances", [2, 3, 6, 78])
-def test_square_rdms_are_never_taken_for_condensed_ones(rng, n_stimuli, n_instances):
-    condensed = 0.1 + rng.random((n_instances, n_stimuli * (n_stimuli - 1) // 2))
-    square = np.array([squareform(rdm) for rdm in condensed])
-    rounded = square + 1e-8 * rng.random(square.shape)
-    named = xr.DataArray(np.moveaxis(square, 0, 2), dims=("stimulus", "stimulus_2", "instance"))
-    for given in (condensed, square, rounded, list(square), named):
-        array, n = check_rdms("rdms", given, 2, RDM_AXES)
-        assert n == n_stimuli
-        np.testing.assert_allclose(array, condensed, rtol=0, atol=1e-7)
-
-
-@pytest.mark.parametrize("dims", [("instance", "stimulus_pair"), ("instance", "category_pair")])
-def test_named_pairs_are_condensed_whatever_their_number(dims):
-    square = squareform([1.0, 2.0, 3.0])  # three RDMs of three stimuli, by their names
-    array, n_stimuli = check_rdms("rdms", xr.DataArray(square.T, dims=dims[::-1]), 2, RDM_AXES)
-    np.testing.assert_array_equal(array, square)
-    assert n_stimuli == 3
-
-
-@pytest.mark.parametrize("n", [4, 10])  # 10 is a number of pairs, 4 is not
-def test_squares_that_are_nearly_rdms_are_refused_with_the_condition_that_failed(rng, n):
-    points = rng.normal(size=(n, 3))
-    given = [
-        (np.corrcoef(points), r"a diagonal that is not 0 \(by up to 1\)"),
-        (np.triu(cdist(points, points)), "is not symmetric"),
-        (cdist(points, points) + 0.01 * rng.random((n, n)), "is not symmetric .* and has a diag"),
-        (rng.random((4, 4)), "is not symmetric"),
-    ]
-    for square, failed in given:
-        with pytest.raises(InputError, match=rf"rdms: expected square RDMs .*{failed}"):
-            check_rdms("rdms", square, 1, "(..., stimulus_pair)")
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        [10, 2, 1, 10], np.array([10.0, 2, 1, 10]), jnp.array([10, 2, 1, 10]),
-        pd.Series([10, 2, 1, 10], dtype="Int64"), ["c", b"b", np.str_("a"), "c"],
-        np.array(["c", "b", "a", "c"], "S"), np.array(["c", "b", "a", "c"], object),
-        pd.Categorical(["c", "b", "a", "c"], categories=["b", "c", "a"]),
-        xr.DataArray(["c", "b", "a", "c"]), zarr.array(np.array([10, 2, 1, 10])),
-    ],
-)  # fmt: skip
-def test_labels_of_any_kind_sort_as_what_they_are(labels):
-    codes, categories = check_labels("labels", labels, 4)
-    assert codes.tolist() == [2, 1, 0, 2]
-    assert categories.tolist() in ([1, 2, 10], ["a", "b", "c"])
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (["a", None, "b", np.nan], r"got 2 missing, at position\(s\) 1, 3"),
-        (pd.Series(["a", None, "b", "a"], dtype="string"), r"1 missing, at position\(s\) 1"),
-        (pd.Series([1, None, 2, 1], dtype="Int64"), r"1 missing, at position\(s\) 1"),
-        (np.ma.masked_equal([1, 2, 3, 4], 2), r"1 missing, at position\(s\) 1"),
-        ([1, "a", 2, 3], "values of one kind, got int, str"),
-        ("abcd", "a sequence of labels, got str"),
-        ({1, 2, 3, 4}, "a sequence of labels, got set"),
-        ([["a"], ["b"], ["a"], ["b"]], "nested"),
-        (list("abc"), "one label for each of 4 stimuli, got 3"),
-        ([1j, 2j, 1j, 2j], "labels that sort"),
-    ],
-)
-def test_other_labels_are_refused(labels, message):
-    with pytest.raises(InputError, match=f"labels: .*{message}"):
-        check_labels("labels", labels, 4)

@@ -12,6 +12,7 @@ from ensemble_rsa.arrays import (
     ArrayLike,
     LabelCodes,
     LabelsLike,
+    check_agreement,
     check_labels,
     check_rdms,
     is_zero,
@@ -52,6 +53,7 @@ def category_clustering_index(
     >>> category_clustering_index(np.array([1.0, 3, 3, 3, 3, 1]), ["cat", "cat", "dog", "dog"])
     array(0.5)
     """
+    check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)", missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
     if missing == "drop":

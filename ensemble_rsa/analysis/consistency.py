@@ -10,6 +10,7 @@ from ensemble_rsa.analysis.categories import Aggregate, same_category_groups
 from ensemble_rsa.arrays import (
     ArrayLike,
     LabelsLike,
+    check_agreement,
     check_instance_rdms,
     check_labels,
     check_rdms,
@@ -98,6 +99,7 @@ def consistency_between(
     array([[1., 1., 0.],
            [0., 0., 1.]])
     """
+    check_agreement({"rdms": rdms, "others": others})
     array, n_stimuli = check_rdms("rdms", rdms, 2, _AXES, missing)
     other, n_others = check_rdms("others", others, 2, _AXES, missing)
     if n_stimuli != n_others:
@@ -150,6 +152,7 @@ def within_category_consistency(
     >>> within_category_consistency(rdms, ["cat", "dog", "dog", "dog"]).round(6)
     array([1.])
     """
+    check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
     groups = same_category_groups(codes, categories, aggregate)

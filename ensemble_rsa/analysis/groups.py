@@ -22,6 +22,7 @@ from ensemble_rsa.analysis.bootstrap.draws import (
 from ensemble_rsa.analysis.bootstrap.intervals import BootstrapDistribution, bootstrap_result
 from ensemble_rsa.arrays import (
     ArrayLike,
+    check_agreement,
     check_confidence,
     check_count,
     check_flag,
@@ -141,6 +142,7 @@ def compare_groups(
     >>> float(result.within_minus_between.p), float(result.a_minus_b.p), result.n_permutations
     (0.1, 1.0, 20)
     """
+    check_agreement({"rdms": rdms, "others": others})
     a, _ = check_instance_rdms("rdms", rdms, 3, missing)
     b, _ = check_instance_rdms("others", others, 3, missing)
     if (*a.shape[:-2], a.shape[-1]) != (*b.shape[:-2], b.shape[-1]):

@@ -15,6 +15,7 @@ from ensemble_rsa.arrays import (
     ArrayLike,
     LabelCodes,
     LabelsLike,
+    check_agreement,
     check_count,
     check_labels,
     check_varied,
@@ -84,6 +85,7 @@ def check_centroid_input(
 ) -> tuple[Any, LabelCodes]:
     """Return activations unread, and labels as category numbers, for RDMs of centroids."""
     check_name("distance", distance, DISTANCES)
+    check_agreement({"activations": activations, "labels": labels})
     array = open_activations("activations", activations)
     if array.ndim < 3 or array.shape[-3] < 2:
         axes = "(..., instance, stimulus, unit) with at least two instances"

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from ensemble_rsa.arrays.coordinates import DIMENSIONS, check_agreement, dimension_names
 from ensemble_rsa.arrays.reading import warn_of_reversed_axes
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.errors import InputError
@@ -20,10 +21,6 @@ from ensemble_rsa.errors import InputError
 _NUMBERS = int | float | np.number | np.bool_
 ArrayLike = Any  # what `check_array` takes; no type that these libraries share says more
 
-DIMENSIONS = (
-    "instance", "layer", "epoch", "dropout", "stimulus", "unit", "category", "stimulus_pair",
-    "category_pair", "instance_pair",
-)  # fmt: skip
 _ALTERNATIVES = {"stimulus": "category", "stimulus_pair": "category_pair"}
 _UNREADABLE = (TypeError, ValueError, KeyError, IndexError, RuntimeError, OSError)
 
@@ -102,12 +99,6 @@ def with_units_flattened(name: str, value: ArrayLike, first: tuple[str, ...]) ->
     if not isinstance(array, np.ndarray | jax.Array):
         array = as_numpy(array)
     return array.reshape(*array.shape[: len(first)], -1)
-
-
-def dimension_names(value: Any) -> tuple[str, ...]:
-    """Names of the dimensions of a DataArray; none for other arrays."""
-    is_named = hasattr(type(value), "dims") and hasattr(type(value), "transpose")
-    return tuple(map(str, value.dims)) if is_named else ()
 
 
 def _converted(name: str, value: Any, dimensions: list[str]) -> Any:
@@ -202,6 +193,7 @@ def _from_list(name: str, items: Sequence[Any], dimensions: list[str]) -> np.nda
     """An array of nested lists, of arrays in lists, or of both."""
     if all(isinstance(item, _NUMBERS) for item in items):
         return np.asarray(items)
+    check_agreement({f"{name}[{i}]": item for i, item in enumerate(items)})
     # None becomes NaN, which is refused with its place.
     parts = [
         as_numpy(_converted(name, np.nan if item is None else item, dimensions)) for item in items

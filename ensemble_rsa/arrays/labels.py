@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from ensemble_rsa.arrays.names import readable
 from ensemble_rsa.errors import InputError, shown
 
 LabelsLike = Any  # one label per stimulus, in any container with an order
@@ -119,4 +120,6 @@ def _from_array(array: np.ndarray) -> list[Any]:
 def _as_python(value: Any) -> Any:
     if hasattr(value, "item") and not np.ndim(value):
         value = value.item()
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "surrogateescape")
+    return readable(value) if isinstance(value, str) else value

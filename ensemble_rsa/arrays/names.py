@@ -2,7 +2,7 @@
 
 
 def readable(name: str) -> str:
-    r"""The name with what UTF-8 cannot hold, and control characters, written as escapes.
+    r"""The name with what UTF-8 or HDF5 cannot hold, and control characters, written as escapes.
 
     File names that are not UTF-8 come from the system with such characters.
 
@@ -20,4 +20,5 @@ def _escaped(letter: str) -> str:
         return f"\\x{code - 0xDC00:02x}"
     if 0xD800 <= code <= 0xDFFF:
         return f"\\u{code:04x}"
-    return f"\\x{code:02x}" if code < 0x20 or 0x7F <= code < 0xA0 else letter
+    is_control = code < 0x20 or 0x7F <= code < 0xA0
+    return f"\\x{code:02x}" if is_control and letter not in "\t\n\r" else letter

@@ -6,13 +6,8 @@ import jax
 import numpy as np
 
 from ensemble_rsa.arrays.checks import check_finite
-from ensemble_rsa.arrays.convert import (
-    DIMENSIONS,
-    ArrayLike,
-    as_numpy,
-    check_array,
-    dimension_names,
-)
+from ensemble_rsa.arrays.convert import ArrayLike, as_numpy, check_array
+from ensemble_rsa.arrays.coordinates import DIMENSIONS, dimension_names
 from ensemble_rsa.errors import InputError, check_name
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ensemble_rsa.config.checks import FRACTION, SEED, check_types, check_values, count
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, shown, unknown_name
 
 DistanceName = Literal["correlation", "cosine", "euclidean", "unit_euclidean", "norm_difference"]
 WithinCategory = Literal["pooled", "per_category"]
@@ -122,3 +122,13 @@ class AnalysisConfig:
             known = [s.name for part in sections.values() for s in dataclasses.fields(part)]
             raise unknown_name("setting", next(iter(values)), known)
         return AnalysisConfig(**sections)
+
+
+def checked_settings(settings: AnalysisConfig | None) -> AnalysisConfig:
+    """The settings of an analysis, by default all defaults; raise for anything else."""
+    if settings is not None and not isinstance(settings, AnalysisConfig):
+        raise InputError(
+            f"settings: expected an AnalysisConfig, such as AnalysisConfig.of(distance='cosine'), "
+            f"got {shown(settings)}"
+        )
+    return settings or AnalysisConfig()

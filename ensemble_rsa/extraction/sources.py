@@ -14,12 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from ensemble_rsa.arrays import (
+    LabelsLike,
     as_numpy,
+    check_agreement,
     check_array,
+    check_finite,
     check_flag,
     check_labels,
+    readable,
     with_units_flattened,
 )
+from ensemble_rsa.arrays.labels import plain_values
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig
 from ensemble_rsa.data.dataset import Dataset
@@ -115,7 +120,7 @@ def source_from_run(
         },
         attributes={
             "model": run.config.model.model,
-            "dataset": run.config.data.dataset,
+            "dataset": readable(run.config.data.dataset),
             "surrogate": int(model_entry(run.config.model.model).surrogate),
             "scale": _scale(run, dataset, rdm),
         },
@@ -160,7 +165,7 @@ def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
 
 def source_from_arrays(
     activations: Mapping[str, Any],
-    labels: Sequence[Any] | np.ndarray | None,
+    labels: LabelsLike | None,
     flatten: bool = False,
 ) -> ActivationSource:
     """Return activations from anywhere, in memory or on disk, as `extract` takes them."""
@@ -192,6 +197,8 @@ def source_from_arrays(
                 f"source[{name!r}]: expected {n_instances} instances and {n_stimuli} stimuli as in "
                 f"{first!r}, got {array.shape[0]} and {array.shape[1]}"
             )
+    named = {f"source[{name!r}]": array for name, array in activations.items()}
+    check_agreement({**named, "labels": labels})
     given = _shared_coordinates(activations, n_instances, n_stimuli)
     labels = given.get("category") if labels is None else labels
     if labels is None:
@@ -206,11 +213,17 @@ def source_from_arrays(
         seeds=given.get("seed", numbers),
         stimuli=given.get("stimulus", tuple(str(i) for i in range(n_stimuli))),
         categories=categories,
-        # as NumPy arrays, so that NaN is refused instead of taken for a broken network
         activations=lambda position: (
-            (name, as_numpy(array[position])) for name, array in arrays.items()
+            (name, _finite(name, array, position)) for name, array in arrays.items()
         ),
     )
+
+
+def _finite(name: str, array: Any, position: int) -> np.ndarray:
+    """Activations of one instance; NaN is refused instead of taken for a broken network."""
+    patterns = as_numpy(array[position])
+    check_finite(f"source[{name!r}][{position}]", patterns)
+    return patterns
 
 
 def _shared_coordinates(
@@ -223,7 +236,7 @@ def _shared_coordinates(
     for name, array in activations.items():
         for key, (dimension, length) in along.items():
             if key in getattr(array, "coords", ()) and array.coords[key].ndim == 1:
-                values = tuple(array.coords[key].values.tolist())
+                values = tuple(plain_values(f"source[{name!r}]", array.coords[key].values))
                 given = array.coords[key].dims[0]
                 if len(values) != length or given in ({*along, "unit"} - {dimension}):
                     raise InputError(

@@ -13,11 +13,12 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import NullFormatter
+
+from ensemble_rsa.arrays import readable
 
 SINGLE_COLUMN = 3.5
 """Width of one journal column, inches."""
@@ -131,6 +132,7 @@ def shorten(name: str, longest: int = 16) -> str:
     >>> shorten("conv1"), shorten("features.denseblock4.denselayer16.conv2")
     ('conv1', 'featu…er16.conv2')
     """
+    name = readable(name)
     if len(name) <= longest:
         return name
     end = 2 * longest // 3
@@ -163,11 +165,11 @@ def set_ticks(axes: Axes) -> None:
     axes.tick_params(width=0.6, length=2.5, labelsize=6.5)
 
 
-def set_log_scale(axis: Axis) -> None:
-    """Make an axis logarithmic, with plain numbers: powers would need mathtext."""
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_minor_formatter(NullFormatter())
+def set_log_scale(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, with plain numbers: powers would need mathtext."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def set_layer_axis(axes: Axes, names: Sequence[str], width: float) -> None:

@@ -79,7 +79,7 @@ def _set_scale(axes: Axes, curves: xr.DataArray) -> None:
     values = curves.values[np.isfinite(curves.values)]
     # A loss that falls by orders of magnitude looks flat on a linear axis.
     if len(values) and values.min() > 0 and values.max() / values.min() > 20:
-        style.set_log_scale(axes.yaxis)
+        style.set_log_scale(axes)
     else:
         axes.set_ylim(bottom=0.0)
 

@@ -1,6 +1,6 @@
 """Descriptors of RDMs and of stimuli: columns of numbers or of text, under names that are free."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from ensemble_rsa.arrays import is_number
 from ensemble_rsa.arrays.labels import as_column, check_none_missing, plain_values
 from ensemble_rsa.errors import InputError, shown
 
-Descriptors = Mapping[str, Sequence[Any] | np.ndarray]
+Descriptors = Mapping[str, Any]  # values from any container
 RUNNING_NUMBER = "index"
 _VARIABLES = {"exemplar", "centroid", "constant_patterns", "rdm", "stimulus_pair", "category_pair"}
 _OF_STIMULI, _OF_RDMS = {"stimulus"}, {"layer", "instance"}

@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.arrays import check_finite, stimuli_of_pairs
+from ensemble_rsa.arrays import check_finite, readable, stimuli_of_pairs
 from ensemble_rsa.errors import InputError, RunError
-from ensemble_rsa.files import atomic_path, unreadable
+from ensemble_rsa.files import as_path, atomic_path, unreadable
 from ensemble_rsa.interop.descriptors import RUNNING_NUMBER
 from ensemble_rsa.interop.labelled import RdmRows, as_grid, check_stimuli, from_rows, rdm_rows
 
@@ -39,7 +39,7 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
     >>> load_rdms(path).stimulus.values.tolist()
     ['a', 'b']
     """
-    path, rows = Path(path), _finite_rows(rdms)
+    path, rows = as_path("path", path), _finite_rows(rdms)
     if not path.name.endswith((".h5", "hdf5")):
         raise InputError(f"path: expected a name that ends in .h5 or .hdf5, got {path.name!r}")
     n = stimuli_of_pairs("rdms", rows.rdms.shape[1])
@@ -83,7 +83,7 @@ def load_rdms(
         InputError: no such file, or none that holds RDMs; other stimuli, or another order of them
             (`ensemble_rsa.interop.labelled.reorder_stimuli` permutes RDMs).
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.is_file():
         raise InputError(f"path: {path}: no such file")
     try:
@@ -166,7 +166,7 @@ def _finite_rows(rdms: xr.Dataset) -> RdmRows:
 def _text_or_number(name: str, value: Any) -> Any:
     if not isinstance(value, str | int | float | np.number):
         raise InputError(f"descriptors[{name!r}]: expected text or a number, got {value!r}")
-    return str(value) if isinstance(value, str) else value  # h5py cannot store NumPy text
+    return readable(value) if isinstance(value, str) else value  # h5py cannot store NumPy text
 
 
 def _write_columns(group: h5py.Group, columns: Mapping[str, np.ndarray]) -> None:

@@ -25,7 +25,6 @@ Kernel = Float[Array, "_ _ _ _"]  # window, window, channel, channel of the resu
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
 LEAST_CHANNELS = 12  # below, transforming tiles costs more than it saves
-LEAST_CHANNELS_KERNEL = 32  # the same for the gradient of the kernel
 FEW_INPUTS = 32  # values of a window, up to which a convolution is one matrix product
 
 
@@ -151,10 +150,7 @@ def _winograd_backward(pads: Pads, saved: tuple[Image, Kernel], dy: Image):
     x, kernel = saved
     back = tuple((2 - low, 2 - high) for low, high in pads)
     rotated = kernel[::-1, ::-1].swapaxes(2, 3)
-    dx = winograd(dy, rotated, back)  # pyright: ignore[reportArgumentType]
-    if min(kernel.shape[2:]) < LEAST_CHANNELS_KERNEL:
-        return dx, _kernel_gradient(x, kernel, 1, pads, dy)
-    return dx, winograd_kernel_gradient(x, dy, pads)
+    return winograd(dy, rotated, back), winograd_kernel_gradient(x, dy, pads)  # pyright: ignore[reportArgumentType]
 
 
 _winograd.defvjp(

@@ -10,13 +10,13 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.arrays.refused import not_an_array
-from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.figures.save import save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
-from ensemble_rsa.pipeline.extract import check_settings, extract
+from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
@@ -56,8 +56,7 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
             "rdms: expected what `extract` returns, with `exemplar (layer, instance, "
             f"stimulus_pair)`, got {not_an_array(rdms) or type(rdms).__name__}"
         )
-    settings = settings or AnalysisConfig()
-    check_settings(settings)
+    settings = checked_settings(settings)
     return results_dataset(rdms, settings.statistics)
 
 
@@ -82,9 +81,8 @@ def analyze_run(
         InputError: no run folder, or impossible settings.
         RunError: fewer than two instances can be compared.
     """
-    run, settings = open_run(path), settings or AnalysisConfig()
-    check_settings(settings)
-    folder = Path(out) if out is not None else run.path
+    run, settings = open_run(path), checked_settings(settings)
+    folder = files.as_path("out", out) if out is not None else run.path
     files.check_can_write("out", folder)
     manifest = run_folder.read_manifest(run.path)
     seconds = manifest["seconds"]
@@ -109,7 +107,7 @@ def analyze_run(
 def redraw(path: str | Path, out: str | Path | None = None) -> Path:
     """Draw figures and report of an analysed run again; its results are in `out`, or in the run."""
     run = open_run(path)
-    folder = Path(out) if out is not None else run.path
+    folder = files.as_path("out", out) if out is not None else run.path
     if not (folder / run_folder.RESULTS).is_file():
         raise InputError(
             f"run: {folder} holds no {run_folder.RESULTS}; "

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.analysis.groups import Difference, GroupComparison, compare_groups
-from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure
@@ -49,9 +49,10 @@ def compare_runs(
             and seed; other stimuli, another distance, no layer in common, or fewer than three
             instances.
     """
-    statistics = (settings or AnalysisConfig()).statistics
-    default = Path(run) / f"{COMPARISON}-{Path(other).resolve().name}"
-    folder = Path(out) if out is not None else default
+    statistics = checked_settings(settings).statistics
+    run, other = files.as_path("run", run), files.as_path("other", other)
+    default = run / f"{COMPARISON}-{other.resolve().name}"
+    folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
     a, b = (_load(Path(folder)) for folder in (run, other))
     check_stimuli(str(other), b, stimulus_ids(str(run), a), "stimulus")

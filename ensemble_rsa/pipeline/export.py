@@ -46,11 +46,11 @@ def export(
         InputError: an unknown format, a path in use, or a run that has not been analysed, which
             has no RDMs yet.
     """
-    if format not in (*WRITERS, THINGSVISION):
+    if not isinstance(format, str) or format not in (*WRITERS, THINGSVISION):
         raise unknown_name("format", format, (*WRITERS, THINGSVISION))
     opened = run if isinstance(run, Run | ImportedRun) else open_run(run)
     default = {"rsatoolbox": "rdms.h5", "npz": "rdms.npz"}.get(format, format)
-    path = Path(out) if out is not None else opened.path / EXPORTS / default
+    path = files.as_path("out", out) if out is not None else opened.path / EXPORTS / default
     if path.exists():
         raise InputError(f"out: {path} exists; give another --out")
     if format == THINGSVISION:

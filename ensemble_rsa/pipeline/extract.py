@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig
+from ensemble_rsa.arrays import LabelsLike
+from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig, checked_settings
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.stimuli import choose_stimuli
@@ -26,7 +27,7 @@ from ensemble_rsa.runs.run import Run
 
 def extract(
     source: Run | ImportedRun | str | Path | Mapping[str, Any] | ActivationSource,
-    labels: Sequence[Any] | np.ndarray | None = None,
+    labels: LabelsLike | None = None,
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,
     progress: RdmProgress | None = None,
@@ -66,31 +67,25 @@ def extract(
     >>> rdms.exemplar.sizes["stimulus_pair"], rdms.category_first.values.tolist()
     (15, ['a', 'a', 'b'])
     """
-    settings = settings or AnalysisConfig()
-    check_settings(settings)
+    settings = checked_settings(settings)
     given = _as_source(source, labels, settings, flatten)
     if isinstance(layers, str):
         raise InputError(f"layers: expected a list of names, got {layers!r}; give [{layers!r}]")
-    if layers is not None and not len(layers):
-        raise InputError("layers: expected names of layers, got none; leave it out for all")
+    if layers is not None:
+        if not isinstance(layers, Sequence | np.ndarray) or isinstance(layers, bytes):
+            raise InputError(f"layers: expected a list of names, got {shown(layers)}")
+        if not len(layers):
+            raise InputError("layers: expected names of layers, got none; leave it out for all")
+        layers = np.ravel(layers).tolist() if isinstance(layers, np.ndarray) else layers
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
     return collect_rdms(given, wanted, settings.rdm.distance, progress, settings.rdm.cocktail_blank)
 
 
-def check_settings(settings: Any) -> None:
-    """Raise unless these are the settings of an analysis."""
-    if not isinstance(settings, AnalysisConfig):
-        raise InputError(
-            f"settings: expected an AnalysisConfig, such as AnalysisConfig.of(distance='cosine'), "
-            f"got {shown(settings)}"
-        )
-
-
 def _as_source(
     source: Any,
-    labels: Sequence[Any] | np.ndarray | None,
+    labels: LabelsLike | None,
     settings: AnalysisConfig,
     flatten: bool,
 ) -> ActivationSource:
@@ -121,7 +116,7 @@ def activations(
         `(instance, stimulus, unit)` with the coordinates `seed` and `category`.
     """
     opened = run if isinstance(run, Run | ImportedRun) else open_run(run)
-    source = source_of(opened, settings or AnalysisConfig())
+    source = source_of(opened, checked_settings(settings))
     if layer not in source.layers:
         raise unknown_name("layer", layer, source.layers)
     return layer_stack(source, layer)

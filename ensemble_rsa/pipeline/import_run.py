@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa import files
-from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.sources import ActivationSource
@@ -45,7 +45,7 @@ def import_run(
             "source: expected what from_files or from_networks returns, got "
             f"{type(source).__name__}"
         )
-    settings = settings or AnalysisConfig()
+    settings = checked_settings(settings)
     folder = run_folder.new_folder(out, "imported")
     files.check_can_write("out", folder)
     began = time.perf_counter()

@@ -53,6 +53,7 @@ def train(
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
     config = _with_absolute_paths(config)
+    out = None if out is None else files.as_path("out", out)
     is_first = config.execution.process_id == 0
     if out is None and config.execution.processes > 1:
         raise InputError("out: several processes need one folder that all of them see; give --out")

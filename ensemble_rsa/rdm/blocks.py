@@ -20,7 +20,7 @@ from ensemble_rsa.arrays import (
     check_flag,
     with_units_flattened,
 )
-from ensemble_rsa.arrays.convert import DIMENSIONS, dimension_names
+from ensemble_rsa.arrays.coordinates import DIMENSIONS, dimension_names
 from ensemble_rsa.arrays.reading import warn_of_maps
 from ensemble_rsa.errors import InputError
 

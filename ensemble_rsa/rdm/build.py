@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays import LabelsLike, check_labels, stimuli_of_pairs
+from ensemble_rsa.arrays import LabelsLike, check_agreement, check_labels, stimuli_of_pairs
 from ensemble_rsa.errors import check_name
 from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
@@ -167,6 +167,7 @@ def centroids(
     >>> centroids([[1.0, 2.0], [3.0, 4.0], [7.0, 8.0]], ["b", "b", "a"]).tolist()
     [[7.0, 8.0], [2.0, 3.0]]
     """
+    check_agreement({"activations": activations, "labels": labels})
     array = open_activations("activations", activations, 1, flatten, FLATTEN)
     codes, categories = check_labels("labels", labels, array.shape[-2])
     membership = np.arange(categories.size)[:, None] == codes[None, :]

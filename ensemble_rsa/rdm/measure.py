@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_finite, rounding_unit
-from ensemble_rsa.arrays.convert import dimension_names
+from ensemble_rsa.arrays.coordinates import dimension_names
 from ensemble_rsa.arrays.reading import warn_of_reading
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.jax_settings import fixed_settings

@@ -48,7 +48,7 @@ def write_page(
     )
     path = Path(path)
     with atomic_path(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ensemble_rsa.figures.wording import paper_figure
 from ensemble_rsa.reproduce.ledger import MET, NOT_MET, NOT_RUN, LedgerRow
 
 _NAMED = 3  # effects that are named where some are not reproduced
@@ -20,9 +21,9 @@ def verdict_of_figure(rows: Sequence[LedgerRow]) -> str:
 def summary(rows: Sequence[LedgerRow]) -> str:
     """How many effects, exact properties and numbers of the report are met."""
     parts = [_effects(rows, named=False), _exact(rows), _numbers(rows)]
-    not_run = sorted({row.figure for row in rows if row.verdict == NOT_RUN})
-    if not_run:
-        parts.append(f"Not run: {', '.join(not_run)}.")
+    missing = dict.fromkeys(paper_figure(row.figure) for row in rows if row.verdict == NOT_RUN)
+    if missing:
+        parts.append(f"Not run: {', '.join(missing)}.")
     return " ".join(part for part in parts if part)
 
 
@@ -33,7 +34,7 @@ def _judged(rows: Sequence[LedgerRow], kind: str) -> list[LedgerRow]:
 def _effects(rows: Sequence[LedgerRow], named: bool = True) -> str:
     judged = _judged(rows, "effect")
     if not judged:
-        return ""
+        return "Effects are not judged at this scale." if _has(rows, "effect") else ""
     met = [row for row in judged if row.verdict == MET]
     standing = [row for row in met if row.stands]
     text = f"{_of(len(met), len(judged), 'effect')} reproduced"
@@ -63,12 +64,16 @@ def _exact(rows: Sequence[LedgerRow]) -> str:
 
 
 def _numbers(rows: Sequence[LedgerRow]) -> str:
-    numbers = [row for row in rows if row.kind == "number" and row.verdict != NOT_RUN]
-    judged = _judged(numbers, "number")
+    judged = _judged(rows, "number")
     if judged:
         met = sum(row.verdict == MET for row in judged)
         return f"{_of(met, len(judged), 'printed number')} met."
-    return "Printed numbers are not judged at this scale." if numbers else ""
+    return "Printed numbers are not judged at this scale." if _has(rows, "number") else ""
+
+
+def _has(rows: Sequence[LedgerRow], kind: str) -> bool:
+    """Whether there is such a row that was run."""
+    return any(row.kind == kind and row.verdict != NOT_RUN for row in rows)
 
 
 def _of(n: int, total: int, singular: str, plural: str = "") -> str:

@@ -39,7 +39,7 @@ def open_run(path: str | Path) -> Run | ImportedRun:
     Raises:
         InputError: not a run folder, an unfinished training, or a damaged folder.
     """
-    folder = Path(path)
+    folder = files.as_path("run", path)
     if not is_imported(folder):
         return load_run(folder)
     manifest = files.read_json(folder / run_folder.MANIFEST, IMPORT)

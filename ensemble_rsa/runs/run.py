@@ -124,7 +124,7 @@ def load_run(path: str | Path) -> Run:
     Raises:
         InputError: not a run folder, or training has not finished.
     """
-    folder = Path(path)
+    folder = files.as_path("run", path)
     config = run_folder.read_config(folder)
     if not (folder / run_folder.TRAINING).is_file():
         raise InputError(

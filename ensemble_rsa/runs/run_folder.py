@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ensemble_rsa import files
+from ensemble_rsa.arrays import readable
 from ensemble_rsa.config.serialize import config_from_dict, config_hash, config_to_dict
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.device import device_name
@@ -32,6 +33,11 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     Without `out`, the folder is under `runs/`, named after data set, model and time.
     """
     folder = new_folder(out, f"{config.data.dataset.split(':')[0]}-{config.model.model}")
+    if (shown := readable(str(folder.absolute()))) != str(folder.absolute()):
+        raise InputError(
+            f"out: expected a path in UTF-8, which checkpoints need, got {shown}; rename the "
+            "folder or give another --out"
+        )
     try:
         files.check_can_write("out", folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +58,7 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     if out is None:
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         out = Path("runs") / f"{name}-{now}"
-    folder = Path(out)
+    folder = files.as_path("out", out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
     return folder

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.arrays import as_numpy, check_finite
+from ensemble_rsa.arrays import as_numpy, check_agreement, check_finite
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
 from ensemble_rsa.rdm.blocks import block_width, open_activations, unit_blocks
@@ -64,6 +64,7 @@ def open_groups(
         if len(first) < 2:
             raise InputError("activations: expected at least two instances, or others, got one")
         return first, None
+    check_agreement({"activations": activations, "others": others})
     second = _open_instances("others", others, min_stimuli)
     ours, theirs = (*first.leading, first.n_stimuli), (*second.leading, second.n_stimuli)
     if ours != theirs:

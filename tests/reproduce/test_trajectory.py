@@ -180,9 +180,7 @@ def test_panels_show_the_numbers(result):
     centroid = result.consistency_mean.sel(kind="centroid").values
     by_epoch = lines_of(axes["Centroid consistency (r²)Epoch"])
     np.testing.assert_array_equal(by_epoch["mean"], centroid[1:])
-    np.testing.assert_array_equal(
-        by_epoch["before the paper's first checkpoint (ours)"], centroid[:1]
-    )
+    np.testing.assert_array_equal(by_epoch["before 50,000 images (ours)"], centroid[:1])
     tested = axes["Test accuracyEpoch"].lines[-1].get_ydata()
     np.testing.assert_array_equal(tested, result.test_accuracy_mean[1:])
     dots = axes["Consistency (r²)Test accuracy"]

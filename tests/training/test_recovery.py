@@ -13,7 +13,7 @@ from ensemble_rsa.config.settings import TrainingConfig, saved_epochs
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.training import recovery
 from ensemble_rsa.training.ensemble import group_folder
-from ensemble_rsa.training.interrupts import TrainingInterrupted
+from ensemble_rsa.training.interrupts import TrainingInterrupted, time_limit
 from ensemble_rsa.training.recovery import CheckpointWarning as Warned
 from ensemble_rsa.training.recovery import TrainingPosition, load_newest, save_state
 
@@ -57,6 +57,16 @@ def test_training_resumes_bit_for_bit(step, fit, uninterrupted, tmp_path):
     assert statuses[0].step == step  # the state after the step last reported was never stored
     chex.assert_trees_all_equal(resumed.parameters, uninterrupted.parameters)
     chex.assert_trees_all_equal(*(vars(one.history) for one in (resumed, uninterrupted)))
+
+
+def test_training_stops_at_a_limit_of_time_and_resumes(fit, uninterrupted, tmp_path):
+    for _ in range(2):  # each piece makes at least one call of the program
+        with time_limit(0.0), pytest.raises(TrainingInterrupted, match="interrupted in epoch"):
+            fit(tmp_path)
+    statuses = []
+    resumed = fit(tmp_path, statuses.append)
+    assert statuses[0].step > 2  # the steps of both pieces are not made again
+    chex.assert_trees_all_equal(resumed.parameters, uninterrupted.parameters)
 
 
 def test_a_finished_group_is_not_trained_again_and_keeps_the_chosen_epochs(

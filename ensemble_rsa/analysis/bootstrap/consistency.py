@@ -50,6 +50,7 @@ from ensemble_rsa.arrays import (
     ArrayLike,
     LabelsLike,
     as_numpy,
+    check_agreement,
     check_array,
     check_finite,
     check_instance_rdms,
@@ -212,6 +213,7 @@ def bootstrap_within_category_consistency(
     >>> result.samples.shape, result.dropped
     ((50,), 0)
     """
+    check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     groups = same_category_groups(*check_labels("labels", labels, n_stimuli), aggregate)
     options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
@@ -269,6 +271,7 @@ def bootstrap_category_clustering_index(
     >>> float(result.mean.round(6)), float(result.low.round(6)), float(result.high.round(6))
     (0.416667, 0.333333, 0.5)
     """
+    check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)", missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
     options = ResamplingOptions(over, OVER[1:], n_resamples, confidence, seed, interval)

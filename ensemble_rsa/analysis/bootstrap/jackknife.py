@@ -20,8 +20,15 @@ from jaxtyping import Float, Int
 from scipy.special import stdtr, stdtrit
 
 from ensemble_rsa.analysis.bootstrap.draws import delete_one, pair_weights, weighted_means
-from ensemble_rsa.arrays import ArrayLike, as_numpy, check_array, check_confidence, stimuli_of_pairs
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.arrays import (
+    ArrayLike,
+    as_numpy,
+    check_array,
+    check_confidence,
+    check_finite,
+    stimuli_of_pairs,
+)
+from ensemble_rsa.errors import InputError, check_name
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
     Scale = Literal["raw", "shared_variance", "correlation"]
@@ -116,6 +123,7 @@ def jackknife_pairs(values: ArrayLike, confidence: float = 0.95, scale: Scale = 
     (0.19, 0.765)
     """
     array = as_numpy(check_array("values", values, 1, "(..., instance_pair)"))
+    check_finite("values", array)
     n_instances = stimuli_of_pairs("values", array.shape[-1])
     check_enough("values", n_instances)
     array = array.astype(np.float64)
@@ -134,8 +142,7 @@ def jackknife_interval(
     Where no deletion changes the statistic, the interval has no width, and p is 0, or 1 at zero.
     """
     check_confidence("confidence", confidence)
-    if scale not in TRANSFORMATIONS:
-        raise unknown_name("scale", scale, TRANSFORMATIONS)
+    check_name("scale", scale, TRANSFORMATIONS)
     check_enough("without", without.shape[-1])
     if scale == "shared_variance" and (outside := (mean < 0) | (mean > 1 + 1e-6)).any():
         raise InputError(

@@ -17,7 +17,7 @@ from ensemble_rsa.figures.wording import signed
 EARLY = 10  # the paper's early epochs end here
 _NAMED = (0, 1, 3, 10, 30, 100, 350)  # epochs named on a logarithmic axis
 _LONG = 20  # the axis is logarithmic for more epochs than this
-_EARLIER = Look(GREY, "D", "before the paper's first checkpoint (ours)")
+_EARLIER = Look(GREY, "D", "before 50,000 images (ours)")
 
 
 @style.paper_style()

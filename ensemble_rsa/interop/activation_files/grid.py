@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, shown, unknown_name
 from ensemble_rsa.interop.activation_files.layouts import Cell, read_cells
 from ensemble_rsa.interop.activation_files.paths import Location, natural
 
@@ -43,6 +43,9 @@ def chosen_layers(cells: Cells, layers: Sequence[str] | None, by_path: bool) -> 
     known = list(next(iter(cells.values())))
     if layers is None:
         return sorted(known, key=natural) if by_path else known
+    is_list = isinstance(layers, Sequence) and not isinstance(layers, str)
+    if not is_list or not all(isinstance(name, str) for name in layers):
+        raise InputError(f"layers: expected a list of names, got {shown(layers)}")
     wanted = [name.strip() for name in layers]
     if not wanted or len({*wanted}) < len(wanted):
         raise InputError(f"layers: expected names of layers, each once, got {', '.join(wanted)!r}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, shown
 
 PLACEHOLDERS = ("instance", "layer")
 FILE_NAMES = "file_names.txt"  # holds ids of stimuli, as thingsvision writes them
@@ -44,11 +44,7 @@ def locations(pattern: Any) -> list[Location]:
     """
     if isinstance(pattern, Mapping):
         return _of_mapping(pattern)
-    patterns = [pattern] if isinstance(pattern, str | Path) else list(pattern)
-    if not patterns or not all(isinstance(each, str | Path) for each in patterns):
-        raise InputError(
-            f"pattern: expected a path, several, or a mapping of layers to paths, got {pattern!r}"
-        )
+    patterns = _as_paths(pattern)
     texts = [str(Path(each).expanduser()) for each in patterns]
     fields = [_fields(text) for text in texts]
     has_instance = {"instance" in found for found in fields}
@@ -70,13 +66,24 @@ def locations(pattern: Any) -> list[Location]:
     return sorted(found, key=lambda one: (natural(one.instance), natural(one.layer or "")))
 
 
+def _as_paths(given: Any) -> list[str | Path]:
+    """Return a path, or several, as a list."""
+    listed = [given] if isinstance(given, str | Path) else given
+    paths = list(listed) if isinstance(listed, Sequence) and not isinstance(listed, bytes) else []
+    if not paths or not all(isinstance(one, str | Path) and str(one) for one in paths):
+        raise InputError(
+            "pattern: expected a path, several, or a mapping of layers to paths, got "
+            f"{shown(given)}"
+        )
+    return paths
+
+
 def _of_mapping(pattern: Mapping[Any, Any]) -> list[Location]:
     found = []
     for layer, paths in pattern.items():
-        listed = [paths] if isinstance(paths, str | Path) else list(paths)
         found += [
             Location(str(number), str(layer), Path(path).expanduser())
-            for number, path in enumerate(listed)
+            for number, path in enumerate(_as_paths(paths))
         ]
     if not found:
         raise InputError("pattern: expected a mapping of layers to lists of files, got no file")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa.arrays.reading import ReadingWarning
+from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.extraction.rows import ChosenRows
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.interop.activation_files.formats import FORMATS
@@ -54,6 +55,8 @@ def from_files(
             instance lacks, or with another number of units; an unknown format; wrong labels.
         RunError: a package that a format needs is not installed.
     """
+    if not isinstance(flatten, bool):
+        raise InputError(f"flatten: expected True or False, got {shown(flatten)}")
     found = locations(pattern)
     cells = read_grid(found)
     chosen = chosen_layers(cells, layers, by_path=any(one.layer for one in found))

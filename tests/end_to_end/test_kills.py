@@ -1,0 +1,133 @@
+"""Twenty SIGKILLs at random moments of the commands: nothing is half-written, nothing is lost."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+from PIL import Image
+
+from ensemble_rsa.runs.run import load_networks, load_run
+
+pytestmark = pytest.mark.slow
+TRAIN = (
+    "train --model all_cnn_7 --width 0.1 --preprocessing standardize --instances 3 --epochs 8 "
+    "--train-images 100 --test-images 60 --batch-size 10 --dropout 0.2 --save-at 0 3 "
+    "--checkpoint-minutes 0.005 --quiet --out {folder}/run"
+)
+COMMANDS = {
+    "train": TRAIN,
+    "analyze": "analyze {folder}/run --n-resamples 50 --quiet",
+    "compare": "compare {folder}/run {folder}/run --out {folder}/comparison",
+    "reproduce": "reproduce s5 --scale smoke --quiet --out {folder}/reproduction",
+}
+KILLS = {"train": 8, "analyze": 5, "compare": 3, "reproduce": 4}
+SEED = 20261125  # each moment is a share of the time that the command takes undisturbed
+
+
+def start(command: str, folder: Path) -> subprocess.Popen:
+    words = COMMANDS[command].format(folder=folder).split()
+    if command == "train" and (folder / "run" / "config.json").is_file():
+        words.append("--resume")
+    return subprocess.Popen(
+        [sys.executable, "-m", "ensemble_rsa", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(command: str, folder: Path) -> float:
+    began = time.monotonic()
+    process = start(command, folder)
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    return time.monotonic() - began
+
+
+def visible(folder: Path):
+    """Files under final names: neither they nor a folder above them are hidden."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") for part in parts):
+            yield path
+
+
+def read(path: Path):
+    """Read a file whole, in the way of its kind; what it holds, without times and versions."""
+    if path.suffix == ".json":
+        values = json.loads(path.read_text())
+        if isinstance(values, dict):
+            return {k: v for k, v in values.items() if k not in ("seconds", "created", "analysis")}
+        return values
+    if path.suffix == ".nc":
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            return stored.load()
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            return file["dissimilarities"][()]
+    if path.suffix == ".png":
+        with Image.open(path) as image:
+            return np.asarray(image)
+    if path.suffix == ".html":
+        assert path.read_text().rstrip().endswith("</html>")
+    if path.suffix == ".pdf":
+        assert path.read_bytes().rstrip().endswith(b"%%EOF")
+    return None
+
+
+def check_same(one, other, name):
+    if isinstance(one, xr.Dataset):
+        xr.testing.assert_identical(one, other)
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other, err_msg=str(name))
+    else:
+        assert one == other, name
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder, {command: finish(command, folder) for command in COMMANDS}
+
+
+def test_twenty_kills_leave_nothing_half_written_and_change_no_result(undisturbed, tmp_path):
+    expected, seconds = undisturbed
+    moments, killed = random.Random(SEED), 0
+    for command, kills in KILLS.items():
+        for number in range(kills):
+            # early moments catch the start of a run that is resumed near its end
+            share = moments.uniform(0.2, 1) if number % 2 else moments.uniform(0, 1)
+            process = start(command, tmp_path)
+            try:
+                _, said = process.communicate(timeout=share * seconds[command])
+                assert process.returncode == 0, said  # done before the moment
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                killed += 1
+            for path in visible(tmp_path):
+                read(path)
+        finish(command, tmp_path)
+    assert killed >= 15  # a finished training ends before its moment
+    names = {path.relative_to(expected) for path in visible(expected)}
+    assert {path.relative_to(tmp_path) for path in visible(tmp_path)} == names
+    for name in names:
+        if name.name not in ("manifest.json", "config.json"):
+            check_same(read(tmp_path / name), read(expected / name), name)
+    for epoch in (None, 0, 3):
+        leaves = [
+            jax.tree.leaves(load_networks(load_run(folder / "run"), "xla", epoch)[1])
+            for folder in (tmp_path, expected)
+        ]
+        for one, other in zip(*leaves, strict=True):
+            np.testing.assert_array_equal(one, other)
+    left = [path for path in tmp_path.rglob(".*") if path.is_dir()]
+    assert left == []
