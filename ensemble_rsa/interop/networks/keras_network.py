@@ -83,7 +83,7 @@ class KerasNetwork:
         if unknown := [name for name in layers if name not in outputs]:
             raise InputError(f"{self.what}: has no layer {unknown[0]!r}")
         chosen = {name: outputs[name] for name in layers}
-        part = self._keras.Model(self._model.inputs, chosen)
+        part = self._keras.Model(self._model.input, chosen)
         to_numpy = self._keras.ops.convert_to_numpy
 
         def show(images: Any, sink: Sink) -> None:

@@ -77,7 +77,7 @@ def one_sentence(what: str, images: Any) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise InputError(
             f"{what}: failed on images of {describe_images(images)} ({reason})"
         ) from error

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+import jax
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
@@ -13,6 +14,15 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.networks.source import list_layers
 
 keras = pytest.importorskip("keras")
+
+
+@pytest.fixture(autouse=True)
+def promoted_ranks():
+    """Keras adds a bias to maps without naming the axes, which our other tests do not allow."""
+    with jax.numpy_rank_promotion("allow"):
+        yield
+
+
 IMAGES = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
 
 
