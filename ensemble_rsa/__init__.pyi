@@ -23,11 +23,15 @@ from .config.settings import TrainingConfig as TrainingConfig
 from .config.sweep import sweep as sweep
 from .errors import InputError as InputError
 from .errors import RunError as RunError
+from .interop.activation_files.source import from_files as from_files
+from .interop.networks.source import from_networks as from_networks
 from .interop.rsatoolbox import load_rdms as load_rdms
 from .pipeline.analyze import analyze as analyze
 from .pipeline.analyze import analyze_run as analyze_run
 from .pipeline.compare import compare_runs as compare_runs
+from .pipeline.export import export as export
 from .pipeline.extract import extract as extract
+from .pipeline.import_run import import_run as import_run
 from .pipeline.train import train as train
 from .rdm.build import centroids as centroids
 from .rdm.build import cocktail_blank as cocktail_blank

@@ -19,8 +19,9 @@ OPTIONS = (
     Option(
         "what",
         "analysis: each analysis beside rsatoolbox, SciPy, scikit-learn and NumPy. train: ways to "
-        "compute training beside PyTorch. Both report time, memory and growth with size",
-        Literal["analysis", "train"],
+        "compute training beside PyTorch. extract: RDMs of a PyTorch network beside its bare "
+        "forward passes. All report time, memory and growth with size",
+        Literal["analysis", "train", "extract"],
         REQUIRED,
     ),
     Option("quick", "one or two minutes on two cores instead of ten or more"),
@@ -36,6 +37,7 @@ def bench(options: argparse.Namespace) -> None:
     if options.quick and options.full:
         raise InputError("bench: got --quick and --full; give one of them, or neither")
     from ensemble_rsa.bench.analysis import bench_analysis
+    from ensemble_rsa.bench.extraction import bench_extraction
     from ensemble_rsa.bench.table import markdown_tables
     from ensemble_rsa.bench.training import bench_training
     from ensemble_rsa.cli.progress import case_display
@@ -43,7 +45,8 @@ def bench(options: argparse.Namespace) -> None:
 
     path = new_json_path(f"bench-{options.what}", options.out)
     scale = "quick" if options.quick else "full" if options.full else "default"
-    measure = {"analysis": bench_analysis, "train": bench_training}[options.what]
+    measures = {"analysis": bench_analysis, "train": bench_training, "extract": bench_extraction}
+    measure = measures[options.what]
     with case_display(Console(stderr=True, quiet=options.quiet)) as progress:
         result = measure(scale, progress)
     write_json(path, dataclasses.asdict(result))

@@ -1,4 +1,4 @@
-"""The command line, `ensemble-rsa {demo, train, analyze, compare, report, reproduce, bench}`.
+"""The command line, `ensemble-rsa {demo, train, import, analyze, compare, report, reproduce, …}`.
 
 Exit status 0 for success, 1 for a failed run, 2 for wrong arguments, 130 for an interrupted one.
 """
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 import ensemble_rsa
-from ensemble_rsa.cli import bench, reproduce
+from ensemble_rsa.cli import bench, imports, reproduce
 from ensemble_rsa.cli.options import (
     REQUIRED,
     Option,
@@ -74,7 +74,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def analyze(options: argparse.Namespace) -> None:
-    """Compute RDMs and consistency of a trained ensemble, and write figures and a report."""
+    """Compute RDMs and consistency of a run's networks, and write figures and a report."""
     config = config_from_options(options, AnalysisConfig())
     _analyze(options.run, config, options.out, options.quiet)
 
@@ -111,7 +111,7 @@ def _out(text: str) -> Option:
 
 QUIET = Option("quiet", "no progress and no notes")
 NEW_RUN = _out("the run folder; a new one under runs/ when not given")
-RUN = Option("run", "the folder that `train` wrote", Path, REQUIRED)
+RUN = Option("run", "the folder that `train` or `import` wrote", Path, REQUIRED)
 OTHER = Option("other", "the second run, with the same distance and stimuli", Path, REQUIRED)
 SWEEP = Option(
     "sweep",
@@ -133,9 +133,11 @@ COMPARED = _out("where the results go; comparison-OTHER in the first run's folde
 COMMANDS = {
     "demo": Command(demo, [NEW_RUN, QUIET]),
     "train": Command(train, [NEW_RUN, SWEEP, RESUME, QUIET], Config),
+    "import": Command(imports.import_source, imports.OPTIONS),
     "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
     "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED], AnalysisConfig),
+    "export": Command(imports.export_run, imports.EXPORT_OPTIONS),
     "reproduce": Command(reproduce.reproduce_figures, reproduce.OPTIONS),
     "bench": Command(bench.bench, bench.OPTIONS),
 }

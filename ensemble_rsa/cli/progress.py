@@ -71,10 +71,10 @@ def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback
 
 
 @contextmanager
-def rdm_display(console: Console) -> Iterator[RdmProgress]:
-    """A callback that shows the number of finished RDMs."""
+def rdm_display(console: Console, what: str = "RDMs") -> Iterator[RdmProgress]:
+    """A callback that shows the number of finished RDMs, or of something else."""
     bar = _bar(console)
-    task = bar.add_task("RDMs", total=None)
+    task = bar.add_task(what, total=None)
 
     def show(done: int, total: int) -> None:
         bar.start()  # not before, so that an error before the first RDM leaves no empty bar

@@ -72,16 +72,21 @@ def decode(file: Path | io.BytesIO, how: Decoding) -> UInt8[np.ndarray, "height 
 
     EXIF that cannot be read is ignored, with a warning that names the file.
     """
+    return np.asarray(RESIZE[how.resize](decode_rgb(file, how.background, how.levels), how.size))
+
+
+def decode_rgb(
+    file: Path | io.BytesIO, background: str = "white", levels: Mapping[str, Levels] = FULL_RANGE
+) -> Image.Image:
+    """Decode an image to 8-bit RGB of its own size, upright as its orientation says."""
     with Image.open(file) as image:
         samples = samples_of(image)
         if samples is None:
-            rgb = to_rgb(_with_scaled_transparency(image), how.background)
+            rgb = to_rgb(_with_scaled_transparency(image), background)
         else:
-            rgb = to_rgb(_eight_bits(file, image, samples, how.levels), how.background)
+            rgb = to_rgb(_eight_bits(file, image, samples, levels), background)
         orientation = _orientation(image, file)  # some of it follows the pixels
-        if orientation in _TURNS:
-            rgb = rgb.transpose(_TURNS[orientation])
-        return np.asarray(RESIZE[how.resize](rgb, how.size))
+        return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
 
 
 def is_transparent(image: Image.Image) -> bool:

@@ -45,20 +45,27 @@ def choose_stimuli(dataset: Dataset, config: StimulusConfig) -> Stimuli:
     >>> stimuli.labels.tolist()[:5], stimuli.ids[0]
     ([0, 0, 1, 1, 2], 'digits_0036')
     """
-    labels, n_categories = dataset.test_labels, len(dataset.categories)
-    available = np.bincount(labels, minlength=n_categories)
-    per_category = _per_category(config.stimuli, available, dataset.categories)
-    lots = None
-    if config.draw_stimuli:  # the lowest k lots of a category are a draw without replacement
-        lots = np.asarray(uniform(stream(config.stimulus_seed, "stimuli"), labels.shape))
-    chosen = np.flatnonzero(rank_in_category(labels, lots) < per_category)
-    chosen = chosen[np.argsort(labels[chosen], kind="stable")]
+    labels = dataset.test_labels
+    chosen = balanced_stimuli(labels, dataset.categories, config)
     return Stimuli(
         images=dataset.test_images[chosen],
         labels=labels[chosen],
         ids=tuple(dataset.test_ids[index] for index in chosen),
         categories=dataset.categories,
     )
+
+
+def balanced_stimuli(
+    labels: Int[np.ndarray, " image"], categories: tuple[str, ...], config: StimulusConfig
+) -> Int[np.ndarray, " chosen"]:
+    """Return which images `choose_stimuli` shows, sorted by category, then in their order."""
+    available = np.bincount(labels, minlength=len(categories))
+    per_category = _per_category(config.stimuli, available, categories)
+    lots = None
+    if config.draw_stimuli:  # the lowest k lots of a category are a draw without replacement
+        lots = np.asarray(uniform(stream(config.stimulus_seed, "stimuli"), labels.shape))
+    chosen = np.flatnonzero(rank_in_category(labels, lots) < per_category)
+    return chosen[np.argsort(labels[chosen], kind="stable")]
 
 
 def _per_category(

@@ -6,6 +6,7 @@ RDMs are computed from an `ActivationSource`, whatever it was made from.
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -57,6 +58,15 @@ class ActivationSource:
         variables: further variables on the instance axis.
         attributes: attributes of the results.
         set_aside: instances of the ensemble that were replaced or flagged.
+        recipe: plain JSON values that `open_recipe` makes the same source from; None for objects
+            in memory.
+        files: what the activations are read or computed from; an import stores their hashes.
+        libraries: packages besides ours that take part, whose versions an import stores.
+        notes: how the input was read, such as "the stimuli of seed3 were reordered as in seed0".
+        weights: position of an instance → its parameters and statistics by name; None where there
+            are no networks, or only functions.
+        probe: (position, n, batch size) → the activations of each layer for the first n stimuli,
+            shown that many at a time; None where there are no networks.
     """
 
     layers: tuple[str, ...]
@@ -68,6 +78,12 @@ class ActivationSource:
     variables: Mapping[str, np.ndarray] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     set_aside: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    recipe: Mapping[str, Any] | None = None
+    files: Sequence[Path] = ()
+    libraries: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    weights: Callable[[int], Mapping[str, np.ndarray]] | None = None
+    probe: Callable[[int, int, int], Mapping[str, np.ndarray]] | None = None
 
 
 @fixed_settings()

@@ -72,12 +72,17 @@ def noted_instances(
     return noted
 
 
-def as_ranges(numbers: Sequence[int] | np.ndarray) -> str:
-    """Whole numbers as short ranges.
+def as_ranges(numbers: Sequence[Any] | np.ndarray) -> str:
+    """Whole numbers as short ranges; names as they are, but no more than four.
 
     >>> as_ranges([0, 1, 2, 3, 7, 9, 10])
     '0–3, 7, 9, 10'
+    >>> as_ranges(["ann", "bob"]), as_ranges(list("abcdefg"))
+    ('ann, bob', 'a, b, c, …, g')
     """
+    if np.asarray(numbers).dtype.kind not in "iu":
+        names = [str(name) for name in numbers]
+        return ", ".join(names if len(names) <= 4 else [*names[:3], "…", names[-1]])
     runs: list[list[int]] = []
     for value in sorted(int(n) for n in numbers):
         if runs and value == runs[-1][-1] + 1:

@@ -17,13 +17,14 @@ from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.figures.save import save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
-from ensemble_rsa.runs.run import Run, load_history, load_run, run_folder
+from ensemble_rsa.runs.imported import ImportedRun, open_run
+from ensemble_rsa.runs.run import Run, load_history, run_folder
 from ensemble_rsa.runs.set_aside import set_aside
 from ensemble_rsa.runs.summary import summarize
 
-ANALYSIS = "analysis.json"
 ANALYZE = "run `ensemble-rsa analyze` again"
 
 
@@ -65,7 +66,7 @@ def analyze_run(
     out: str | Path | None = None,
     progress: RdmProgress | None = None,
 ) -> Path:
-    """Extract, analyse, draw and report a trained run.
+    """Extract, analyse, draw and report a trained or imported run.
 
     Args:
         path: the run folder.
@@ -80,28 +81,32 @@ def analyze_run(
         InputError: no run folder, or impossible settings.
         RunError: no instance has RDMs that can be compared.
     """
-    run, settings = load_run(path), checked_settings(settings)
+    run, settings = open_run(path), checked_settings(settings)
     folder = files.as_path("out", out) if out is not None else run.path
     files.check_can_write("out", folder)
     manifest = run_folder.read_manifest(run.path)
     seconds = manifest["seconds"]
     with _timed(seconds, "extract"):
-        rdms = extract(run, settings=settings, progress=progress)
+        rdms = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
+        if rdms is None:
+            rdms = extract(run, settings=settings, progress=progress)
     with _timed(seconds, "analyze"):
         results = analyze(rdms, settings)
     rdms.attrs = {"distance": rdms.attrs["distance"]}
     save_rdms(folder / run_folder.RDMS, rdms)
     files.write_dataset(folder / run_folder.RESULTS, results)
-    files.write_json(folder / ANALYSIS, config_to_dict(settings))
-    files.write_json(folder / run_folder.SUMMARY, summarize(results, seconds))
-    # Training's entries stay unchanged, since it may have run elsewhere.
-    manifest["analysis"] = run_folder.make_manifest(run.config, {})
+    files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))
+    findings = run.findings if isinstance(run, ImportedRun) else []
+    files.write_json(folder / run_folder.SUMMARY, summarize(results, seconds, findings))
+    # The entries of training or import stay unchanged, since it may have run elsewhere.
+    config = None if isinstance(run, ImportedRun) else run.config
+    manifest["analysis"] = run_folder.make_manifest(config, {})
     return draw_report(run, folder, results, manifest)
 
 
 def redraw(path: str | Path, out: str | Path | None = None) -> Path:
     """Draw figures and report of an analysed run again; its results are in `out`, or in the run."""
-    run = load_run(path)
+    run = open_run(path)
     folder = files.as_path("out", out) if out is not None else run.path
     if not (folder / run_folder.RESULTS).is_file():
         raise InputError(
@@ -112,15 +117,20 @@ def redraw(path: str | Path, out: str | Path | None = None) -> Path:
     return draw_report(run, folder, results, run_folder.read_manifest(folder))
 
 
-def draw_report(run: Run, folder: Path, results: xr.Dataset, manifest: dict[str, Any]) -> Path:
+def draw_report(
+    run: Run | ImportedRun, folder: Path, results: xr.Dataset, manifest: dict[str, Any]
+) -> Path:
     """Write figures, `report.html` and `manifest.json` of analysed results."""
-    history = load_history(run)
+    imported = isinstance(run, ImportedRun)
+    history = None if imported else load_history(run)
     excluded, flagged = set_aside(results, "excluded"), set_aside(results, "flagged")
     with _timed(manifest["seconds"], "figures"):
         figures = save_figures(results, history, folder / run_folder.FIGURES, [*flagged, *excluded])
     files.write_json(folder / run_folder.MANIFEST, manifest)
-    settings: dict[str, Any] = config_to_dict(run.config)
-    settings["analysis"] = files.read_json(folder / ANALYSIS, ANALYZE)
+    settings: dict[str, Any] = (
+        {run_folder.IMPORTED: run.recipe} if imported else config_to_dict(run.config)
+    )
+    settings["analysis"] = files.read_json(folder / run_folder.ANALYSIS, ANALYZE)
     return write_report(
         folder / run_folder.REPORT,
         results,

@@ -18,6 +18,7 @@ from ensemble_rsa.files import write_dataset
 from ensemble_rsa.interop.labelled import check_stimuli, stimulus_ids
 from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.runs import run_folder
+from ensemble_rsa.runs.imported import is_imported
 
 COMPARISON = "comparison"
 
@@ -36,7 +37,7 @@ def compare_runs(
         other: folder of the second run, analysed with the same distance and stimuli.
         out: where the results are written; None for `comparison-OTHER` in the first run's folder.
         paired: whether instance i has the same initial weights in both runs; None to decide by the
-            seeds.
+            seeds, which are not known of imported runs.
         settings: only `n_resamples` (of permutations too), confidence and seed are used.
 
     Returns:
@@ -69,7 +70,9 @@ def compare_runs(
             f"{', '.join(names)}"
         )
     same_seeds = a.seed.values.tolist() == b.seed.values.tolist()
-    is_paired = bool(same_seeds) if paired is None else paired
+    # The names of imported instances do not say that two runs began with the same weights.
+    known = not any(is_imported(Path(folder)) for folder in (run, other))
+    is_paired = (known and bool(same_seeds)) if paired is None else paired
     result = compare_groups(
         a.exemplar.sel(layer=layers).values,
         b.exemplar.sel(layer=layers).values,

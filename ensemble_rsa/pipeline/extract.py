@@ -20,11 +20,13 @@ from ensemble_rsa.extraction.sources import (
     source_from_arrays,
     source_from_run,
 )
-from ensemble_rsa.runs.run import Run, load_run
+from ensemble_rsa.pipeline.recipes import source_of_import
+from ensemble_rsa.runs.imported import ImportedRun, open_run
+from ensemble_rsa.runs.run import Run
 
 
 def extract(
-    source: Run | str | Path | Mapping[str, Any] | ActivationSource,
+    source: Run | ImportedRun | str | Path | Mapping[str, Any] | ActivationSource,
     labels: LabelsLike | None = None,
     settings: AnalysisConfig | None = None,
     layers: Sequence[str] | None = None,
@@ -36,9 +38,10 @@ def extract(
     Activations are not kept: each layer's RDMs are computed as soon as its activations exist.
 
     Args:
-        source: a run or its folder, or activations from anywhere as a mapping of layer names to
-            `(instance, stimulus, unit)`. The dimensions of a DataArray are read by name; its
-            coordinates `instance`, `seed`, `stimulus` and `category` are kept.
+        source: a run or its folder; what `from_files` returned; or activations from anywhere as a
+            mapping of layer names to `(instance, stimulus, unit)`. The dimensions of a DataArray
+            are read by name; its coordinates `instance`, `seed`, `stimulus` and `category` are
+            kept.
         labels: the category of each stimulus, for a mapping; instead of a coordinate `category`.
         settings: distance and, for a run, the stimuli.
         layers: which layers; all when not given.
@@ -87,24 +90,33 @@ def _as_source(
     flatten: bool,
 ) -> ActivationSource:
     if isinstance(source, str | Path):
-        source = load_run(source)
-    if not isinstance(source, Run | ActivationSource):
+        source = open_run(source)
+    if not isinstance(source, Run | ImportedRun | ActivationSource):
         return source_from_arrays(source, labels, flatten)
     if labels is not None:
         raise InputError("labels: expected none, since the source has categories of its own")
-    return _source_of(source, settings) if isinstance(source, Run) else source
+    return source if isinstance(source, ActivationSource) else source_of(source, settings)
+
+
+def source_of(run: Run | ImportedRun, settings: AnalysisConfig) -> ActivationSource:
+    """Return the activations of a run, for the stimuli that the settings ask for."""
+    if isinstance(run, ImportedRun):
+        return source_of_import(run, settings)
+    return _source_of(run, settings)
 
 
 def activations(
-    run: Run | str | Path, layer: str, settings: AnalysisConfig | None = None
+    run: Run | ImportedRun | str | Path, layer: str, settings: AnalysisConfig | None = None
 ) -> xr.DataArray:
-    """Compute the activations of one layer of every instance, after the ReLU and flattened.
+    """Compute or read the activations of one layer of every instance, flattened.
+
+    Those of networks that were trained here are after the ReLU.
 
     Returns:
-        `(instance, stimulus, unit)`, float32, with the coordinates `seed` and `category`.
+        `(instance, stimulus, unit)` with the coordinates `seed` and `category`.
     """
-    run = run if isinstance(run, Run) else load_run(run)
-    source = _source_of(run, checked_settings(settings))
+    opened = run if isinstance(run, Run | ImportedRun) else open_run(run)
+    source = source_of(opened, checked_settings(settings))
     if layer not in source.layers:
         raise unknown_name("layer", layer, source.layers)
     return layer_stack(source, layer)

@@ -44,7 +44,7 @@ def write_report(
     Accuracies, categories and seeds may be missing from the `results` of `analyze`; `history` is
     None for activations from elsewhere. The names of the `figures`, PNG files, select the captions.
     Instances that are `excluded` were left out; those that are `flagged` were kept although they
-    did not converge (`instance`, `seed`, `reason` of each).
+    did not converge (`instance`, `seed`, `reason` of each). The findings in the summary come first.
     """
     values = dataset_values(results)
     accuracies = {
@@ -75,6 +75,7 @@ def write_report(
         instances=results.instance.values.tolist() if any(accuracies.values()) or flagged else [],
         notes=noted_instances(results, flagged),
         **accuracies,
+        findings=summary.get("findings") or [],
         set_aside={"Excluded": excluded, "Kept, but flagged": flagged},
         constant_patterns=_constant_patterns(results),
         within_category=results.attrs.get("within_category", "pooled"),

@@ -4,7 +4,7 @@ import datetime
 import importlib.metadata
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from ensemble_rsa.jax_settings import RANDOM_NUMBERS
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
 RDMS, RESULTS, SUMMARY = "rdms.h5", "results.nc", "summary.json"
-FIGURES, REPORT = "figures", "report.html"
+FIGURES, REPORT, ANALYSIS = "figures", "report.html", "analysis.json"
+IMPORTED = "imported"  # the only key in the configuration of a run that was not trained here
 RESTORE = "restore it from a copy, or train again"
 
 
@@ -31,19 +32,13 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
 
     Without `out`, the folder is under `runs/`, named after data set, model and time.
     """
-    if out is None:
-        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-        dataset = config.data.dataset.split(":")[0]
-        out = Path("runs") / f"{dataset}-{config.model.model}-{now}"
-    folder = Path(out)
+    folder = new_folder(out, f"{config.data.dataset.split(':')[0]}-{config.model.model}")
     if (shown := readable(str(folder.absolute()))) != str(folder.absolute()):
         raise InputError(
             f"out: expected a path in UTF-8, which checkpoints need, got {shown}; rename the "
             "folder or give another --out"
         )
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
         files.check_can_write("out", folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,6 +50,17 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     except files.WriteError:
         discard_run_folder(folder)
         raise
+    return folder
+
+
+def new_folder(out: str | Path | None, name: str) -> Path:
+    """Return a folder that is empty or does not exist: `out`, or `runs/NAME-TIME`."""
+    if out is None:
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        out = Path("runs") / f"{name}-{now}"
+    folder = files.as_path("out", out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
     return folder
 
 
@@ -95,6 +101,10 @@ def read_config(folder: Path) -> Config:
             f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
         )
     stored = files.read_json(folder / CONFIG, RESTORE)
+    if isinstance(stored, dict) and IMPORTED in stored:
+        raise InputError(
+            f"run: {folder} was imported, and this needs a run that `ensemble-rsa train` wrote"
+        )
     try:
         return config_from_dict(stored)
     except (TypeError, AttributeError, InputError) as error:
@@ -111,10 +121,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def make_manifest(config: Config | None, seconds: dict[str, float]) -> dict[str, Any]:
-    """Return the provenance of results: versions, commit, device, configuration hash, seconds."""
+def make_manifest(
+    config: Config | None, seconds: dict[str, float], libraries: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the provenance of results: versions, commit, device, configuration hash, seconds.
+
+    `libraries` are further ones whose versions are recorded.
+    """
     return {
-        "versions": {name: _version(name) for name in VERSIONED},
+        "versions": {name: _version(name) for name in (*VERSIONED, *libraries)},
         "git_commit": _git_commit(),
         "device": device_name(),
         "random_numbers": RANDOM_NUMBERS,

@@ -1,5 +1,6 @@
 """The main numbers of an analysis as plain values, for `summary.json`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,17 @@ import xarray as xr
 from ensemble_rsa.runs.set_aside import set_aside
 
 
-def summarize(results: xr.Dataset, seconds: dict[str, float]) -> dict[str, Any]:
-    """Return accuracies, consistency, clustering, and the instances that were set aside.
+def summarize(
+    results: xr.Dataset, seconds: dict[str, float], findings: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return findings, accuracies, consistency, clustering, and instances that were set aside.
 
     The intervals `low` and `high` are from resampled instance pairs, as in Mehrer et al. 2020
     (doi:10.1038/s41467-020-19632-w, Methods); those under `instances` from resampled instances. Of
     one instance, consistency and intervals are None.
     """
     values: dict[str, Any] = {
+        "findings": list(findings),
         "model": results.attrs.get("model"),
         "dataset": results.attrs.get("dataset"),
         "instances": results.sizes["instance"],

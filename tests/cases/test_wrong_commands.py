@@ -19,6 +19,7 @@ N_LINES, N_CALLS, SEED = 200, 100, 20261125
 RANDOM = random.Random(SEED)
 # What each command is given where it is not made wrong; {gone} does not exist.
 POSITIONAL = {"analyze": ["{gone}"], "report": ["{gone}"], "compare": ["{gone}", "{gone}"]}
+POSITIONAL |= {"import": ["{gone}"], "export": ["{gone}"]}
 POSITIONAL |= {"reproduce": ["fig4"], "bench": ["analysis"]}
 
 
@@ -139,6 +140,9 @@ RIGHT = {
     "load_rdms": {"path": "gone.h5"},
     "extract": {"source": {"a": np.ones((2, 4, 3))}, "labels": list("aabb")},
     "analyze": {"rdms": 3},
+    "from_files": {"pattern": "gone/{instance}.npz"},
+    "import_run": {"source": "gone"},
+    "export": {"run": "gone"},
     "sweep": {"config": ersa.Config()},
     "consistency": {"rdms": RDMS},
 }

@@ -20,13 +20,14 @@ PROMISED = {
     "within_category_consistency", "category_clustering_index", "bootstrap_consistency",
     "random_category_consistency", "mds", "train", "extract", "analyze", "analysis", "interop",
     "rdm", "similarity", "ExecutionConfig", "sweep", "Run", "load_rdms", "compare_runs",
+    "from_files", "from_networks", "import_run", "export",
 }  # fmt: skip
 FUNCTIONS = sorted(name for name in ersa.__all__ if inspect.isfunction(getattr(ersa, name)))
 LABELS = list("aabbcc")
 
 
 def test_the_public_names():
-    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 40
+    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 48
     assert set(ersa.__all__) >= PROMISED
     assert set(dir(ersa)) >= set(ersa.__all__)
     assert list(ersa.DISTANCES) == [
@@ -89,7 +90,10 @@ CALLS = {
 
 
 def test_every_function_of_arrays_is_in_the_table():
-    of_runs = {"train", "analyze", "load_run", "analyze_run", "compare_runs", "load_rdms", "sweep"}
+    of_runs = {
+        "train", "analyze", "load_run", "analyze_run", "compare_runs", "load_rdms", "sweep",
+        "from_files", "from_networks", "import_run", "export",
+    }  # fmt: skip
     assert set(CALLS) == set(FUNCTIONS) - of_runs
 
 

@@ -68,7 +68,8 @@ def test_the_summary_has_the_promised_keys(analysed, results):
     summary = json.loads((analysed.path / "summary.json").read_text())
     assert set(summary) == {
         "model", "dataset", "instances", "distance", "accuracy", "layers", "consistency",
-        "category_clustering_index", "excluded_instances", "flagged_instances", "seconds",
+        "category_clustering_index", "excluded_instances", "findings", "flagged_instances",
+        "seconds",
     }  # fmt: skip
     assert (summary["model"], summary["dataset"]) == ("all_cnn_7", "digits")
     assert (summary["instances"], summary["distance"]) == (3, "correlation")

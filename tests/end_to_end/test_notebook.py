@@ -37,6 +37,18 @@ def test_quickstart_runs(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_networks_of_pytorch_are_imported(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setenv("ENSEMBLE_RSA_TINY", "1")
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    notebook = nbformat.read(ROOT / "notebooks" / "your_networks.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
+    assert n_pictures(notebook) == 2
+    assert notebook.cells[-1].outputs[0].data["text/plain"].startswith("layer")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_the_paper_is_reproduced_from_training_to_ledger(monkeypatch, tmp_path):
     """`reproduce all --scale smoke`, by way of the notebook that shows it."""
     monkeypatch.setenv("ENSEMBLE_RSA_SCALE", "smoke")

@@ -121,6 +121,11 @@ def test_constant_patterns_are_counted(activations):
     assert rdms.constant_patterns.values.tolist() == [[0, 0, 0], [0, 2, 0]]
 
 
+def test_a_single_instance_has_rdms(activations):
+    rdms = extract({name: values[:1] for name, values in activations.items()}, LABELS)
+    np.testing.assert_allclose(rdms.exemplar[0, 0], by_hand(activations["early"][0]), atol=1e-5)
+
+
 def test_instances_that_cannot_be_compared_are_left_out_until_none_remains(activations):
     one = {name: values[:1] for name, values in activations.items()}
     assert extract(one).sizes["instance"] == 1

@@ -1,0 +1,48 @@
+"""Activations with their stimuli in another order, or some of them, without reading them first."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from ensemble_rsa.arrays import as_numpy
+from ensemble_rsa.extraction.sources import ActivationSource
+
+
+class ChosenRows:
+    """The chosen rows of an array-like `(stimulus, unit)`, read in slices of units.
+
+    >>> chosen = ChosenRows(np.array([[1, 2], [3, 4], [5, 6]]), np.array([2, 0]))
+    >>> chosen[:, 1:].tolist(), np.asarray(chosen).tolist()
+    ([[6], [2]], [[5, 6], [1, 2]])
+    """
+
+    ndim = 2
+
+    def __init__(self, array: Any, rows: Int[np.ndarray, " chosen"]):
+        self._array, self._rows = array, rows
+        self.shape = (len(rows), array.shape[1])
+        self.dtype = np.dtype(array.dtype)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Return the rows that the first index selects among the chosen ones."""
+        rows, units = key if isinstance(key, tuple) and len(key) == 2 else (slice(None),) * 2
+        return as_numpy(self._array[:, units])[self._rows[rows]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:, :], dtype)
+
+
+def with_stimuli(
+    source: ActivationSource, positions: Int[np.ndarray, " chosen"]
+) -> ActivationSource:
+    """Return the source with the stimuli at these positions only, in this order."""
+    return dataclasses.replace(
+        source,
+        stimuli=tuple(source.stimuli[i] for i in positions),
+        categories=tuple(source.categories[i] for i in positions),
+        activations=lambda instance: (
+            (name, ChosenRows(array, positions)) for name, array in source.activations(instance)
+        ),
+    )

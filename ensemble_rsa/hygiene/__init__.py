@@ -1,0 +1,1 @@
+"""Checks of networks and activations before conclusions are drawn from them."""

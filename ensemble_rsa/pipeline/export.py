@@ -1,0 +1,147 @@
+"""Writing what a run holds in the formats of other tools: RDMs, or activations."""
+
+import csv
+import itertools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa import files
+from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.extraction.collect import RdmProgress
+from ensemble_rsa.interop.activation_files.paths import FILE_NAMES
+from ensemble_rsa.interop.rsatoolbox import load_rdms, save_rdms
+from ensemble_rsa.pipeline.extract import source_of
+from ensemble_rsa.rdm.blocks import open_activations, unit_blocks
+from ensemble_rsa.runs import run_folder
+from ensemble_rsa.runs.imported import ImportedRun, open_run
+from ensemble_rsa.runs.run import Run
+
+THINGSVISION = "thingsvision"
+EXPORTS = "export"  # the folder in a run, unless another is given
+
+
+def export(
+    run: Run | ImportedRun | str | Path,
+    format: str = "rsatoolbox",
+    out: str | Path | None = None,
+    progress: RdmProgress | None = None,
+) -> Path:
+    """Write the RDMs or the activations of a run for other tools, and return the path.
+
+    Args:
+        run: a run, trained or imported, or its folder.
+        format: `rsatoolbox`, an HDF5 file of RDMs that `rsatoolbox.rdm.load_rdm` opens; `npz`, a
+            file of NumPy with `rdms (layer, instance, stimulus_pair)` and the names along these
+            axes; `csv`, a folder with a table of RDMs for each layer, a row for each pair of
+            stimuli and a column for each instance; or `thingsvision`, a folder of activations with
+            `INSTANCE/LAYER/features.npy` and `INSTANCE/file_names.txt`, which `from_files` reads.
+        out: where to; `export/` in the run's folder when not given. Nothing is overwritten.
+        progress: called with the number of layers of instances written and of all, for activations.
+
+    Raises:
+        InputError: an unknown format, a path in use, or a run that has not been analysed, which
+            has no RDMs yet.
+    """
+    if not isinstance(format, str) or format not in (*WRITERS, THINGSVISION):
+        raise unknown_name("format", format, (*WRITERS, THINGSVISION))
+    opened = run if isinstance(run, Run | ImportedRun) else open_run(run)
+    default = {"rsatoolbox": "rdms.h5", "npz": "rdms.npz"}.get(format, format)
+    path = files.as_path("out", out) if out is not None else opened.path / EXPORTS / default
+    if path.exists():
+        raise InputError(f"out: {path} exists; give another --out")
+    if format == THINGSVISION:
+        _write_activations(opened, path, progress)
+        return path
+    stored = opened.path / run_folder.RDMS
+    if not stored.is_file():
+        raise InputError(
+            f"run: {opened.path} holds no {run_folder.RDMS}; "
+            f"run `ensemble-rsa analyze {opened.path}` first"
+        )
+    WRITERS[format](path, load_rdms(stored))
+    return path
+
+
+def _write_npz(path: Path, rdms: xr.Dataset) -> None:
+    named = {str(name): values.values for name, values in rdms.coords.items()}
+    with files.atomic_path(path) as partial, partial.open("wb") as stream:
+        np.savez(stream, rdms=rdms.exemplar.values, distance=rdms.attrs["distance"], **named)
+
+
+def _write_csv(path: Path, rdms: xr.Dataset) -> None:
+    stimuli = rdms.stimulus.values.tolist()
+    head = ["stimulus_a", "stimulus_b", *map(str, rdms.instance.values)]
+    names = file_names(map(str, rdms.layer.values))
+    with files.atomic_folder(path) as folder:
+        for layer, name in names.items():
+            columns = rdms.exemplar.sel(layer=layer).transpose("stimulus_pair", "instance").values
+            with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as stream:
+                table = csv.writer(stream)
+                table.writerow(head)
+                pairs = itertools.combinations(stimuli, 2)
+                table.writerows([*pair, *row] for pair, row in zip(pairs, columns, strict=True))
+
+
+WRITERS: dict[str, Callable[[Path, xr.Dataset], None]] = {
+    "rsatoolbox": save_rdms, "npz": _write_npz, "csv": _write_csv,
+}  # fmt: skip
+
+
+def _write_activations(
+    run: Run | ImportedRun, path: Path, progress: RdmProgress | None = None
+) -> None:
+    """Write the activations of the stimuli that the run was analysed with."""
+    analysed = run.path / run_folder.ANALYSIS
+    settings = AnalysisConfig()
+    if analysed.is_file():
+        settings = settings.replace(**files.read_json(analysed))
+    source = source_of(run, settings)
+    instances, layers = file_names(map(str, source.instances)), file_names(source.layers)
+    n_all, done = len(instances) * len(layers), 0
+    with files.atomic_folder(path) as folder:
+        for position, instance in enumerate(instances.values()):
+            (folder / instance).mkdir()
+            lines = "".join(f"{stimulus}\n" for stimulus in source.stimuli)
+            (folder / instance / FILE_NAMES).write_text(lines, encoding="utf-8")
+            for layer, activations in source.activations(position):
+                array = open_activations(f"activations of {layer}", activations)
+                (folder / instance / layers[layer]).mkdir()
+                written = np.lib.format.open_memmap(
+                    folder / instance / layers[layer] / "features.npy",
+                    "w+",
+                    _stored_dtype(np.dtype(array.dtype)),
+                    tuple(array.shape),
+                )  # fmt: skip
+                start = 0
+                for block in unit_blocks(array, ()):
+                    written[:, start : start + block.shape[1]] = block
+                    start += block.shape[1]
+                written.flush()
+                done += 1
+                if progress:
+                    progress(done, n_all)
+
+
+def _stored_dtype(dtype: np.dtype) -> np.dtype:
+    """The type of stored activations: as they are if NumPy has it, and floating."""
+    return dtype if dtype.kind == "f" else np.promote_types(dtype, np.float32)
+
+
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """Return a name for a file or folder for each of the names, all different.
+
+    >>> file_names(["fc", "block/conv", "block_conv"])
+    {'fc': 'fc', 'block/conv': 'block_conv', 'block_conv': 'block_conv-2'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        safe = name.replace("/", "_").replace("\\", "_").lstrip(".") or "_"
+        number = 2
+        while safe in found.values():
+            safe, number = f"{safe.removesuffix(f'-{number - 1}')}-{number}", number + 1
+        found[name] = safe
+    return found

@@ -1,0 +1,74 @@
+"""Import of activations or networks of others into a run folder."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ensemble_rsa import files
+from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.extraction.collect import RdmProgress
+from ensemble_rsa.extraction.sources import ActivationSource
+from ensemble_rsa.hygiene.finding import Finding
+from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.runs import run_folder
+from ensemble_rsa.runs.imported import EXTRACTED
+from ensemble_rsa.runs.source_files import describe_file
+
+
+def import_run(
+    source: Any,
+    out: str | Path | None = None,
+    settings: AnalysisConfig | None = None,
+    progress: RdmProgress | None = None,
+) -> Path:
+    """Compute the RDMs of a source, store them as a run folder, and return the folder.
+
+    From there `analyze_run`, `compare_runs` and the report work as for networks trained here. The
+    folder appears when it is complete.
+
+    Args:
+        source: what `from_files` or `from_networks` returned.
+        out: the run folder, which must be new or empty; None for a new one under `runs/`.
+        settings: the distance of the RDMs, and whether patterns are normalised first.
+        progress: called with the number of RDMs done and of all.
+
+    Raises:
+        InputError: `out` in use, NaN in activations, a source that is none, or a finding that
+            stops the import.
+        RunError: no two instances can be compared.
+    """
+    if not isinstance(source, ActivationSource):
+        raise InputError(
+            "source: expected what from_files or from_networks returns, got "
+            f"{type(source).__name__}"
+        )
+    settings = checked_settings(settings)
+    folder = run_folder.new_folder(out, "imported")
+    files.check_can_write("out", folder)
+    began = time.perf_counter()
+    described = [describe_file(path) for path in source.files]
+    findings = check_source(source)
+    rdms = extract(source, settings=settings, progress=progress)
+    seconds = {"extract": time.perf_counter() - began}
+    manifest = run_folder.make_manifest(None, seconds, source.libraries)
+    manifest["files"] = [file._asdict() for file in described]
+    manifest["findings"] = [finding.as_record() for finding in findings]
+    with files.atomic_folder(folder) as partial:
+        files.write_json(partial / run_folder.CONFIG, {run_folder.IMPORTED: source.recipe})
+        files.write_json(partial / run_folder.MANIFEST, manifest)
+        files.write_dataset(partial / EXTRACTED, rdms)
+        rdms.attrs = {"distance": rdms.attrs["distance"]}
+        save_rdms(partial / run_folder.RDMS, rdms)
+    return folder
+
+
+def check_source(source: ActivationSource) -> Sequence[Finding]:
+    """Return the findings on a source; raise for one that stops the import."""
+    findings = [Finding("note", None, None, note) for note in source.notes]
+    for finding in findings:
+        if finding.severity == "refuse":
+            raise InputError(finding.message)
+    return findings
