@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,6 +143,19 @@ def check_room(folder: Path, needed: int) -> None:
             f"out: {folder} has {free / 1e9:.1f} GB free, and this training stores up to "
             f"{needed / 1e9:.1f} GB; make room, keep fewer epochs, or give another --out"
         )
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Raise an `OSError` unless a file of so many bytes can be made in a folder now.
+
+    Where the system can reserve space, quotas and limits of a file's size count too.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        if shutil.disk_usage(folder).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return
+    with tempfile.TemporaryFile(dir=folder) as reserved:
+        os.posix_fallocate(reserved.fileno(), 0, needed)
 
 
 def cache_folder() -> Path:
