@@ -159,8 +159,14 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 def cache_folder() -> Path:
-    """The folder for measurements, decoded images and compiled programs."""
-    return platformdirs.user_cache_path("ensemble_rsa")
+    """The folder for measurements, decoded images and compiled programs.
+
+    An account without a home has it among the temporary files.
+    """
+    try:
+        return platformdirs.user_cache_path("ensemble_rsa")
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "ensemble_rsa"
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
