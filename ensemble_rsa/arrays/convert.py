@@ -72,6 +72,8 @@ def as_numpy(array: Any) -> np.ndarray:
     """
     if not isinstance(array, np.ndarray | jax.Array) and hasattr(array, "__getitem__"):
         array = array[...]  # netCDF variables give masked arrays
+    if hasattr(type(array), "compute"):  # those of dask, too, once they are computed
+        array = array.compute()
     if isinstance(array, np.ma.MaskedArray):
         floating = np.issubdtype(array.dtype, np.floating)
         return np.ma.filled(array if floating else array.astype(np.float64), np.nan)
@@ -81,7 +83,8 @@ def as_numpy(array: Any) -> np.ndarray:
 def with_units_flattened(name: str, value: ArrayLike, first: tuple[str, ...]) -> Any:
     """Return `value` with the axes `first` in front and all others flattened into units.
 
-    A DataArray is read by the names of its dimensions, other arrays by position.
+    A DataArray is read by the names of its dimensions, those over sets of stimuli in front; other
+    arrays by position.
 
     >>> with_units_flattened("activations", np.zeros((5, 2, 2, 3)), ("stimulus",)).shape
     (5, 12)
@@ -94,11 +97,14 @@ def with_units_flattened(name: str, value: ArrayLike, first: tuple[str, ...]) ->
                 f"{name}: expected a DataArray with the dimension(s) {', '.join(lacking)}, got "
                 f"{others}"
             )
+        sets = {*DIMENSIONS} - {"stimulus", "category", "unit", *order}
+        order = [each for each in others if each in sets] + order
         value = value.transpose(*order, ...).data
-    array = check_array(name, value, len(first) + 1, f"({axes}, ...)")
+    kept = len(order) if others else len(first)
+    array = check_array(name, value, kept + 1, f"({axes}, ...)")
     if not isinstance(array, np.ndarray | jax.Array):
         array = as_numpy(array)
-    return array.reshape(*array.shape[: len(first)], -1)
+    return array.reshape(*array.shape[:kept], -1)
 
 
 def _converted(name: str, value: Any, dimensions: list[str]) -> Any:

@@ -30,7 +30,7 @@ def warn_of_reversed_axes(name: str, array: Any, axes: str) -> None:
 
 
 def warn_of_maps(name: str, array: Any, advice: str) -> None:
-    """Warn that an array of four axes or more, such as maps, is read as `(..., stimulus, unit)`."""
+    """Warn that an array of more axes, such as maps, is read as `(..., stimulus, unit)`."""
     *leading, n_stimuli, n_units = array.shape
     warn_of_reading(
         f"{name}: shape {tuple(array.shape)} is read as (..., stimulus, unit), so as "

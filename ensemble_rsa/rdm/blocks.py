@@ -56,8 +56,8 @@ def open_activations(
     else:
         array = check_array(name, activations, 2, "(..., stimulus, unit)")
         unnamed = {*dimension_names(activations)} - {*DIMENSIONS}
-        is_named = bool(dimension_names(activations)) and len(unnamed) < 2
-        if flatten is None and array.ndim > 3 and not is_named:
+        is_unclear = len(unnamed) > 1 if dimension_names(activations) else array.ndim > 3
+        if flatten is None and is_unclear:
             warn_of_maps(name, array, advice)
     if array.shape[-2] < min_stimuli:
         raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ensemble_rsa.arrays import LabelsLike, check_agreement, check_labels, stimuli_of_pairs
-from ensemble_rsa.errors import check_name
+from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
 from ensemble_rsa.rdm.measure import LARGEST_LENGTH, measure_array, measure_stream
@@ -104,6 +104,11 @@ def rdm_and_constant_patterns(
     check_name("precision", precision, PRECISIONS)
     kind, exactness = DISTANCES[distance], PRECISIONS[precision]
     if isinstance(activations, Iterator):
+        if flatten:
+            raise InputError(
+                "flatten: expected False for an iterator, whose blocks are (..., stimulus, unit); "
+                "give .reshape(n_stimuli, -1) of each block, or all maps as one array"
+            )
         rdms, constant = measure_stream(kind, exactness, activations)
     else:
         array = open_activations("activations", activations, 2, flatten, FLATTEN)

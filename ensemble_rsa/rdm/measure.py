@@ -89,7 +89,7 @@ def measure_array(
                 or (product == np.float64 and _fits(distance, sums))
             ):
                 rounding = rounding_unit(sample_units(array, index))
-                clear_rounding(distance, rounding, sums, out, array, index)
+                clear_rounding(distance, rounding, sums, out)
                 return int(sums.constant.sum())
             if finite:
                 frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
@@ -174,7 +174,7 @@ def _opened(blocks: Iterator[Any]) -> Iterator[Any]:
     is_named = True
     for number, given in enumerate(blocks):
         name = f"activations, block {number}"
-        block = open_activations(name, given, flatten=False)
+        block = open_activations(name, given, flatten=None if number == 0 else False)
         shapes.append(tuple(block.shape))
         is_named = is_named and bool(dimension_names(given))
         if shapes[-1][:-1] != shapes[0][:-1]:

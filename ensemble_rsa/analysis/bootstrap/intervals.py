@@ -82,7 +82,8 @@ def bootstrap_result(
         low, high = np.quantile(samples, levels, axis=-1)
         if distribution.least is not None:
             bias = samples.mean(-1) - mean
-            low, high = np.maximum(low - bias, distribution.least), high - bias
+            # All that is resampled, shared variances and indices, is at most 1.
+            low, high = np.maximum(low - bias, distribution.least), np.minimum(high - bias, 1.0)
     else:
         low, high = _bca_ends(samples, distribution, levels)
     mean, low, high = (np.asarray(part) for part in (mean, low, high))
