@@ -72,8 +72,8 @@ def as_numpy(array: Any) -> np.ndarray:
     """
     if not isinstance(array, np.ndarray | jax.Array) and hasattr(array, "__getitem__"):
         array = array[...]  # netCDF variables give masked arrays
-    if hasattr(type(array), "compute"):  # those of dask, too, once they are computed
-        array = array.compute()
+    if compute := getattr(array, "compute", None):  # those of dask, too, once they are computed
+        array = compute()
     if isinstance(array, np.ma.MaskedArray):
         floating = np.issubdtype(array.dtype, np.floating)
         return np.ma.filled(array if floating else array.astype(np.float64), np.nan)
@@ -89,7 +89,7 @@ def with_units_flattened(name: str, value: ArrayLike, first: tuple[str, ...]) ->
     >>> with_units_flattened("activations", np.zeros((5, 2, 2, 3)), ("stimulus",)).shape
     (5, 12)
     """
-    axes, others = ", ".join(first), dimension_names(value)
+    axes, others, order = ", ".join(first), dimension_names(value), list(first)
     if others:
         order = [each if each in others else _ALTERNATIVES.get(each, each) for each in first]
         if lacking := [each for each in order if each not in others]:
@@ -100,7 +100,7 @@ def with_units_flattened(name: str, value: ArrayLike, first: tuple[str, ...]) ->
         sets = {*DIMENSIONS} - {"stimulus", "category", "unit", *order}
         order = [each for each in others if each in sets] + order
         value = value.transpose(*order, ...).data
-    kept = len(order) if others else len(first)
+    kept = len(order)
     array = check_array(name, value, kept + 1, f"({axes}, ...)")
     if not isinstance(array, np.ndarray | jax.Array):
         array = as_numpy(array)

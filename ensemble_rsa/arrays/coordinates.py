@@ -1,5 +1,6 @@
 """Names of dimensions, and agreement of what several arguments say along them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,18 @@ def dimension_names(value: Any) -> tuple[str, ...]:
     """Names of the dimensions of a DataArray; none for other arrays."""
     is_named = hasattr(type(value), "dims") and hasattr(type(value), "transpose")
     return tuple(map(str, value.dims)) if is_named else ()
+
+
+def own_names(value: Any) -> set[str]:
+    """Names of dimensions that are neither ours nor those that xarray gives to unnamed ones.
+
+    >>> import numpy, xarray
+    >>> sorted(own_names(xarray.DataArray(numpy.zeros((2, 2, 2)), dims=("stimulus", "y", "x"))))
+    ['x', 'y']
+    """
+    return {each for each in dimension_names(value) if not re.fullmatch(r"dim_\d+", each)} - {
+        *DIMENSIONS
+    }
 
 
 def check_agreement(arguments: Mapping[str, Any]) -> None:

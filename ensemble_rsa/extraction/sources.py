@@ -24,7 +24,9 @@ from ensemble_rsa.arrays import (
     readable,
     with_units_flattened,
 )
+from ensemble_rsa.arrays.coordinates import own_names
 from ensemble_rsa.arrays.labels import plain_values
+from ensemble_rsa.arrays.reading import warn_of_reading
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig
 from ensemble_rsa.data.dataset import Dataset
@@ -184,6 +186,12 @@ def source_from_arrays(
         else check_array(f"source[{name!r}]", array, 3, axes)
         for name, array in activations.items()
     }
+    for name, array in activations.items():
+        if not flatten and len(own_names(array)) > 1:
+            warn_of_reading(
+                f"source[{name!r}]: dimensions {array.dims} are read as {axes} of sizes "
+                f"{tuple(arrays[name].shape)}; name them instance, stimulus and unit"
+            )
     first = next(iter(arrays))
     n_instances, n_stimuli, *_ = arrays[first].shape
     for name, array in arrays.items():

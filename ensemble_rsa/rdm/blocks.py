@@ -20,7 +20,7 @@ from ensemble_rsa.arrays import (
     check_flag,
     with_units_flattened,
 )
-from ensemble_rsa.arrays.coordinates import DIMENSIONS, dimension_names
+from ensemble_rsa.arrays.coordinates import DIMENSIONS, dimension_names, own_names
 from ensemble_rsa.arrays.reading import warn_of_maps
 from ensemble_rsa.errors import InputError
 
@@ -55,8 +55,8 @@ def open_activations(
         array = with_units_flattened(name, activations, ("stimulus",))
     else:
         array = check_array(name, activations, 2, "(..., stimulus, unit)")
-        unnamed = {*dimension_names(activations)} - {*DIMENSIONS}
-        is_unclear = len(unnamed) > 1 if dimension_names(activations) else array.ndim > 3
+        is_named = {*dimension_names(activations)} & {*DIMENSIONS}
+        is_unclear = len(own_names(activations)) > 1 or (array.ndim > 3 and not is_named)
         if flatten is None and is_unclear:
             warn_of_maps(name, array, advice)
     if array.shape[-2] < min_stimuli:

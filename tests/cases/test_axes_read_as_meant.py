@@ -104,3 +104,27 @@ def test_batches_of_stimuli_are_not_taken_for_blocks_of_units_in_silence():
     for blocks in (named, iter(np.hsplit(PATTERNS, [20]))):
         found = ersa.compute_rdm(blocks, "euclidean")
         np.testing.assert_allclose(found, pdist(PATTERNS), rtol=1e-5)
+
+
+def test_flattening_keeps_sets_of_stimuli_that_are_named():
+    several = xr.DataArray(
+        np.stack([MAPS, MAPS[::-1]]), dims=("instance", "stimulus", "y", "x", "channel")
+    )
+    expected = [pdist(PATTERNS), pdist(PATTERNS[::-1])]
+    found = ersa.compute_rdm(several.transpose("y", ...), "euclidean", flatten=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_maps_in_an_iterator_are_named():
+    with pytest.raises(InputError, match="flatten: expected False for an iterator"):
+        ersa.compute_rdm(iter([MAPS]), flatten=True)
+    with pytest.warns(ReadingWarning, match=r"shape \(6, 4, 4, 2\) is read as"):
+        ersa.compute_rdm(iter([MAPS[..., :2], MAPS[..., 2:]]))
+
+
+def test_dimensions_with_names_of_their_own_are_read_by_position_with_a_warning():
+    rows = xr.DataArray(MAPS[..., 0], dims=("stimulus", "y", "x"))
+    with pytest.warns(ReadingWarning, match="4 sets of 6 stimuli and 4 units"):
+        ersa.compute_rdm(rows)
+    with pytest.warns(ReadingWarning, match=r"\('y', 'stimulus', 'x'\) are read as \(instance"):
+        ersa.extract({"V1": rows.transpose("y", "stimulus", "x")})

@@ -68,3 +68,15 @@ def test_bca_over_values_is_refused_by_the_same_rule():
     with pytest.raises(InputError, match=r"'bca'.*one side"):
         bootstrap_mean(values, n_resamples=2000, confidence=0.01, interval="bca")
     assert bootstrap_mean(values, n_resamples=2000, interval="bca").low == 0
+
+
+def test_a_corrected_interval_ends_at_1(rng):
+    ends = []
+    for _ in range(20):  # five stimuli, three networks that nearly agree
+        patterns = 0.9 * rng.normal(size=(5, 30)) + 0.1 * rng.normal(size=(3, 5, 30))
+        first, second = np.triu_indices(5, 1)
+        rdms = np.array([1 - np.corrcoef(each)[first, second] for each in patterns])
+        result = bootstrap_consistency(rdms, "stimuli", n_resamples=200)
+        assert result.low <= result.mean <= result.high
+        ends.append(result.high)
+    assert max(ends) == 1

@@ -80,3 +80,20 @@ def test_mds_refuses_what_is_nearly_a_square_rdm_and_takes_rounding(rng):
         ersa.mds(correlations)
     with pytest.raises(InputError, match="rdm: .*is not symmetric"):
         ersa.mds(np.triu(1 - correlations))
+
+
+def test_the_rounding_of_correlations_in_float32_is_no_asymmetry():
+    rng = np.random.default_rng(0)
+    patterns = 1 + 0.1 * rng.normal(size=(3, 10, 200))
+    square = np.stack([1 - np.corrcoef(each + 5 * patterns[0, 0]) for each in patterns])
+    square = np.float32(1) - np.float32(1 - square)  # multiples of 2**-24
+    square[:, 2, 3] += np.float32(2**-24)
+    assert ersa.consistency(square).shape == (3,)
+
+
+def test_a_diagonal_alone_does_not_make_a_stack_of_condensed_rdms():
+    rng = np.random.default_rng(0)
+    similarities = np.stack([np.corrcoef(rng.normal(size=(10, 50))) for _ in range(3)])
+    similarities[:, 0, 1] += 1e-4
+    with pytest.raises(InputError, match="has a diagonal that is not 0"):
+        ersa.consistency(similarities)

@@ -83,3 +83,12 @@ def test_settings_of_an_analysis_and_names_of_layers_are_checked():
         ersa.extract(source, settings="cosine")
     with pytest.raises(InputError, match=r"layers: expected a list .*got 'V1'; give \['V1'"):
         ersa.extract(source, layers="V1")
+
+
+def test_masked_entries_of_dask_are_refused_as_those_of_numpy():
+    dask = pytest.importorskip("dask.array")
+    masked = np.ma.masked_equal(
+        np.where(np.eye(6, 8), -9999.0, np.arange(48.0).reshape(6, 8)), -9999
+    )
+    with pytest.raises(InputError, match="got 6 NaN or inf"):
+        ersa.compute_rdm(dask.from_array(masked, chunks=3))
