@@ -13,7 +13,7 @@ LabelsLike = Any  # one label per stimulus, in any container with an order
 LabelCodes = Int[np.ndarray, " stimulus"]
 _MISSING_SHOWN = 5
 _LARGEST_EXACT = 2**53  # whole numbers beyond it are not all floating-point numbers
-_TEXT_WITH_NUMBERS = np.dtype("U32")  # what NumPy makes of text mixed with floating-point numbers
+_TEXT_WITH_NUMBERS = np.dtype("U32")  # NumPy makes this, or wider, of text mixed with floats
 
 
 def check_labels(
@@ -112,7 +112,8 @@ def _listed(name: str, labels: LabelsLike) -> list[Any]:
 
 def _from_array(array: np.ndarray) -> list[Any]:
     listed = array.tolist()  # masked values become None
-    if array.dtype == _TEXT_WITH_NUMBERS and array.ndim == 1 and "nan" in listed:
+    is_mixed = array.dtype.kind == "U" and array.dtype.itemsize >= _TEXT_WITH_NUMBERS.itemsize
+    if is_mixed and array.ndim == 1 and "nan" in listed:
         return [None if value == "nan" else value for value in listed]
     return listed if isinstance(listed, list) else [listed]
 

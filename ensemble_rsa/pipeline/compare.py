@@ -21,6 +21,7 @@ from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import is_imported
 
 COMPARISON = "comparison"
+LEAST_INSTANCES = 3  # in a group
 
 
 def compare_runs(
@@ -55,6 +56,12 @@ def compare_runs(
     folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
     a, b = (_load(Path(folder)) for folder in (run, other))
+    for folder_of, rdms in ((run, a), (other, b)):
+        if (n_instances := rdms.sizes["instance"]) < LEAST_INSTANCES:
+            raise InputError(
+                f"{folder_of}: expected at least {LEAST_INSTANCES} instances for a test between "
+                f"groups, got {n_instances}"
+            )
     check_stimuli(str(other), b, stimulus_ids(str(run), a), "stimulus")
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:

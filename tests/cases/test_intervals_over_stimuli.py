@@ -80,3 +80,8 @@ def test_a_corrected_interval_ends_at_1(rng):
         assert result.low <= result.mean <= result.high
         ends.append(result.high)
     assert max(ends) == 1
+
+
+def test_stimuli_of_which_only_the_data_can_be_drawn_are_refused(rng):
+    with pytest.raises(InputError, match="rdms: expected enough stimuli to resample, got so few"):
+        bootstrap_consistency(unrelated(rng, n_stimuli=3), "stimuli", n_resamples=200)

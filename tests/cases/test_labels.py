@@ -34,6 +34,7 @@ def test_labels_of_any_kind_sort_as_what_they_are(labels):
         (pd.Series(["a", None, "b", "a"], dtype="string"), r"1 missing, at position\(s\) 1"),
         (pd.Series([1, None, 2, 1], dtype="Int64"), r"1 missing, at position\(s\) 1"),
         (np.ma.masked_equal([1, 2, 3, 4], 2), r"1 missing, at position\(s\) 1"),
+        (np.array(["a" * 40, np.nan, "b", "c"]), r"1 missing, at position\(s\) 1"),
         ([1, "a", 2, 3], "values of one kind, got int, str"),
         ("abcd", "a sequence of labels, got str"),
         ({1, 2, 3, 4}, "a sequence of labels, got set"),

@@ -77,10 +77,16 @@ def bootstrap_result(
             f"resamples that all lack {degenerate}"
         )
     samples = distribution.samples[..., kept]
+    of_stimuli = distribution.least is not None
+    if of_stimuli and kept.mean() < 0.5 and not np.ptp(samples, axis=-1).any():
+        raise InputError(
+            f"{name}: expected enough stimuli to resample, got so few that all but "
+            f"{kept.sum()} of {n_resamples} resamples lack {degenerate}, and these equal the data"
+        )
     levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if interval == "percentile":
         low, high = np.quantile(samples, levels, axis=-1)
-        if distribution.least is not None:
+        if of_stimuli:
             bias = samples.mean(-1) - mean
             # All that is resampled, shared variances and indices, is at most 1.
             low, high = np.maximum(low - bias, distribution.least), np.minimum(high - bias, 1.0)

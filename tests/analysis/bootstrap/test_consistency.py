@@ -200,17 +200,16 @@ def test_bca_without_variation_is_the_value():
     assert result.low == result.high == result.mean
 
 
-def test_resamples_with_too_few_stimuli_are_dropped_and_counted():
+def test_three_stimuli_are_refused_since_only_the_data_remain():
     rdms = np.array([[1.0, 2.0, 4.0], [2.0, 1.0, 5.0]])
     # Of three stimuli, only a draw of all three has distances that differ, or pairs within and
     # across categories; the value is then that of the data.
-    complete = (counts_drawn("stimulus", 100, 3) > 0).all(-1)
-    for result in (
-        bootstrap_consistency(rdms, over="stimuli", n_resamples=100),
-        bootstrap_category_clustering_index(rdms, list("aab"), "stimuli", n_resamples=100),
-    ):
-        assert result.dropped == 100 - complete.sum() > 0
-        np.testing.assert_allclose(result.samples, result.mean, rtol=0, atol=1e-5)
+    complete = (counts_drawn("stimulus", 100, 3) > 0).all(-1).sum()
+    message = f"all but {complete} of 100 resamples lack .*, and these equal the data"
+    with pytest.raises(InputError, match=message):
+        bootstrap_consistency(rdms, over="stimuli", n_resamples=100)
+    with pytest.raises(InputError, match=message):
+        bootstrap_category_clustering_index(rdms, list("aab"), "stimuli", n_resamples=100)
 
 
 def test_resamples_that_leave_a_constant_rdm_are_dropped_for_all_layers(rng):
