@@ -32,8 +32,7 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
             or inf.
 
     >>> import tempfile
-    >>> from ensemble_rsa.interop.descriptors import RUNNING_NUMBER
-    from ensemble_rsa.interop.labelled import label_rdms
+    >>> from ensemble_rsa.interop.labelled import label_rdms
     >>> path = Path(tempfile.mkdtemp()) / "rdms.h5"
     >>> save_rdms(path, label_rdms([0.5], "cosine", {"instance": [0]}, {"stimulus": ["a", "b"]}))
     >>> load_rdms(path).stimulus.values.tolist()
