@@ -36,6 +36,7 @@ from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
 from ensemble_rsa.rdm.missing import compare_rows_present, lacks_distances, report_missing
 from ensemble_rsa.rng import host_stream
 
+LEAST_INSTANCES = 3  # in a group
 _ROUNDING = 1e-12  # similarities are at most 1: differences closer than this are ties
 
 
@@ -143,8 +144,8 @@ def compare_groups(
     (0.1, 1.0, 20)
     """
     check_agreement({"rdms": rdms, "others": others})
-    a, _ = check_instance_rdms("rdms", rdms, 3, missing)
-    b, _ = check_instance_rdms("others", others, 3, missing)
+    a, _ = check_instance_rdms("rdms", rdms, LEAST_INSTANCES, missing)
+    b, _ = check_instance_rdms("others", others, LEAST_INSTANCES, missing)
     if (*a.shape[:-2], a.shape[-1]) != (*b.shape[:-2], b.shape[-1]):
         raise InputError(
             f"others: expected the leading axes and stimulus pairs of rdms, {tuple(a.shape)}, got "

@@ -9,7 +9,12 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import files
-from ensemble_rsa.analysis.groups import Difference, GroupComparison, compare_groups
+from ensemble_rsa.analysis.groups import (
+    LEAST_INSTANCES,
+    Difference,
+    GroupComparison,
+    compare_groups,
+)
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.groups import draw_groups
@@ -21,7 +26,6 @@ from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import is_imported
 
 COMPARISON = "comparison"
-LEAST_INSTANCES = 3  # in a group
 
 
 def compare_runs(

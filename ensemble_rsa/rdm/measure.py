@@ -46,16 +46,21 @@ def begin(
     index: tuple[int, ...],
     product: type[np.floating],
     frame: Frame | None = None,
-) -> Sums:
-    """The sums that a distance needs, over no units yet; by default a sample sets the frame."""
+) -> tuple[Sums, float]:
+    """The sums that a distance needs, over no units yet, and the rounding of the activations.
+
+    Both follow from a sample of units; a frame that is given takes the place of the sample's.
+    """
     sample = sample_units(array, index)
+    rounding = rounding_unit(sample)
     sample = sample.astype(working_dtype(array.dtype, np.float32), copy=False)
     if distance.form == "norm_difference":
-        return NormSums(sample)
+        return NormSums(sample), rounding
     constant, value = constant_patterns(sample, distance.centre)
     frame = frame or first_frame(sample, distance.centre, distance.unit_length, constant)
     working, undirected = working_dtype(array.dtype, product), constant & distance.unit_length
-    return PatternSums(frame, working, product, undirected, value, precision.matmul)
+    sums = PatternSums(frame, working, product, undirected, value, precision.matmul)
+    return sums, rounding
 
 
 def measure_array(
@@ -75,7 +80,7 @@ def measure_array(
     with np.errstate(all="ignore"), fixed_settings(x64=True):
         while True:
             attempt += 1
-            sums = begin(distance, precision, array, index, product, frame)
+            sums, rounding = begin(distance, precision, array, index, product, frame)
             for block in unit_blocks(array, index):
                 sums.update(block)
             lengths, broken = _finish(distance, sums, out)
@@ -88,7 +93,6 @@ def measure_array(
                 or (finite and not (broken and precision.checked))
                 or (product == np.float64 and _fits(distance, sums))
             ):
-                rounding = rounding_unit(sample_units(array, index))
                 clear_rounding(distance, rounding, sums, out)
                 return int(sums.constant.sum())
             if finite:
@@ -146,8 +150,9 @@ def measure_stream(
                 *leading, n_stimuli, n_units = array.shape
                 width = block_width(n_stimuli, n_units)
                 for index in np.ndindex(*leading):
-                    sums[index] = begin(distance, precision, array, index, np.float64)
-                    rounding[index] = rounding_unit(sample_units(array, index))
+                    sums[index], rounding[index] = begin(
+                        distance, precision, array, index, np.float64
+                    )
             for index, of_instance in sums.items():
                 for block in unit_blocks(array, index, width):
                     of_instance.update(block)
