@@ -12,9 +12,9 @@ OPTIONS = (
     Option("figures", "fig2 to fig9, s1 to s8, or all", tuple[str, ...], REQUIRED),
     Option(
         "scale",
-        "smoke (every path, some minutes), small (part of CIFAR-10, about an hour a figure on two "
-        "cores), medium (all of CIFAR-10, a night on two cores) or paper (the published setting, "
-        "for a GPU)",
+        "smoke (every path, some minutes), small (part of CIFAR-10, one to six hours a figure on "
+        "two cores), medium (all of CIFAR-10, some sixteen hours on two cores) or paper (the "
+        "published setting, for a GPU)",
         str,
         "smoke",
     ),

@@ -133,10 +133,10 @@ def _small(images: ImageLocations) -> Scale:
 def _medium(images: ImageLocations) -> Scale:
     """All of CIFAR-10, so that the first epoch is the paper's; a quarter of the channels.
 
-    A step of one instance takes about 25 ms of one core, so that ten baseline instances (62,500
-    steps each) take 4.3 core-hours, ten of All-CNN-7 half of that, 30 networks for five rates of
-    dropout (25,000 steps) 5.2, 20 of other data (31,250 steps) 4.3: with AlexNet, replaced
-    instances and RDMs, about 20 core-hours, a night on two cores.
+    A step of one instance took 46 ms of one core of ours, so that ten baseline instances (62,500
+    steps each) take 8.0 core-hours, ten of All-CNN-7 about half of that, 30 networks for five rates
+    of dropout (25,000 steps) 9.6, 20 of other data (31,250 steps) 8.0: without replaced instances
+    and RDMs, about 30 core-hours by arithmetic.
 
     These networks are too narrow to reach a training accuracy of 0.99 for certain (after 22 epochs
     it is 0.90). The criterion is 0.9, which networks that never predict one of the ten categories
