@@ -135,13 +135,13 @@ def read_json(path: Path, remedy: str = "") -> Any:
     raise InputError(f"{path}: {problem}{remedy and f'; {remedy}'}")
 
 
-def check_room(folder: Path, needed: int) -> None:
-    """Raise a `RunError` if the disk of a folder has fewer bytes free than needed."""
+def check_room(argument: str, folder: Path, needed: int, what: str, remedy: str) -> None:
+    """Raise a `RunError` if the disk of a folder has fewer bytes free than `what` needs."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise RunError(
-            f"out: {folder} has {free / 1e9:.1f} GB free, and this training stores up to "
-            f"{needed / 1e9:.1f} GB; make room, keep fewer epochs, or give another --out"
+            f"{argument}: {folder} has {free / 1e9:.1f} GB free, and {what} {needed / 1e9:.1f} GB; "
+            f"make room, {remedy}"
         )
 
 

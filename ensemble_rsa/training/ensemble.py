@@ -110,7 +110,13 @@ def train_ensemble(
     check_batch_size(config, dataset)
     setup = make_setup(config, dataset, execution, place_images(config, dataset))
     if folder:
-        files.check_room(folder.parent, bytes_stored(setup))
+        files.check_room(
+            "out",
+            folder.parent,
+            bytes_stored(setup),
+            "this training stores up to",
+            "keep fewer epochs, or give another --out",
+        )
     seeds = weight_seeds(config.training)
     groups = _train_groups(setup, range(len(seeds)), seeds, 0, folder, progress)
     locations = [(g, i) for g, one in enumerate(groups) for i in range(len(one.group.seeds))]

@@ -16,7 +16,6 @@ from ensemble_rsa.interop.optional import optional_import
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights")
 # `DataParallel`, `torch.compile` and Lightning put these before every key.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
-SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
 _IN_FOLDER = ("model.safetensors", "pytorch_model.bin")  # what Hugging Face's libraries write
 _SHOWN = 3
 

@@ -3,7 +3,6 @@
 Values are written in rows (a batch of stimuli), and read in columns (a block of units) or rows.
 """
 
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from ensemble_rsa import files
 from ensemble_rsa.arrays import as_numpy
 from ensemble_rsa.device import free_host_bytes
 from ensemble_rsa.errors import RunError
@@ -104,10 +104,6 @@ class LayerStore:
         else:
             store[start : start + len(rows)] = rows
 
-    def shape(self, layer: str) -> tuple[int, int]:
-        """How many stimuli and units a layer has."""
-        return self._layers[layer].shape
-
     def take(self, layer: str) -> Any:
         """Return a layer `(stimulus, unit)`, which the store no longer holds."""
         return self._layers.pop(layer)
@@ -151,13 +147,13 @@ class ImageStore:
 
 def check_scratch_room(n_bytes: int, folder: Path | None) -> None:
     """Raise a `RunError` if the folder for temporary files has less room than needed."""
-    where = Path(folder or tempfile.gettempdir())
-    free = shutil.disk_usage(where).free
-    if free < n_bytes:
-        raise RunError(
-            f"scratch: {where} has {free / 1e9:.1f} GB free, and the activations of one instance "
-            f"take {n_bytes / 1e9:.1f} GB; make room, choose fewer layers, or set TMPDIR"
-        )
+    files.check_room(
+        "scratch",
+        Path(folder or tempfile.gettempdir()),
+        n_bytes,
+        "the activations of one instance take",
+        "choose fewer layers, or set TMPDIR",
+    )
 
 
 def as_rows(values: Any) -> Float[np.ndarray, "stimulus unit"]:
