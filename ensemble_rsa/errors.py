@@ -31,6 +31,24 @@ def check_name(argument: str, got: object, choices: Iterable[str]) -> None:
         raise unknown_name(argument, got, known)
 
 
+def first_line(error: BaseException) -> str:
+    r"""The first line of what an error says, or the name of its type if it says nothing.
+
+    >>> first_line(ValueError("bad value\nin detail")), first_line(KeyError())
+    ('bad value', 'KeyError')
+    """
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
+def kind_and_first_line(error: BaseException) -> str:
+    r"""The name of an error's type, and the first line of what it says.
+
+    >>> kind_and_first_line(ValueError("bad value\nin detail"))
+    'ValueError: bad value'
+    """
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def shown(value: object) -> str:
     """A value in one line of a message, shortened if it is long.
 

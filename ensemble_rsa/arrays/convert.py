@@ -16,7 +16,7 @@ from jax.core import Tracer
 from ensemble_rsa.arrays.coordinates import DIMENSIONS, check_agreement, dimension_names
 from ensemble_rsa.arrays.reading import warn_of_reversed_axes
 from ensemble_rsa.arrays.refused import not_an_array
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, first_line
 
 _NUMBERS = int | float | np.number | np.bool_
 ArrayLike = Any  # what `check_array` takes; no type that these libraries share says more
@@ -115,7 +115,7 @@ def _converted(name: str, value: Any, dimensions: list[str]) -> Any:
     except InputError:
         raise
     except _UNREADABLE as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = first_line(error)
         raise InputError(
             f"{name}: expected an array, got {type(value).__name__} that cannot be read ({reason})"
         ) from None

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ensemble_rsa.arrays.names import readable
-from ensemble_rsa.errors import InputError, shown
+from ensemble_rsa.errors import InputError, first_line, shown
 
 LabelsLike = Any  # one label per stimulus, in any container with an order
 LabelCodes = Int[np.ndarray, " stimulus"]
@@ -102,7 +102,7 @@ def _listed(name: str, labels: LabelsLike) -> list[Any]:
         if isinstance(labels, Iterable):
             return list(labels)
     except (TypeError, ValueError, RuntimeError, OSError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = first_line(error)
         raise InputError(
             f"{name}: expected a sequence of labels, got {type(labels).__name__} that cannot be "
             f"read ({reason})"

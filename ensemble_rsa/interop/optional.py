@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, kind_and_first_line
 
 
 def optional_import(module: str, extra: str, needed_for: str) -> Any:
@@ -22,7 +22,7 @@ def optional_import(module: str, extra: str, needed_for: str) -> Any:
         if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
             reason = f"{module} is not installed"
         else:
-            message = f"{type(error).__name__}: {error}".splitlines()[0]
+            message = kind_and_first_line(error)
             reason = f"{module} cannot be imported ({message})"
         raise InputError(
             f"{needed_for} needs an optional library, and {reason}; run: "

@@ -77,8 +77,8 @@ def bootstrap_result(
             f"resamples that all lack {degenerate}"
         )
     samples = distribution.samples[..., kept]
-    of_stimuli = distribution.least is not None
-    if of_stimuli and kept.mean() < 0.5 and not np.ptp(samples, axis=-1).any():
+    least = distribution.least  # not None where stimuli are resampled
+    if least is not None and kept.mean() < 0.5 and not np.ptp(samples, axis=-1).any():
         raise InputError(
             f"{name}: expected enough stimuli to resample, got so few that all but "
             f"{kept.sum()} of {n_resamples} resamples lack {degenerate}, and these equal the data"
@@ -86,10 +86,10 @@ def bootstrap_result(
     levels = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if interval == "percentile":
         low, high = np.quantile(samples, levels, axis=-1)
-        if of_stimuli:
+        if least is not None:
             bias = samples.mean(-1) - mean
             # All that is resampled, shared variances and indices, is at most 1.
-            low, high = np.maximum(low - bias, distribution.least), np.minimum(high - bias, 1.0)
+            low, high = np.maximum(low - bias, least), np.minimum(high - bias, 1.0)
     else:
         low, high = _bca_ends(samples, distribution, levels)
     mean, low, high = (np.asarray(part) for part in (mean, low, high))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError, RunError, first_line
 
 # What the parsers of all formats raise for a damaged or incomplete file.
 DAMAGED = (
@@ -72,7 +72,7 @@ def damage_named(path: Path, expected: str) -> Iterator[None]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except DAMAGED as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = first_line(error)
         raise InputError(
             f"{path}: expected {expected}; the file cannot be read and may be damaged or "
             f"incomplete ({reason})"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, first_line, kind_and_first_line
 from ensemble_rsa.interop.optional import optional_import
 
 Build = Callable[[], Any]
@@ -62,7 +62,7 @@ def function_by_name(argument: str, name: str) -> tuple[Callable[..., Any], Path
     except InputError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = kind_and_first_line(error)
         raise InputError(f"{argument}: {where} cannot be imported ({reason})") from error
     finally:
         sys.path.remove(str(folder.resolve()))
@@ -140,7 +140,7 @@ def _transformers(name: str) -> Build:
     try:
         config = transformers.AutoConfig.from_pretrained(name, local_files_only=True)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise InputError(
             f"build: expected a model of transformers with its files on this machine, got {name!r} "
             f"({reason})"

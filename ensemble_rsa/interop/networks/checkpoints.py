@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, kind_and_first_line
 from ensemble_rsa.interop.optional import optional_import
 
 # Under which key training scripts store the weights, beside the state of an optimiser and such.
@@ -52,7 +52,9 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     try:
         return safetensors.load_file(path)
     except Exception as error:
-        raise InputError(f"checkpoints: {path} is damaged ({_reason(error)})") from error
+        raise InputError(
+            f"checkpoints: {path} is damaged ({kind_and_first_line(error)[:200]})"
+        ) from error
 
 
 def _read_torch(path: Path) -> Any:
@@ -64,7 +66,7 @@ def _read_torch(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         if "Weights only load failed" not in str(error):
             raise InputError(
-                f"checkpoints: {path} is no PyTorch checkpoint ({_reason(error)})"
+                f"checkpoints: {path} is no PyTorch checkpoint ({kind_and_first_line(error)[:200]})"
             ) from None
         raise InputError(
             f"checkpoints: {path} holds more than tensors ({_wanted(error)}), and reading that can "
@@ -73,7 +75,9 @@ def _read_torch(path: Path) -> Any:
             "for a dictionary with the weights under 'state_dict', that entry"
         ) from None
     except Exception as error:
-        raise InputError(f"checkpoints: {path} is damaged ({_reason(error)})") from error
+        raise InputError(
+            f"checkpoints: {path} is damaged ({kind_and_first_line(error)[:200]})"
+        ) from error
 
 
 def _wanted(error: Exception) -> str:
@@ -83,11 +87,6 @@ def _wanted(error: Exception) -> str:
         if "GLOBAL" in line or "Unsupported" in line:
             return line.strip()[:160]
     return "objects of Python"
-
-
-def _reason(error: Exception) -> str:
-    lines = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"[:200]
 
 
 def _describe(values: Any) -> str:

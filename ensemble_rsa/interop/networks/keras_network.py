@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, kind_and_first_line
 from ensemble_rsa.interop.networks.network import (
     Layer,
     Runner,
@@ -107,7 +107,7 @@ def load_keras(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        reason = kind_and_first_line(error)[:200]
         raise InputError(
             f"networks: {path} cannot be opened as a Keras model without running code in it "
             f"({reason})"
@@ -119,7 +119,7 @@ def load_keras_weights(model: Any, path: Path) -> None:
     try:
         model.load_weights(path)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        reason = kind_and_first_line(error)[:200]
         raise InputError(f"checkpoints: {path} does not match the network ({reason})") from error
 
 

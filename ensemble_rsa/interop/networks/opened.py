@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, kind_and_first_line
 from ensemble_rsa.interop.activation_files.paths import locations
 from ensemble_rsa.interop.networks.builders import Build, builder, lasting_name
 from ensemble_rsa.interop.networks.checkpoints import check_checkpoint, load_weights
@@ -139,7 +139,7 @@ def _built(function: Build, build: Any, path: Path | None) -> Any:
     except InputError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = kind_and_first_line(error)
         raise InputError(f"build: {_name_of(build)} failed ({reason})") from error
     if not _is_network(made):
         raise InputError(

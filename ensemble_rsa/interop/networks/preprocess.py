@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, kind_and_first_line
 from ensemble_rsa.interop.optional import optional_import
 
 Preprocess = Callable[[Any], Any]  # a Pillow image in RGB → an array
@@ -87,7 +87,7 @@ def prepared_image(file: Path, preprocess: Preprocess, decode: Callable[[Path], 
     try:
         prepared = preprocess(image)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = kind_and_first_line(error)
         raise InputError(f"preprocess: failed on {file} ({reason})") from error
     if isinstance(prepared, Image.Image) or not hasattr(prepared, "shape"):
         raise InputError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, first_line
 from ensemble_rsa.interop.networks.network import (
     Layer,
     Runner,
@@ -208,7 +208,7 @@ def _device(torch: Any, device: str | None) -> Any:
             torch.empty(0, device=device)
             return torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise InputError(
                 f"device: expected one of this machine, got {device!r} ({reason})"
             ) from None
