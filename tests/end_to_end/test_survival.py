@@ -86,7 +86,8 @@ def test_several_devices_train_the_same_networks(instances, devices, whole, tmp_
         "import jax, sys; jax.config.update('jax_num_cpu_devices', int(sys.argv[1]));"
         "from ensemble_rsa.cli.main import main; sys.exit(main(sys.argv[2:]))"
     )
-    words = [*RECIPE.split(), "--out", str(tmp_path / "run"), "--instances", str(instances)]
+    recipe = RECIPE.replace("--instances 3", f"--instances {instances}")
+    words = [*recipe.split(), "--out", str(tmp_path / "run")]
     answer = subprocess.run([sys.executable, "-c", program, str(devices), *words], timeout=300)
     assert answer.returncode == 0
     # after many steps, what began as rounding has grown
