@@ -21,7 +21,10 @@ def build_results(
     n_shown: int = 2,
     **attrs: object,
 ) -> xr.Dataset:
-    """Exemplar consistency goes straight from `first` to `last`; ± 0.012 (pairs), 0.024."""
+    """Exemplar consistency goes straight from `first` to `last`; ± 0.012 (pairs), 0.024.
+
+    One pair of instances has no interval, as in `ensemble_rsa.pipeline.results`.
+    """
     rng = np.random.default_rng(5)
     layers = layers or [f"conv{i + 1}" for i in range(n_layers)]
     categories = categories or [f"category {c:02d}" for c in range(n_categories)]
@@ -33,6 +36,7 @@ def build_results(
     noise -= noise.mean(axis=-1, keepdims=True)
     consistency = np.clip(means[..., None] + (0.01 + 0.03 * depth[:, None]) * noise, 0, 1)
     half = np.stack([np.full(means.shape, 0.012), np.full(means.shape, 0.024)])
+    half[:] = half if n_pairs > 1 else np.nan
     index = 0.05 + 0.4 * depth[:, None] + 0.02 * rng.normal(size=(n_layers, n_instances))
     labels = np.sort(np.resize(categories, n_stimuli))
     embedding = rng.normal(size=(n_shown, n_layers, n_stimuli, 2))

@@ -48,12 +48,12 @@ def draw_line(axes: Axes, x: np.ndarray, results: xr.Dataset, name: str, look: L
     """Draw the means of a variable as a line, and its intervals as bars.
 
     `results` needs `{name}_mean` of one dimension, and `{name}_low, {name}_high` of the same
-    dimension or also of `bootstrap`: then both are drawn, unless there is one pair of instances.
+    dimension or also of `bootstrap`: then both are drawn. Bounds that are NaN are left out.
     """
     low, high = results[f"{name}_low"], results[f"{name}_high"]
     if "bootstrap" not in low.dims:
         draw_intervals(axes, x, low.values, high.values, look.colour)
-    elif results.sizes["instance_pair"] > 1:
+    else:
         for over in ("pairs", "instances"):
             limits = [side.sel(bootstrap=over).values for side in (low, high)]
             draw_intervals(axes, x, limits[0], limits[1], look.colour, over)

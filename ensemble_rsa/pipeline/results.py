@@ -17,13 +17,12 @@ Variables (dimension names as everywhere):
     train_accuracy, test_accuracy (instance): for runs only
     excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
         that were set aside, where there are any (see `ensemble_rsa.runs.set_aside`)
-Consistency needs two instances, and second-level distances two RDMs; of one instance, the bounds of
-the clustering index are NaN. Centroid consistency needs three categories, within-category
+Consistency needs two instances, and second-level distances two RDMs. Bounds are NaN where there is
+nothing to resample: of consistency for two instances, of the clustering index for one. Centroid consistency needs three categories, within-category
 consistency and the clustering index pairs of stimuli within a category and between two: what cannot
 be computed is absent.
 """
 
-import dataclasses
 import itertools
 import math
 
@@ -102,14 +101,14 @@ def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Datas
     The variables are `consistency (..., instance_pair)`, `consistency_mean (...)` and
     `consistency_low, consistency_high (bootstrap, ...)`.
     """
-    bounds = [bootstrap_pairs(values.values, over, *resampling(settings)) for over in BOOTSTRAPS]
+    each = [interval_of_pairs(values.values, over, settings) for over in BOOTSTRAPS]
     dims = ("bootstrap", *values.dims[:-1])
     return xr.Dataset(
         {
             "consistency": values,
             "consistency_mean": values.mean("instance_pair"),
-            "consistency_low": (dims, np.stack([each.low for each in bounds])),
-            "consistency_high": (dims, np.stack([each.high for each in bounds])),
+            "consistency_low": (dims, np.stack([boot.low for boot in each])),
+            "consistency_high": (dims, np.stack([boot.high for boot in each])),
         },
         coords={"bootstrap": list(BOOTSTRAPS)},
     )
@@ -119,12 +118,29 @@ def clustering_by_layer(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Data
     """Return `category_clustering_index (layer, instance)`, and its mean and interval."""
     name = "category_clustering_index"
     index = np.asarray(category_clustering_index(rdms.exemplar.values, rdms.category.values))
-    boot = bootstrap_mean(index, *resampling(settings))
-    if index.shape[-1] == 1:
-        undefined = np.full(len(index), np.nan)
-        boot = dataclasses.replace(boot, low=undefined, high=undefined)
+    boot = interval_of_mean(index, settings)
     values = {name: (("layer", "instance"), index), **summary(name, ("layer",), boot)}
     return xr.Dataset(values, coords={"layer": rdms.layer.values})
+
+
+def interval_of_pairs(values: np.ndarray, over: str, settings: StatisticsConfig) -> Bootstrap:
+    """`bootstrap_pairs` of `(..., instance_pair)`; the bounds of a single pair are NaN."""
+    if values.shape[-1] == 1:
+        return _without_interval(values)
+    return bootstrap_pairs(values, over, *_resampling(settings))
+
+
+def interval_of_mean(values: np.ndarray, settings: StatisticsConfig) -> Bootstrap:
+    """`bootstrap_mean` of `(..., value)`; the bounds of a single value are NaN."""
+    if values.shape[-1] == 1:
+        return _without_interval(values)
+    return bootstrap_mean(values, *_resampling(settings))
+
+
+def _without_interval(values: np.ndarray) -> Bootstrap:
+    mean = np.asarray(values.mean(-1))
+    nothing = np.full(mean.shape, np.nan)
+    return Bootstrap(mean, nothing, nothing, np.empty((*mean.shape, 0)), 0)
 
 
 def summary(name: str, dims: tuple[str, ...], boot: Bootstrap) -> dict[str, tuple]:
@@ -132,7 +148,7 @@ def summary(name: str, dims: tuple[str, ...], boot: Bootstrap) -> dict[str, tupl
     return {f"{name}_{end}": (dims, getattr(boot, end)) for end in ("mean", "low", "high")}
 
 
-def resampling(settings: StatisticsConfig) -> tuple[int, float, int]:
+def _resampling(settings: StatisticsConfig) -> tuple[int, float, int]:
     """Return the arguments that every bootstrap takes."""
     return settings.n_resamples, settings.confidence, settings.seed
 

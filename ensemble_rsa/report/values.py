@@ -63,13 +63,12 @@ class Estimate:
 
 
 def consistency_at(results: xr.Dataset, kind: str, layer: int) -> Estimate:
-    """Return the consistency of one layer; a single instance pair has no intervals."""
+    """Return the consistency of one layer; a single instance pair has NaN for bounds."""
     chosen = results.sel(kind=kind).isel(layer=layer)
-    limits = {"pairs": _UNKNOWN, "instances": _UNKNOWN}
-    if results.sizes["instance_pair"] > 1:
-        for over in limits:
-            at = chosen.sel(bootstrap=over)
-            limits[over] = (float(at.consistency_low), float(at.consistency_high))
+    limits = {}
+    for over in ("pairs", "instances"):
+        at = chosen.sel(bootstrap=over)
+        limits[over] = (float(at.consistency_low), float(at.consistency_high))
     return Estimate(str(chosen.layer.values), float(chosen.consistency_mean), **limits)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
 from ensemble_rsa.analysis.bootstrap.intervals import (
     Bootstrap,
@@ -25,7 +24,7 @@ from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import RunError
-from ensemble_rsa.pipeline.results import resampling, with_intervals
+from ensemble_rsa.pipeline.results import interval_of_mean, interval_of_pairs, with_intervals
 from ensemble_rsa.rng import host_stream
 
 
@@ -102,8 +101,8 @@ def bootstrap_of(values: xr.DataArray | Terms, statistics: StatisticsConfig) -> 
     if isinstance(values, Terms):
         return bootstrap_matched(values, statistics)
     if values.dims == ("instance_pair",):
-        return bootstrap_pairs(values.values, "instances", *resampling(statistics))
-    return bootstrap_mean(values.values, *resampling(statistics))
+        return interval_of_pairs(values.values, "instances", statistics)
+    return interval_of_mean(values.values, statistics)
 
 
 def bootstrap_matched(terms: Terms, statistics: StatisticsConfig) -> Bootstrap:

@@ -64,7 +64,7 @@ def test_two_instances_have_no_interval(make_results):
     results = make_results(n_layers=2, n_instances=2)
     for draw in (draw_consistency, draw_category_consistency):
         figure = draw(results)
-        assert len(intervals(figure.axes[0], "pairs")) == 0
+        assert intervals(figure.axes[0], "pairs").size == 0
         assert not any("CI" in text for text in legend_texts(figure))
 
 

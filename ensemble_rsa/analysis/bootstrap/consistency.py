@@ -107,10 +107,11 @@ def bootstrap_consistency(
             constant ones, is degenerate.
 
     Raises:
-        InputError: as `consistency`; an unknown `over` or `interval`; fewer than one resample; a
+        InputError: as `consistency`; fewer than three instances unless `over` is `"stimuli"`, as a
+            single pair has no spread; an unknown `over` or `interval`; fewer than one resample; a
             confidence outside (0, 1); only degenerate resamples; BCa undefined, for example if
-            nearly all resampled means lie on one side of the observed one; `"jackknife"` of fewer
-            than three instances or over anything but instances.
+            nearly all resampled means lie on one side of the observed one; `"jackknife"` over
+            anything but instances.
 
     >>> rdms = np.random.default_rng(0).random((4, 45))
     >>> result = bootstrap_consistency(rdms, over="instances", n_resamples=100)
@@ -151,8 +152,8 @@ def bootstrap_mean(
 ) -> Bootstrap:
     """Bootstrap the mean over the last axis: accuracies of instances, consistencies of pairs.
 
-    `values` are `(..., value)`; all leading positions share their resamples. The interval of a
-    single value has no width. The interval `"jackknife"` is Student's t interval of the mean.
+    `values` are `(..., value)`, two or more; all leading positions share their resamples. The
+    interval `"jackknife"` is Student's t interval of the mean.
 
     >>> result = bootstrap_mean(np.array([0.0, 1.0]), n_resamples=1000)
     >>> float(result.mean), float(result.low), float(result.high)
@@ -260,7 +261,7 @@ def bootstrap_category_clustering_index(
     interval: Interval = "percentile",
     missing: Missing = "refuse",
 ) -> Bootstrap:
-    """Bootstrap the mean of `category_clustering_index` over one instance or more.
+    """Bootstrap the mean of `category_clustering_index`; over stimuli, one instance is enough.
 
     `over` is `"instances"`, `"stimuli"` or `"both"`. A resampled stimulus keeps its category; pairs
     of a stimulus with itself are left out. A resample without a same-category pair or an

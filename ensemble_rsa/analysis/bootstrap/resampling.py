@@ -39,6 +39,7 @@ else:
     Over = OverPairValues = OverInstances = Interval = str
 OVER = ("pairs", "instances", "stimuli", "both")
 INTERVALS = ("percentile", "bca", "jackknife")
+_DRAWN = {"pairs": "what is drawn", "instances": "instances", "both": "instances and stimuli"}
 
 Counts = Float[np.ndarray, "resample drawn"]
 # Values of a statistic for each row of stimulus multiplicities; NaN where they are undefined.
@@ -104,10 +105,15 @@ class Statistic:
 
 
 def bootstrap(statistic: Statistic, options: ResamplingOptions) -> Bootstrap:
-    """Bootstrap the mean of a statistic; `InputError` as `bootstrap_result`."""
+    """Bootstrap the mean of a statistic.
+
+    Raises:
+        InputError: as `bootstrap_result`, or a single value that would be drawn again and again.
+    """
     values = statistic.values
     if options.interval == "jackknife":
         return _delete_instances(statistic, options.confidence)
+    _check_several(statistic, options.over)
     if options.over in ("pairs", "instances"):
         distribution = _resample_values(statistic, options)
     else:
@@ -123,6 +129,19 @@ def bootstrap(statistic: Statistic, options: ResamplingOptions) -> Bootstrap:
     name, mean, degenerate = statistic.name, np.asarray(values.mean(-1)), statistic.degenerate
     return bootstrap_result(
         name, mean, distribution, options.confidence, options.interval, degenerate
+    )
+
+
+def _check_several(statistic: Statistic, over: str) -> None:
+    """Raise where every resample has the same single value: its interval would have no width."""
+    if over == "stimuli" or statistic.values.shape[-1] > 1:
+        return
+    if statistic.of_pairs:
+        found, needed = "the single pair of two instances", "three instances or more"
+    else:
+        found, needed = "a single value", "two or more"
+    raise InputError(
+        f"{statistic.name}: {found} has no interval over {_DRAWN[over]}, expected {needed}"
     )
 
 

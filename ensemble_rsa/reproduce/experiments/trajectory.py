@@ -13,13 +13,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean
 from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.trajectory import draw_trajectory
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.numerics import pair_indices
-from ensemble_rsa.pipeline.results import resampling, summary, with_intervals
+from ensemble_rsa.pipeline.results import interval_of_mean, summary, with_intervals
 from ensemble_rsa.reproduce.correlations import ESTIMATOR_NAMES, correlate, correlation_finding
 from ensemble_rsa.reproduce.estimate import training_images
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding, negative
@@ -122,7 +121,7 @@ def accuracy_by_epoch(
         {"test_accuracy": (("epoch", "instance"), values)},
         coords={"epoch": epochs, "seed": ("instance", seeds), "instance": range(len(seeds))},
     )
-    boot = bootstrap_mean(values[tested], *resampling(statistics))
+    boot = interval_of_mean(values[tested], statistics)
     known = xr.Dataset(
         summary("test_accuracy", ("epoch",), boot), coords={"epoch": np.asarray(epochs)[tested]}
     )

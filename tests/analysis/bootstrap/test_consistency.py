@@ -195,9 +195,6 @@ def test_bootstrap_mean_has_scipys_interval_from_the_same_resamples(rng, method)
 def test_bca_without_variation_is_the_value():
     result = bootstrap_mean(np.full((2, 3), 0.1), n_resamples=50, interval="bca")
     np.testing.assert_allclose([result.low, result.high], 0.1, rtol=1e-12)
-    rdms = np.array([[1.0, 2, 4], [2.0, 1, 5]])  # of two instances, only both can be drawn
-    result = bootstrap_consistency(rdms, over="instances", n_resamples=20, interval="bca")
-    assert result.low == result.high == result.mean
 
 
 def test_three_stimuli_are_refused_since_only_the_data_remain():
@@ -235,7 +232,7 @@ def test_clustering_does_not_depend_on_scale(rng, scale):
     np.testing.assert_allclose(scaled, samples, rtol=0, atol=1e-6)
 
 
-VARIED = np.arange(12.0).reshape(2, 6) ** 2
+VARIED = np.arange(18.0).reshape(3, 6) ** 2 % 101
 DEFAULTS = {
     bootstrap_consistency: {"rdms": VARIED},
     bootstrap_within_category_consistency: {
@@ -250,10 +247,9 @@ WRONG = {
     bootstrap_consistency: [
         ({"over": "units"}, r"over: unknown 'units'; choose from pairs, instances, stimuli, both"),
         ({"interval": "t"}, r"interval: unknown 't'; choose from percentile, bca"),
-        (
-            # No pair is left without either instance.
-            {"over": "both", "interval": "bca", "n_resamples": 50},
-            r"interval: 'bca' is undefined here, .*; use interval='percentile'",
+        *(
+            ({"rdms": VARIED[:2], "over": over}, r"rdms: the single pair .*three instances or more")
+            for over in ("pairs", "instances", "both")
         ),
         ({"n_resamples": 0}, r"n_resamples: expected a whole number of at least 1, got 0"),
         ({"seed": 2**40}, r"seed: "),  # JAX would take it for 0
@@ -274,6 +270,7 @@ WRONG = {
     bootstrap_mean: [
         ({"values": np.array([])}, r"values: .*no empty axis"),
         ({"values": np.array([1.0, np.nan])}, r"values: .*finite"),
+        ({"values": np.array([1.0])}, r"values: a single value .*expected two or more"),
     ],
     bootstrap_within_category_consistency: [
         ({"labels": list("abcdef")}, r"labels: .*all different labels"),
@@ -286,6 +283,7 @@ WRONG = {
     bootstrap_category_clustering_index: [
         ({"over": "pairs"}, r"over: unknown 'pairs'; choose from instances, stimuli, both"),
         ({"rdms": np.zeros((2, 3))}, r"rdms: expected mean distances above 0"),
+        ({"rdms": VARIED[:1, :3]}, r"rdms: a single value has no interval over instances"),
         ({"rdms": np.ones(3)}, r"rdms: expected shape \(\.\.\., instance, stimulus_pair\)"),
     ],
 }
