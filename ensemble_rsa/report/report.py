@@ -51,7 +51,12 @@ def write_report(
         name: known_accuracies(results, name) for name in ("train_accuracy", "test_accuracy")
     }
     trained = {} if history is None else history.sizes
-    captions = values | {"n_trained": trained.get("instance"), "n_epochs": trained.get("epoch")}
+    n_flagged = 0 if history is None else len(noted_instances(history, flagged))
+    captions = values | {
+        "n_trained": trained.get("instance"),
+        "n_epochs": trained.get("epoch"),
+        "n_unflagged": trained.get("instance", 0) - n_flagged,
+    }
     return write_page(
         path,
         "report",

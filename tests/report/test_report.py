@@ -152,12 +152,20 @@ def test_a_surrogate_says_so_in_sentence_caption_and_choices(make_results, tmp_p
 @pytest.mark.parametrize("name", [*FIGURES, "training"])
 def test_captions_say_scale_seeds_and_sample_sizes(make_results, name):
     results = make_results(n_layers=2, n_instances=3)
-    text = caption(name, results, n_trained=3, n_epochs=12)
+    text = caption(name, results, n_trained=3, n_epochs=12, n_unflagged=3)
     if "consistency" in name:
         assert "95 % bootstrap intervals (10,000 resamples) over the 3 pairs" in text
         assert "over the 3 instances" in text
     setting = "(seeds 0–2); digits; width 0.25, 10 epochs, 1000 images; 60 stimuli of 10 categories"
     assert text.endswith(f"3 instances of All-CNN-C {setting}; correlation distance.")
+
+
+def test_captions_tell_when_no_mean_and_no_pairs_are_drawn(make_results):
+    alone = make_results(n_layers=2, n_instances=2)
+    text = caption("training", alone, n_trained=1, n_epochs=1, n_unflagged=1)
+    assert text.startswith("1 trained instance, 1 epoch. ")
+    assert "not two instances without a flag, so no mean is drawn" in text
+    assert "Line and markers: the one pair of instances." in caption("consistency", alone)
 
 
 def test_choices_follow_the_run(make_results, foreign_results, tmp_path):
@@ -169,6 +177,8 @@ def test_choices_follow_the_run(make_results, foreign_results, tmp_path):
         "This run: width 0.25, 10 epochs, 1000 images.",
         "differs from the proposed default: the class maps have no ReLU.",
     )
+    assert "Intervals" in page.text
+    assert "Intervals" not in write(tmp_path, make_results(n_layers=2, n_instances=2)).text
     plain = write(tmp_path, make_results(n_layers=2)).text
     assert not any(topic in plain for topic in ("Preprocessing", "Switches"))
     foreign = write(tmp_path, foreign_results).text
