@@ -18,9 +18,9 @@ Variables (dimension names as everywhere):
     excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
         that were set aside, where there are any (see `ensemble_rsa.runs.set_aside`)
 Consistency needs two instances, and second-level distances two RDMs. Bounds are NaN where there is
-nothing to resample: of consistency for two instances, of the clustering index for one. Centroid consistency needs three categories, within-category
-consistency and the clustering index pairs of stimuli within a category and between two: what cannot
-be computed is absent.
+nothing to resample: of consistency for two instances, of the clustering index for one. Centroid
+consistency needs three categories, within-category consistency and the clustering index pairs of
+stimuli within a category and between two: what cannot be computed is absent.
 """
 
 import itertools
@@ -32,6 +32,7 @@ import xarray as xr
 from ensemble_rsa.analysis.alignment import align, align_successive
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
+from ensemble_rsa.analysis.bootstrap.resampling import OverPairValues
 from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.analysis.consistency import (
     consistency,
@@ -44,7 +45,7 @@ from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 
 SHOWN = 2  # instances whose geometry is drawn, as in Fig. 2
-BOOTSTRAPS = ("pairs", "instances")
+BOOTSTRAPS: tuple[OverPairValues, ...] = ("pairs", "instances")
 
 
 def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
@@ -123,7 +124,9 @@ def clustering_by_layer(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Data
     return xr.Dataset(values, coords={"layer": rdms.layer.values})
 
 
-def interval_of_pairs(values: np.ndarray, over: str, settings: StatisticsConfig) -> Bootstrap:
+def interval_of_pairs(
+    values: np.ndarray, over: OverPairValues, settings: StatisticsConfig
+) -> Bootstrap:
     """`bootstrap_pairs` of `(..., instance_pair)`; the bounds of a single pair are NaN."""
     if values.shape[-1] == 1:
         return _without_interval(values)
