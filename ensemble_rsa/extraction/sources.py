@@ -34,7 +34,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import model_entry
-from ensemble_rsa.models.ensemble import member
+from ensemble_rsa.models.ensemble import member, named_arrays
 from ensemble_rsa.models.execution import default_execution
 from ensemble_rsa.rng import stream
 from ensemble_rsa.runs.run import Run, fingerprint, load_networks
@@ -66,7 +66,7 @@ class ActivationSource:
         weights: position of an instance → its parameters and statistics by name; None where there
             are no networks, or only functions.
         probe: (position, n, batch size) → the activations of each layer for the first n stimuli,
-            shown that many at a time; None where there are no networks.
+            of the first eight at most, shown that many at a time; None where there are no networks.
     """
 
     layers: tuple[str, ...]
@@ -124,6 +124,7 @@ def source_from_run(
             "surrogate": int(model_entry(run.config.model.model).surrogate),
             "scale": _scale(run, dataset, rdm),
         },
+        weights=lambda position: named_arrays(member(parameters, position)),
         set_aside={
             "flagged": [dataclasses.asdict(instance) for instance in run.flagged],
             "replaced": [
