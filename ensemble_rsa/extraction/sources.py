@@ -65,8 +65,9 @@ class ActivationSource:
         notes: how the input was read, such as "the stimuli of seed3 were reordered as in seed0".
         weights: position of an instance → its parameters and statistics by name; None where there
             are no networks, or only functions.
-        probe: (position, n, batch size) → the activations of each layer for the first n stimuli,
-            of the first eight at most, shown that many at a time; None where there are no networks.
+        probe: (position, n, batch size, passes) → for each pass, the activations of each layer for
+            the first n stimuli, eight at most, shown that many at a time; None where there are no
+            networks.
     """
 
     layers: tuple[str, ...]
@@ -83,7 +84,7 @@ class ActivationSource:
     libraries: Sequence[str] = ()
     notes: Sequence[str] = ()
     weights: Callable[[int], Mapping[str, np.ndarray]] | None = None
-    probe: Callable[[int, int, int], Mapping[str, np.ndarray]] | None = None
+    probe: Callable[[int, int, int, int], Sequence[Mapping[str, np.ndarray]]] | None = None
 
 
 @fixed_settings()

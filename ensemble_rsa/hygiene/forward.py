@@ -33,7 +33,7 @@ def check_forward(source: ActivationSource) -> list[Finding]:
 
 
 def _check_instance(probe: Any, position: int, instance: Any) -> Iterator[Finding]:
-    first, second = (probe(position, N_IMAGES, N_IMAGES) for _ in range(2))
+    first, second = probe(position, N_IMAGES, N_IMAGES, 2)
     changed = _most_changed(first, second, RANDOM)
     if changed is not None:
         layer, change = changed
@@ -48,7 +48,7 @@ def _check_instance(probe: Any, position: int, instance: Any) -> Iterator[Findin
         return
     severity: Severity = "refuse"
     try:
-        alone = probe(position, N_ALONE, 1)
+        (alone,) = probe(position, N_ALONE, 1, 1)
     except InputError as error:
         yield Finding(severity, instance, None, f"{error}; it takes no single image: {_OFF}")
         return

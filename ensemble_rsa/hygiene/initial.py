@@ -91,11 +91,12 @@ def _fans(name: str, shape: tuple[int, ...]) -> tuple[int, int]:
 def _initialisers(name: str, shape: tuple[int, ...]) -> Iterator[tuple[float, float]]:
     """Yield spread and kurtosis of the initialisers in use.
 
-    PyTorch's default (uniform, 1/√(3 inputs)); He and Glorot, normal, cut or uniform; LeCun; and
-    the fixed spreads 0.01, 0.02 (transformers) and 1 (embeddings).
+    PyTorch's default (uniform, 1/√(3 inputs)), and by outputs; He and Glorot, normal, cut or
+    uniform; LeCun; and the fixed spreads 0.01, 0.02 (transformers) and 1 (embeddings).
     """
     inputs, outputs = _fans(name, shape)
     yield 1 / math.sqrt(3 * inputs), UNIFORM
+    yield 1 / math.sqrt(3 * outputs), UNIFORM
     he, he_out, glorot = 2 / inputs, 2 / outputs, 2 / (inputs + outputs)
     for variance in (he, he_out, glorot, 1 / inputs):
         for kurtosis in (UNIFORM, NORMAL, TRUNCATED):

@@ -23,7 +23,7 @@ EQUAL = 1e-5
 # deviation, times 1.4826), and shares less than half of the variance that the median instance does,
 # which must be a tenth at least. In simulations of exchangeable instances whose noise varies by a
 # third, one of ten was named in 0.3 % of layers, one of four or five in 1.3 %; by robust deviations
-# alone, with the usual limit of 3.5, in 5 % to 15 %.
+# alone, with the usual limit of 3.5, in 6 % to 12 %.
 ROBUST_Z, HALF, LEAST_SHARED, FEWEST_INSTANCES = -7.0, 0.5, 0.1, 4
 # Below this share of stimuli, a few blank images are a more likely reason than a dead layer.
 MANY_CONSTANT = 0.1

@@ -85,13 +85,12 @@ class _UnitSample:
         self._count(values[:, self._units])
 
     def add(self, start: int, block: np.ndarray) -> None:
-        """Count in a block of units, unless it was read before."""
-        if start < self._next:
-            return
-        self._next = start + block.shape[1]
-        inside = self._units[(self._units >= start) & (self._units < self._next)]
-        if inside.size:
-            self._count(block[:, inside - start])
+        """Count in a block of units, those that were not read before."""
+        stop = start + block.shape[1]
+        fresh = (self._units >= max(start, self._next)) & (self._units < stop)
+        self._next = max(self._next, stop)
+        if fresh.any():
+            self._count(block[:, self._units[fresh] - start])
 
     def _count(self, values: Any) -> None:
         self.n += values.shape[1]

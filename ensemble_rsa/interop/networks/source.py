@@ -235,15 +235,21 @@ class _Stream:
         """Return the weights of one network."""
         return self._network(position).weights()
 
-    def probe(self, position: int, n: int, batch_size: int) -> Mapping[str, np.ndarray]:
-        """Return activations for the first `n` images, eight at most."""
-        network, found = self._network(position), {name: [] for name in self._units}
-        batch = first_images(self._opened.few, n)
-        with network.running(list(found)) as show:
-            for start in range(0, n_images(batch), batch_size):
-                part = some_images(batch, slice(start, start + batch_size))
-                show(part, lambda name, values: found[name].append(as_rows(values).copy()))
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+    def probe(
+        self, position: int, n: int, batch_size: int, passes: int
+    ) -> list[dict[str, np.ndarray]]:
+        """Return activations for the first `n` images, eight at most, of each pass."""
+        network, batch = self._network(position), first_images(self._opened.few, n)
+        results = []
+        # in one context, which restores the state of generators when it is left
+        with network.running(list(self._units)) as show:
+            for _ in range(passes):
+                found: dict[str, list[np.ndarray]] = {name: [] for name in self._units}
+                for start in range(0, n_images(batch), batch_size):
+                    part = some_images(batch, slice(start, start + batch_size))
+                    show(part, lambda name, values: found[name].append(as_rows(values).copy()))  # noqa: B023
+                results.append({name: np.concatenate(parts) for name, parts in found.items()})
+        return results
 
     def _show_all(self, network: Network, position: int, store: LayerStore) -> None:
         start = size = 0
