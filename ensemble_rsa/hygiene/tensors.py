@@ -79,7 +79,7 @@ def _sketch(values: np.ndarray) -> TensorSketch:
         largest = float(max(flat.max(), -flat.min()))
     return TensorSketch(
         tuple(values.shape),
-        hashlib.blake2b(flat.view(np.uint8), digest_size=16).digest(),
+        hashlib.blake2b(flat.data, digest_size=16).digest(),
         is_finite,
         _evenly_spaced(flat, SAMPLED).astype(np.float64),
         mean,
