@@ -81,7 +81,9 @@ class _UnitSample:
         return self._dead / self.n
 
     def add_all(self, values: np.ndarray | jax.Array) -> None:
-        """Count in an array in memory."""
+        """Count in an array in memory, of the host or of an accelerator."""
+        if isinstance(values, jax.Array) and all(one.platform == "cpu" for one in values.devices()):
+            values = np.asarray(values)  # a view, of which nothing is compiled
         self._count(values[:, self._units])
 
     def add(self, start: int, block: np.ndarray) -> None:
