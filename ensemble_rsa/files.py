@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,9 +145,28 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
+def check_space(folder: Path, needed: int) -> None:
+    """Raise an `OSError` unless a file of so many bytes can be made in a folder now.
+
+    Where the system can reserve space, quotas and limits of a file's size count too.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        if shutil.disk_usage(folder).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return
+    with tempfile.TemporaryFile(dir=folder) as reserved:
+        os.posix_fallocate(reserved.fileno(), 0, needed)
+
+
 def cache_folder() -> Path:
-    """The folder for measurements, decoded images and compiled programs."""
-    return platformdirs.user_cache_path("ensemble_rsa")
+    """The folder for measurements, decoded images and compiled programs.
+
+    An account without a home has it among the temporary files.
+    """
+    try:
+        return platformdirs.user_cache_path("ensemble_rsa")
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "ensemble_rsa"
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:

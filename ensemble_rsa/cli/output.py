@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +23,9 @@ def _printable(error: UnicodeError) -> tuple[bytes, int]:
 def printable_output() -> Iterator[None]:
     """Let both output streams print any character, within the block."""
     codecs.register_error(_ERRORS, _printable)
-    streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
+    streams = [
+        stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)
+    ]
     before = [stream.errors for stream in streams]
     for stream in streams:
         stream.reconfigure(errors=_ERRORS)

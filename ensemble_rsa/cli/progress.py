@@ -1,7 +1,9 @@
 """Terminal output: progress of training, RDMs and benchmarks, and the table of a comparison."""
 
+import logging
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import jax
 import numpy as np
@@ -23,13 +25,23 @@ from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.files import cache_folder
 from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
 
+log = logging.getLogger(__name__)
 MOST_ROWS = 20  # of the table of instances; larger ensembles are shown as ranges
 
 
 def keep_compiled_programs() -> None:
-    """Cache compiled programs in the user's cache folder, unless JAX is configured otherwise."""
+    """Cache compiled programs in the user's cache folder, unless JAX is configured otherwise.
+
+    Where that folder cannot be written, they are compiled by each command.
+    """
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
+        folder = cache_folder() / "programs"
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            log.info("compiled programs are not cached, since %s cannot be written", folder)
+            return
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         # by default JAX omits programs that compile in less than a second, as those of layers do
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 

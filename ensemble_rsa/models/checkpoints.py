@@ -19,10 +19,13 @@ def save_parameters(folder: Path, parameters: Parameters) -> None:
     """
     from orbax.checkpoint import StandardCheckpointer  # takes 0.5 s to import
 
+    arrays = jax.device_get(parameters)
     with files.atomic_path(folder) as temporary:
+        # Where a disk gets full, the threads of Orbax print tracebacks, and may not end.
+        files.check_space(temporary.parent, _bytes_on_disk(arrays))
         try:
             with StandardCheckpointer() as checkpointer:
-                checkpointer.save(temporary.resolve(), jax.device_get(parameters))
+                checkpointer.save(temporary.resolve(), arrays)
         except ValueError as error:  # what Orbax makes of a full disk
             reason = files.reason(error)
             raise files.WriteError(f"{folder}: cannot be written ({reason})") from error
@@ -42,11 +45,17 @@ def load_parameters(folder: Path, like: Parameters) -> Parameters:
     try:
         with StandardCheckpointer() as checkpointer:
             return checkpointer.restore(folder.resolve(), jax.tree.map(_shape, like))
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # Orbax raises plain ones for damaged files
+        reason = files.reason(error.__cause__ or error)
         raise RunError(
             f"{folder}: the checkpoint cannot be read ({reason}); train again"
         ) from error
+
+
+def _bytes_on_disk(arrays: Parameters) -> int:
+    """At most so many: Orbax compresses arrays, and describes each in less than 1 kB."""
+    leaves = jax.tree.leaves(arrays)
+    return sum(leaf.nbytes for leaf in leaves) + 1024 * (len(leaves) + 64)
 
 
 def _shape(leaf) -> jax.ShapeDtypeStruct:

@@ -1,9 +1,10 @@
 """How convolutions are computed and instances mapped, with candidates for each kind of device.
 
-The first candidate is the default; `training.choice` measures which is fastest for a network. On a
-CPU (benchmarks/README.md), Winograd tiles in parts of a batch are fastest, and for some small
-networks plain gradients under `vmap`; all without XLA's newer CPU convolution library. The order
-for GPU and TPU has not been measured.
+The first candidate is the default; for long trainings `training.choice` measures which is fastest.
+On a CPU the default compiles in a quarter of the time of Winograd tiles, which then need 0.75 of
+its time for a step, in parts of a batch; for some small networks plain gradients under `vmap` are
+fastest (benchmarks/README.md). All are without XLA's newer CPU convolution library. The order for
+GPU and TPU has not been measured.
 """
 
 import warnings
@@ -63,8 +64,8 @@ def candidates() -> tuple[Execution, ...]:
     if jax.default_backend() == "cpu":
         older = _accepted(OLD_CPU_CONVOLUTIONS)
         return (
+            Execution("plain_gradients", 1, older),
             Execution("winograd", 1, older, in_parts=True),
-            Execution("winograd", 1, older),
             Execution("plain_gradients", None, older),
         )
     return (

@@ -126,6 +126,8 @@ def draw_report(
     """Write figures, `report.html` and `manifest.json` of analysed results."""
     imported = isinstance(run, ImportedRun)
     history = None if imported else load_history(run)
+    summary = files.read_json(folder / run_folder.SUMMARY, ANALYZE)
+    analysis = files.read_json(folder / run_folder.ANALYSIS, ANALYZE)
     excluded, flagged = set_aside(results, "excluded"), set_aside(results, "flagged")
     with _timed(manifest["seconds"], "figures"):
         figures = save_figures(results, history, folder / run_folder.FIGURES, [*flagged, *excluded])
@@ -133,12 +135,12 @@ def draw_report(
     settings: dict[str, Any] = (
         {run_folder.IMPORTED: run.recipe} if imported else config_to_dict(run.config)
     )
-    settings["analysis"] = files.read_json(folder / run_folder.ANALYSIS, ANALYZE)
+    settings["analysis"] = analysis
     return write_report(
         folder / run_folder.REPORT,
         results,
         history,
-        files.read_json(folder / run_folder.SUMMARY, ANALYZE),
+        summary,
         manifest,
         settings,
         figures,

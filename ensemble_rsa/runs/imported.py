@@ -56,4 +56,4 @@ def open_run(path: str | Path) -> Run | ImportedRun:
 def is_imported(folder: Path) -> bool:
     """Whether a folder is a run that was imported."""
     config = folder / run_folder.CONFIG
-    return config.is_file() and run_folder.IMPORTED in files.read_json(config, run_folder.RESTORE)
+    return config.is_file() and run_folder.IMPORTED in run_folder.read_record(config)

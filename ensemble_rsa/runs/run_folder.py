@@ -100,8 +100,8 @@ def read_config(folder: Path) -> Config:
         raise InputError(
             f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
         )
-    stored = files.read_json(folder / CONFIG, RESTORE)
-    if isinstance(stored, dict) and IMPORTED in stored:
+    stored = read_record(folder / CONFIG)
+    if IMPORTED in stored:
         raise InputError(
             f"run: {folder} was imported, and this needs a run that `ensemble-rsa train` wrote"
         )
@@ -115,10 +115,18 @@ def read_config(folder: Path) -> Config:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of the run in `folder`."""
-    manifest = files.read_json(folder / MANIFEST, RESTORE)
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("seconds"), dict):
+    manifest = read_record(folder / MANIFEST)
+    if not isinstance(manifest.get("seconds"), dict):
         raise InputError(f"{folder / MANIFEST}: not what `train` writes; {RESTORE}")
     return manifest
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds values by name; an `InputError` names a damaged one."""
+    values = files.read_json(path, RESTORE)
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: not what `train` writes; {RESTORE}")
+    return values
 
 
 def make_manifest(

@@ -28,7 +28,7 @@ ROUNDS = 6
 SECONDS_PER_ROUND = 0.25
 STEPS_FROM_DISK = 4
 FEWEST_STEPS = 200  # shorter trainings are not measured
-WORTH = 20  # nor those shorter than this many times the first trial
+WORTH = 60  # nor those shorter than this many times the first trial: others compile longer
 
 
 def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None) -> Execution:

@@ -1,6 +1,7 @@
 """Files of a run that are truncated, emptied, of another kind, locked or unreadable: a sentence."""
 
 import errno
+import resource
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import xarray as xr
 from ensemble_rsa import files
 from ensemble_rsa.cli.main import main
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.models.checkpoints import save_parameters
 from ensemble_rsa.reproduce.cache import load_or_make
 
 
@@ -125,6 +127,27 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(name, tmp_path, monkeypa
         write(tmp_path / name, {} if name == "a.json" else xr.Dataset({"a": 1}))
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_bytes() == b"before"
+
+
+def test_networks_that_exceed_the_limit_of_a_file_are_one_sentence(tmp_path, capfd):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(RunError, match=r"^/.*/final: cannot be written \(File too large\)$"):
+            save_parameters(tmp_path / "final", {"kernel": np.ones((100, 1000), np.float32)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_networks_without_room_are_refused_where_space_cannot_be_reserved(tmp_path, monkeypatch):
+    monkeypatch.delattr("os.posix_fallocate", raising=False)
+    free = shutil.disk_usage(tmp_path)._replace(free=10_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: free)
+    with pytest.raises(RunError, match=r"/final: cannot be written \(No space left on device\)$"):
+        save_parameters(tmp_path / "final", {"kernel": np.ones(5, np.float32)})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

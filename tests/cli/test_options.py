@@ -130,8 +130,8 @@ def test_other_arguments():
 
 # Words, and the one line on stderr.
 MISTAKES = {
-    "trian": "unknown command 'trian'; choose from demo, train, analyze, report, compare, "
-    "reproduce, bench; did you mean train? see ensemble-rsa --help",
+    "trian": "unknown command 'trian'; choose from demo, train, import, analyze, report, "
+    "compare, export, reproduce, bench; did you mean train? see ensemble-rsa --help",
     "--quiet": "unknown flag --quiet; see ensemble-rsa --help",
     "train --epoch 1": "unknown flag --epoch; did you mean --epochs? see ensemble-rsa train --help",
     "train 3": "unexpected argument '3'; see ensemble-rsa train --help",
@@ -166,8 +166,8 @@ MISTAKES = {
     "compare a b --paired x": "--paired: expected None, True or False, got 'x'; "
     "see ensemble-rsa compare --help",
     "reproduce": "figures: expected fig2 … fig9, s1 … s8 or all, got none",
-    "bench analyse": "what: expected analysis or train, got 'analyse'; did you mean analysis? "
-    "see ensemble-rsa bench --help",
+    "bench analyse": "what: expected analysis, train or extract, got 'analyse'; did you mean "
+    "analysis? see ensemble-rsa bench --help",
     "bench train --quick --full": "bench: got --quick and --full; give one of them, or neither",
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import h5py
@@ -162,6 +163,7 @@ if has("dask"):
 
 def sorted_codes(kind: str, codes: np.ndarray) -> np.ndarray:
     """Category numbers in the order in which labels of this kind sort."""
-    is_text = isinstance(np.asarray(LABELS[kind](codes, Path())).ravel()[0], str | bytes)
-    values = WORDS if is_text else NUMBERS
+    with TemporaryDirectory() as folder:
+        labels = np.asarray(LABELS[kind](codes, Path(folder)))
+    values = WORDS if isinstance(labels.ravel()[0], str | bytes) else NUMBERS
     return np.argsort(np.argsort(np.array(values)))[codes]

@@ -243,9 +243,9 @@ DOORS = {
         analysed, lambda r, codes: [consistency(r), clustering(r, codes)], has_labels=True
     ),
 }  # fmt: skip
-# They take runs, files, settings, or what `extract` returns.
+# They take runs, files, networks, settings, or what `extract` returns.
 WITHOUT_ARRAYS = {
     "train", "load_run", "analyze_run", "compare_runs", "load_rdms", "save_rdms", "sweep",
     "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli",
-    "jackknife_statistic",
+    "jackknife_statistic", "from_files", "from_networks", "import_run", "export",
 }  # fmt: skip

@@ -87,6 +87,7 @@ def least_variance(
     return np.where(variance > _LEAST_VARIANCE * mean_square, variance, np.nan)
 
 
+@fixed_settings()
 def quadratic_forms(
     squares: Float[Array, "form n n"],
     counts: Float[np.ndarray, "resample n"],
