@@ -1,9 +1,9 @@
 """Checks of networks and activations, run by every import and every analysis of a run."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
@@ -19,8 +19,9 @@ from ensemble_rsa.hygiene.representations import check_rdms
 from ensemble_rsa.hygiene.units import UnitWatch
 from ensemble_rsa.hygiene.weights import check_seeds, check_weights
 from ensemble_rsa.pipeline.extract import extract, source_of
-from ensemble_rsa.runs.imported import ImportedRun, open_run
+from ensemble_rsa.runs.imported import IMPORT, ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
+from ensemble_rsa.runs.run_folder import MANIFEST
 
 
 def check_networks(
@@ -88,11 +89,16 @@ def extract_source(
 def extract_run(
     run: Run | ImportedRun, settings: AnalysisConfig, progress: RdmProgress | None
 ) -> tuple[xr.Dataset, list[Finding]]:
-    """Return the RDMs of a run, and the findings on them; those of an import are kept."""
+    """Return the RDMs of a run, and the findings on them.
+
+    Findings of an import are kept, unless they are found again with other numbers.
+    """
     source = source_of(run, settings)
     if isinstance(run, ImportedRun):
         rdms, after = _extract(source, settings, progress)
-        return rdms, ordered([*stored_findings(run), *after])
+        again = {_without_numbers(one) for one in after}
+        kept = [one for one in stored_findings(run) if _without_numbers(one) not in again]
+        return rdms, ordered([*kept, *after])
     swept = any(isinstance(getattr(run.config.training, name), tuple) for name in STACKED)
     before = [*check_seeds(source, by_design=swept), *check_weights(source)]
     rdms, after = _extract(source, settings, progress)
@@ -102,11 +108,17 @@ def extract_run(
 
 def stored_findings(run: ImportedRun) -> list[Finding]:
     """Return the findings of an import."""
-    return [Finding(**_fields(record)) for record in run.findings]
+    names = [field.name for field in dataclasses.fields(Finding)]
+    try:
+        return [Finding(*(record[name] for name in names)) for record in run.findings]
+    except (KeyError, TypeError):
+        raise InputError(
+            f"{run.path / MANIFEST}: its findings are not what `import` writes; {IMPORT}"
+        ) from None
 
 
-def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: record[field.name] for field in dataclasses.fields(Finding)}
+def _without_numbers(finding: Finding) -> Finding:
+    return dataclasses.replace(finding, message=re.sub(r"[\d.]+", "", finding.message))
 
 
 def _extract(

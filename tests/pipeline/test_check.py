@@ -10,6 +10,7 @@ import ensemble_rsa as ersa
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.sources import source_from_arrays
 from ensemble_rsa.hygiene.finding import Finding
+from ensemble_rsa.pipeline.check import extract_run, stored_findings
 from ensemble_rsa.runs.imported import open_run
 
 
@@ -61,6 +62,25 @@ def test_findings_of_an_import_stand_first_in_manifest_summary_and_report(tmp_pa
     assert ersa.check_networks(path) == ersa.check_networks(open_run(path)) == expected
     records = [finding.as_record() for finding in expected]
     assert json.loads((path / "manifest.json").read_text())["findings"] == records
+
+
+def test_other_rdms_of_an_import_replace_the_numbers_of_its_findings(tmp_path):
+    activations = values(3)
+    activations["fc"][2, :, :20] = 0.0
+    for i in range(3):
+        np.savez(tmp_path / f"{i}.npz", fc=activations["fc"][i])
+    source = ersa.from_files(tmp_path / "{instance}.npz", LABELS)
+    run = open_run(ersa.import_run(source, tmp_path / "run"))
+    stored = stored_findings(run)
+    assert [(one.severity, one.instance) for one in stored[:1]] == [("warn", 2)]
+    settings = ersa.AnalysisConfig.of(distance="euclidean", stimuli=9)
+    rdms, findings = extract_run(run, settings, None)
+    assert rdms.attrs["distance"] == "euclidean"
+    assert findings == stored
+    path = run.path / "manifest.json"
+    path.write_text(path.read_text().replace('"severity"', '"strength"'))
+    with pytest.raises(InputError, match="its findings are not what `import` writes; import it"):
+        ersa.check_networks(run.path)
 
 
 def test_wrong_arguments_are_refused(unchecked_annotations):
