@@ -1,7 +1,7 @@
 """Findings on forward passes: whether activations depend on chance, or on the batch.
 
-Eight images are shown twice, and two of them alone: 18 images for each network, 2 % of the forward
-passes for 1000 stimuli.
+Eight images are shown twice, and two of them alone: 18 images for each network. Small batches take
+longer for each image, so this costs more than its share of the images.
 """
 
 from collections.abc import Iterator, Mapping
