@@ -28,6 +28,7 @@ from .interop.networks.source import from_networks as from_networks
 from .interop.rsatoolbox import load_rdms as load_rdms
 from .pipeline.analyze import analyze as analyze
 from .pipeline.analyze import analyze_run as analyze_run
+from .pipeline.check import check_networks as check_networks
 from .pipeline.compare import compare_runs as compare_runs
 from .pipeline.export import export as export
 from .pipeline.extract import extract as extract

@@ -36,7 +36,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import model_entry
-from ensemble_rsa.models.ensemble import member
+from ensemble_rsa.models.ensemble import member, named_arrays
 from ensemble_rsa.models.execution import default_execution
 from ensemble_rsa.rng import stream
 from ensemble_rsa.runs.run import Run, fingerprint, load_networks
@@ -67,8 +67,9 @@ class ActivationSource:
         notes: how the input was read, such as "the stimuli of seed3 were reordered as in seed0".
         weights: position of an instance → its parameters and statistics by name; None where there
             are no networks, or only functions.
-        probe: (position, n, batch size) → the activations of each layer for the first n stimuli,
-            shown that many at a time; None where there are no networks.
+        probe: (position, n, batch size, passes) → for each pass, the activations of each layer for
+            the first n stimuli, eight at most, shown that many at a time; None where there are no
+            networks.
     """
 
     layers: tuple[str, ...]
@@ -85,7 +86,7 @@ class ActivationSource:
     libraries: Sequence[str] = ()
     notes: Sequence[str] = ()
     weights: Callable[[int], Mapping[str, np.ndarray]] | None = None
-    probe: Callable[[int, int, int], Mapping[str, np.ndarray]] | None = None
+    probe: Callable[[int, int, int, int], Sequence[Mapping[str, np.ndarray]]] | None = None
 
 
 @fixed_settings()
@@ -126,6 +127,7 @@ def source_from_run(
             "surrogate": int(model_entry(run.config.model.model).surrogate),
             "scale": _scale(run, dataset, rdm),
         },
+        weights=lambda position: named_arrays(member(parameters, position)),
         set_aside={
             "flagged": [dataclasses.asdict(instance) for instance in run.flagged],
             "replaced": [

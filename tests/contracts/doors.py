@@ -248,4 +248,5 @@ WITHOUT_ARRAYS = {
     "train", "load_run", "analyze_run", "compare_runs", "load_rdms", "save_rdms", "sweep",
     "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli",
     "jackknife_statistic", "from_files", "from_networks", "import_run", "export",
+    "check_networks",
 }  # fmt: skip

@@ -20,7 +20,7 @@ PROMISED = {
     "within_category_consistency", "category_clustering_index", "bootstrap_consistency",
     "random_category_consistency", "mds", "train", "extract", "analyze", "analysis", "interop",
     "rdm", "similarity", "ExecutionConfig", "sweep", "Run", "load_rdms", "compare_runs",
-    "from_files", "from_networks", "import_run", "export",
+    "from_files", "from_networks", "import_run", "export", "check_networks",
 }  # fmt: skip
 FUNCTIONS = sorted(name for name in ersa.__all__ if inspect.isfunction(getattr(ersa, name)))
 LABELS = list("aabbcc")
@@ -92,7 +92,7 @@ CALLS = {
 def test_every_function_of_arrays_is_in_the_table():
     of_runs = {
         "train", "analyze", "load_run", "analyze_run", "compare_runs", "load_rdms", "sweep",
-        "from_files", "from_networks", "import_run", "export",
+        "from_files", "from_networks", "import_run", "export", "check_networks",
     }  # fmt: skip
     assert set(CALLS) == set(FUNCTIONS) - of_runs
 

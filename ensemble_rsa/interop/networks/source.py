@@ -26,6 +26,7 @@ from ensemble_rsa.interop.networks.scratch import LayerStore, as_rows
 
 ImageProgress = Callable[[int, int], None]
 BATCH_SIZE = 64
+PROBED = 8  # images at most
 _LOG = logging.getLogger("ensemble_rsa")
 
 
@@ -134,6 +135,7 @@ class _Opened(NamedTuple):
     first: Any
     listed: list[Layer]
     preprocess: str | None  # its name, if it has one; "" for one without a name
+    few: Any  # the first images, which `probe` shows
 
 
 def _open(
@@ -168,7 +170,9 @@ def _open(
             + ("; wrap the data set in a DataLoader" if hasattr(images, "__getitem__") else "")
         )
     batch = next(iter(given.batches()))
-    return _Opened(opened, given, first, first.layers(batch), name)
+    # indexed by an array, so that the rest of the batch is not kept with them
+    few = some_images(batch, np.arange(min(PROBED, n_images(batch))))
+    return _Opened(opened, given, first, first.layers(batch), name, few)
 
 
 def _preprocess(
@@ -205,6 +209,7 @@ class _Stream:
         self._opened, self._scratch, self._progress = opened, scratch, progress
         self._units = {layer.name: layer.n_units for layer in layers}
         self._n = len(opened.images.ids)
+        self._last: tuple[int, Network] = (0, opened.first)
 
     def activations(self, position: int) -> Iterator[tuple[str, Any]]:
         """Yield the layers of one network, after all images were shown to it."""
@@ -218,21 +223,33 @@ class _Stream:
         opened = self._opened
         if position == 0:
             return opened.first
-        return opened.networks.wrap(opened.networks.module(position), position)
+        if position != self._last[0]:
+            self._last = (0, opened.first)  # so that the last one is freed before the next is built
+            self._last = (
+                position,
+                opened.networks.wrap(opened.networks.module(position), position),
+            )
+        return self._last[1]
 
     def weights(self, position: int) -> Mapping[str, np.ndarray]:
         """Return the weights of one network."""
         return self._network(position).weights()
 
-    def probe(self, position: int, n: int, batch_size: int) -> Mapping[str, np.ndarray]:
-        """Return activations for the first `n` images, of the first batch at most."""
-        network, found = self._network(position), {name: [] for name in self._units}
-        batch = first_images(next(iter(self._opened.images.batches())), n)
-        with network.running(list(found)) as show:
-            for start in range(0, n_images(batch), batch_size):
-                part = some_images(batch, slice(start, start + batch_size))
-                show(part, lambda name, values: found[name].append(as_rows(values).copy()))
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+    def probe(
+        self, position: int, n: int, batch_size: int, passes: int
+    ) -> list[dict[str, np.ndarray]]:
+        """Return activations for the first `n` images, eight at most, of each pass."""
+        network, batch = self._network(position), first_images(self._opened.few, n)
+        results = []
+        # in one context, which restores the state of generators when it is left
+        with network.running(list(self._units)) as show:
+            for _ in range(passes):
+                found: dict[str, list[np.ndarray]] = {name: [] for name in self._units}
+                for start in range(0, n_images(batch), batch_size):
+                    part = some_images(batch, slice(start, start + batch_size))
+                    show(part, lambda name, values: found[name].append(as_rows(values).copy()))  # noqa: B023
+                results.append({name: np.concatenate(parts) for name, parts in found.items()})
+        return results
 
     def _show_all(self, network: Network, position: int, store: LayerStore) -> None:
         start = size = 0

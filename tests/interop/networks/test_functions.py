@@ -55,7 +55,7 @@ def test_rdms_are_those_of_numpy_and_each_image_is_shown_once(
         networks, images, labels=["a", "b"] * 5, batch_size=batch_size,
         progress=lambda done, total: calls.append((done, total)),
     )  # fmt: skip
-    few = source.probe(1, 3, 2)["output"]
+    few = source.probe(1, 3, 2, 1)[0]["output"]
     np.testing.assert_allclose(few, networks[1](images)["output"][:3], rtol=1e-3)
     assert source.weights is None
     probed = [len(network.shown) for network in networks]
