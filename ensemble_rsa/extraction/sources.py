@@ -43,6 +43,7 @@ from ensemble_rsa.runs.run import Run, fingerprint, load_networks
 from ensemble_rsa.runs.set_aside import Kind
 
 DIMENSIONS = ("instance", "stimulus", "unit")
+PROBED = 4  # stimuli at most that a network is shown to learn of its layers, and for checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,8 @@ class ActivationSource:
         notes: how the input was read, such as "the stimuli of seed3 were reordered as in seed0".
         weights: position of an instance → its parameters and statistics by name; None where there
             are no networks, or only functions.
-        probe: (position, n, batch size, passes) → for each pass, the activations of each layer for
-            the first n stimuli, eight at most, shown that many at a time; None where there are no
+        probe: position of an instance → activations by layer for the first stimuli, `PROBED` at
+            most; again for these; and for as many copies of the first one. None where there are no
             networks.
     """
 
@@ -86,7 +87,7 @@ class ActivationSource:
     libraries: Sequence[str] = ()
     notes: Sequence[str] = ()
     weights: Callable[[int], Mapping[str, np.ndarray]] | None = None
-    probe: Callable[[int, int, int, int], Sequence[Mapping[str, np.ndarray]]] | None = None
+    probe: Callable[[int], Sequence[Mapping[str, np.ndarray]]] | None = None
 
 
 @fixed_settings()

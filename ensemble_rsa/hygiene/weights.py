@@ -11,7 +11,7 @@ import numpy as np
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.hygiene.finding import Finding, Severity, some
 from ensemble_rsa.hygiene.initial import all_look_drawn, statistics_at_start
-from ensemble_rsa.hygiene.tensors import TensorSketch, sketch_weights
+from ensemble_rsa.hygiene.tensors import TensorSketch
 
 # Two independent draws of 64 weights have |r| > .99 with a probability below 10^-50, whereas
 # weights that were trained from one start, or on from one network, often have it. Vectors are left
@@ -36,12 +36,8 @@ def check_seeds(source: ActivationSource, by_design: bool = False) -> list[Findi
     return found
 
 
-def check_weights(source: ActivationSource) -> list[Finding]:
-    """Return findings on the weights of a source; none where weights are not known."""
-    if source.weights is None:
-        return []
-    sketches = [sketch_weights(source.weights(i)) for i in range(len(source.instances))]
-    names = source.instances
+def check_weights(names: Sequence[Any], sketches: Sequence[Sketches]) -> list[Finding]:
+    """Return findings on the weights of instances, of each of which there is a sketch."""
     return [
         *_not_finite(names, sketches),
         *_other_shapes(names, sketches),
@@ -59,22 +55,21 @@ def _not_finite(names: Sequence[Any], sketches: Sequence[Sketches]) -> Iterator[
 
 def _other_shapes(names: Sequence[Any], sketches: Sequence[Sketches]) -> Iterator[Finding]:
     """Instances whose tensors differ in number or shape from those of most others."""
-    shapes = [tuple((key, tensor.shape) for key, tensor in own.items()) for own in sketches]
+    shapes = [{key: tensor.shape for key, tensor in own.items()} for own in sketches]
     usual = max(shapes, key=shapes.count)
     at = names[shapes.index(usual)]
-    for name, own in zip(names, shapes, strict=True):
-        if own == usual:
+    for name, here in zip(names, shapes, strict=True):
+        if here == usual:
             continue
-        here, there = dict(own), dict(usual)
-        if here.keys() != there.keys():
-            differing = [key for key in (*here, *there) if (key in here) != (key in there)]
+        if here.keys() != usual.keys():
+            differing = [key for key in (*here, *usual) if (key in here) != (key in usual)]
             message = f"is another architecture than instance {at}: {some(differing)} in one only"
         else:
-            differing = [key for key in here if here[key] != there[key]]
+            differing = [key for key in here if here[key] != usual[key]]
             first, last = differing[0], list(here)[-1]
             message = (
                 f"has tensors of other shapes than instance {at}: {first} is {here[first]} instead "
-                f"of {there[first]}" + (f", and {len(differing) - 1} more" * (len(differing) > 1))
+                f"of {usual[first]}" + (f", and {len(differing) - 1} more" * (len(differing) > 1))
             )
             if last in differing and len(differing) <= 2:
                 message += "; was it trained on another number of categories?"
@@ -86,19 +81,19 @@ def _twins(names: Sequence[Any], sketches: Sequence[Sketches]) -> Iterator[Findi
     fixed = _shared_by_all(sketches)
     n_weights = sum(tensor.size for tensor in sketches[0].values())
     n_fixed = sum(sketches[0][key].size for key in fixed)
+    digests = [{key: tensor.digest for key, tensor in own.items()} for own in sketches]
     identical = False
     for position, (name, own) in enumerate(zip(names, sketches, strict=True)):
-        shared = [_shared(sketches[i], own, fixed) for i in range(position)]
-        if not shared:
-            continue
-        most = max(range(position), key=lambda i: len(shared[i]))
-        alike, n_compared = shared[most], sum(map(_is_compared, own.values()))
-        digests = {key: tensor.digest for key, tensor in own.items()}
-        if digests and digests == {key: each.digest for key, each in sketches[most].items()}:
+        twin = digests.index(digests[position])
+        if twin < position and own:
             identical = True
-            message = f"has the weights of instance {names[most]}; leave one of the two out"
+            message = f"has the weights of instance {names[twin]}; leave one of the two out"
             yield Finding("refuse", name, None, message)
-        elif alike:
+            continue
+        shared = [_shared(sketches[i], own, fixed) for i in range(position)]
+        most = max(range(position), key=lambda i: len(shared[i]), default=0)
+        if shared and shared[most]:
+            alike, n_compared = shared[most], sum(map(_is_compared, own.values()))
             message = (
                 f"{len(alike)} of {n_compared} tensors of weights are those of instance "
                 f"{names[most]}, or correlate with them above {CORRELATED} ({some(alike)}), so the "

@@ -16,6 +16,7 @@ from ensemble_rsa.hygiene.accuracy import check_accuracy
 from ensemble_rsa.hygiene.finding import Finding, ordered, refuse
 from ensemble_rsa.hygiene.forward import check_forward
 from ensemble_rsa.hygiene.representations import check_rdms
+from ensemble_rsa.hygiene.tensors import sketch_weights
 from ensemble_rsa.hygiene.units import UnitWatch
 from ensemble_rsa.hygiene.weights import check_seeds, check_weights
 from ensemble_rsa.pipeline.extract import extract, source_of
@@ -68,7 +69,17 @@ def check_networks(
 def check_source(source: ActivationSource) -> list[Finding]:
     """Return what is found before RDMs are computed: notes, seeds, weights, forward passes."""
     notes = [Finding("note", None, None, note) for note in source.notes]
-    return [*check_seeds(source), *check_weights(source), *check_forward(source), *notes]
+    return [*check_seeds(source), *_check_each(source), *notes]
+
+
+def _check_each(source: ActivationSource) -> list[Finding]:
+    """Findings on weights and forward passes; each network is opened once for both."""
+    sketches, passes = [], []
+    for position in range(len(source.instances)):
+        if source.weights is not None:
+            sketches.append(sketch_weights(source.weights(position)))
+        passes += check_forward(source, position)
+    return [*(check_weights(source.instances, sketches) if sketches else []), *passes]
 
 
 def extract_source(
@@ -100,7 +111,7 @@ def extract_run(
         kept = [one for one in stored_findings(run) if _without_numbers(one) not in again]
         return rdms, ordered([*kept, *after])
     swept = any(isinstance(getattr(run.config.training, name), tuple) for name in STACKED)
-    before = [*check_seeds(source, by_design=swept), *check_weights(source)]
+    before = [*check_seeds(source, by_design=swept), *_check_each(source)]
     rdms, after = _extract(source, settings, progress)
     accuracy = _accuracy_findings(run, rdms, len(source.stimuli))
     return rdms, ordered([*before, *accuracy, *after])

@@ -5,7 +5,12 @@ import pytest
 
 import ensemble_rsa as ersa
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.hygiene.forward import N_ALONE, N_IMAGES, check_forward
+from ensemble_rsa.extraction.sources import PROBED
+from ensemble_rsa.hygiene import forward
+
+
+def check_forward(source):
+    return [one for i in range(len(source.instances)) for one in forward.check_forward(source, i)]
 
 
 def test_ten_networks_in_evaluation_mode_are_silent(networks, shown, activations, as_source):
@@ -16,7 +21,7 @@ def test_ten_networks_in_evaluation_mode_are_silent(networks, shown, activations
     source = shown(counting)
     counted.clear()
     assert check_forward(source) == []
-    assert sum(counted) == 10 * (2 * N_IMAGES + N_ALONE)
+    assert counted == 10 * 3 * [PROBED]  # one size, since functions are compiled for each
     assert check_forward(as_source(activations)) == []
 
 
@@ -45,23 +50,27 @@ def test_batch_norm_in_training_mode(networks, shown):
     networks[2] = normalised
     (one,) = check_forward(shown(networks))
     assert (one.severity, one.instance, one.layer) == ("refuse", 2, "hidden")
-    assert "between an image alone and in a batch of 8" in one.message
-    with pytest.raises(InputError, match="instance 2: hidden: activations differ by"):
+    assert "between a batch with other images and one without" in one.message
+    with pytest.raises(InputError, match="instance 2: hidden: activations of an image differ by"):
         ersa.import_run(shown(networks))
 
 
-def test_a_network_that_takes_no_single_image(networks, shown):
+def test_activations_that_are_mixed_between_images(networks, shown):
     usual = networks[9]
 
-    def needs_two(images):
-        if len(images) == 1:
-            raise ValueError("expected more than 1 value per channel when training")
-        return usual(images)
+    def mixed(images):
+        layers = usual(images)
+        hidden = layers["hidden"]
+        return layers | {"hidden": hidden.T.reshape(hidden.shape)}
 
-    networks[9] = needs_two
+    networks[9] = mixed
     (one,) = check_forward(shown(networks))
-    assert (one.severity, one.instance) == ("refuse", 9)
-    assert "more than 1 value per channel" in one.message
+    assert (one.severity, one.instance, one.layer) == ("refuse", 9, "hidden")
+
+
+def test_a_single_image_is_shown_too(networks):
+    source = ersa.from_networks(networks, np.ones((1, 12), np.float32))
+    assert check_forward(source) == []
 
 
 def test_pytorchs_modules_are_put_in_evaluation_mode_and_functional_dropout_is_named():

@@ -88,7 +88,7 @@ def test_wrong_arguments_are_refused(unchecked_annotations):
         ersa.check_networks({"fc": np.ones((2, 3, 4))})
 
 
-def test_a_trained_run_is_checked_when_it_is_analysed(analysed, dropout_run):
+def test_a_trained_run_is_checked_when_it_is_analysed(analysed):
     summary = json.loads((analysed.path / "summary.json").read_text())
     messages = [one["message"] for one in summary["findings"]]
     assert not [text for text in messages if "untrained" in text or "weights" in text]

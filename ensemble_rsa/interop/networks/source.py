@@ -9,14 +9,13 @@ import numpy as np
 
 from ensemble_rsa.arrays import check_count
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.extraction.sources import ActivationSource
+from ensemble_rsa.extraction.sources import PROBED, ActivationSource
 from ensemble_rsa.interop.networks import images as shown
 from ensemble_rsa.interop.networks.builders import function_by_name, lasting_name
 from ensemble_rsa.interop.networks.network import (
     Layer,
     Network,
     choose_layers,
-    first_images,
     n_images,
     some_images,
 )
@@ -26,7 +25,6 @@ from ensemble_rsa.interop.networks.scratch import LayerStore, as_rows
 
 ImageProgress = Callable[[int, int], None]
 BATCH_SIZE = 64
-PROBED = 8  # images at most
 _LOG = logging.getLogger("ensemble_rsa")
 
 
@@ -235,20 +233,16 @@ class _Stream:
         """Return the weights of one network."""
         return self._network(position).weights()
 
-    def probe(
-        self, position: int, n: int, batch_size: int, passes: int
-    ) -> list[dict[str, np.ndarray]]:
-        """Return activations for the first `n` images, eight at most, of each pass."""
-        network, batch = self._network(position), first_images(self._opened.few, n)
-        results = []
+    def probe(self, position: int) -> list[dict[str, np.ndarray]]:
+        """Return activations of the first images, of the same again, and of copies of one."""
+        network, few, results = self._network(position), self._opened.few, []
+        copies = some_images(few, np.zeros(n_images(few), int))
         # in one context, which restores the state of generators when it is left
         with network.running(list(self._units)) as show:
-            for _ in range(passes):
-                found: dict[str, list[np.ndarray]] = {name: [] for name in self._units}
-                for start in range(0, n_images(batch), batch_size):
-                    part = some_images(batch, slice(start, start + batch_size))
-                    show(part, lambda name, values: found[name].append(as_rows(values).copy()))  # noqa: B023
-                results.append({name: np.concatenate(parts) for name, parts in found.items()})
+            for batch in (few, few, copies):
+                found: dict[str, np.ndarray] = {}
+                results.append(found)
+                show(batch, lambda name, values: found.update({name: as_rows(values).copy()}))  # noqa: B023
         return results
 
     def _show_all(self, network: Network, position: int, store: LayerStore) -> None:
