@@ -92,7 +92,8 @@ def _initialisers(name: str, shape: tuple[int, ...]) -> Iterator[tuple[float, fl
     """Yield spread and kurtosis of the initialisers in use.
 
     PyTorch's default (uniform, 1/√(3 inputs)), and by outputs; He and Glorot, normal, cut or
-    uniform; LeCun; and the fixed spreads 0.01, 0.02 (transformers) and 1 (embeddings).
+    uniform; LeCun; and the fixed spreads 0.01, 0.02 (transformers), 1e-6 (class tokens) and 1
+    (embeddings).
     """
     inputs, outputs = _fans(name, shape)
     yield 1 / math.sqrt(3 * inputs), UNIFORM
@@ -101,7 +102,7 @@ def _initialisers(name: str, shape: tuple[int, ...]) -> Iterator[tuple[float, fl
     for variance in (he, he_out, glorot, 1 / inputs):
         for kurtosis in (UNIFORM, NORMAL, TRUNCATED):
             yield math.sqrt(variance), kurtosis
-    for spread in (0.01, 0.02, 1.0):
+    for spread in (0.01, 0.02, 1e-6, 1.0):
         yield spread, NORMAL
 
 

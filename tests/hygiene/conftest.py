@@ -29,11 +29,11 @@ def initial_weights(seed: int) -> dict[str, np.ndarray]:
 
 
 def trained_weights(seed: int) -> dict[str, np.ndarray]:
-    """The same after changes of a third of the spread, as by training."""
+    """The same after changes of half the spread, as by training."""
     weights, rng = initial_weights(seed), np.random.default_rng(seed + 1000)
     for name, values in weights.items():
         if values.ndim:
-            scale = 0.3 * (values.std() or 1.0)
+            scale = 0.5 * (values.std() or 1.0)
             weights[name] = (values + scale * rng.standard_t(4, values.shape)).astype(np.float32)
     return weights
 

@@ -128,6 +128,18 @@ def test_untrained_networks_are_named_by_each_sign(weights):
     ]
 
 
+def test_one_extreme_value_is_no_sign_of_training(weights):
+    weights[3] = {n: own for n, own in initial_weights(3).items() if "running" not in n}
+    weights[3]["fc.weight"][2, 2] = 15.0  # a hundred deviations, as PyTorch may draw
+    weights[3]["norm.weight"][4] = 1.5  # but not in a vector of equal values
+    others = [{n: own for n, own in one.items() if "running" not in n} for one in weights]
+    assert found(others) == []
+    weights[3]["norm.weight"][4] = 1.0
+    ((_, instance, message),) = found(others)
+    assert instance == 3
+    assert message.startswith("seems untrained: all its weights")
+
+
 def test_one_trained_part_is_enough_to_count_as_trained():
     for part in ("conv2.weight", "fc.bias", "norm.weight"):
         own = initial_weights(0) | {part: trained_weights(0)[part]}
