@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "consistency",
         "groups",
         "mds",
+        "outliers",
         "random_categories",
         "robust_correlation",
     ],
