@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa.errors import InputError, kind_and_first_line
+from ensemble_rsa.interop.networks.network import some_names
 from ensemble_rsa.interop.optional import optional_import
 
 # Under which key training scripts store the weights, beside the state of an optimiser and such.
@@ -17,7 +18,6 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module
 # `DataParallel`, `torch.compile` and Lightning put these before every key.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 _IN_FOLDER = ("model.safetensors", "pytorch_model.bin")  # what Hugging Face's libraries write
-_SHOWN = 3
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -148,9 +148,9 @@ def _matched(module: Any, path: Path) -> tuple[dict[str, Any], list[str]]:
         if key in expected and tensor.shape != expected[key].shape
     ]
     problems = [
-        *([f"{len(missing)} missing ({_some(missing)})"] if missing else []),
-        *([f"{len(unexpected)} unexpected ({_some(unexpected)})"] if unexpected else []),
-        *([f"{len(shapes)} of another shape ({_some(shapes, 2)})"] if shapes else []),
+        *([f"{len(missing)} missing ({some_names(missing)})"] if missing else []),
+        *([f"{len(unexpected)} unexpected ({some_names(unexpected)})"] if unexpected else []),
+        *([f"{len(shapes)} of another shape ({some_names(shapes, 2)})"] if shapes else []),
     ]
     if problems:
         raise InputError(
@@ -180,7 +180,3 @@ def _tied(expected: Mapping[str, Any], missing: list[str], tensors: Mapping[str,
     """Return the missing keys whose tensor is that of a key which is there."""
     there = {expected[key].data_ptr() for key in tensors if key in expected}
     return [key for key in missing if expected[key].data_ptr() in there]
-
-
-def _some(names: list[str], n: int = _SHOWN) -> str:
-    return ", ".join(names[:n]) + (", …" if len(names) > n else "")
