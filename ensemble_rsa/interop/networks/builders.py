@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa.errors import InputError, first_line, kind_and_first_line
+from ensemble_rsa.interop.networks.checkpoints import load_transformers
 from ensemble_rsa.interop.optional import optional_import
 
-Build = Callable[[], Any]
+Build = Callable[..., Any]  # without arguments, or with the path of a checkpoint
 
 
 def builder(build: str | Build) -> tuple[Build, list[Path], list[str]]:
@@ -38,7 +39,9 @@ def builder(build: str | Build) -> tuple[Build, list[Path], list[str]]:
             f"hf:NAME, got {build!r}"
         )
     if scheme in _LIBRARIES:
-        return _LIBRARIES[scheme](rest), [], [_PACKAGES[scheme]]
+        config = Path(rest) / "config.json"  # of a folder of Hugging Face
+        files = [config] if scheme == "hf" and config.is_file() else []
+        return _LIBRARIES[scheme](rest), files, [_PACKAGES[scheme]]
     function, file = function_by_name("build", build)
     return function, [file] if file else [], []
 
@@ -94,6 +97,8 @@ def lasting_name(build: str, file: Path | None) -> str:
     '/home/ada/my_nets.py:build'
     """
     where, _, attribute = build.rpartition(":")
+    if where == "hf" and Path(attribute).is_dir():
+        return f"hf:{Path(attribute).resolve()}"
     is_plain = file is not None and (where.endswith(".py") or where == file.stem)
     return f"{file}:{attribute}" if is_plain else build
 
@@ -136,7 +141,7 @@ def _torchvision(text: str) -> Build:
 
 
 def _transformers(name: str) -> Build:
-    transformers = optional_import("transformers", "torch", "a network of Hugging Face")
+    transformers = optional_import("transformers", "huggingface", "a network of Hugging Face")
     try:
         config = transformers.AutoConfig.from_pretrained(name, local_files_only=True)
     except (OSError, ValueError) as error:
@@ -145,10 +150,11 @@ def _transformers(name: str) -> Build:
             f"build: expected a model of transformers with its files on this machine, got {name!r} "
             f"({reason})"
         ) from None
-    architecture = next(iter(getattr(config, "architectures", None) or []), None)
-    if architecture is not None and hasattr(transformers, architecture):
-        return lambda: getattr(transformers, architecture)(config)
-    return lambda: transformers.AutoModel.from_config(config)
+    architecture = next(iter(getattr(config, "architectures", None) or []), "")
+    kind = getattr(transformers, architecture, None)
+    if kind is None:
+        kind = type(transformers.AutoModel.from_config(config))
+    return lambda checkpoint: load_transformers(kind, config, checkpoint)
 
 
 _LIBRARIES = {"timm": _timm, "torchvision": _torchvision, "hf": _transformers}

@@ -147,6 +147,13 @@ def _matched(module: Any, path: Path) -> tuple[dict[str, Any], list[str]]:
         for key, tensor in tensors.items()
         if key in expected and tensor.shape != expected[key].shape
     ]
+    _refuse_mismatch(path, module, missing, unexpected, shapes)
+    return tensors, notes
+
+
+def _refuse_mismatch(
+    path: Path, module: Any, missing: list[str], unexpected: list[str], shapes: list[str]
+) -> None:
     problems = [
         *([f"{len(missing)} missing ({some_names(missing)})"] if missing else []),
         *([f"{len(unexpected)} unexpected ({some_names(unexpected)})"] if unexpected else []),
@@ -155,9 +162,39 @@ def _matched(module: Any, path: Path) -> tuple[dict[str, Any], list[str]]:
     if problems:
         raise InputError(
             f"checkpoints: the keys of {path} do not match {type(module).__name__}: "
-            f"{', '.join(problems)} of {len(expected)}"
+            f"{', '.join(problems)} of {len(module.state_dict())}"
         )
-    return tensors, notes
+
+
+def load_transformers(kind: Any, config: Any, path: Path) -> Any:
+    """Return a model of Hugging Face's transformers with the weights of a checkpoint.
+
+    The library loads them, since it renames keys of earlier versions.
+
+    Raises:
+        InputError: as `load_weights`.
+    """
+    logging = optional_import("transformers", "huggingface", "a checkpoint of it").utils.logging
+    tensors, _ = read_checkpoint(path)
+    verbosity, shows_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        module, found = kind.from_pretrained(
+            None, config=config, state_dict=tensors, output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )  # fmt: skip
+    finally:
+        logging.set_verbosity(verbosity)
+        if shows_bar:
+            logging.enable_progress_bar()
+    shapes = [
+        f"{key} is {tuple(stored)} in the checkpoint and {tuple(wanted)} in the network"
+        for key, stored, wanted in sorted(found["mismatched_keys"])
+    ]
+    missing, unexpected = (sorted(found[f"{name}_keys"]) for name in ("missing", "unexpected"))
+    _refuse_mismatch(path, module, missing, unexpected, shapes)
+    return module
 
 
 def _without_prefixes(
