@@ -35,7 +35,7 @@ from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
 from ensemble_rsa.jax_settings import fixed_settings
-from ensemble_rsa.models.catalogue import model_entry
+from ensemble_rsa.models.catalogue import is_surrogate
 from ensemble_rsa.models.ensemble import member
 from ensemble_rsa.models.execution import default_execution
 from ensemble_rsa.rng import stream
@@ -123,7 +123,7 @@ def source_from_run(
         attributes={
             "model": run.config.model.model,
             "dataset": readable(run.config.data.dataset),
-            "surrogate": int(model_entry(run.config.model.model).surrogate),
+            "surrogate": int(is_surrogate(run.config.model.model)),
             "scale": _scale(run, dataset, rdm),
         },
         set_aside={

@@ -16,7 +16,8 @@ from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
-from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes
+from ensemble_rsa.models.ensemble import ensemble_shapes
+from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import TrainedEnsemble, gather, group_folder

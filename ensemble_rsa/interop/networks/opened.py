@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ensemble_rsa.errors import InputError, kind_and_first_line
 from ensemble_rsa.interop.activation_files.paths import locations
-from ensemble_rsa.interop.networks.builders import Build, builder, lasting_name
+from ensemble_rsa.interop.networks.builders import Build, builder
 from ensemble_rsa.interop.networks.checkpoints import check_checkpoint, load_weights
 from ensemble_rsa.interop.networks.function_network import FunctionNetwork
 from ensemble_rsa.interop.networks.keras_network import (
@@ -18,6 +18,7 @@ from ensemble_rsa.interop.networks.keras_network import (
 )
 from ensemble_rsa.interop.networks.network import Network
 from ensemble_rsa.interop.networks.torch_network import TorchNetwork, random_state_kept
+from ensemble_rsa.models.by_name import lasting_name
 
 
 @dataclass(frozen=True, eq=False)
