@@ -4,10 +4,9 @@ Defaults are those of Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w), calle
 a default that the paper does not state is marked as ours.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ensemble_rsa.config.checks import (
     COLOUR,
@@ -111,8 +110,7 @@ class ModelConfig:
             (probably) in the paper.
         dropout_after: where dropout acts in an All-CNN, if there is any: after the strided layers
             (our reading of the paper), on the input too, or after every layer but the last.
-        model_arg: further arguments of the constructor of a module, such as depth=18 norm=group; in
-            Python also a mapping.
+        model_arg: further arguments of the constructor of a module, such as depth=18 norm=group.
     """
 
     model: str = "all_cnn_c"
@@ -123,12 +121,6 @@ class ModelConfig:
     model_arg: tuple[str, ...] = added(())
 
     def __post_init__(self):
-        if isinstance(self.model, type):
-            name = f"{self.model.__module__}:{self.model.__qualname__}"
-            object.__setattr__(self, "model", name)
-        if isinstance(self.model_arg, Mapping):
-            pairs = tuple(f"{key}={value!r}" for key, value in self.model_arg.items())
-            object.__setattr__(self, "model_arg", pairs)
         check_types(self)
         check_values(self, POSITIVE, "width")
         if ":" not in self.model:
@@ -142,6 +134,20 @@ class ModelConfig:
                 f"width: {self.model} has no width, got {self.width}; give its constructor an "
                 "argument by model_arg"
             )
+
+    @classmethod
+    def of(cls, module: type, **arguments: Any) -> "ModelConfig":
+        """The settings of a Flax module of yours, with arguments of its constructor.
+
+        Values should be Python literals, as the configuration is stored as text.
+
+        >>> class Net:
+        ...     pass
+        >>> ModelConfig.of(Net, depth=18).model_arg
+        ('depth=18',)
+        """
+        name = f"{module.__module__}:{module.__qualname__}"
+        return cls(name, model_arg=tuple(f"{key}={value!r}" for key, value in arguments.items()))
 
 
 @dataclass(frozen=True)
