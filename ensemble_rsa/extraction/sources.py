@@ -121,7 +121,7 @@ def source_from_run(
             f"{part}_accuracy": values for part, values in run.accuracy.items() if has_accuracy
         },
         attributes={
-            "model": run.config.model.model,
+            "model": readable(run.config.model.model.rpartition(":")[2]),
             "dataset": readable(run.config.data.dataset),
             "surrogate": int(is_surrogate(run.config.model.model)),
             "scale": _scale(run, dataset, rdm),
@@ -152,9 +152,10 @@ def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
 
 
 def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
-    training = run.config.training
+    training, model = run.config.training, run.config.model
     parts = [
-        f"width {run.config.model.width:g}",
+        *([] if ":" in model.model else [f"width {model.width:g}"]),
+        *model.model_arg,
         f"{training.epochs} epochs of {len(dataset.train_labels)} images",
         f"{run.config.data.preprocessing} preprocessing",
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 import jax.numpy as jnp
@@ -100,6 +101,11 @@ def module_maker(model: str) -> Callable[..., nnx.Module] | None:
     if ":" in model:
         return function_by_name("model", model)[0]
     return MODULES.get(model)
+
+
+def module_file(model: str) -> Path | None:
+    """The file of a user's module; None for the networks of the package."""
+    return function_by_name("model", model)[1] if ":" in model else None
 
 
 def is_surrogate(model: str) -> bool:
