@@ -9,6 +9,8 @@ from .analysis.consistency import consistency_between as consistency_between
 from .analysis.consistency import second_level_distances as second_level_distances
 from .analysis.consistency import within_category_consistency as within_category_consistency
 from .analysis.groups import compare_groups as compare_groups
+from .analysis.inference.ceiling import noise_ceiling as noise_ceiling
+from .analysis.inference.evaluate import evaluate as evaluate
 from .analysis.mds import mds as mds
 from .analysis.random_categories import random_category_consistency as random_category_consistency
 from .config.analysis import AnalysisConfig as AnalysisConfig

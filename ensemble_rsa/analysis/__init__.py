@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "categories",
         "consistency",
         "groups",
+        "inference",
         "mds",
         "outliers",
         "random_categories",
