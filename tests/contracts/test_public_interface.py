@@ -27,7 +27,7 @@ LABELS = list("aabbcc")
 
 
 def test_the_public_names():
-    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 48
+    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 50
     assert set(ersa.__all__) >= PROMISED
     assert set(dir(ersa)) >= set(ersa.__all__)
     assert list(ersa.DISTANCES) == [
@@ -80,6 +80,8 @@ CALLS = {
     "consistency_between": (rdms, lambda r: ersa.consistency_between(r, rdms()[:2])),
     "compare_groups": (rdms, lambda r: ersa.compare_groups(r, rdms() ** 2, n_permutations=9)),
     "second_level_distances": (rdms, ersa.second_level_distances),
+    "noise_ceiling": (rdms, ersa.noise_ceiling),
+    "evaluate": (rdms, lambda r: ersa.evaluate(r, rdms() ** 2, over="instances")),
     "mds": (rdms, lambda r: ersa.mds(r, n_init=1, max_iter=3)),
     "random_category_consistency": (
         activations,
@@ -104,6 +106,8 @@ def numbers(result) -> list[np.ndarray]:
     if dataclasses.is_dataclass(result):
         fields = (getattr(result, field.name) for field in dataclasses.fields(result))
         return [each for field in fields for each in numbers(field)]
+    if isinstance(result, tuple):  # names
+        return []
     return [np.asarray(result, np.float64)]
 
 
