@@ -9,6 +9,8 @@ from .analysis.consistency import consistency_between as consistency_between
 from .analysis.consistency import second_level_distances as second_level_distances
 from .analysis.consistency import within_category_consistency as within_category_consistency
 from .analysis.groups import compare_groups as compare_groups
+from .analysis.inference.ceiling import noise_ceiling as noise_ceiling
+from .analysis.inference.evaluate import evaluate as evaluate
 from .analysis.mds import mds as mds
 from .analysis.random_categories import random_category_consistency as random_category_consistency
 from .config.analysis import AnalysisConfig as AnalysisConfig
@@ -28,6 +30,7 @@ from .interop.networks.source import from_networks as from_networks
 from .interop.rsatoolbox import load_rdms as load_rdms
 from .pipeline.analyze import analyze as analyze
 from .pipeline.analyze import analyze_run as analyze_run
+from .pipeline.check import check_networks as check_networks
 from .pipeline.compare import compare_runs as compare_runs
 from .pipeline.export import export as export
 from .pipeline.extract import extract as extract

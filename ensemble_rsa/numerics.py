@@ -90,6 +90,7 @@ def correlation_matrix(
     others: Any = None,
     centre: bool = True,
     transform: Callable[[Any], Any] | None = None,
+    square_length: float | None = None,
 ) -> Float[np.ndarray, "... row other_row"]:
     """Pearson correlation of every row with every other, `(..., row, column)` -> `(..., row, row)`.
 
@@ -104,6 +105,7 @@ def correlation_matrix(
         centre: False for the cosine, which is NaN where `arrays.constant.is_zero`.
         transform: what is correlated instead of the rows, such as their ranks; it is given blocks
             of leading positions.
+        square_length: what inner products are divided by; None for the rows' own lengths.
 
     >>> correlation_matrix(np.array([[1.0, 2.0, 4.0], [3.0, 5.0, 9.0], [0.0, -1.0, -3.0]])).round(6)
     array([[ 1.,  1., -1.],
@@ -117,7 +119,7 @@ def correlation_matrix(
     for index in _positions(lead, max(math.prod(group.shape[-2:]) for group in groups)):
         parts = [group[index] for group in groups]
         changed = [transform(part) for part in parts] if transform else parts
-        similarity = _correlations(changed, centre)
+        similarity = _correlations(changed, centre, square_length)
         if transform:  # ranks differ where rounding does
             varies = [_varies(part, row_statistics(part, centre), centre) for part in parts]
             similarity[~(varies[0][..., :, None] & varies[-1][..., None, :])] = np.nan
@@ -141,7 +143,9 @@ def _column_blocks(groups: list[Any]) -> list[slice]:
     return blocks(groups[0].shape[-1], min(entries_each, _BLOCK_ENTRIES // _NARROWEST))
 
 
-def _correlations(groups: list[Any], centre: bool) -> Float[np.ndarray, "... row other_row"]:
+def _correlations(
+    groups: list[Any], centre: bool, square_length: float | None
+) -> Float[np.ndarray, "... row other_row"]:
     """Correlations of one group of rows with itself, or of the first group with the second."""
     pivoted = [_pivot(rows, centre) for rows in groups]
     products: Any = np.float64(0)
@@ -156,9 +160,10 @@ def _correlations(groups: list[Any], centre: bool) -> Float[np.ndarray, "... row
         squares = [np.diagonal(products, axis1=-2, axis2=-1)]
     n_columns, means = groups[0].shape[-1], [rows.mean for rows in pivoted]
     covariance = products - n_columns * means[0][..., :, None] * means[-1][..., None, :]
+    own = [square - n_columns * rows.mean**2 for rows, square in zip(pivoted, squares, strict=True)]
     deviations = [
-        np.sqrt(np.where(rows.varies, square - n_columns * rows.mean**2, np.nan))
-        for rows, square in zip(pivoted, squares, strict=True)
+        np.sqrt(np.where(rows.varies, square if square_length is None else square_length, np.nan))
+        for rows, square in zip(pivoted, own, strict=True)
     ]
     return np.clip(covariance / (deviations[0][..., :, None] * deviations[-1][..., None, :]), -1, 1)
 

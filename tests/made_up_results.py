@@ -32,6 +32,7 @@ def build_results(
     n_pairs = n_instances * (n_instances - 1) // 2
     depth = np.linspace(0, 1, n_layers)
     means = np.stack([first + (last - first) * depth * share for share in (1.0, 0.2, 0.9)])
+    first_of_pair, second_of_pair = np.triu_indices(n_instances, 1)
     noise = rng.normal(size=(len(KINDS), n_layers, n_pairs))
     noise -= noise.mean(axis=-1, keepdims=True)
     consistency = np.clip(means[..., None] + (0.01 + 0.03 * depth[:, None]) * noise, 0, 1)
@@ -67,6 +68,8 @@ def build_results(
             "seed": ("instance", np.arange(n_instances)),
             "kind": KINDS,
             "bootstrap": ["pairs", "instances"],
+            "pair_first": ("instance_pair", first_of_pair),
+            "pair_second": ("instance_pair", second_of_pair),
             "stimulus": [f"test_{i:05d}" for i in range(n_stimuli)],
             "category": ("stimulus", labels),
             "shown": np.arange(n_shown),
@@ -78,6 +81,7 @@ def build_results(
             "n_stimuli": n_stimuli,
             "n_categories": len(categories),
             "within_category": "pooled",
+            "interval_over_instances": "jackknife",
             "model": "all_cnn_c",
             "dataset": "digits",
             "surrogate": 0,
@@ -121,5 +125,5 @@ def foreign_results() -> xr.Dataset:
     results = build_results(n_layers=3, n_instances=4).sel(kind=["exemplar"])
     gone = [name for name in results if "clustering" in str(name) or "accuracy" in str(name)]
     results = results.drop_vars([*gone, "category"])
-    known = ("distance", "confidence", "n_resamples", "n_stimuli")
+    known = ("distance", "confidence", "n_resamples", "n_stimuli", "interval_over_instances")
     return results.drop_attrs().assign_attrs({key: results.attrs[key] for key in known})

@@ -42,9 +42,10 @@ def consistency(
 
     Args:
         rdms: RDMs `(..., instance, stimulus_pair)`, of stimuli or of category centroids.
-        comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`. The squared ones range from 0 to
-            1 and lose the sign; `"pearson"` and `"spearman"` range from −1 to 1, the `"cosine"` of
-            distances from 0 to 1.
+        comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`: `"pearson"`, `"spearman"`,
+            `"rho_a"`, `"tau_a"` and `"corr_cov"` (whitened) range from −1 to 1, the `"cosine"` of
+            distances and `"cosine_cov"` from 0 to 1. With `_squared` at the end of a name they
+            range from 0 to 1 and lose the sign.
         missing: `"refuse"` NaN, or `"drop"`: compare every two RDMs over the stimulus pairs that
             both have, three at least (see `ensemble_rsa.rdm.missing`).
 
@@ -159,7 +160,11 @@ def within_category_consistency(
     compare = compare_pairs if missing == "refuse" else compare_pairs_present
     if missing == "drop":
         report_missing("rdms", array[..., np.concatenate([*groups.values()])])
-    each = [compare(name, array[..., pairs], comparison) for name, pairs in groups.items()]
+    positions = np.arange(array.shape[-1])
+    each = [
+        compare(name, array[..., pairs], comparison, np.isin(positions, pairs))
+        for name, pairs in groups.items()
+    ]
     return np.mean(each, axis=0)
 
 

@@ -1,25 +1,29 @@
-"""Permutation tests between two groups of instances, such as two dropout rates or training sets.
+"""Tests between two groups of instances, such as two dropout rates or training sets.
 
 Instances that differ only in their seed differ already, which is the similarity within a group. A
-condition has an effect of its own if instances of different groups are less similar still.
+condition has an effect of its own if instances of different groups are less similar still. Whether
+that effect is another geometry, or only more noise, is a question for `between_over_within`.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from scipy.stats import false_discovery_control
 
+from ensemble_rsa.analysis.bootstrap.contrasts import (
+    Contrast,
+    adjusted,
+    ratio_interval,
+    welch_difference,
+)
 from ensemble_rsa.analysis.bootstrap.draws import (
-    draw_counts,
     paired_permutations,
     permutations,
-    pseudo_values,
     weighted_means,
 )
-from ensemble_rsa.analysis.bootstrap.intervals import BootstrapDistribution, bootstrap_result
 from ensemble_rsa.arrays import (
     ArrayLike,
     check_agreement,
@@ -42,13 +46,14 @@ _ROUNDING = 1e-12  # similarities are at most 1: differences closer than this ar
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference of mean similarities and its test; all `(...)`, float64.
+    """A difference of mean similarities and its permutation test; all `(...)`, float64.
 
     Attributes:
         value: the difference.
-        low: lower end of its interval, from resampled instances.
-        high: upper end of its interval.
-        p: the share of permutations in which the difference is at least as extreme.
+        low: lower bound, one-sided as p is: the value minus the quantile of the permuted
+            differences at `confidence`. It is above 0 exactly if p is at most 1 − confidence, and
+            −∞ if there are too few random permutations.
+        p: the share of permutations in which the difference is at least as large.
         p_adjusted: `p` adjusted over all leading positions for the false discovery rate (Benjamini
             and Hochberg).
         z: `value` minus the mean of the permuted differences, over their standard deviation; NaN
@@ -57,7 +62,6 @@ class Difference:
 
     value: Float[np.ndarray, "..."]
     low: Float[np.ndarray, "..."]
-    high: Float[np.ndarray, "..."]
     p: Float[np.ndarray, "..."]
     p_adjusted: Float[np.ndarray, "..."]
     z: Float[np.ndarray, "..."]
@@ -72,27 +76,30 @@ class GroupComparison:
         within_b: the same for the second group.
         between: mean similarity over pairs of one instance of each group.
         within_minus_between: (within_a + within_b) / 2 − between: positive if instances of
-            different groups are less similar than those of one group. Its p is one-sided.
-        a_minus_b: within_a − within_b: negative if the first group is the less consistent one. Its
-            p is two-sided.
-        cohens_d: `within_minus_between` over the standard deviation of the pairs' similarities
-            about the means of their three kinds; NaN where that is 0. It is descriptive only, as
-            pairs that share an instance are not independent.
-        n_permutations: number of permutations behind `p` and `z`.
+            different groups are less similar than those of one group, for whatever reason. Its p
+            is one-sided, and small also if the groups differ in noise alone.
+        between_over_within: between / √(within_a · within_b): below 1 if the groups differ in
+            geometry, and 1 in expectation if they share one and differ in noise. NaN where a mean
+            similarity is not positive.
+        a_minus_b: within_a − within_b: negative if the first group is the less consistent one.
+        standardised_difference: `within_minus_between` over the standard deviation of the pairs'
+            similarities about the means of their three kinds; NaN where that is 0. It is
+            descriptive only, as pairs that share an instance are not independent.
+        n_permutations: number of permutations behind `p` and `z` of `within_minus_between`.
         exact: whether these are all permutations, rather than random ones.
-        dropped: number of resamples without two distinct instances in each group, which are left
-            out of the intervals.
+        least_p: the smallest p that these permutations can give.
     """
 
     within_a: Float[np.ndarray, "..."]
     within_b: Float[np.ndarray, "..."]
     between: Float[np.ndarray, "..."]
     within_minus_between: Difference
-    a_minus_b: Difference
-    cohens_d: Float[np.ndarray, "..."]
+    between_over_within: Contrast
+    a_minus_b: Contrast
+    standardised_difference: Float[np.ndarray, "..."]
     n_permutations: int
     exact: bool
-    dropped: int
+    least_p: float
 
 
 def compare_groups(
@@ -111,16 +118,17 @@ def compare_groups(
     compared with its values under permuted group membership: all permutations if there are at most
     `n_permutations`, else that many random ones, with p = (1 + as extreme) / (1 + n_permutations).
     Equal groups of n can be swapped as a whole, so p is at least 2 / C(2n, n): 0.1 for three
-    instances each, 0.008 for five. For `a_minus_b`, the jackknife pseudo-values of the groups' own
-    means are permuted, as permuted similarities would also detect groups that differ in geometry
-    alone.
+    instances each, 0.008 for five.
+
+    Groups of one mean geometry that differ in noise are not exchangeable, and this test finds them
+    to differ. `between_over_within` answers whether they have another geometry, and `a_minus_b`
+    whether one is less consistent; both by deleting instances (see
+    `ensemble_rsa.analysis.bootstrap.contrasts`): the ratio on its logarithm, the difference by
+    Welch's t on Fisher's z (of the root of squared similarities).
 
     With `paired=True`, instance i has the same seed in both groups, for example because dropout
     rates start from the same weights. Membership is then permuted within seeds only (p is at least
-    2 / 2ⁿ), seeds are resampled whole, and pairs of one seed are left out of `between`.
-
-    Intervals are percentiles over instances drawn with replacement, `n_permutations` times, without
-    pairs of an instance with itself. With fewer than about ten instances they are too narrow.
+    2 / 2ⁿ), seeds are deleted whole, and pairs of one seed are left out of `between`.
 
     Args:
         rdms: RDMs of the first group, `(..., instance, stimulus_pair)`.
@@ -128,20 +136,20 @@ def compare_groups(
             instances may differ unless `paired`.
         paired: whether instance i has the same seed in both groups.
         comparison: how two RDMs are compared, as in `consistency`.
-        n_permutations: the largest number of permutations, and the number of resamples.
+        n_permutations: the largest number of permutations.
         confidence: nominal coverage of the intervals.
-        seed: determines permutations and resamples, which all leading positions share.
+        seed: determines random permutations, which all leading positions share.
         missing: as in `consistency`.
 
     Raises:
         InputError: fewer than three instances in a group, NaN, a constant RDM, leading axes or
             stimuli that do not match, paired groups of unequal size, an unknown comparison, fewer
-            than one permutation, only degenerate resamples, or a confidence outside (0, 1).
+            than one permutation, or a confidence outside (0, 1).
 
     >>> a, b = np.eye(3, 6) + [0, 0, 0, 0, 0, 3], np.eye(3, 6) + [0, 0, 0, 3, 0, 0]
     >>> result = compare_groups(a, b)
-    >>> float(result.within_minus_between.p), float(result.a_minus_b.p), result.n_permutations
-    (0.1, 1.0, 20)
+    >>> float(result.within_minus_between.p), float(result.a_minus_b.p), result.least_p
+    (0.1, 1.0, 0.1)
     """
     check_agreement({"rdms": rdms, "others": others})
     a, _ = check_instance_rdms("rdms", rdms, LEAST_INSTANCES, missing)
@@ -179,34 +187,32 @@ def compare_groups(
     else:
         in_a, exact = permutations(n_a, n_b, n_permutations, generator)
     actual = np.arange(n_a + n_b)[None] < n_a
-    generator = host_stream(seed, "bootstrap instance")
-    of_a = draw_counts(generator, slice(0, n_permutations), n_a)
-    of_b = of_a if paired else draw_counts(generator, slice(0, n_permutations), n_b)
 
     observed, permuted = means(actual, ~actual)[..., 0], means(in_a, ~in_a)
-    resampled = means(np.pad(of_a, ((0, 0), (0, n_b))), np.pad(of_b, ((0, 0), (n_a, 0))))
     kind = np.where(second < n_a, 0, np.where(first >= n_a, 1, 2))
     residual = values - observed[kind].T
     spread = np.sqrt((residual**2).sum(-1) / (len(kind) - len(observed)))
-    groups = similarity[:, :n_a, :n_a], similarity[:, n_a:, n_a:]
-    parts = np.concatenate([pseudo_values(group) for group in groups], -1)
-    test = partial(_difference, exact=exact, confidence=confidence, leading=leading)
-    separation = test(*map(_separation, (observed, permuted, resampled)), two_sided=False)
-    imbalance = test(
-        observed[0] - observed[1],
-        weighted_means(parts, in_a * 1.0) - weighted_means(parts, ~in_a * 1.0),
-        resampled[0] - resampled[1],
-        two_sided=True,
-    )
+    own = similarity[:, :n_a, :n_a], similarity[:, n_a:, n_a:]
+    scale = "shared_variance" if comparison.endswith("_squared") else "correlation"
+    ratio = ratio_interval(*own, similarity[:, :n_a, n_a:], confidence, paired)
+    imbalance = welch_difference(*own, scale, confidence, paired)
+    least = 1 + (n_a == n_b) if exact else 1  # equal groups may be swapped
     return GroupComparison(
         *(np.asarray(mean) for mean in observed.reshape(3, *leading)),
-        within_minus_between=separation,
-        a_minus_b=imbalance,
-        cohens_d=_ratio(_separation(observed), spread).reshape(leading),
+        within_minus_between=_difference(
+            _separation(observed), _separation(permuted), exact, confidence, leading
+        ),
+        between_over_within=_shaped(ratio, leading),
+        a_minus_b=_shaped(imbalance, leading),
+        standardised_difference=_ratio(_separation(observed), spread).reshape(leading),
         n_permutations=len(in_a),
         exact=exact,
-        dropped=int(np.isnan(resampled).any((0, 1)).sum()),
+        least_p=least / (len(in_a) + (not exact)),
     )
+
+
+def _shaped(contrast: Contrast, leading: tuple[int, ...]) -> Contrast:
+    return Contrast(*(np.asarray(each).reshape(leading) for each in vars(contrast).values()))
 
 
 def _similarity(a: Any, b: Any, comparison: ComparisonName) -> Float[np.ndarray, "... n n"]:
@@ -247,27 +253,24 @@ def _separation(means: Float[np.ndarray, "3 position ..."]) -> Float[np.ndarray,
 def _difference(
     observed: Float[np.ndarray, " position"],
     permuted: Float[np.ndarray, "position permutation"],
-    resampled: Float[np.ndarray, "position resample"],
-    two_sided: bool,
     exact: bool,
     confidence: float,
     leading: tuple[int, ...],
 ) -> Difference:
-    reference = observed[:, None]
-    beyond = abs(permuted) - abs(reference) if two_sided else permuted - reference
+    """The one-sided permutation test of a difference, and the bound that agrees with it."""
     own = not exact  # random permutations do not include the observed one
-    p = ((beyond >= -_ROUNDING).sum(-1) + own) / (permuted.shape[-1] + own)
-    interval = bootstrap_result(
-        "n_permutations",
-        observed,
-        BootstrapDistribution(resampled, observed),
-        confidence,
-        "percentile",
-        "two distinct instances in each group",
-    )
+    n = permuted.shape[-1]
+    p = ((permuted - observed[:, None] >= -_ROUNDING).sum(-1) + own) / (n + own)
+    # p is at most the level if no more than so many of the permuted ones are as large.
+    allowed = math.floor((1 - confidence) * (n + own) + _ROUNDING) - own
+    if allowed < 0:
+        low = np.full_like(observed, -np.inf)
+    else:
+        largest = np.partition(permuted, n - 1 - allowed, axis=-1)[:, n - 1 - allowed]
+        low = observed - largest
+        low = np.where(p <= 1 - confidence + _ROUNDING, low, np.minimum(low, 0))
     z = _ratio(observed - permuted.mean(-1), permuted.std(-1))
-    numbers = observed, interval.low, interval.high, p, false_discovery_control(p), z
-    return Difference(*(each.reshape(leading) for each in numbers))
+    return Difference(*(each.reshape(leading) for each in (observed, low, p, adjusted(p), z)))
 
 
 def _ratio(

@@ -64,6 +64,7 @@ def import_source(options: argparse.Namespace) -> None:
     settings = AnalysisConfig.of(distance=options.distance)
     with rdm_display(console) as progress:
         path = import_run(source, options.out, settings, None if options.quiet else progress)
+    _print_warnings(path, console)
     print(path)
 
 
@@ -78,12 +79,21 @@ def _import_networks(options: argparse.Namespace, console: Console) -> None:
         source = import_networks.networks_source(options, None if options.quiet else progress)
         _print_notes(source, console)
         path = import_run(source, options.out, AnalysisConfig.of(distance=options.distance))
+    _print_warnings(path, console)
     print(path)
 
 
 def _print_notes(source: "ActivationSource", console: Console) -> None:
     for note in source.notes:
         console.print(note, soft_wrap=True, markup=False, highlight=False)
+
+
+def _print_warnings(path: Path, console: Console) -> None:
+    from ensemble_rsa.pipeline.check import check_networks
+
+    for finding in check_networks(path):
+        if finding.severity == "warn":
+            console.print(f"warning: {finding}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _source(options: argparse.Namespace) -> "ActivationSource":

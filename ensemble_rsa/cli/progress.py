@@ -23,6 +23,7 @@ from rich.table import Table
 from ensemble_rsa.cli.output import while_read
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.files import cache_folder
+from ensemble_rsa.report.comparison import comparison_sentence
 from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
 
 log = logging.getLogger(__name__)
@@ -118,25 +119,27 @@ def show_comparison(comparison: xr.Dataset, console: Console) -> None:
     """Print a table of two ensembles with a row for each layer."""
     attributes = comparison.attrs
     names = [f"within {attributes[name]}" for name in ("name_a", "name_b")]
-    head = ("layer", *names, "between", "within − between", "p, adjusted")
+    head = ("layer", *names, "between", "p", "ratio", "p")
     table = Table(*head, box=None, pad_edge=False)
     for layer in comparison.layer.values:
         row = comparison.sel(layer=layer)
-        means = [_number(float(row[name])) for name in ("within_a", "within_b", "between")]
-        difference, low, high, p = (
-            float(row[f"within_minus_between{part}"])
-            for part in ("", "_low", "_high", "_p_adjusted")
+        value = lambda name, of=row: _number(float(of[name]))
+        means = [value(name) for name in ("within_a", "within_b", "between")]
+        p, p_ratio = (
+            f"{float(row[f'{name}_p_adjusted']):.4f}"
+            for name in ("within_minus_between", "between_over_within")
         )
-        table.add_row(str(layer), *means, f"{difference:.3f} ({low:.3f} to {high:.3f})", f"{p:.4f}")
+        table.add_row(str(layer), *means, p, value("between_over_within"), p_ratio)
     console.print(table)
     console.print(
         f"{attributes['n_a']} and {attributes['n_b']} instances, "
         f"{'paired by seed' if attributes['paired'] else 'not paired'}, "
         f"{'all' if attributes['exact'] else 'random'} relabellings "
-        f"({attributes['n_relabellings']}); "
-        "p adjusted over layers (false discovery rate)",
+        f"({attributes['n_relabellings']}); p: of these, and of the ratio of the similarity "
+        "between to that within, adjusted over layers (false discovery rate)",
         soft_wrap=True,
     )
+    console.print(comparison_sentence(comparison), soft_wrap=True)
 
 
 _COLUMNS = (

@@ -36,13 +36,14 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import is_surrogate
-from ensemble_rsa.models.ensemble import member
+from ensemble_rsa.models.ensemble import member, named_arrays
 from ensemble_rsa.models.execution import default_execution
 from ensemble_rsa.rng import stream
 from ensemble_rsa.runs.run import Run, fingerprint, load_networks
 from ensemble_rsa.runs.set_aside import Kind
 
 DIMENSIONS = ("instance", "stimulus", "unit")
+PROBED = 4  # stimuli at most that a network is shown to learn of its layers, and for checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,9 @@ class ActivationSource:
         notes: how the input was read, such as "the stimuli of seed3 were reordered as in seed0".
         weights: position of an instance → its parameters and statistics by name; None where there
             are no networks, or only functions.
-        probe: (position, n, batch size) → the activations of each layer for the first n stimuli,
-            shown that many at a time; None where there are no networks.
+        probe: position of an instance → activations by layer for the first stimuli, `PROBED` at
+            most; again for these; and for as many copies of the first one. None where there are no
+            networks.
     """
 
     layers: tuple[str, ...]
@@ -85,7 +87,7 @@ class ActivationSource:
     libraries: Sequence[str] = ()
     notes: Sequence[str] = ()
     weights: Callable[[int], Mapping[str, np.ndarray]] | None = None
-    probe: Callable[[int, int, int], Mapping[str, np.ndarray]] | None = None
+    probe: Callable[[int], Sequence[Mapping[str, np.ndarray]]] | None = None
 
 
 @fixed_settings()
@@ -126,6 +128,7 @@ def source_from_run(
             "surrogate": int(is_surrogate(run.config.model.model)),
             "scale": _scale(run, dataset, rdm),
         },
+        weights=lambda position: named_arrays(member(parameters, position)),
         set_aside={
             "flagged": [dataclasses.asdict(instance) for instance in run.flagged],
             "replaced": [

@@ -71,7 +71,7 @@ def draw_clustering(results: xr.Dataset) -> Figure:
     """Category clustering index by layer: a thin line per instance, their mean and its interval.
 
     `results` needs `category_clustering_index (layer, instance)` and its `_mean, _low, _high
-    (layer)`, bounds from a bootstrap over instances.
+    (layer)`, bounds over instances.
     """
     figure, axes, width = _new_axes(results, 2.1)
     name = "category_clustering_index"

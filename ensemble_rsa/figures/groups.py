@@ -2,7 +2,9 @@
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import Look, draw_intervals, interval_handles
@@ -13,13 +15,14 @@ SIGNIFICANT = 0.05
 
 @style.paper_style()
 def draw_groups(comparison: xr.Dataset) -> Figure:
-    """Similarities within and between two groups by layer, and their difference with its interval.
+    """Similarities within and between two groups by layer, and whether they differ in two ways.
 
-    `comparison` is from `comparison_dataset`. Filled points are layers whose difference has an
-    adjusted p below 0.05.
+    `comparison` is from `comparison_dataset`. The middle panel has the difference of the means
+    within and between with its lower bound, the lowest their ratio with its interval. Filled points
+    are layers with an adjusted p of at most 0.05.
     """
-    figure = style.new_figure(style.SINGLE_COLUMN, 3.9)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    figure = style.new_figure(style.SINGLE_COLUMN, 4.9)
+    above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 2))
     places = np.arange(comparison.sizes["layer"])
     a, b = (style.shorten(str(comparison.attrs[name]), 24) for name in ("name_a", "name_b"))
     for name, look in (
@@ -35,23 +38,36 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
     above.set_ylabel("Similarity of RDMs\n(shared variance, r²)")
     above.legend(loc="best")
     style.set_ticks(above)
-    value, low, high, p = (
-        comparison[f"within_minus_between{part}"].values
-        for part in ("", "_low", "_high", "_p_adjusted")
-    )
-    below.axhline(0, color=GREY, linewidth=0.6)
-    draw_intervals(below, places, low, high, INK)
-    below.plot(places, value, color=INK, linewidth=0.8)
-    handles = interval_handles(comparison, ["instances"])
+    difference = comparison.within_minus_between.values
+    _draw_contrast(middle, places, comparison, "within_minus_between", 0.0, difference)
+    middle.set_ylabel("Within − between\n(r²)")
+    high = comparison.between_over_within_high.values
+    handles = _draw_contrast(below, places, comparison, "between_over_within", 1.0, high)
+    below.set_ylabel("Between / within")
+    bars = interval_handles(comparison, ["instances"])
+    style.add_legend(figure, [*bars, *handles], 3)
+    style.set_layer_axis(below, style.layer_names(comparison), style.SINGLE_COLUMN)
+    return figure
+
+
+def _draw_contrast(
+    axes: Axes, places: np.ndarray, comparison: xr.Dataset, name: str, none: float, high: np.ndarray
+) -> list[Line2D]:
+    """Draw a contrast by layer with bars from its lower end to `high`; return legend entries.
+
+    `none` is the value of no effect.
+    """
+    value, low, p = (comparison[f"{name}{part}"].values for part in ("", "_low", "_p_adjusted"))
+    axes.axhline(none, color=GREY, linewidth=0.6)
+    draw_intervals(axes, places, low, high, INK)
+    axes.plot(places, value, color=INK, linewidth=0.8)
+    handles = []
     for clear, face, label in (
-        (p < SIGNIFICANT, INK, "adjusted p < 0.05"),
-        (~(p < SIGNIFICANT), "white", "adjusted p ≥ 0.05"),
+        (p <= SIGNIFICANT, INK, "adjusted p ≤ 0.05"),
+        (~(p <= SIGNIFICANT), "white", "adjusted p > 0.05"),
     ):
-        handles += below.plot(
+        handles += axes.plot(
             places[clear], value[clear], linestyle="none", marker="o", markersize=4, color=INK,
             markerfacecolor=face, label=label,
         )  # fmt: skip
-    below.set_ylabel("Within − between\n(r²)")
-    style.add_legend(figure, handles, 3)
-    style.set_layer_axis(below, style.layer_names(comparison), style.SINGLE_COLUMN)
-    return figure
+    return handles

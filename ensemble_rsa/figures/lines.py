@@ -2,7 +2,7 @@
 
 Wide pale bars are intervals of the bootstrap over instance pairs, which the captions of the paper
 suggest (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w); thin capped bars are the wider
-intervals of the bootstrap over instances.
+intervals over instances.
 """
 
 from collections.abc import Sequence

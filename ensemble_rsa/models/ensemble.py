@@ -9,6 +9,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array
 
@@ -99,3 +100,16 @@ def map_instances(function: Callable, vmap_batch_size: int | None) -> Callable:
 def member(parameters: Parameters, index: int) -> Parameters:
     """The parameters of one instance."""
     return jax.tree.map(lambda leaf: leaf[index], parameters)
+
+
+def named_arrays(parameters: Parameters) -> dict[str, np.ndarray]:
+    """The parameters of one instance by their path in the network, such as "conv1.kernel".
+
+    >>> named_arrays({"conv1": {"kernel": jnp.ones(2), "bias": jnp.ones(1)}}).keys()
+    dict_keys(['conv1.bias', 'conv1.kernel'])
+    """
+    leaves, _ = jax.tree.flatten_with_path(parameters)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf)
+        for path, leaf in leaves
+    }

@@ -16,7 +16,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.figures.save import save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
-from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.pipeline.check import extract_run, stored_findings
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
@@ -44,6 +44,7 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
         InputError: no RDMs over layers and instances.
 
     >>> import numpy as np
+    >>> from ensemble_rsa.pipeline.extract import extract
     >>> rng = np.random.default_rng(0)
     >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))
     >>> results = analyze(rdms, AnalysisConfig.of(n_resamples=100))
@@ -87,17 +88,19 @@ def analyze_run(
     manifest = run_folder.read_manifest(run.path)
     seconds = manifest["seconds"]
     with _timed(seconds, "extract"):
-        rdms = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
-        if rdms is None:
-            rdms = extract(run, settings=settings, progress=progress)
+        stored = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
+        if isinstance(run, ImportedRun) and stored is not None:
+            rdms, findings = stored, stored_findings(run)
+        else:
+            rdms, findings = extract_run(run, settings, progress)
     with _timed(seconds, "analyze"):
         results = analyze(rdms, settings)
     rdms.attrs = {"distance": rdms.attrs["distance"]}
     save_rdms(folder / run_folder.RDMS, rdms)
     files.write_dataset(folder / run_folder.RESULTS, results)
     files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))
-    findings = run.findings if isinstance(run, ImportedRun) else []
-    files.write_json(folder / run_folder.SUMMARY, summarize(results, seconds, findings))
+    records = [finding.as_record() for finding in findings]
+    files.write_json(folder / run_folder.SUMMARY, summarize(results, seconds, records))
     # The entries of training or import stay unchanged, since it may have run elsewhere.
     config = None if isinstance(run, ImportedRun) else run.config
     manifest["analysis"] = run_folder.make_manifest(config, {})

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import files
+from ensemble_rsa.analysis.bootstrap.contrasts import Contrast
 from ensemble_rsa.analysis.groups import (
     LEAST_INSTANCES,
     Difference,
@@ -22,6 +23,7 @@ from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.files import write_dataset
 from ensemble_rsa.interop.labelled import check_stimuli, stimulus_ids
 from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.report.comparison import write_comparison
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import is_imported
 
@@ -43,11 +45,11 @@ def compare_runs(
         out: where the results are written; None for `comparison-OTHER` in the first run's folder.
         paired: whether instance i has the same initial weights in both runs; None to decide by the
             seeds, which are not known of imported runs.
-        settings: only `n_resamples` (of permutations too), confidence and seed are used.
+        settings: only `n_resamples` (the most permutations), confidence and seed are used.
 
     Returns:
         The comparison (see `comparison_dataset`), and the JSON file that it was written to, beside
-        `comparison.nc` and the figure.
+        `comparison.nc`, the figure and the page `comparison.html`.
 
     Raises:
         InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
@@ -107,20 +109,22 @@ def compare_runs(
 def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset:
     """Return a comparison as a data set with the dimension `layer`.
 
-    Its variables are `within_a`, `within_b`, `between`, `cohens_d`, and for both differences
-    (`within_minus_between`, `a_minus_b`) the value and its `_low, _high, _p, _p_adjusted, _z`.
+    Its variables are `within_a`, `within_b`, `between`, `standardised_difference`, and three
+    contrasts with the value and more under suffixes: `within_minus_between` with `_low, _p,
+    _p_adjusted, _z`, and `between_over_within` and `a_minus_b` with `_low, _high, _p, _p_adjusted,
+    _t, _degrees_of_freedom`.
     """
     values: dict[str, Any] = {}
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
-        if isinstance(value, Difference):
+        if isinstance(value, Difference | Contrast):
             for part in dataclasses.fields(value):
                 suffix = "" if part.name == "value" else f"_{part.name}"
                 values[field.name + suffix] = ("layer", getattr(value, part.name))
         elif isinstance(value, np.ndarray):
             values[field.name] = ("layer", value)
     return xr.Dataset(values, {"layer": layers}).assign_attrs(
-        n_relabellings=result.n_permutations, exact=int(result.exact), dropped=result.dropped
+        n_relabellings=result.n_permutations, exact=int(result.exact), least_p=result.least_p
     )
 
 
@@ -147,11 +151,14 @@ def _load(folder: Path) -> xr.Dataset:
 def _write(dataset: xr.Dataset, folder: Path) -> Path:
     path = folder / f"{COMPARISON}.json"
     write_dataset(folder / f"{COMPARISON}.nc", dataset)
-    save_figure(draw_groups(dataset), folder / f"{COMPARISON}.png")
+    figure = folder / f"{COMPARISON}.png"
+    save_figure(draw_groups(dataset), figure)
     columns = {
         str(name): [value if math.isfinite(value) else None for value in column.values.tolist()]
         for name, column in dataset.items()  # JSON lacks NaN and inf
     }
     layers = dataset.layer.values.tolist()
     files.write_json(path, {**dataset.attrs, "layers": layers, **columns})
+    manifest = run_folder.make_manifest(None, {})
+    write_comparison(folder / f"{COMPARISON}.html", dataset, figure, manifest)
     return path

@@ -1,7 +1,6 @@
 """Import of activations or networks of others into a run folder."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.sources import ActivationSource
-from ensemble_rsa.hygiene.finding import Finding
 from ensemble_rsa.interop.rsatoolbox import save_rdms
-from ensemble_rsa.pipeline.extract import extract
+from ensemble_rsa.pipeline.check import extract_source
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
 from ensemble_rsa.runs.source_files import describe_file
@@ -50,8 +48,7 @@ def import_run(
     files.check_can_write("out", folder)
     began = time.perf_counter()
     described = [describe_file(path) for path in source.files]
-    findings = check_source(source)
-    rdms = extract(source, settings=settings, progress=progress)
+    rdms, findings = extract_source(source, settings, progress)
     seconds = {"extract": time.perf_counter() - began}
     manifest = run_folder.make_manifest(None, seconds, source.libraries)
     manifest["files"] = [file._asdict() for file in described]
@@ -63,12 +60,3 @@ def import_run(
         rdms.attrs = {"distance": rdms.attrs["distance"]}
         save_rdms(partial / run_folder.RDMS, rdms)
     return folder
-
-
-def check_source(source: ActivationSource) -> Sequence[Finding]:
-    """Return the findings on a source; raise for one that stops the import."""
-    findings = [Finding("note", None, None, note) for note in source.notes]
-    for finding in findings:
-        if finding.severity == "refuse":
-            raise InputError(finding.message)
-    return findings

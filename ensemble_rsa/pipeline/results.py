@@ -6,8 +6,9 @@ Variables (dimension names as everywhere):
     consistency (kind, layer, instance_pair): squared Pearson r; kind is exemplar, centroid or
         within_category
     consistency_mean (kind, layer); consistency_low, consistency_high (bootstrap, kind, layer):
-        bounds from resampled pairs, as in the paper, and from resampled instances
-    category_clustering_index (layer, instance), and _mean, _low, _high (layer): instances resampled
+        bounds over pairs, resampled as in the paper, and over instances, by the jackknife
+    category_clustering_index (layer, instance), and _mean, _low, _high (layer): bounds over
+        instances, by the jackknife
     second_level_distance (layer, instance, layer_b, instance_b): 1 − r between RDMs
     second_level_embedding (layer, instance, component), second_level_stress (): unless all RDMs
         are the same
@@ -17,21 +18,32 @@ Variables (dimension names as everywhere):
     train_accuracy, test_accuracy (instance): for runs only
     excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
         that were set aside, where there are any (see `ensemble_rsa.runs.set_aside`)
-Consistency needs two instances, and second-level distances two RDMs. Bounds are NaN where there is
-nothing to resample: of consistency for two instances, of the clustering index for one. Centroid
+The attribute `interval_over_instances` is `jackknife`; earlier results have none, and bounds from
+resampled instances instead. Consistency needs two instances, and second-level distances two
+RDMs. Bounds are NaN for fewer than three instances: two have a single pair, and leave one instance
+when one is deleted. Centroid
 consistency needs three categories, within-category consistency and the clustering index pairs of
 stimuli within a category and between two: what cannot be computed is absent.
 """
 
 import itertools
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from ensemble_rsa.analysis.alignment import align, align_successive
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_mean, bootstrap_pairs
+from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
+from ensemble_rsa.analysis.bootstrap.jackknife import (
+    FEWEST,
+    Jackknife,
+    Scale,
+    jackknife_pairs,
+    jackknife_statistic,
+)
 from ensemble_rsa.analysis.bootstrap.resampling import OverPairValues
 from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.analysis.consistency import (
@@ -46,6 +58,7 @@ from ensemble_rsa.numerics import pair_indices
 
 SHOWN = 2  # instances whose geometry is drawn, as in Fig. 2
 BOOTSTRAPS: tuple[OverPairValues, ...] = ("pairs", "instances")
+OVER_INSTANCES = {"interval_over_instances": "jackknife"}  # an attribute of results
 
 
 def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
@@ -71,6 +84,7 @@ def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
         n_stimuli=n_stimuli,
         n_categories=len(names),
         within_category=settings.within_category,
+        **OVER_INSTANCES,
     )
 
 
@@ -97,19 +111,19 @@ def _consistency(rdms: xr.Dataset, n_pairs_within: int, settings: StatisticsConf
 
 
 def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Dataset:
-    """Return values of instance pairs, the last axis, with mean and intervals of both bootstraps.
+    """Return values of instance pairs, the last axis, with their mean and both intervals.
 
     The variables are `consistency (..., instance_pair)`, `consistency_mean (...)` and
     `consistency_low, consistency_high (bootstrap, ...)`.
     """
-    each = [interval_of_pairs(values.values, over, settings) for over in BOOTSTRAPS]
+    found = [interval_of_pairs(values.values, over, settings) for over in BOOTSTRAPS]
     dims = ("bootstrap", *values.dims[:-1])
     return xr.Dataset(
         {
             "consistency": values,
             "consistency_mean": values.mean("instance_pair"),
-            "consistency_low": (dims, np.stack([boot.low for boot in each])),
-            "consistency_high": (dims, np.stack([boot.high for boot in each])),
+            "consistency_low": (dims, np.stack([each.low for each in found])),
+            "consistency_high": (dims, np.stack([each.high for each in found])),
         },
         coords={"bootstrap": list(BOOTSTRAPS)},
     )
@@ -119,41 +133,66 @@ def clustering_by_layer(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Data
     """Return `category_clustering_index (layer, instance)`, and its mean and interval."""
     name = "category_clustering_index"
     index = np.asarray(category_clustering_index(rdms.exemplar.values, rdms.category.values))
-    boot = interval_of_mean(index, settings)
-    values = {name: (("layer", "instance"), index), **summary(name, ("layer",), boot)}
+    found = interval_of_mean(index, settings)
+    values = {name: (("layer", "instance"), index), **summary(name, ("layer",), found)}
     return xr.Dataset(values, coords={"layer": rdms.layer.values})
+
+
+class MeanInterval(NamedTuple):
+    """A mean and the bounds of its interval, NaN where there is none; all `(...)`."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
 def interval_of_pairs(
     values: np.ndarray, over: OverPairValues, settings: StatisticsConfig
-) -> Bootstrap:
-    """`bootstrap_pairs` of `(..., instance_pair)`; the bounds of a single pair are NaN."""
+) -> MeanInterval:
+    """The mean of r² `(..., instance_pair)`, and its interval; none over pairs for a single one.
+
+    Over instances it is the jackknife of three or more, over pairs a percentile bootstrap.
+    """
     if values.shape[-1] == 1:
         return _without_interval(values)
-    return bootstrap_pairs(values, over, *_resampling(settings))
+    if over == "instances":
+        return _bounds(jackknife_pairs(values, settings.confidence, "shared_variance"))
+    resampling = settings.n_resamples, settings.confidence, settings.seed
+    return _bounds(bootstrap_pairs(values, over, *resampling))
 
 
-def interval_of_mean(values: np.ndarray, settings: StatisticsConfig) -> Bootstrap:
-    """`bootstrap_mean` of `(..., value)`; the bounds of a single value are NaN."""
-    if values.shape[-1] == 1:
+def interval_of_mean(values: np.ndarray, settings: StatisticsConfig) -> MeanInterval:
+    """The mean of `(..., instance)`, and its jackknife interval, Student's t, of three or more."""
+    if (n_instances := values.shape[-1]) < FEWEST:
         return _without_interval(values)
-    return bootstrap_mean(values, *_resampling(settings))
+    return interval_of_statistic(lambda kept: values[..., kept].mean(-1), n_instances, settings)
 
 
-def _without_interval(values: np.ndarray) -> Bootstrap:
+def interval_of_statistic(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    n_instances: int,
+    settings: StatisticsConfig,
+    scale: Scale = "raw",
+) -> MeanInterval:
+    """A statistic of instances, see `jackknife_statistic`, and its interval if there are three."""
+    if n_instances < FEWEST:
+        return _without_interval(np.asarray(statistic(np.arange(n_instances)))[..., None])
+    return _bounds(jackknife_statistic(statistic, n_instances, settings.confidence, scale))
+
+
+def _bounds(found: Bootstrap | Jackknife) -> MeanInterval:
+    return MeanInterval(found.mean, found.low, found.high)
+
+
+def _without_interval(values: np.ndarray) -> MeanInterval:
     mean = np.asarray(values.mean(-1))
     nothing = np.full(mean.shape, np.nan)
-    return Bootstrap(mean, nothing, nothing, np.empty((*mean.shape, 0)), 0)
+    return MeanInterval(mean, nothing, nothing)
 
 
-def summary(name: str, dims: tuple[str, ...], boot: Bootstrap) -> dict[str, tuple]:
+def summary(name: str, dims: tuple[str, ...], found: MeanInterval) -> dict[str, tuple]:
     """Return the variables `NAME_mean`, `NAME_low` and `NAME_high` of a data set."""
-    return {f"{name}_{end}": (dims, getattr(boot, end)) for end in ("mean", "low", "high")}
-
-
-def _resampling(settings: StatisticsConfig) -> tuple[int, float, int]:
-    """Return the arguments that every bootstrap takes."""
-    return settings.n_resamples, settings.confidence, settings.seed
+    return {f"{name}_{end}": (dims, getattr(found, end)) for end in ("mean", "low", "high")}
 
 
 def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:

@@ -73,6 +73,9 @@ class PatternSums:
         frame: in which patterns are placed, as exactly as `working` holds it.
         working: the precision in which they are placed.
         gram: upper triangle of the inner products of z and, last, of c and 1.
+        squares: z·z of each pattern in float64 sums of short float32 ones. The diagonal of `gram`
+            sums numbers of one sign, so that it is where a float32 product rounds most, five to ten
+            times as much as elsewhere. Zero where the products are float64.
         common: c·c and c·1.
         exact: `(some stimulus, 3)`: z·z, z·c and z·1 in float64 of every `step`-th pattern, to
             measure the rounding of float32; empty where the products are float64.
@@ -95,6 +98,7 @@ class PatternSums:
         self.frame, self.working, self.matmul = frame.rounded(working), working, matmul
         self.gram: Any = np.zeros((n + 2, n + 2), product)
         self.step = max(1, n // SAMPLED_ROWS) if product == np.float32 else None
+        self.squares: Any = np.zeros(n)
         self.common: Any = np.zeros(2)
         self.exact: Any = np.zeros((len(range(0, n, self.step)) if self.step else 0, 3))
         self.n_units, self.constant, self.value = 0, constant.copy(), value
@@ -116,10 +120,11 @@ class PatternSums:
             return
         # Waiting for the block before keeps the blocks of a long queue from filling the memory.
         gram = jax.block_until_ready(jnp.asarray(self.gram))
-        self.gram, common, exact = _update_on_device(
+        self.gram, squares, common, exact = _update_on_device(
             gram, block, self._mean, self._scale, self.step, self.matmul
         )
-        self.common, self.exact = self.common + common, self.exact + exact
+        self.squares, self.common = self.squares + squares, self.common + common
+        self.exact = self.exact + exact
 
     def _update_on_host(self, block: np.ndarray) -> None:
         """In two buffers at most, because memory that is new for each block costs more time."""
@@ -141,6 +146,7 @@ class PatternSums:
         beside = np.stack([centre, np.ones(n_units)], axis=1)
         self.common += centre @ beside
         if self.step:
+            self.squares += np.vecdot(rows[:n], rows[:n])
             some = block[:: self.step] - self.frame.mean[:: self.step, None]
             some *= self.frame.scale[:: self.step, None]
             some -= centre
@@ -155,14 +161,15 @@ class PatternSums:
 
     def finish(self) -> None:
         """Bring all sums to the host, and release the buffers."""
-        self.gram, self.common, self.exact = map(np.asarray, (self.gram, self.common, self.exact))
+        self.gram, self.squares = np.asarray(self.gram), np.asarray(self.squares)
+        self.common, self.exact = np.asarray(self.common), np.asarray(self.exact)
         self._buffers.clear()
 
 
 @partial(jax.jit, donate_argnums=0, static_argnums=(4, 5))
 def _update_on_device(
     gram: Float[Array, "row row"], block: Array, mean: Array, scale: Array, step: Any, matmul: str
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     n = block.shape[0]
     # "highest" keeps a GPU from rounding the factors to ten bits (TF32).
     with jax.default_matmul_precision("highest"):
@@ -171,20 +178,23 @@ def _update_on_device(
         ones = jnp.ones_like(centre)
         wide, wide_ones = centre[0].astype(jnp.float64), ones[0].astype(jnp.float64)
         beside = jnp.stack([wide, wide_ones], axis=1)
-        exact = jnp.zeros((0, 3))
+        squares, exact = jnp.zeros(n), jnp.zeros((0, 3))
         if step:
             some, its_mean, its_scale = (
                 part[::step].astype(jnp.float64) for part in (block, mean, scale)
             )
             some = (some - its_mean) * its_scale - wide[None]
-            squares = jnp.square(some).sum(axis=1, keepdims=True)
-            exact = jnp.concatenate([squares, some @ beside], axis=1)
-        rows = jnp.concatenate([(placed - centre).astype(gram.dtype), centre, ones])
+            own = jnp.square(some).sum(axis=1, keepdims=True)
+            exact = jnp.concatenate([own, some @ beside], axis=1)
+        differences = (placed - centre).astype(gram.dtype)
+        if step:
+            squares = jnp.square(differences).sum(axis=1, dtype=jnp.float64)
+        rows = jnp.concatenate([differences, centre, ones])
     height = max(STRIP_ROWS, -(-n // MOST_STRIPS))
     for start in range(0, n + 2, height):  # the upper triangle only
         strip = jnp.matmul(rows[start : start + height], rows[start:].T, precision=matmul)
         gram = gram.at[start : start + height, start:].add(strip)
-    return gram, wide @ beside, exact
+    return gram, squares, wide @ beside, exact
 
 
 class NormSums:

@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import pair_indices
@@ -31,7 +31,11 @@ def lacks_distances(rows: Any) -> bool:
 
 
 def compare_rows_present(
-    name: str, rows: Any, others: Any = None, comparison: ComparisonName = "pearson_squared"
+    name: str,
+    rows: Any,
+    others: Any = None,
+    comparison: ComparisonName = "pearson_squared",
+    present: Bool[np.ndarray, " all_columns"] | None = None,
 ) -> Float[np.ndarray, "... row other_row"]:
     """`compare_rows`, for every two rows over the columns that neither lacks.
 
@@ -49,9 +53,9 @@ def compare_rows_present(
     result = np.empty((*lead, groups[0].shape[-2], groups[-1].shape[-2]))
     for position in np.ndindex(lead):
         ours, theirs = groups[0][position], groups[-1][position]
-        for mine, present in _by_mask(ours):
-            for other, also_present in _by_mask(theirs):
-                common = present & also_present
+        for mine, has in _by_mask(ours):
+            for other, other_has in _by_mask(theirs):
+                common = has & other_has
                 where = f"RDMs {[*position, int(mine[0])]} and {[*position, int(other[0])]}"
                 if common.sum() < _FEWEST:
                     raise InputError(
@@ -59,7 +63,10 @@ def compare_rows_present(
                         f"common, got {common.sum()} of {where}; leave one of them out"
                     )
                 similarity = compare_rows(
-                    ours[mine][:, common], theirs[other][:, common], comparison
+                    ours[mine][:, common],
+                    theirs[other][:, common],
+                    comparison,
+                    common if present is None else _within(present, common),
                 )
                 if np.isnan(similarity).any():
                     raise InputError(
@@ -72,12 +79,15 @@ def compare_rows_present(
 
 
 def compare_pairs_present(
-    name: str, rows: Any, comparison: ComparisonName = "pearson_squared"
+    name: str,
+    rows: Any,
+    comparison: ComparisonName = "pearson_squared",
+    present: Bool[np.ndarray, " all_columns"] | None = None,
 ) -> Float[np.ndarray, "... row_pair"]:
     """`compare_pairs`, over the columns that neither row lacks; the fast way if none lacks any."""
     if not lacks_distances(rows):
-        return compare_pairs(name, rows, comparison)
-    similarity = compare_rows_present(name, rows, comparison=comparison)
+        return compare_pairs(name, rows, comparison, present)
+    similarity = compare_rows_present(name, rows, None, comparison, present)
     return similarity[..., *pair_indices(rows.shape[-2])]
 
 
@@ -98,6 +108,14 @@ def report_missing(name: str, rows: Any, others: Any = None) -> None:
         MissingDistancesWarning,
         stacklevel=3,
     )
+
+
+def _within(
+    present: Bool[np.ndarray, " all_columns"], common: Bool[np.ndarray, " present_column"]
+) -> Bool[np.ndarray, " all_columns"]:
+    both = present.copy()
+    both[present] = common
+    return both
 
 
 def _by_mask(rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

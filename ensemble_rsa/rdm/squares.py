@@ -38,7 +38,8 @@ def describe(sums: PatternSums, centre: bool) -> Patterns:
     """Mean and length of each pattern, from its products with itself, the mean pattern and 1."""
     n = len(sums.gram) - 2
     own = np.empty((n, 3))
-    own[:, 0], own[:, 1:] = np.diagonal(sums.gram)[:n], sums.gram[:n, n:]
+    own[:, 0] = np.diagonal(sums.gram)[:n] if sums.step is None else sums.squares
+    own[:, 1:] = sums.gram[:n, n:]
     excess, length = _excess_and_length(own, sums, centre)
     scale = sums.frame.scale
     return Patterns(sums.frame.mean + excess / scale, length / scale, excess, length, own)
@@ -101,10 +102,14 @@ def products(
         return Products(factor, offsets, diagonal, float(FLOAT64_ROUNDING * reach.max()))
     sampled = slice(None, None, sums.step)
     r, of_sample, measured_sample = factor[sampled], patterns.excess[sampled], measured[sampled]
+    # The diagonal of the product is not used for distances, but shows how exact the product is.
+    rough = patterns.own[sampled].copy()
+    rough[:, 0] = np.diagonal(sums.gram)[:-2][sampled]
+    _, of_product = offsets_and_diagonal(rough, r, of_sample)
     excess, length = _excess_and_length(sums.exact, sums, centre)
     # With the same factors: those of unit length follow from the sums, and would hide their error.
     _, expected = offsets_and_diagonal(sums.exact, r, of_sample)
-    error = np.abs(diagonal[sampled] - expected)
+    error = np.abs(of_product - expected)
     if unit_length:
         error = np.maximum(error, np.abs(r * length - 1))
     if centre:

@@ -17,6 +17,7 @@ from ensemble_rsa.report.values import (
     dataset_values,
     known_accuracies,
 )
+from ensemble_rsa.runs.summary import outlying
 
 # Settings that the paper leaves open, and the value proposed for each.
 _OPEN = {
@@ -79,6 +80,7 @@ def write_report(
         ],
         instances=results.instance.values.tolist() if any(accuracies.values()) or flagged else [],
         notes=noted_instances(results, flagged),
+        outlying=outlying(results),
         **accuracies,
         findings=summary.get("findings") or [],
         set_aside={"Excluded": excluded, "Kept, but flagged": flagged},
@@ -87,7 +89,7 @@ def write_report(
         switches=_switches(config),
         preprocessing=(config.get("data") or {}).get("preprocessing", "gcn_zca"),
         **{name: values[name] for name in ("n_instances", "n_pairs", "level", "kinds", "seeds",
-                                           "model", "surrogate", "scale")},
+                                           "model", "surrogate", "scale", "over_instances")},
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.values import Estimate, consistency_at, dataset_values, known_accuracies
+from ensemble_rsa.runs.summary import outlying
 
 
 def result_sentence(results: xr.Dataset, summary: Mapping[str, Any]) -> str:
@@ -37,6 +38,9 @@ def result_sentence(results: xr.Dataset, summary: Mapping[str, Any]) -> str:
             "last": last,
             **_course(results, first, last, values),
             "test_accuracy": known_accuracies(results, "test_accuracy"),
+            "outlying": [
+                one["seed" if values["seeds"] else "instance"] for one in outlying(results)
+            ],
             "n_unconverged": len(summary.get("flagged_instances") or []),
             "n_excluded": len(excluded),
             "excluded_seeds": seeds if values["seeds"] else [],

@@ -19,8 +19,9 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
 
     Returns:
         `n_instances, n_pairs, n_layers, n_stimuli, n_categories, n_resamples` · `level` (of
-        confidence, in per cent) · `layers, kinds, shown, seeds` · `model, surrogate, distance,
-        cocktail_blank, dataset, scale` · `stress` (of the second level).
+        confidence, in per cent) · `over_instances`, how intervals over instances were computed
+        (`bootstrap` in earlier results) · `layers, kinds, shown, seeds` · `model, surrogate,
+        distance, cocktail_blank, dataset, scale` · `stress` (of the second level).
     """
     sizes, attrs = results.sizes, results.attrs
 
@@ -35,6 +36,7 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         "n_categories": attrs.get("n_categories"),
         "n_resamples": attrs.get("n_resamples"),
         "level": percent(results),
+        "over_instances": str(attrs.get("interval_over_instances", "bootstrap")),
         "layers": listed("layer"),
         "kinds": listed("kind"),
         "shown": listed("shown"),

@@ -16,7 +16,7 @@ from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.wording import as_ranges
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import clustering_by_layer
-from ensemble_rsa.reproduce.measures import attributes, bootstrap_of
+from ensemble_rsa.reproduce.measures import attributes, interval_of
 
 
 class Grid(NamedTuple):
@@ -164,8 +164,7 @@ def _means(found: xr.Dataset, statistics: StatisticsConfig) -> dict[str, tuple]:
         for place in np.ndindex(*variable.shape[:-1]):
             known = variable[place].dropna(members)
             if known.size:
-                boot = bootstrap_of(known, statistics)
-                ends[:, *place] = boot.mean, boot.low, boot.high
+                ends[:, *place] = interval_of(known, statistics)
         for end, each in zip(("mean", "low", "high"), ends, strict=True):
             summaries[f"{name}_{end}"] = (leading, each)
     return summaries

@@ -7,12 +7,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.bootstrap.draws import draw_counts, weighted_means
-from ensemble_rsa.analysis.bootstrap.intervals import (
-    Bootstrap,
-    BootstrapDistribution,
-    bootstrap_result,
-)
 from ensemble_rsa.analysis.bootstrap.jackknife import (
     FEWEST,
     Jackknife,
@@ -24,8 +18,14 @@ from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import RunError
-from ensemble_rsa.pipeline.results import interval_of_mean, interval_of_pairs, with_intervals
-from ensemble_rsa.rng import host_stream
+from ensemble_rsa.pipeline.results import (
+    OVER_INSTANCES,
+    MeanInterval,
+    interval_of_mean,
+    interval_of_pairs,
+    interval_of_statistic,
+    with_intervals,
+)
 
 
 def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
@@ -74,7 +74,7 @@ def consistency_by(
 
 
 class Terms(NamedTuple):
-    """What `bootstrap_matched` adds up, of instances that have the same seeds on both sides.
+    """What `total` adds up, of instances that have the same seeds on both sides.
 
     Attributes:
         same: `(..., instance)`, a value for each seed, such as the similarity of its two networks.
@@ -96,48 +96,24 @@ class Terms(NamedTuple):
         return cls(np.zeros(different.shape[:-1]), different)
 
 
-def bootstrap_of(values: xr.DataArray | Terms, statistics: StatisticsConfig) -> Bootstrap:
-    """The mean of `(instance_pair,)` values, of one value per instance, or of matched terms."""
+def interval_of(values: xr.DataArray | Terms, statistics: StatisticsConfig) -> MeanInterval:
+    """The jackknife interval of the mean of r² `(instance_pair,)`, of matched terms that are r².
+
+    Of one value per instance it is Student's t. The bounds are NaN for fewer than three instances.
+    """
     if isinstance(values, Terms):
-        return bootstrap_matched(values, statistics)
+        n = values.different.shape[-1]
+        statistic = lambda kept: total(values, kept)
+        return interval_of_statistic(statistic, n, statistics, "shared_variance")
     if values.dims == ("instance_pair",):
         return interval_of_pairs(values.values, "instances", statistics)
     return interval_of_mean(values.values, statistics)
 
 
-def bootstrap_matched(terms: Terms, statistics: StatisticsConfig) -> Bootstrap:
-    """The mean of `same` over instances plus that of `different` over ordered pairs of instances.
-
-    An instance that is drawn is drawn in both terms (see `Terms`): with c_i the number of times it
-    was drawn, its value in `same` counts c_i times, and that of instances i ≠ j in `different`
-    c_i·c_j times. A resample of one instance alone has no pairs and is dropped. `bootstrap_pairs`
-    draws the same instances for the same seed.
-
-    >>> values = np.array([[0.9, 0.4], [0.2, 0.7]])
-    >>> statistics = StatisticsConfig(n_resamples=100)
-    >>> round(float(bootstrap_matched(Terms(np.diag(values), -values), statistics).mean), 2)
-    0.5
-    """
-    same, different = terms
-    n = different.shape[-1]
-    first, second = np.nonzero(~np.eye(n, dtype=bool))
-
-    def totals(counts: Float[np.ndarray, "resample instance"]) -> np.ndarray:
-        pairs = weighted_means(different[..., first, second], counts[:, first] * counts[:, second])
-        return weighted_means(same, counts) + pairs  # NaN where there are no pairs
-
-    mean = totals(np.ones((1, n)))[..., 0]
-    stream = host_stream(statistics.seed, "bootstrap instance")
-    samples = totals(draw_counts(stream, slice(0, statistics.n_resamples), n))
-    found = BootstrapDistribution(samples, mean)
-    needed = "two distinct instances"
-    return bootstrap_result("different", mean, found, statistics.confidence, "percentile", needed)
-
-
 def mean_and_jackknife(
     values: xr.DataArray | Terms, confidence: float, scale: Scale = "raw"
 ) -> tuple[float, Jackknife | None]:
-    """The mean that `bootstrap_of` returns, with the jackknife over instances.
+    """The mean that `interval_of` returns, with the jackknife over instances on any scale.
 
     There is none for fewer than three instances.
 
@@ -178,11 +154,12 @@ def attributes(stack: xr.Dataset, statistics: StatisticsConfig) -> dict:
         "seeds": stack.seed.values,
         "n_replaced": stack.sizes.get("replaced_instance", 0),
         **statistics_attributes(statistics),
+        **OVER_INSTANCES,
     }
 
 
 def statistics_attributes(statistics: StatisticsConfig) -> dict:
-    """How the intervals of a result were drawn, as attributes."""
+    """How the intervals of a result were computed, as attributes."""
     return {name: getattr(statistics, name) for name in ("n_resamples", "confidence", "seed")}
 
 

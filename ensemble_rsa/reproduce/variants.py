@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from ensemble_rsa import files
-from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_consistency
+from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import layer_names
+from ensemble_rsa.pipeline.results import OVER_INSTANCES, interval_of_pairs
 from ensemble_rsa.reproduce.cache import REMOVE, cached_path
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
@@ -132,6 +133,7 @@ def _path(work: Workspace) -> Path:
     made_from = {
         "networks": {name: config_hash(config) for name, config in ensembles.items()},
         "analysis": work.scale.analysis,
+        **OVER_INSTANCES,
     }
     return cached_path(work.root / "results", made_from, "variants", ".json")
 
@@ -144,10 +146,8 @@ def _try(work: Workspace, name: str, variant: Variant) -> VariantResult:
     consistencies = {}
     for distance in DISTANCES:
         stack = rdms(work, name, [last], settings, distance=distance)
-        boot = bootstrap_consistency(
-            stack.exemplar.values[0], "instances", statistics.n_resamples, statistics.confidence
-        )
-        consistencies[distance] = tuple(map(float, (boot.mean, boot.low, boot.high)))
+        found = interval_of_pairs(consistency(stack.exemplar.values[0]), "instances", statistics)
+        consistencies[distance] = tuple(map(float, found))
     accuracy = float(np.mean(test)), float(np.min(test)), float(np.max(test))
     n_flagged, n_replaced = len(run.flagged), len(run.replaced)
     return VariantResult(

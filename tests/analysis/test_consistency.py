@@ -39,8 +39,11 @@ def test_leading_axes_are_kept_apart_and_inputs_left_alone(rng):
 
 @pytest.mark.parametrize(
     ("comparison", "theirs"),
-    [("pearson", "corr"), ("spearman", "spearman"), ("cosine", "cosine")],
-)
+    [
+        ("pearson", "corr"), ("spearman", "spearman"), ("cosine", "cosine"), ("rho_a", "rho-a"),
+        ("tau_a", "tau-a"), ("corr_cov", "corr_cov"), ("cosine_cov", "cosine_cov"),
+    ],
+)  # fmt: skip
 def test_comparisons_are_rsatoolboxs_in_the_order_of_combinations(rng, comparison, theirs):
     from rsatoolbox.rdm import RDMs, compare
 
@@ -50,9 +53,8 @@ def test_comparisons_are_rsatoolboxs_in_the_order_of_combinations(rng, compariso
     np.testing.assert_allclose(consistency(rdms, comparison), pairs, atol=1e-12)
     between = consistency_between(rdms[:3], rdms[1:], comparison)
     np.testing.assert_allclose(between, every[:3, 1:], atol=1e-12)
-    if comparison != "cosine":
-        squared = consistency_between(rdms[:3], rdms[1:], f"{comparison}_squared")
-        np.testing.assert_allclose(squared, every[:3, 1:] ** 2, atol=1e-12)
+    squared = consistency_between(rdms[:3], rdms[1:], f"{comparison}_squared")
+    np.testing.assert_allclose(squared, every[:3, 1:] ** 2, atol=1e-12)
     if comparison == "pearson":
         np.testing.assert_allclose(consistency(rdms), np.square(pairs), atol=1e-12)
 
@@ -74,6 +76,18 @@ def test_pooled_is_one_correlation_over_all_same_category_pairs(rng):
     same = [first == second for first, second in combinations(LABELS, 2)]
     expected = np.corrcoef(rdms[:, same])[np.triu_indices(3, 1)] ** 2
     np.testing.assert_allclose(within_category_consistency(rdms, LABELS), expected, atol=1e-12)
+
+
+def test_whitening_knows_which_pairs_share_a_stimulus(rng):
+    """rsatoolbox, given NaN between categories, whitens by the covariance of what is left."""
+    from rsatoolbox.rdm import RDMs, compare
+
+    rdms = rng.random((3, 21))
+    same = np.array([first == second for first, second in combinations(LABELS, 2)])
+    theirs = RDMs(np.where(same, rdms, np.nan))
+    expected = compare(theirs, theirs, "corr_cov")[np.triu_indices(3, 1)]
+    found = within_category_consistency(rdms, LABELS, comparison="corr_cov")
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_per_category_is_a_mean_over_categories(rng):

@@ -2,12 +2,12 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from ensemble_rsa.analysis.bootstrap.draws import draw_counts, pseudo_values
 from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rng import host_stream
-from tests.analysis.reference import weighted_mean
+
+CONTRASTS = ("within_minus_between", "between_over_within", "a_minus_b")
 
 
 def rdms_of(similarity, n_a):
@@ -31,9 +31,10 @@ def two_groups(rng, n_a=5, n_b=5, leading=(), n_pairs=45, difference=0.0, noise_
 
 
 def check_same(ours, theirs, parts, position=()):
-    """The parts of both differences, and the effect size, are those of another comparison."""
-    assert ours.cohens_d[position] == pytest.approx(float(theirs.cohens_d), abs=1e-5)
-    for name in ("within_minus_between", "a_minus_b"):
+    """These parts of all contrasts, and the effect size, are those of another comparison."""
+    one, other = ours.standardised_difference[position], theirs.standardised_difference
+    assert one == pytest.approx(float(other), abs=1e-5)
+    for name in CONTRASTS:
         for part in parts:
             one, other = getattr(getattr(ours, name), part), getattr(getattr(theirs, name), part)
             assert one[position] == pytest.approx(float(other), abs=1e-5)
@@ -51,14 +52,15 @@ def test_three_and_three_by_hand():
     assert result.within_minus_between.value == pytest.approx(0.45)
     assert result.a_minus_b.value == pytest.approx(0.3)
     # Of 20 permutations only the groups themselves, and the groups swapped, are as extreme.
-    assert (result.exact, result.n_permutations) == (True, 20)
-    assert result.within_minus_between.p == result.a_minus_b.p == pytest.approx(2 / 20)
+    assert (result.exact, result.n_permutations, result.least_p) == (True, 20, 0.1)
+    assert result.within_minus_between.p == pytest.approx(2 / 20)
+    assert result.within_minus_between.low == 0  # the value itself is the largest of all
     # Two of 15 pairs are 0.1 from the mean of their kind, and there are three kinds.
-    assert result.cohens_d == pytest.approx(0.45 / np.sqrt(0.02 / 12))
+    assert result.standardised_difference == pytest.approx(0.45 / np.sqrt(0.02 / 12))
 
 
 def by_brute_force(similarity, n_a, paired):
-    """p and z of both differences from loops over permutations, as the text defines them."""
+    """p, z and lower bound of the separation from loops over permutations, as the text says."""
     n = len(similarity)
     instances = set(range(n))
     seed = lambda i: i % n_a if paired else i
@@ -69,21 +71,14 @@ def by_brute_force(similarity, n_a, paired):
         within = [mean(combinations(sorted(group), 2)) for group in (a, b)]
         return np.mean(within) - mean((i, j) for i, j in product(a, b) if seed(i) != seed(j))
 
-    groups = similarity[:n_a, :n_a], similarity[n_a:, n_a:]
-    parts = np.concatenate([pseudo_values(group[None])[0] for group in groups])
-
-    def imbalance(a):
-        return parts[list(a)].mean() - parts[list(instances - set(a))].mean()
-
     if paired:
         ways = list(product(*((i, n_a + i) for i in range(n_a))))
     else:
         ways = list(combinations(range(n), n_a))
-    result = []
-    for difference, size in ((separation, lambda x: x), (imbalance, np.abs)):
-        null, value = np.array([difference(a) for a in ways]), difference(range(n_a))
-        result += [np.mean(size(null) >= size(value) - 1e-12), (value - null.mean()) / null.std()]
-    return result
+    null, value = np.array([separation(a) for a in ways]), separation(range(n_a))
+    # The smallest shift after which more than 5 % of the null are as large as the value.
+    low = min(x for x in value - null if np.mean(null + x >= value - 1e-12) > 0.05)
+    return [np.mean(null >= value - 1e-12), (value - null.mean()) / null.std(), low]
 
 
 @pytest.mark.parametrize(("n_b", "paired"), [(3, False), (5, False), (4, True)])
@@ -95,9 +90,97 @@ def test_all_permutations_are_those_of_brute_force(rng, n_b, paired):
     groups = rdms_of(similarity, n_a)
     result = compare_groups(*groups, paired=paired, comparison="cosine", n_permutations=200)
     assert result.exact
-    separation, imbalance = result.within_minus_between, result.a_minus_b
-    ours = [separation.p, separation.z, imbalance.p, imbalance.z]
-    np.testing.assert_allclose(ours, by_brute_force(similarity, n_a, paired), atol=1e-6)
+    found = result.within_minus_between
+    expected = by_brute_force(similarity, n_a, paired)
+    np.testing.assert_allclose([found.p, found.z, found.low], expected, atol=1e-6)
+    assert result.least_p == pytest.approx((2 if n_b == n_a else 1) / result.n_permutations)
+
+
+def mean_of(similarity, chosen):
+    return np.mean([similarity[i, j] for i, j in combinations(chosen, 2)])
+
+
+def pseudo_values_of(similarity, scale):
+    """n z(u) − (n − 1) z(u₋ᵢ) of the mean similarity of a group, by a loop over its instances."""
+    n = len(similarity)
+    everyone = set(range(n))
+    whole = scale(mean_of(similarity, everyone))
+    return np.array(
+        [n * whole - (n - 1) * scale(mean_of(similarity, everyone - {i})) for i in everyone]
+    )
+
+
+def halfway(variances, sizes):
+    """Degrees of freedom between Welch's and those of the smallest group."""
+    below = sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
+    return (sum(variances) ** 2 / below + min(sizes) - 1) / 2
+
+
+def welch_of(groups, dof):
+    """t and p of the mean of two samples, or of one of differences, with variances HC3."""
+    squares = [np.sum((x - x.mean()) ** 2) / (len(x) - 1) ** 2 for x in groups]
+    difference = groups[0].mean() - (groups[1].mean() if len(groups) > 1 else 0)
+    dof = dof or halfway(squares, [len(x) for x in groups])
+    t = difference / np.sqrt(sum(squares))
+    return t, 2 * stats.t.sf(abs(t), dof), dof
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("comparison", ["pearson_squared", "pearson"])
+def test_the_difference_of_groups_is_welch_on_pseudo_values(rng, paired, comparison):
+    a, b = two_groups(rng, 5, 5 if paired else 3, noise_b=1.6)
+    square = 2 if comparison == "pearson_squared" else 1
+    scale = {2: lambda u: np.arctanh(np.sqrt(u)), 1: np.arctanh}[square]
+    own = [np.corrcoef(group) ** square for group in (a, b)]
+    pseudo = [pseudo_values_of(each, scale) for each in own]
+    samples = [pseudo[0] - pseudo[1]] if paired else pseudo
+    t, p, dof = welch_of(samples, 4 if paired else None)
+    found = compare_groups(a, b, paired, comparison, n_permutations=10, confidence=0.9).a_minus_b
+    np.testing.assert_allclose([found.t, found.p, found.degrees_of_freedom], [t, p, dof], rtol=1e-5)
+    means = [mean_of(each, range(len(each))) for each in own]
+    assert found.value == pytest.approx(means[0] - means[1], rel=1e-5)
+    difference = samples[0].mean() - (0 if paired else samples[1].mean())
+    middle, reach = np.mean([scale(u) for u in means]), stats.t.ppf(0.95, dof) * abs(difference / t)
+    for end, sign in ((found.low, -1), (found.high, 1)):
+        apart = difference + sign * reach
+        up, down = np.tanh(middle + apart / 2) ** square, np.tanh(middle - apart / 2) ** square
+        assert end == pytest.approx(up - down, rel=1e-5)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_ratio_is_a_jackknife_of_its_logarithm(rng, paired):
+    a, b = two_groups(rng, 4, 4 if paired else 6, difference=0.4)
+    shared = np.corrcoef(np.concatenate([a, b])) ** 2
+    seed = lambda i: i % 4 if paired else i
+
+    def log_ratio(of_a, of_b):
+        between = [shared[i, j] for i, j in product(of_a, of_b) if seed(i) != seed(j)]
+        within = mean_of(shared, of_a) * mean_of(shared, of_b)
+        return np.log(np.mean(between) / np.sqrt(within))
+
+    of_a, of_b = set(range(4)), set(range(4, len(shared)))
+    whole = log_ratio(of_a, of_b)
+    if paired:
+        deletions = [[log_ratio(of_a - {i}, of_b - {i + 4}) for i in range(4)]]
+    else:
+        deletions = [[log_ratio(of_a - {i}, of_b) for i in of_a],
+                     [log_ratio(of_a, of_b - {i}) for i in of_b]]  # fmt: skip
+    variances = [(len(x) - 1) * np.var(x) for x in deletions]
+    dof = halfway(variances, [len(x) for x in deletions])
+    corrected = whole + sum((len(x) - 1) * (whole - np.mean(x)) for x in deletions)
+    t = corrected / np.sqrt(sum(variances))
+    reach = stats.t.ppf(0.975, dof) * np.sqrt(sum(variances))
+    found = compare_groups(a, b, paired, n_permutations=10).between_over_within
+    expected = [corrected, corrected - reach, corrected + reach]
+    np.testing.assert_allclose([found.value, found.low, found.high], np.exp(expected), rtol=1e-5)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(t), dof), rel=1e-4)
+
+
+def test_a_ratio_of_similarities_that_are_not_positive_is_undefined():
+    rows = np.eye(6)
+    result = compare_groups(rows[:3], -rows[3:], comparison="pearson")  # r of −0.2 within groups
+    ratio = result.between_over_within
+    assert np.isnan([ratio.value, ratio.low, ratio.high, ratio.p, ratio.p_adjusted]).all()
 
 
 def test_the_default_similarity_is_the_squared_correlation(rng):
@@ -118,9 +201,29 @@ def test_without_a_difference_p_is_uniform(rng, paired):
         allowed = 4 * np.sqrt(level * (1 - level) / n_sets)
         share = np.mean(result.within_minus_between.p <= level)
         assert share == pytest.approx(level, abs=allowed)
-        assert np.mean(result.a_minus_b.p <= level) < level + allowed
+        for conservative in (result.a_minus_b, result.between_over_within):
+            assert np.mean(conservative.p <= level) < level + allowed
     # With the false discovery rate held at 0.05, a finding among 300 true nulls is a rare event.
     assert (result.within_minus_between.p_adjusted > 0.05).all()
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_intervals_agree_with_their_p(rng, paired):
+    groups = two_groups(rng, leading=(200,), difference=0.15, noise_b=1.3)
+    for n_permutations in (252, 60):
+        result = compare_groups(*groups, paired, n_permutations=n_permutations, confidence=0.9)
+        for name, none in zip(CONTRASTS, (0, 1, 0), strict=True):
+            contrast = getattr(result, name)
+            high = getattr(contrast, "high", np.full(200, np.inf))
+            excluded = (contrast.low > none) | (high < none)
+            assert 0 < excluded.sum() < 200
+            np.testing.assert_array_equal(excluded, contrast.p <= 0.1)
+
+
+def test_too_few_random_permutations_have_no_bound(rng):
+    result = compare_groups(*two_groups(rng, difference=2.0), n_permutations=18)
+    assert result.least_p == result.within_minus_between.p == pytest.approx(1 / 19)
+    assert result.within_minus_between.low == -np.inf
 
 
 def test_groups_apart_in_geometry_are_found_and_not_taken_for_unequal_in_consistency(rng):
@@ -129,51 +232,44 @@ def test_groups_apart_in_geometry_are_found_and_not_taken_for_unequal_in_consist
     assert (result.within_minus_between.value > 0).all()
     assert (result.within_minus_between.low > 0).mean() > 0.95
     np.testing.assert_allclose(result.within_minus_between.p, 2 / 252)
+    assert (result.between_over_within.high < 1).mean() > 0.95
     assert np.mean(result.a_minus_b.p <= 0.05) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 100)
 
 
+def test_noise_alone_separates_groups_but_is_not_taken_for_another_geometry(rng):
+    result = compare_groups(*two_groups(rng, 10, 10, (60,), 1225, noise_b=2.0), n_permutations=99)
+    assert (result.within_minus_between.p <= 0.05).mean() > 0.8
+    assert np.mean(result.between_over_within.p <= 0.05) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 60)
+    assert np.median(result.between_over_within.value) == pytest.approx(1, abs=0.02)
+
+
 def test_the_less_consistent_group_is_found_and_the_sign_says_which(rng):
-    a, b = two_groups(rng, leading=(20,), noise_b=3.0)
-    first, second = (compare_groups(*groups, n_permutations=252) for groups in ((a, b), (b, a)))
-    assert (np.minimum(first.a_minus_b.value, first.a_minus_b.z) > 0).all()
+    a, b = two_groups(rng, 6, 6, leading=(20,), noise_b=3.0)
+    first, second = (compare_groups(*groups, n_permutations=924) for groups in ((a, b), (b, a)))
+    assert (np.minimum(first.a_minus_b.value, first.a_minus_b.t) > 0).all()
     assert (first.a_minus_b.p < 0.05).mean() > 0.8
     np.testing.assert_allclose(second.a_minus_b.value, -first.a_minus_b.value)
     np.testing.assert_allclose(second.a_minus_b.p, first.a_minus_b.p)
     np.testing.assert_allclose(second.within_minus_between.p, first.within_minus_between.p)
+    one, other = first.between_over_within, second.between_over_within
+    np.testing.assert_allclose([one.value, one.p], [other.value, other.p])
 
 
 def test_random_permutations_come_close_to_all(rng):
     a, b = two_groups(rng, 7, 7, difference=0.12)
     every, some = (compare_groups(a, b, n_permutations=n) for n in (3432, 3000))
     assert (every.exact, some.exact, some.n_permutations) == (True, False, 3000)
-    for name in ("within_minus_between", "a_minus_b"):
-        ours, exact = getattr(some, name), getattr(every, name)
-        assert 0.005 < exact.p < 0.995
-        assert ours.p == pytest.approx(exact.p, abs=4 * np.sqrt(exact.p * (1 - exact.p) / 3000))
-        assert ours.p * 3001 == pytest.approx(round(float(ours.p) * 3001))
-        assert ours.z == pytest.approx(exact.z, abs=0.2)
+    ours, exact = some.within_minus_between, every.within_minus_between
+    assert 0.005 < exact.p < 0.995
+    assert ours.p == pytest.approx(exact.p, abs=4 * np.sqrt(exact.p * (1 - exact.p) / 3000))
+    assert ours.p * 3001 == pytest.approx(round(float(ours.p) * 3001))
+    assert ours.z == pytest.approx(exact.z, abs=0.2)
+    assert ours.low == pytest.approx(exact.low, abs=0.003)
     far = two_groups(rng, 7, 7, difference=2.0)
     assert compare_groups(*far, n_permutations=99).within_minus_between.p == pytest.approx(0.01)
     paired = compare_groups(*far, paired=True, n_permutations=99)
     assert not paired.exact
     assert paired.within_minus_between.p <= 0.03
-
-
-def test_intervals_are_those_of_a_plain_bootstrap(rng):
-    a, b = two_groups(rng, 6, 3, difference=0.5)
-    shared = np.corrcoef(np.concatenate([a, b])) ** 2
-    differences, generator = [], host_stream(3, "bootstrap instance")
-    counts = [draw_counts(generator, slice(0, 200), n) for n in (6, 3)]
-    for of_a, of_b in zip(*counts, strict=True):
-        within_a = weighted_mean(shared[:6, :6], of_a)
-        within_b = weighted_mean(shared[6:, 6:], of_b)
-        between = np.average(shared[:6, 6:], weights=np.outer(of_a, of_b))
-        differences.append([(within_a + within_b) / 2 - between, within_a - within_b])
-    expected = np.nanquantile(differences, [0.05, 0.95], axis=0)
-    result = compare_groups(a, b, n_permutations=200, confidence=0.9, seed=3)
-    for k, ours in enumerate((result.within_minus_between, result.a_minus_b)):
-        np.testing.assert_allclose([ours.low, ours.high], expected[:, k], atol=1e-6)
-    assert result.dropped == np.isnan(differences).any(-1).sum() > 0
 
 
 def test_what_instances_of_one_seed_share_does_not_count_when_paired(rng):
@@ -186,7 +282,7 @@ def test_what_instances_of_one_seed_share_does_not_count_when_paired(rng):
         for each in (similarity, closer)
     )
     assert shared.between == pytest.approx(float(plain.between), abs=1e-6)
-    check_same(shared, plain, ("value", "low", "high", "p", "z"))
+    check_same(shared, plain, ("value", "low", "p"))
 
 
 def test_leading_axes_share_permutations_and_p_is_adjusted_over_all(rng):
@@ -194,10 +290,10 @@ def test_leading_axes_share_permutations_and_p_is_adjusted_over_all(rng):
     before = a.copy()
     result = compare_groups(a, b, n_permutations=100)
     np.testing.assert_array_equal(a, before)
-    assert result.cohens_d.shape == result.between.shape == (2, 3)
+    assert result.standardised_difference.shape == result.between.shape == (2, 3)
     alone = compare_groups(a[1, 2], b[1, 2], n_permutations=100)
-    check_same(result, alone, ("value", "low", "high", "p", "z"), position=(1, 2))
-    for difference in (result.within_minus_between, result.a_minus_b):
+    check_same(result, alone, ("value", "low", "p"), position=(1, 2))
+    for difference in (getattr(result, name) for name in CONTRASTS):
         ordered = np.sort(difference.p.ravel())
         adjusted = [min(ordered[k:] * 6 / np.arange(k + 1, 7)) for k in range(6)]
         np.testing.assert_allclose(np.sort(difference.p_adjusted.ravel()), adjusted)
@@ -207,10 +303,11 @@ def test_leading_axes_share_permutations_and_p_is_adjusted_over_all(rng):
 def test_similarities_all_alike_have_no_effect_size():
     rdms = np.eye(6) * 0.7  # every two of them correlate by −0.2
     result = compare_groups(rdms[:3], rdms[3:])
-    for difference in (result.within_minus_between, result.a_minus_b):
-        assert difference.value == pytest.approx(0, abs=1e-12)
-        assert difference.p == 1
-        assert np.isnan([difference.z, result.cohens_d]).all()
+    for name, none in zip(CONTRASTS, (0, 1, 0), strict=True):
+        contrast = getattr(result, name)
+        assert contrast.value == pytest.approx(none, abs=1e-12)
+        assert contrast.p == 1
+    assert np.isnan([result.within_minus_between.z, result.standardised_difference]).all()
 
 
 A = np.arange(18.0).reshape(3, 6) ** 2 % 7

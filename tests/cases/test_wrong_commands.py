@@ -142,6 +142,7 @@ RIGHT = {
     "analyze": {"rdms": 3},
     "from_files": {"pattern": "gone/{instance}.npz"},
     "import_run": {"source": "gone"},
+    "check_networks": {"source": "gone"},
     "export": {"run": "gone"},
     "sweep": {"config": ersa.Config()},
     "consistency": {"rdms": RDMS},

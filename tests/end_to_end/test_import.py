@@ -58,8 +58,8 @@ def test_an_imported_run_is_analysed_and_reported_like_a_trained_one(imported):
     expected = np.mean(np.corrcoef(vectors)[np.triu_indices(3, 1)] ** 2)
     assert rdms[0][1] == pytest.approx(expected, rel=1e-4)
     page = (imported / "mine" / "report.html").read_text()
-    assert "How the input was read" in page
-    assert page.index("How the input was read") < page.index("<h2>Result</h2>")
+    assert page.index("<b>Notes</b>") < page.index("in the order of the labels")
+    assert page.index("in the order of the labels") < page.index("<h2>Result</h2>")
     assert not (imported / "mine" / "figures" / "training.png").exists()
 
 

@@ -37,6 +37,7 @@ def write(folder, stack, layers=("one", "two"), seeds=None, distance="correlatio
 def without_figure(monkeypatch):
     monkeypatch.setattr("ensemble_rsa.pipeline.compare.save_figure", lambda figure, path: None)
     monkeypatch.setattr("ensemble_rsa.pipeline.compare.draw_groups", lambda comparison: None)
+    monkeypatch.setattr("ensemble_rsa.pipeline.compare.write_comparison", lambda *of: None)
 
 
 @pytest.fixture
@@ -50,12 +51,15 @@ def runs(tmp_path):
 def test_the_layers_are_compared_as_stacks_would_be(without_figure, runs):
     result, path = compare_runs(*runs)
     expected = compare_groups(rdms(0), rdms(1))
-    for name in ("within_a", "within_b", "between", "cohens_d"):
+    for name in ("within_a", "within_b", "between", "standardised_difference"):
         np.testing.assert_array_equal(result[name], getattr(expected, name))
     np.testing.assert_array_equal(
         result.within_minus_between_p_adjusted, expected.within_minus_between.p_adjusted
     )
-    np.testing.assert_array_equal(result.a_minus_b, expected.a_minus_b.value)
+    for name in ("between_over_within", "a_minus_b"):
+        for part in ("value", "low", "high", "p", "p_adjusted", "t", "degrees_of_freedom"):
+            ours = result[name if part == "value" else f"{name}_{part}"]
+            np.testing.assert_array_equal(ours, getattr(getattr(expected, name), part))
     assert result.attrs["paired"] == 0
     assert path == runs[0] / "comparison-dropout" / "comparison.json"
 
@@ -65,6 +69,10 @@ def test_everything_is_written(runs, tmp_path):
     record = json.loads(path.read_text())
     found = [record[name] for name in ("layers", "name_a", "name_b", "n_relabellings")]
     assert found == [["one", "two"], "plain", "dropout", 20]
+    assert record["least_p"] == 0.1
+    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    assert "The smallest p that all 20 permutations can give is 0.100" in page
+    assert f"{float(result.between_over_within[1]):.3f}" in page
     np.testing.assert_allclose(record["between"], result.between)
     with xr.open_dataset(tmp_path / "out" / "comparison.nc", engine="h5netcdf") as stored:
         np.testing.assert_array_equal(stored.between, result.between)

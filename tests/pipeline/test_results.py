@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.analysis.mds import Mds
@@ -67,8 +68,35 @@ def test_intervals_hold_their_means_and_stay_within_the_data(results):
     assert (low < high).all()
     assert (low <= results.consistency_mean).all()
     assert (results.consistency_mean <= high).all()
-    assert (low >= results.consistency.min("instance_pair") - 1e-12).all()
-    assert (high <= results.consistency.max("instance_pair") + 1e-12).all()
+    pairs = {"bootstrap": "pairs"}
+    assert (low.sel(pairs) >= results.consistency.min("instance_pair") - 1e-12).all()
+    assert (high.sel(pairs) <= results.consistency.max("instance_pair") + 1e-12).all()
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_intervals_over_instances_are_the_jackknife(layer, results):
+    """Fisher's z of the root of mean r², t of three degrees of freedom, by a loop."""
+    assert results.attrs["interval_over_instances"] == "jackknife"
+    chosen = results.isel(layer=layer)
+    shared = chosen.consistency.sel(kind="exemplar").values
+    z = lambda kept: np.arctanh(np.sqrt(np.mean(kept)))
+    without = [z([v for v, pair in zip(shared, PAIRS, strict=True) if i not in pair])
+               for i in range(4)]  # fmt: skip
+    reach = stats.t.ppf(0.975, 3) * np.sqrt(3 * np.var(without))
+    expected = [np.tanh(max(0, z(shared) + sign * reach)) ** 2 for sign in (-1, 1)]
+    at = chosen.sel(kind="exemplar", bootstrap="instances")
+    np.testing.assert_allclose([at.consistency_low, at.consistency_high], expected, rtol=1e-5)
+    index = chosen.category_clustering_index.values
+    found = stats.ttest_1samp(index, 0).confidence_interval(0.95)
+    bounds = chosen.category_clustering_index_low, chosen.category_clustering_index_high
+    np.testing.assert_allclose(bounds, found, rtol=1e-5)
+
+
+def test_two_instances_have_no_interval(rdms):
+    results = analyze(rdms.isel(instance=slice(2)), SETTINGS)
+    for name in ("consistency", "category_clustering_index"):
+        assert np.isfinite(results[f"{name}_mean"]).all()
+        assert np.isnan([*results[f"{name}_low"].values.flat]).all()
 
 
 def test_another_confidence_narrows_the_intervals(rdms, results):

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
+from ensemble_rsa.rdm.build import compute_rdm
 from ensemble_rsa.rdm.frame import Frame
 from ensemble_rsa.rdm.gram import PatternSums
 from ensemble_rsa.rdm.squares import describe, fill_squares, products
@@ -45,6 +47,8 @@ def test_sums_are_products_around_the_mean_pattern(rng, frame, convert, product,
     np.testing.assert_array_less(np.abs(upper - expected)[:-1], 3 * tolerance * scale[:-1] + 1e-9)
     np.testing.assert_allclose(sums.common, expected[-2, -2:], rtol=1e-5)
     if product == np.float32:
+        own = np.diagonal(expected)[:-2]
+        np.testing.assert_allclose(sums.squares, own, rtol=4e-7)  # 600 units in sequence: 2e-6
         some = placed[:: sums.step]
         assert 32 <= len(some) == len(sums.exact) <= 64
         # z + c = y, whatever c is, so that this holds to float64 although c is rounded.
@@ -101,3 +105,12 @@ def test_an_error_in_the_sums_is_measured(rng, part):
     error = np.abs(squares - expected).max()
     assert 1e-5 < error < 10 * made.rounding
     assert made.rounding < 30 * error
+
+
+def test_float32_products_are_exact_to_a_few_roundings(rng):
+    common, noise = rng.normal(size=4096), rng.normal(size=(60, 4096))
+    activations = np.maximum(common + 0.3 * noise, 0).astype(np.float32)  # as after a ReLU
+    expected = pdist(activations.astype(float), "correlation")
+    assert expected.max() < 0.2
+    # 1e-6 and more where squared lengths are taken from the product
+    assert np.abs(compute_rdm(activations) - expected).max() <= 5e-7 * expected.max()

@@ -130,7 +130,7 @@ def test_one_pair_and_undefined_numbers(make_results, tmp_path):
     results.consistency_mean[1, 1] = np.nan
     results.category_clustering_index_low[:] = np.nan
     page = write(tmp_path, results)
-    page.shows("one pair gives no interval", "0.980 pairs [–] instances [–]")
+    page.shows("one pair gives no interval", "0.980 instances [–] pairs [–]")
     assert "nan" not in page.text
 
 
@@ -154,8 +154,8 @@ def test_captions_say_scale_seeds_and_sample_sizes(make_results, name):
     results = make_results(n_layers=2, n_instances=3)
     text = caption(name, results, n_trained=3, n_epochs=12, n_unflagged=3)
     if "consistency" in name:
-        assert "95 % bootstrap intervals (10,000 resamples) over the 3 pairs" in text
-        assert "over the 3 instances" in text
+        assert "bootstrap intervals (10,000 resamples) over the 3 pairs" in text
+        assert "95 % jackknife intervals over the 3 instances" in text
     setting = "(seeds 0–2); digits; width 0.25, 10 epochs, 1000 images; 60 stimuli of 10 categories"
     assert text.endswith(f"3 instances of All-CNN-C {setting}; correlation distance.")
 

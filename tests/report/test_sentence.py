@@ -9,18 +9,18 @@ def test_a_fall_with_all_its_numbers(make_results):
     assert sentence == (
         "Across 10 instances of All-CNN-C (seeds 0–9; digits; width 0.25, 10 epochs, 1000 images), "
         "exemplar-based representational consistency (shared variance of RDMs; correlation "
-        "distance, 60 stimuli) fell from r² = 0.98 [0.97, 0.99] in conv1 to 0.44 [0.43, 0.45] in "
-        "conv9 (95 % bootstrap intervals over the 45 instance pairs; over instances [0.96, 1.00] "
-        "and [0.42, 0.46]). Centroid-based consistency of conv9 was r² = 0.87 [0.86, 0.88] (over "
-        "instances [0.85, 0.90]); test accuracy was 95.0–97.0 %."
+        "distance, 60 stimuli) fell from r² = 0.98 [0.96, 1.00] in conv1 to 0.44 [0.42, 0.46] in "
+        "conv9 (95 % jackknife intervals over instances; bootstrap over the 45 instance pairs, as "
+        "in Mehrer et al. 2020: [0.97, 0.99] and [0.43, 0.45]). Centroid-based consistency of "
+        "conv9 was r² = 0.87 [0.85, 0.90] (over pairs [0.86, 0.88]); test accuracy was 95.0–97.0 %."
     )
 
 
 @pytest.mark.parametrize(
     ("first", "last", "words"),
     [
-        (0.3, 0.8, "rose from r² = 0.30 [0.29, 0.31] in conv1 to 0.80"),
-        (0.50, 0.47, "did not change clearly, with r² = 0.50 [0.49, 0.51] in conv1 and 0.47"),
+        (0.3, 0.8, "rose from r² = 0.30 [0.28, 0.32] in conv1 to 0.80"),
+        (0.50, 0.47, "did not change clearly, with r² = 0.50 [0.48, 0.52] in conv1 and 0.47"),
         (0.47, 0.50, "did not change clearly"),
         (0.6, 0.6, "did not change clearly"),
     ],
@@ -41,7 +41,7 @@ def test_a_dip_in_between_is_told(make_results):
     results = make_results(n_layers=4, first=0.9, last=0.5)
     results.consistency_mean.loc[{"kind": "exemplar", "layer": "conv3"}] = 0.2
     sentence = result_sentence(results, {})
-    assert "to 0.50 [0.49, 0.51] in conv4, lowest in conv3, 0.20 (95 %" in sentence
+    assert "to 0.50 [0.48, 0.52] in conv4, lowest in conv3, 0.20 (95 %" in sentence
 
 
 def test_one_layer_and_one_pair(make_results):
@@ -76,3 +76,17 @@ def test_an_undefined_layer_is_said_to_be(make_results):
     sentence = result_sentence(results, {})
     assert "is not defined in conv3" in sentence
     assert "nan" not in sentence
+
+
+def test_earlier_results_say_bootstrap(make_results):
+    results = make_results()
+    del results.attrs["interval_over_instances"]
+    assert "(95 % bootstrap intervals over instances; bootstrap over the 45" in result_sentence(
+        results, {}
+    )
+
+
+def test_an_instance_unlike_all_others_is_named_by_its_seed(make_results):
+    results = make_results()
+    results["consistency"] = results.consistency.where(results.pair_second != 9, 0.001)
+    assert "One instance is unlike all others (seed 9); no interval" in result_sentence(results, {})

@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
-from ensemble_rsa.analysis.bootstrap.draws import draw_counts
 from ensemble_rsa.config.analysis import StatisticsConfig
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.pipeline.results import with_intervals
 from ensemble_rsa.reproduce.measures import (
     Terms,
     attributes,
-    bootstrap_matched,
+    interval_of,
     same_instances,
     statistics_of,
 )
-from ensemble_rsa.rng import host_stream
-from tests.reproduce.conftest import PAIRS, build_stack
+from tests.reproduce.conftest import build_stack
 
 STATISTICS = StatisticsConfig(n_resamples=300, confidence=0.9, seed=3)
 
@@ -32,9 +31,7 @@ def test_instances_are_matched_by_seed_not_by_number():
 
 
 def test_intervals_over_pairs_and_over_instances():
-    # A resample of instances with two distinct ones is a single pair or all three; of pairs it is
-    # any mean of three.
-    values = xr.DataArray([[0.0, 0.3, 0.9]], dims=("layer", "instance_pair"))
+    values = xr.DataArray([[0.1, 0.3, 0.8]], dims=("layer", "instance_pair"))
     found = with_intervals(values, STATISTICS)
     np.testing.assert_allclose(found.consistency_mean, [0.4])
     assert found.consistency_low.dims == ("bootstrap", "layer")
@@ -42,9 +39,14 @@ def test_intervals_over_pairs_and_over_instances():
         [float(found[f"consistency_{side}"].sel(bootstrap=kind)[0]) for side in ("low", "high")]
         for kind in ("instances", "pairs")
     )
-    np.testing.assert_allclose(instances, [0.0, 0.9])
-    assert 0.0 <= pairs[0] <= 0.1
-    assert 0.7 <= pairs[1] <= 0.9
+    # Without an instance one pair is left, and t of two degrees of freedom has its 95 % at 2.92.
+    z = np.arctanh(np.sqrt([0.1, 0.3, 0.8]))
+    reach = 2.919986 * np.sqrt(2 / 3 * np.sum((z - z.mean()) ** 2))
+    centre = np.arctanh(np.sqrt(0.4))
+    expected = [np.tanh(max(0, centre - reach)) ** 2, np.tanh(centre + reach) ** 2]
+    np.testing.assert_allclose(instances, expected, rtol=1e-5)
+    assert 0.1 <= pairs[0] <= 0.2
+    assert 0.6 <= pairs[1] <= 0.8
 
 
 def test_statistics_are_kept_with_the_result():
@@ -52,28 +54,26 @@ def test_statistics_are_kept_with_the_result():
     assert statistics_of(xr.Dataset(attrs=attributes(stack, STATISTICS))) == STATISTICS
 
 
-def test_every_resample_draws_the_same_instances_in_both_terms(rng):
-    same, different = rng.random(3), rng.random((3, 3))
-    means = []
-    for counts in draw_counts(host_stream(3, "bootstrap instance"), slice(0, 300), 3):
-        drawn = np.repeat(range(3), counts.astype(int))
-        apart = [different[i, j] for i in drawn for j in drawn if i != j]
-        if apart:
-            means.append((same[drawn].mean(), np.mean(apart)))
-    one, two = np.array(means).T
-    mean = same.mean(), np.mean([different[pair] for pair in PAIRS])
-    for terms, samples, expected in (
-        (Terms(same, 0 * different), one, mean[0]),
-        (Terms.of_different(different), two, mean[1]),
-        (Terms(same, -different), one - two, mean[0] - mean[1]),
-    ):
-        found = bootstrap_matched(terms, STATISTICS)
-        assert 0 < found.dropped == 300 - len(means)
-        assert found.mean == pytest.approx(expected)
-        np.testing.assert_allclose(found.samples, samples)
-        np.testing.assert_allclose([found.low, found.high], np.quantile(samples, [0.05, 0.95]))
+def test_an_instance_is_left_out_of_both_terms(rng):
+    same, different = rng.random(4), rng.random((4, 4))
+
+    def mean(kept):
+        apart = [different[i, j] for i in kept for j in kept if i != j]
+        return same[kept].mean() + np.mean(apart)
+
+    found = interval_of(Terms(same, different), STATISTICS)
+    everyone = list(range(4))
+    z = lambda value: np.arctanh(np.sqrt(value))
+    without = [z(mean([j for j in everyone if j != i]) / 2) for i in everyone]
+    halves = interval_of(Terms(same / 2, different / 2), STATISTICS)  # r² is at most 1
+    reach = stats.t.ppf(0.95, 3) * np.sqrt(3 * np.var(without))
+    centre = z(mean(everyone) / 2)
+    expected = np.tanh([max(0, centre - reach), centre + reach]) ** 2
+    np.testing.assert_allclose([halves.low, halves.high], expected)
+    assert found.mean == pytest.approx(mean(everyone))
 
 
-def test_one_instance_has_no_pairs():
-    with pytest.raises(InputError, match="two distinct instances"):
-        bootstrap_matched(Terms(np.ones(1), np.ones((1, 1))), STATISTICS)
+def test_two_instances_have_a_mean_and_no_interval():
+    found = interval_of(Terms(np.array([0.2, 0.4]), np.zeros((2, 2))), STATISTICS)
+    assert found.mean == pytest.approx(0.3)
+    assert np.isnan([found.low, found.high]).all()

@@ -29,8 +29,8 @@ def test_every_number_is_that_of_the_results(results):
         np.testing.assert_allclose(values["mean"], found.consistency_mean, atol=1e-6)
         for end in ("low", "high"):
             pairs, instances = found[f"consistency_{end}"]
-            np.testing.assert_allclose(values[end], pairs, atol=1e-6)
-            np.testing.assert_allclose(values["instances"][end], instances, atol=1e-6)
+            np.testing.assert_allclose(values[end], instances, atol=1e-6)
+            np.testing.assert_allclose(values["pairs"][end], pairs, atol=1e-6)
     for end, values in summary["category_clustering_index"].items():
         expected = results[f"category_clustering_index_{end}"]
         np.testing.assert_allclose(values, expected, atol=1e-6)
@@ -55,3 +55,20 @@ def test_activations_from_elsewhere_have_no_accuracy_model_or_clustering(foreign
     assert set(summary["consistency"]) == {"exemplar"}
     assert "category_clustering_index" not in summary
     assert summary["excluded_instances"] == summary["flagged_instances"] == []
+
+
+def test_the_method_of_intervals_and_instances_unlike_all_others_are_told(make_results):
+    results = make_results(n_layers=2, n_instances=5, interval_over_instances="jackknife")
+    assert summarize(results, {})["outlying_instances"] == []
+    assert summarize(results, {})["interval"] == "jackknife"
+    of_third = (results.pair_first == 2) | (results.pair_second == 2)
+    results["consistency"] = results.consistency.where(
+        ~of_third | (results.layer == "conv1"), 0.001
+    )
+    summary = summarize(results, {})
+    assert summary["outlying_instances"] == [{"instance": 2, "seed": 2, "layers": ["conv2"]}]
+
+
+def test_earlier_results_have_bootstrap_intervals(results):
+    results.attrs.pop("interval_over_instances", None)
+    assert summarize(results, {})["interval"] == "bootstrap"

@@ -97,19 +97,3 @@ def paired_permutations(
     else:
         swapped = generator.random((n_permutations, n)) < 0.5
     return np.concatenate([~swapped, swapped], 1), exact
-
-
-def pseudo_values(
-    similarity: Float[np.ndarray, "position n n"],
-) -> Float[np.ndarray, "position n"]:
-    """Jackknife pseudo-values n u − (n − 1) u₋ᵢ of the mean similarity u of a group.
-
-    Their mean is u, and unlike similarities of pairs they vary as independent values would. With cᵢ
-    the mean similarity of instance i to the others, u₋ᵢ = (n u − 2 cᵢ) / (n − 2).
-
-    >>> pseudo_values(np.array([[[1.0, 0.5, 0.2], [0.5, 1.0, 0.2], [0.2, 0.2, 1.0]]])).round(6)
-    array([[ 0.5,  0.5, -0.1]])
-    """
-    n = similarity.shape[-1]
-    means = np.where(np.eye(n, dtype=bool), 0, similarity).sum(-1) / (n - 1)
-    return (2 * (n - 1) * means - n * means.mean(-1, keepdims=True)) / (n - 2)

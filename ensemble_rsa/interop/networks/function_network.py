@@ -8,6 +8,7 @@ import numpy as np
 
 from ensemble_rsa.arrays import check_array
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.extraction.sources import PROBED
 from ensemble_rsa.interop.networks.network import (
     Layer,
     Runner,
@@ -31,7 +32,7 @@ class FunctionNetwork:
 
     def layers(self, images: Any) -> list[Layer]:
         """Return the layers that the function returns, all of which `auto` takes, in its order."""
-        few = first_images(images, min(2, n_images(images)))
+        few = first_images(images, PROBED)
         return [
             Layer(name, tuple(array.shape[1:]), auto=True)
             for name, array in self._show(few).items()

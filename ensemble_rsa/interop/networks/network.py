@@ -96,7 +96,7 @@ def first_images(images: Any, n: int) -> Any:
     return some_images(images, slice(n))
 
 
-def some_images(images: Any, which: slice) -> Any:
+def some_images(images: Any, which: slice | np.ndarray) -> Any:
     """Return some images of a batch."""
     if isinstance(images, Mapping):
         return {name: part[which] for name, part in images.items()}

@@ -9,13 +9,12 @@ import numpy as np
 
 from ensemble_rsa.arrays import check_count
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.extraction.sources import ActivationSource
+from ensemble_rsa.extraction.sources import PROBED, ActivationSource
 from ensemble_rsa.interop.networks import images as shown
 from ensemble_rsa.interop.networks.network import (
     Layer,
     Network,
     choose_layers,
-    first_images,
     n_images,
     some_images,
 )
@@ -134,6 +133,7 @@ class _Opened(NamedTuple):
     first: Any
     listed: list[Layer]
     preprocess: str | None  # its name, if it has one; "" for one without a name
+    few: Any  # the first images, which `probe` shows
 
 
 def _open(
@@ -168,7 +168,9 @@ def _open(
             + ("; wrap the data set in a DataLoader" if hasattr(images, "__getitem__") else "")
         )
     batch = next(iter(given.batches()))
-    return _Opened(opened, given, first, first.layers(batch), name)
+    # indexed by an array, so that the rest of the batch is not kept with them
+    few = some_images(batch, np.arange(min(PROBED, n_images(batch))))
+    return _Opened(opened, given, first, first.layers(batch), name, few)
 
 
 def _preprocess(
@@ -205,6 +207,7 @@ class _Stream:
         self._opened, self._scratch, self._progress = opened, scratch, progress
         self._units = {layer.name: layer.n_units for layer in layers}
         self._n = len(opened.images.ids)
+        self._last: tuple[int, Network] = (0, opened.first)
 
     def activations(self, position: int) -> Iterator[tuple[str, Any]]:
         """Yield the layers of one network, after all images were shown to it."""
@@ -218,21 +221,29 @@ class _Stream:
         opened = self._opened
         if position == 0:
             return opened.first
-        return opened.networks.wrap(opened.networks.module(position), position)
+        if position != self._last[0]:
+            self._last = (0, opened.first)  # so that the last one is freed before the next is built
+            self._last = (
+                position,
+                opened.networks.wrap(opened.networks.module(position), position),
+            )
+        return self._last[1]
 
     def weights(self, position: int) -> Mapping[str, np.ndarray]:
         """Return the weights of one network."""
         return self._network(position).weights()
 
-    def probe(self, position: int, n: int, batch_size: int) -> Mapping[str, np.ndarray]:
-        """Return activations for the first `n` images, of the first batch at most."""
-        network, found = self._network(position), {name: [] for name in self._units}
-        batch = first_images(next(iter(self._opened.images.batches())), n)
-        with network.running(list(found)) as show:
-            for start in range(0, n_images(batch), batch_size):
-                part = some_images(batch, slice(start, start + batch_size))
-                show(part, lambda name, values: found[name].append(as_rows(values).copy()))
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+    def probe(self, position: int) -> list[dict[str, np.ndarray]]:
+        """Return activations of the first images, of the same again, and of copies of one."""
+        network, few, results = self._network(position), self._opened.few, []
+        copies = some_images(few, np.zeros(n_images(few), int))
+        # in one context, which restores the state of generators when it is left
+        with network.running(list(self._units)) as show:
+            for batch in (few, few, copies):
+                found: dict[str, np.ndarray] = {}
+                results.append(found)
+                show(batch, lambda name, values: found.update({name: as_rows(values).copy()}))  # noqa: B023
+        return results
 
     def _show_all(self, network: Network, position: int, store: LayerStore) -> None:
         start = size = 0

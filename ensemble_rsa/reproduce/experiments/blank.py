@@ -42,4 +42,6 @@ def findings(result: xr.Dataset) -> list[Finding]:
     return found
 
 
-EXPERIMENT = Experiment("blank", ("all_cnn_c",), measure, findings, {"s7": Picture(draw_blank)})
+EXPERIMENT = Experiment(
+    "blank", ("all_cnn_c",), measure, findings, {"s7": Picture(draw_blank)}, revision=2
+)

@@ -123,4 +123,5 @@ EXPERIMENT = Experiment(
     measure,
     findings,
     {"fig7": Picture(draw_categories, lambda result: {"n_draws": result.sizes["draw"]})},
+    revision=2,
 )

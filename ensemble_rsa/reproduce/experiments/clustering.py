@@ -64,5 +64,5 @@ EXPERIMENT = Experiment(
     measure,
     findings,
     {"s4": Picture(draw_clustering_and_consistency, caption_values)},
-    revision=4,
+    revision=5,
 )

@@ -191,7 +191,9 @@ def measure_alexnet(work: Workspace) -> xr.Dataset:
 
 _AS_LINES = {"fig4": Picture(draw_depth, compared)}
 _AS_PANELS = {"fig5": Picture(draw_distances, compared)}
-FIG4 = Experiment("depth", ALL_CNNS, measure_depth, findings_depth, _AS_LINES, revision=3)
-FIG5 = Experiment("distances", ALL_CNNS, measure_distances, findings_distances, _AS_PANELS)
+FIG4 = Experiment("depth", ALL_CNNS, measure_depth, findings_depth, _AS_LINES, revision=4)
+FIG5 = Experiment(
+    "distances", ALL_CNNS, measure_distances, findings_distances, _AS_PANELS, revision=2
+)
 _ALEXNET = {"fig6": Picture(draw_depth, compared)}
-FIG6 = Experiment("alexnet", ("alexnet",), measure_alexnet, findings_alexnet, _ALEXNET, revision=2)
+FIG6 = Experiment("alexnet", ("alexnet",), measure_alexnet, findings_alexnet, _ALEXNET, revision=3)

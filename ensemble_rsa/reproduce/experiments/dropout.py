@@ -150,4 +150,4 @@ def caption_values(result: xr.Dataset) -> dict[str, object]:
 
 
 _PICTURES = {"fig8": Picture(draw_dropout, caption_values)}
-EXPERIMENT = Experiment("dropout", (_CONTROL, _SWEPT), measure, findings, _PICTURES, revision=2)
+EXPERIMENT = Experiment("dropout", (_CONTROL, _SWEPT), measure, findings, _PICTURES, revision=3)

@@ -17,7 +17,7 @@ from ensemble_rsa.analysis.consistency import consistency_between
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.figures.paper.profiles import draw_training_sets
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
-from ensemble_rsa.reproduce.measures import Terms, attributes, bootstrap_matched, same_instances
+from ensemble_rsa.reproduce.measures import Terms, attributes, interval_of, same_instances
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 CONTRASTS = {
@@ -63,8 +63,8 @@ def summarise(
     layer = "layer" if contrast == "images" else "layer_before_head"
     instances = (f"{contrast}_instance", f"{contrast}_other_instance")
     by_name = conditions(within, between)
-    boots = [bootstrap_matched(by_name[name], statistics) for name in CONDITIONS]
-    summaries = {part: [getattr(b, part) for b in boots] for part in ("mean", "low", "high")}
+    found = [interval_of(by_name[name], statistics)._asdict() for name in CONDITIONS]
+    summaries = {part: [each[part] for each in found] for part in ("mean", "low", "high")}
     return {
         f"{contrast}_within": ((layer, *instances), within),
         f"{contrast}_between": ((layer, *instances), between),
@@ -113,4 +113,5 @@ EXPERIMENT = Experiment(
     measure,
     findings,
     {"s3": Picture(draw_training_sets, sample_sizes)},
+    revision=2,
 )

@@ -18,7 +18,7 @@ from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import summary
 from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
-from ensemble_rsa.reproduce.measures import Terms, attributes, bootstrap_matched
+from ensemble_rsa.reproduce.measures import Terms, attributes, interval_of
 from ensemble_rsa.reproduce.workspace import Workspace, rdms
 
 _AXES = ("layer", "instance", "layer_b", "instance_b")
@@ -45,8 +45,8 @@ def measure(work: Workspace) -> xr.Dataset:
     origins = [Terms.of_same(same), Terms.of_different(by_distance)]
     one_instance, *two_instances = neighbours(distances)
     courses = [Terms.of_same(one_instance), *map(Terms.of_different, two_instances)]
-    boots = [
-        bootstrap_matched(Terms(*map(np.stack, zip(*rows, strict=True))), statistics)
+    found = [
+        interval_of(Terms(*map(np.stack, zip(*rows, strict=True))), statistics)
         for rows in (origins, courses)
     ]
     embedding = plane.embedding.reshape(*shape, -1)
@@ -55,8 +55,8 @@ def measure(work: Workspace) -> xr.Dataset:
             "second_level_distance": (_AXES, distances),
             "second_level_embedding": (("layer", "instance", "component"), embedding),
             "second_level_stress": ((), float(plane.stress)),
-            **summary("similarity_by_distance", ("origin", "layer_distance"), boots[0]),
-            **summary("similarity_of_neighbours", ("course", "layer_pair"), boots[1]),
+            **summary("similarity_by_distance", ("origin", "layer_distance"), found[0]),
+            **summary("similarity_of_neighbours", ("course", "layer_pair"), found[1]),
         },
         coords={
             **{name: stack[name] for name in ("layer", "instance", "seed")},
@@ -127,4 +127,4 @@ _PICTURES = {
     "fig3": Picture(draw_second_level, _stress),
     "s2": Picture(draw_layer_similarity),
 }
-EXPERIMENT = Experiment("second_level", ("all_cnn_c",), measure, findings, _PICTURES)
+EXPERIMENT = Experiment("second_level", ("all_cnn_c",), measure, findings, _PICTURES, revision=2)

@@ -121,9 +121,9 @@ def accuracy_by_epoch(
         {"test_accuracy": (("epoch", "instance"), values)},
         coords={"epoch": epochs, "seed": ("instance", seeds), "instance": range(len(seeds))},
     )
-    boot = interval_of_mean(values[tested], statistics)
+    bounds = interval_of_mean(values[tested], statistics)
     known = xr.Dataset(
-        summary("test_accuracy", ("epoch",), boot), coords={"epoch": np.asarray(epochs)[tested]}
+        summary("test_accuracy", ("epoch",), bounds), coords={"epoch": np.asarray(epochs)[tested]}
     )
     return found.merge(known.reindex(epoch=epochs))
 
@@ -203,4 +203,4 @@ _PICTURES = {
     name: Picture(partial(draw_trajectory, kind=kind), partial(caption_values, kind=kind))
     for name, kind in (("fig9", "exemplar"), ("s8", "centroid"))
 }
-EXPERIMENT = Experiment("trajectory", (_ENSEMBLE,), measure, findings, _PICTURES, revision=3)
+EXPERIMENT = Experiment("trajectory", (_ENSEMBLE,), measure, findings, _PICTURES, revision=4)

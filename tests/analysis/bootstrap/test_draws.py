@@ -1,5 +1,3 @@
-from itertools import combinations
-
 import numpy as np
 import pytest
 
@@ -7,7 +5,6 @@ from ensemble_rsa.analysis.bootstrap.draws import (
     draw_counts,
     paired_permutations,
     permutations,
-    pseudo_values,
 )
 
 
@@ -42,10 +39,3 @@ def test_paired_permutations_take_one_instance_of_each_seed(n_permutations):
     if exact:
         assert len(np.unique(in_a, axis=0)) == 32
         assert in_a[0, :5].all()
-
-
-def test_pseudo_values_are_those_of_the_jackknife(rng):
-    similarity = np.corrcoef(rng.normal(size=(5, 8)))
-    mean = lambda chosen: np.mean([similarity[i, j] for i, j in combinations(chosen, 2)])
-    expected = [5 * mean(range(5)) - 4 * mean(set(range(5)) - {i}) for i in range(5)]
-    np.testing.assert_allclose(pseudo_values(similarity[None])[0], expected)

@@ -11,6 +11,7 @@ from scipy.spatial.distance import pdist
 
 import ensemble_rsa as ersa
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.extraction.sources import PROBED
 from ensemble_rsa.interop.networks import scratch
 from ensemble_rsa.interop.networks.source import list_layers
 
@@ -55,8 +56,11 @@ def test_rdms_are_those_of_numpy_and_each_image_is_shown_once(
         networks, images, labels=["a", "b"] * 5, batch_size=batch_size,
         progress=lambda done, total: calls.append((done, total)),
     )  # fmt: skip
-    few = source.probe(1, 3, 2)["output"]
-    np.testing.assert_allclose(few, networks[1](images)["output"][:3], rtol=1e-3)
+    first, second, copies = (layers["output"] for layers in source.probe(1))
+    np.testing.assert_allclose(first, networks[1](images)["output"][: len(first)], rtol=1e-3)
+    assert len(first) == min(batch_size, PROBED)
+    np.testing.assert_array_equal(second, first)
+    np.testing.assert_allclose(copies, first[:1].repeat(len(first), 0), rtol=1e-3)
     assert source.weights is None
     probed = [len(network.shown) for network in networks]
     rdms = ersa.extract(source)
@@ -113,7 +117,7 @@ def wrong_layer(batch):
 
 
 def first_batch_only(batch):
-    return {"all" if len(batch) < 4 else "other": batch}
+    return {"all" if len(batch) < 5 else "other": batch}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def first_batch_only(batch):
     [
         (lambda batch: batch, "expected a PyTorch or Keras module, or a function"),
         (lambda batch: {}, "got an empty one"),
-        (lambda batch: batch.nothing, r"failed on images of shape \(2, 6, 6, 3\)"),
+        (lambda batch: batch.nothing, r"failed on images of shape \(4, 6, 6, 3\)"),
         (wrong_layer, "stimuli on its leading axis: got shape"),
         (3, "expected a list of networks or functions"),
     ],

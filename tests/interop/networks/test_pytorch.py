@@ -1,5 +1,6 @@
 """PyTorch modules: values at the hook, what is listed and refused, and the state left behind."""
 
+import itertools
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads sleep; read at the import
@@ -205,28 +206,33 @@ def test_data_loaders_and_wrapped_modules(images):
         ersa.from_networks([small(0)], dataset)
 
 
-@pytest.mark.parametrize("make", ["torchvision", "timm"])
-def test_rdms_of_known_architectures(make):
-    """A ResNet and a vision transformer, live, as arrays in memory, and in float64."""
-    library = pytest.importorskip(make)
+@pytest.mark.parametrize("make", ["plain", "torchvision", "timm"])
+def test_rdms_of_known_architectures(make, tmp_path):
+    """A plain CNN, a ResNet and a vision transformer: live, as arrays, from files, in float64."""
+    library = None if make == "plain" else pytest.importorskip(make)
     images = torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
     def network(seed):
         torch.manual_seed(seed)
+        if library is None:
+            return nn.Sequential(
+                nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.ReLU(), nn.MaxPool2d(4),
+                nn.Flatten(), nn.Linear(784, 5),
+            )  # fmt: skip
         if make == "torchvision":
             return library.models.resnet18(num_classes=5)
         return library.create_model("vit_tiny_patch16_224", img_size=32, num_classes=5)
 
     networks = [network(0), network(1)]
     source = ersa.from_networks(networks, images, batch_size=5)
-    blocks = {"torchvision": "layer1.0", "timm": "blocks.0"}
-    assert blocks[make] in source.layers
+    assert {"plain": "1", "torchvision": "layer1.0", "timm": "blocks.0"}[make] in source.layers
     live = ersa.extract(source)
     stacked = [dict(source.activations(position)) for position in range(2)]
     arrays = {name: np.stack([np.asarray(one[name]) for one in stacked]) for name in source.layers}
-    of_arrays = ersa.extract(arrays)
-    for layer in source.layers:
-        largest = float(of_arrays.exemplar.sel(layer=layer).max())
-        difference = live.exemplar.sel(layer=layer).values - of_arrays.exemplar.sel(layer=layer)
-        assert np.abs(difference).max() <= ACCURACY * largest, layer
-    close(live, source.layers[0], 1, arrays[source.layers[0]][1].astype(float))
+    for position in range(2):
+        own = {name: values[position] for name, values in arrays.items()}
+        np.savez(tmp_path / f"{position}.npz", **own)
+    files = ersa.from_files(tmp_path / "{instance}.npz", flatten=False)
+    for rdms in (live, ersa.extract(arrays), ersa.extract(files)):
+        for layer, position in itertools.product(source.layers, range(2)):
+            close(rdms, layer, position, arrays[layer][position].astype(float))
