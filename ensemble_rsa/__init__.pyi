@@ -9,7 +9,10 @@ from .analysis.consistency import consistency_between as consistency_between
 from .analysis.consistency import second_level_distances as second_level_distances
 from .analysis.consistency import within_category_consistency as within_category_consistency
 from .analysis.groups import compare_groups as compare_groups
+from .analysis.inference.ceiling import noise_ceiling as noise_ceiling
+from .analysis.inference.evaluate import evaluate as evaluate
 from .analysis.mds import mds as mds
+from .analysis.planning import plan as plan
 from .analysis.random_categories import random_category_consistency as random_category_consistency
 from .config.analysis import AnalysisConfig as AnalysisConfig
 from .config.analysis import RdmConfig as RdmConfig
@@ -33,6 +36,7 @@ from .pipeline.compare import compare_runs as compare_runs
 from .pipeline.export import export as export
 from .pipeline.extract import extract as extract
 from .pipeline.import_run import import_run as import_run
+from .pipeline.plan import plan_run as plan_run
 from .pipeline.train import train as train
 from .rdm.build import centroids as centroids
 from .rdm.build import cocktail_blank as cocktail_blank

@@ -53,6 +53,7 @@ def added(default: Any) -> Any:
 
 def is_added_default(field: dataclasses.Field, value: Any) -> bool:
     """Whether a field was `added`, and has its default."""
+    value = tuple(value) if isinstance(value, list) else value  # as JSON has it
     return field.metadata.get(_ADDED, False) and value == field.default
 
 

@@ -6,7 +6,7 @@ a default that the paper does not state is marked as ours.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ensemble_rsa.config.checks import (
     COLOUR,
@@ -26,7 +26,9 @@ DatasetName = Literal["digits", "cifar10", "imagenet2012"]
 PreprocessingName = Literal["gcn_zca", "gcn_zca_per_image", "standardize", "symmetric", "none"]
 Resize = Literal["crop", "squash"]
 Part = Literal["all", "first_half", "second_half"]
-ModelName = Literal["all_cnn_c", "all_cnn_7", "all_cnn_7b", "alexnet"]
+ConvNetName = Literal["all_cnn_c", "all_cnn_7", "all_cnn_7b", "alexnet"]
+ModuleName = Literal["resnet18", "resnet20", "resnet32", "resnet56", "vit", "mlp"]
+MODEL_NAMES = (*get_args(ConvNetName), *get_args(ModuleName))
 DropoutAfter = Literal["strided", "input_and_strided", "all"]
 Unconverged = Literal["keep", "replace"]
 TrainingPrecision = Literal["float32", "tensorfloat32", "bfloat16"]
@@ -100,24 +102,52 @@ class ModelConfig:
     """Which network.
 
     Attributes:
-        model: all_cnn_c, alexnet, or the surrogates all_cnn_7 and all_cnn_7b.
-        width: factor on the number of channels; 1.0 is the paper's.
+        model: all_cnn_c, alexnet, or the surrogates all_cnn_7 and all_cnn_7b; resnet18, resnet20,
+            resnet32, resnet56, vit or mlp; or module:Class, a Flax module of yours.
+        width: factor on the number of channels; 1.0 is the paper's. A module of yours has none.
         last_relu: a ReLU on the class maps, as (probably) in the paper.
         valid_padding: no padding in the last 3 × 3 layer, which makes 6 × 6 maps of 8 × 8, as
             (probably) in the paper.
         dropout_after: where dropout acts in an All-CNN, if there is any: after the strided layers
             (our reading of the paper), on the input too, or after every layer but the last.
+        model_arg: further arguments of the constructor of a module, such as depth=18 norm=group.
     """
 
-    model: ModelName = "all_cnn_c"
+    model: str = "all_cnn_c"
     width: float = 1.0
     last_relu: bool = True
     valid_padding: bool = True
     dropout_after: DropoutAfter = "strided"
+    model_arg: tuple[str, ...] = added(())
 
     def __post_init__(self):
         check_types(self)
         check_values(self, POSITIVE, "width")
+        if ":" not in self.model:
+            check_name("model", self.model, (*MODEL_NAMES, "module:Class"))
+            if self.model_arg and self.model not in get_args(ModuleName):
+                raise InputError(
+                    f"model_arg: {self.model} takes no arguments, got {shown(self.model_arg)}"
+                )
+        elif self.width != 1.0:
+            raise InputError(
+                f"width: {self.model} has no width, got {self.width}; give its constructor an "
+                "argument by model_arg"
+            )
+
+    @classmethod
+    def of(cls, module: type, **arguments: Any) -> "ModelConfig":
+        """The settings of a Flax module of yours, with arguments of its constructor.
+
+        Values should be Python literals, as the configuration is stored as text.
+
+        >>> class Net:
+        ...     pass
+        >>> ModelConfig.of(Net, depth=18).model_arg
+        ('depth=18',)
+        """
+        name = f"{module.__module__}:{module.__qualname__}"
+        return cls(name, model_arg=tuple(f"{key}={value!r}" for key, value in arguments.items()))
 
 
 @dataclass(frozen=True)

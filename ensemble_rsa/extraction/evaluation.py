@@ -15,8 +15,9 @@ from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessi
 from ensemble_rsa.extraction.sources import dropout_masks
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.dropout import Dropout
-from ensemble_rsa.models.ensemble import Parameters, member
+from ensemble_rsa.models.ensemble import member
 from ensemble_rsa.models.execution import default_execution
+from ensemble_rsa.models.network import Parameters
 from ensemble_rsa.runs.run import Run, load_networks
 
 CHUNK = 500  # images at once

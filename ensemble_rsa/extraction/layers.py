@@ -1,6 +1,8 @@
 """Activations of one network, layer by layer.
 
-Each layer is yielded as soon as it is computed, so that only the maps of two layers are in memory.
+In a network of layers each is yielded as soon as it is computed, so that only the maps of two are
+in memory. A module is called as a whole for some stimuli at a time, and then its layers are yielded
+one after the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,24 +10,16 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
+import numpy as np
 from jaxtyping import Array, Float, Key
 
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.dropout import Dropout
-from ensemble_rsa.models.ensemble import Network, Parameters
 from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.models.network import LayeredNetwork, Network, Parameters
 
-
-class LayerRunner(NamedTuple):
-    """Compiled layers of one network, shared by all its instances.
-
-    Attributes:
-        layers: names, from the image to the class maps.
-        run: (parameters of one instance, index of a layer, maps, `Masks` or None) → maps.
-    """
-
-    layers: tuple[str, ...]
-    run: Callable
+AT_ONCE = 100  # stimuli that a module is called with
 
 
 class Masks(NamedTuple):
@@ -35,26 +29,70 @@ class Masks(NamedTuple):
     key: Key[Array, ""]
 
 
+class LayerRunner(NamedTuple):
+    """The compiled layers of one network, shared by all its instances.
+
+    Attributes:
+        layers: names, from the image to the logits.
+        run: (variables of one instance, images, `Masks` or None) → names and activations of the
+            layers, `(stimulus, …)`.
+    """
+
+    layers: tuple[str, ...]
+    run: Callable[..., Iterator[tuple[str, Float[Array, "stimulus ..."]]]]
+
+
 def compile_layers(network: Network, execution: Execution, one_mask: bool = False) -> LayerRunner:
     """Return the layers as functions that are each compiled on first use.
 
     Networks built from the same blueprint share them. With `one_mask`, dropout has the same mask
     for all stimuli instead of one for each.
     """
-    return _compile_layers(network, tuple(execution.compiler_options.items()), one_mask)
+    options = tuple(execution.compiler_options.items())
+    if isinstance(network, LayeredNetwork):
+        return _compile_layers(network, options, one_mask)
+    return _compile_module(network, options)
 
 
 @lru_cache(maxsize=8)
 def _compile_layers(
-    network: Network, options: tuple[tuple[str, str], ...], one_mask: bool
+    network: LayeredNetwork, options: tuple[tuple[str, str], ...], one_mask: bool
 ) -> LayerRunner:
+    @fixed_settings()
     @partial(jax.jit, static_argnums=1, compiler_options=dict(options) or None)
-    def run(parameters: Parameters, index: int, maps: Array, masks: Masks | None) -> Array:
+    def layer(parameters: Parameters, index: int, maps: Array, masks: Masks | None) -> Array:
         dropout = None if masks is None else Dropout(*masks, one_mask=one_mask)
         with jax.default_matmul_precision("float32"):  # a GPU would use TF32 otherwise
             return network.layer(parameters, index, maps, dropout)
 
-    return LayerRunner(network.layers, fixed_settings()(run))
+    def run(parameters: Parameters, images: Array, masks: Masks | None):
+        maps = images
+        for index, name in enumerate(network.layers):
+            maps = layer(parameters, index, maps, masks)
+            yield name, maps
+
+    return LayerRunner(network.layers, run)
+
+
+@lru_cache(maxsize=8)
+def _compile_module(network: Network, options: tuple[tuple[str, str], ...]) -> LayerRunner:
+    @fixed_settings()
+    @partial(jax.jit, compiler_options=dict(options) or None)
+    def all_layers(variables: Parameters, images: Array) -> dict[str, Array]:
+        with jax.default_matmul_precision("float32"):
+            return dict(network.activations(variables, images))
+
+    def run(variables: Parameters, images: Array, masks: Masks | None):
+        if masks is not None:
+            raise InputError("dropout_sample: a module has dropout in training only; leave it out")
+        parts = [
+            jax.device_get(all_layers(variables, images[start : start + AT_ONCE]))
+            for start in range(0, len(images), AT_ONCE)
+        ]
+        for name in network.layers:
+            yield name, jax.numpy.asarray(np.concatenate([part.pop(name) for part in parts]))
+
+    return LayerRunner(network.layers, run)
 
 
 def layer_activations(
@@ -63,8 +101,6 @@ def layer_activations(
     images: Float[Array, "stimulus h w c"],
     masks: Masks | None = None,
 ) -> Iterator[tuple[str, Float[Array, "stimulus unit"]]]:
-    """Yield the name and the activations of each layer of one instance, after ReLU, flattened."""
-    maps = images
-    for index, name in enumerate(runner.layers):
-        maps = runner.run(parameters, index, maps, masks)
+    """Yield the name and the activations of each layer of one instance, flattened."""
+    for name, maps in runner.run(parameters, images, masks):
         yield name, maps.reshape(maps.shape[0], -1)

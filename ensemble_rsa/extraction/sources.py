@@ -35,7 +35,7 @@ from ensemble_rsa.data.stimuli import choose_stimuli
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.layers import Masks, compile_layers, layer_activations
 from ensemble_rsa.jax_settings import fixed_settings
-from ensemble_rsa.models.catalogue import model_entry
+from ensemble_rsa.models.catalogue import is_surrogate
 from ensemble_rsa.models.ensemble import member, named_arrays
 from ensemble_rsa.models.execution import default_execution
 from ensemble_rsa.rng import stream
@@ -123,9 +123,9 @@ def source_from_run(
             f"{part}_accuracy": values for part, values in run.accuracy.items() if has_accuracy
         },
         attributes={
-            "model": run.config.model.model,
+            "model": readable(run.config.model.model.rpartition(":")[2]),
             "dataset": readable(run.config.data.dataset),
-            "surrogate": int(model_entry(run.config.model.model).surrogate),
+            "surrogate": int(is_surrogate(run.config.model.model)),
             "scale": _scale(run, dataset, rdm),
         },
         weights=lambda position: named_arrays(member(parameters, position)),
@@ -155,9 +155,10 @@ def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
 
 
 def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:
-    training = run.config.training
+    training, model = run.config.training, run.config.model
     parts = [
-        f"width {run.config.model.width:g}",
+        *([] if ":" in model.model else [f"width {model.width:g}"]),
+        *model.model_arg,
         f"{training.epochs} epochs of {len(dataset.train_labels)} images",
         f"{run.config.data.preprocessing} preprocessing",
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 import jax.numpy as jnp
@@ -10,11 +11,14 @@ from flax import nnx
 from jaxtyping import Array, Key
 
 from ensemble_rsa.config.settings import ModelConfig
-from ensemble_rsa.errors import unknown_name
+from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.models import alexnet
 from ensemble_rsa.models.all_cnn import ARCHITECTURES, AllCNN, Architecture
+from ensemble_rsa.models.by_name import function_by_name
 from ensemble_rsa.models.convnet import ConvNet, Convolution
 from ensemble_rsa.models.convolution import CONVOLUTIONS
+from ensemble_rsa.models.plain_modules import MLP, ViT
+from ensemble_rsa.models.resnet import ResNet
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,13 @@ class Blueprint:
     precision: str = "float32"
 
     def __post_init__(self):
-        model_entry(self.config.model)
+        if module_maker(self.config.model) is None:
+            model_entry(self.config.model)
+        elif self.precision == "bfloat16":
+            raise InputError(
+                f"precision: bfloat16 is for networks of convolutions only; {self.config.model} "
+                "decides on its own dtype"
+            )
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,36 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 )
 
 
+MODULES: Mapping[str, Callable[..., nnx.Module]] = MappingProxyType(
+    {
+        **{f"resnet{depth}": partial(ResNet, depth=depth) for depth in (18, 20, 32, 56)},
+        "vit": ViT,
+        "mlp": MLP,
+    }
+)
+
+
+def module_maker(model: str) -> Callable[..., nnx.Module] | None:
+    """What makes the Flax module of this name, of the package or of a user; None for the others.
+
+    Raises:
+        InputError: `model` has the form `module:Class`, and there is no such class.
+    """
+    if ":" in model:
+        return function_by_name("model", model)[0]
+    return MODULES.get(model)
+
+
+def module_file(model: str) -> Path | None:
+    """The file of a user's module; None for the networks of the package."""
+    return function_by_name("model", model)[1] if ":" in model else None
+
+
+def is_surrogate(model: str) -> bool:
+    """Whether a network replaces one whose description has not been published."""
+    return model in MODELS and MODELS[model].surrogate
+
+
 def model_entry(model: str) -> Model:
     """The catalogue entry of a model.
 
@@ -80,7 +120,7 @@ def model_entry(model: str) -> Model:
         InputError: no such model.
     """
     if model not in MODELS:
-        raise unknown_name("model", model, MODELS)
+        raise unknown_name("model", model, [*MODELS, *MODULES, "module:Class"])
     return MODELS[model]
 
 

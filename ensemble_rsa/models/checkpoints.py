@@ -7,7 +7,7 @@ import jax
 from ensemble_rsa import files
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.jax_settings import fixed_settings
-from ensemble_rsa.models.ensemble import Parameters
+from ensemble_rsa.models.network import Parameters
 
 
 @fixed_settings()

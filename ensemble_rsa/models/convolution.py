@@ -186,14 +186,25 @@ def _patches(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
 def _as_flax_convolution(way: Callable[..., Any]) -> Callable[..., Image]:
     """Give `way(x, kernel, stride, pads)` the signature of `lax.conv_general_dilated`.
 
-    Windows of 1 × 1 or as large as the map are matrix products instead.
+    Windows of 1 × 1 or as large as the map are matrix products instead. What `way` cannot do
+    (groups, dilation, unequal strides, one dimension or three) is left to `lax`.
     """
 
     def convolution(
-        lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None, **options
-    ):
-        del lhs_dilation, rhs_dilation, options  # not used by our networks
+        lhs, rhs, window_strides, padding, lhs_dilation=None, rhs_dilation=None,
+        feature_group_count=1, **options,
+    ):  # fmt: skip
+        dilations = (*(lhs_dilation or ()), *(rhs_dilation or ()))
         stride = window_strides[0]
+        if (
+            lhs.ndim != 4
+            or {*dilations, feature_group_count, 1} != {1}
+            or {*window_strides} != {stride}
+        ):
+            return lax.conv_general_dilated(
+                lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation,
+                feature_group_count=feature_group_count, **options,
+            )  # fmt: skip
         pads = spatial_pads(padding, lhs.shape[1:3], rhs.shape[:2], stride)
         if rhs.shape[:2] == (1, 1) and stride == 1 and pads == ((0, 0), (0, 0)):
             return lhs @ rhs[0, 0]

@@ -1,58 +1,23 @@
 """The instance axis: stacked parameters of an ensemble, and functions mapped over them.
 
-A network is written for one instance and split into a static graph and a tree of parameters; an
+A network is written for one instance and split into a static half and a tree of variables; an
 ensemble is that tree with a leading instance axis. No other module stacks or maps instances.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from ensemble_rsa.jax_settings import fixed_settings
-from ensemble_rsa.models.catalogue import Blueprint, build, layer_names
-from ensemble_rsa.models.convnet import ConvNet
-from ensemble_rsa.models.dropout import Dropout
+from ensemble_rsa.models.catalogue import Blueprint, build, layer_names, module_maker
+from ensemble_rsa.models.network import LayeredNetwork, Network, Parameters
+from ensemble_rsa.models.own_modules import module_kind
 from ensemble_rsa.rng import stream
-
-Parameters = Any  # a tree of arrays: of one instance, or stacked on a leading instance axis
-
-
-@dataclass(frozen=True)
-class Network:
-    """The static half of a network: pure functions of one instance's parameters."""
-
-    graph: nnx.GraphDef
-    layers: tuple[str, ...]
-
-    def logits(
-        self,
-        parameters: Parameters,
-        images: Float[Array, "stimulus h w c"],
-        dropout: Dropout | None = None,
-    ) -> Float[Array, "stimulus category"]:
-        """Compute the logits of images for one instance."""
-        return self.merged(parameters)(images, dropout)
-
-    def layer(
-        self,
-        parameters: Parameters,
-        index: int,
-        maps: Float[Array, "stimulus h w c"],
-        dropout: Dropout | None = None,
-    ) -> Array:
-        """Activations of one layer, as maps, from those of the layer before."""
-        return self.merged(parameters).layer(index, maps, dropout)
-
-    def merged(self, parameters: Parameters) -> ConvNet:
-        """The module with one instance's parameters in place."""
-        return nnx.merge(self.graph, nnx.State(parameters))
 
 
 @fixed_settings()
@@ -69,18 +34,19 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
     """
     # Compiling with optimisation takes ten times as long (16 s instead of 1.6 s on a CPU) and saves
     # nothing in a program that runs once.
+    network, first_variables = _open(blueprint)
     initial = jax.jit(
-        jax.vmap(partial(_initial, blueprint)),
-        compiler_options={"xla_backend_optimization_level": 0},
+        jax.vmap(first_variables), compiler_options={"xla_backend_optimization_level": 0}
     )
-    return _network(blueprint), initial(jnp.asarray(seeds, jnp.uint32))
+    return network, initial(jnp.asarray(seeds, jnp.uint32))
 
 
 @fixed_settings()
 def ensemble_shapes(blueprint: Blueprint, n_instances: int) -> tuple[Network, Parameters]:
     """The network of `init_ensemble`, and the shapes of its stacked parameters."""
     seeds = jax.ShapeDtypeStruct((n_instances,), jnp.uint32)
-    return _network(blueprint), jax.eval_shape(jax.vmap(partial(_initial, blueprint)), seeds)
+    network, first_variables = _open(blueprint)
+    return network, jax.eval_shape(jax.vmap(first_variables), seeds)
 
 
 @fixed_settings()
@@ -88,21 +54,34 @@ def map_shapes(blueprint: Blueprint, n_images: int) -> list[jax.ShapeDtypeStruct
     """Shapes of the images and of every layer's maps, for one instance."""
     network, stacked = ensemble_shapes(blueprint, 1)
     parameters = jax.eval_shape(partial(member, index=0), stacked)
-    maps = [jax.ShapeDtypeStruct((n_images, *blueprint.image_shape), jnp.float32)]
-    for index in range(len(network.layers)):
-        maps.append(
-            jax.eval_shape(lambda p, x, i=index: network.layer(p, i, x), parameters, maps[-1])
+    images = jax.ShapeDtypeStruct((n_images, *blueprint.image_shape), jnp.float32)
+    maps = jax.eval_shape(
+        lambda p, x: [each for _, each in network.activations(p, x)], parameters, images
+    )
+    return [images, *maps]
+
+
+def _open(blueprint: Blueprint) -> tuple[Network, Callable[[Array], Parameters]]:
+    """The network of a blueprint, and the first variables of an instance from its weight seed."""
+    config = blueprint.config
+    if maker := module_maker(config.model):
+        kind = module_kind(
+            config.model,
+            maker,
+            config.model_arg
+            if ":" in config.model
+            else (f"width={config.width!r}", *config.model_arg),
+            blueprint.image_shape,
+            blueprint.n_categories,
+            blueprint.convolution,
         )
-    return maps
+        return kind.network(), kind.variables
+    graph, _ = nnx.split(nnx.eval_shape(lambda: build(blueprint, stream(0, "init"))), nnx.Param)
+    return LayeredNetwork(graph, layer_names(config.model)), partial(_initial, blueprint)
 
 
 def _initial(blueprint: Blueprint, seed: Array) -> Parameters:
     return nnx.to_pure_dict(nnx.state(build(blueprint, stream(seed, "init")), nnx.Param))
-
-
-def _network(blueprint: Blueprint) -> Network:
-    graph, _ = nnx.split(nnx.eval_shape(lambda: build(blueprint, stream(0, "init"))), nnx.Param)
-    return Network(graph, layer_names(blueprint.config.model))
 
 
 def map_instances(function: Callable, vmap_batch_size: int | None) -> Callable:

@@ -10,10 +10,10 @@ Variables (dimension names as everywhere):
     category_clustering_index (layer, instance), and _mean, _low, _high (layer): bounds over
         instances, by the jackknife
     second_level_distance (layer, instance, layer_b, instance_b): 1 − r between RDMs
-    second_level_embedding (layer, instance, component), second_level_stress (): unless all RDMs
-        are the same
-    embedding (shown, layer, stimulus, component), embedding_stress, embedding_pointwise_stress: of
-        two instances
+    second_level_embedding (layer, instance, component), second_level_stress (), metric stress, and
+        second_level_stress_1 (), Kruskal's: unless all RDMs are the same
+    embedding (shown, layer, stimulus, component), embedding_stress, embedding_stress_1,
+        embedding_pointwise_stress: of two instances
     constant_patterns (layer, instance): number of stimuli whose pattern is constant
     train_accuracy, test_accuracy (instance): for runs only
     excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
@@ -213,6 +213,7 @@ def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     return found.assign(
         second_level_embedding=((*dims, "component"), embedding),
         second_level_stress=((), float(plane.stress)),
+        second_level_stress_1=((), float(plane.stress_1)),
     )
 
 
@@ -229,6 +230,7 @@ def embed_stimuli(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
         {
             "embedding": (("layer", "shown", "stimulus", "component"), embedding),
             "embedding_stress": (("layer", "shown"), plane.stress),
+            "embedding_stress_1": (("layer", "shown"), plane.stress_1),
             "embedding_pointwise_stress": (("layer", "shown", "stimulus"), plane.pointwise_stress),
         },
         coords={"shown": rdms.instance.values[:SHOWN]},

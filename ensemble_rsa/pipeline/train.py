@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,20 @@ from ensemble_rsa.config.serialize import config_differences
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.models.by_name import lasting_name
+from ensemble_rsa.models.catalogue import Blueprint, module_file, module_maker
+from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution
-from ensemble_rsa.runs.run import CHECKPOINTS, Run, fingerprint, load_run, run_folder, save_run
+from ensemble_rsa.runs.run import (
+    CHECKPOINTS,
+    Run,
+    fingerprint,
+    load_run,
+    run_folder,
+    save_run,
+    warn_of_changed_module,
+)
+from ensemble_rsa.runs.source_files import describe_file
 from ensemble_rsa.training import processes
 from ensemble_rsa.training.choice import choose_execution
 from ensemble_rsa.training.ensemble import check_batch_size, train_ensemble
@@ -20,6 +33,7 @@ from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import TrainingCallback
 
 MEASUREMENTS = "execution.json"
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -72,6 +86,7 @@ def train(
                 "would be trained on two data sets; restore the images or train anew in another "
                 "folder"
             )
+        warn_of_changed_module(folder, config)
     else:
         folder, manifest = _new_run(config, out, dataset)
     execution = Execution.from_record(manifest["execution"])
@@ -108,6 +123,7 @@ def _new_run(
     config: Config, out: str | Path | None, dataset: Dataset
 ) -> tuple[Path, dict[str, Any]]:
     """Create the folder of a new run, with its images and way of computing in the manifest."""
+    _log_layers(config, dataset)
     folder = run_folder.create_run_folder(config, out)
     try:
         with processes.sign_of_life(folder, 0):
@@ -116,6 +132,8 @@ def _new_run(
         manifest["fingerprint"] = fingerprint(dataset)
         manifest["execution"] = execution.as_record()
         manifest["images"] = dict(dataset.conversions)
+        if file := module_file(config.model.model):
+            manifest["files"] = [describe_file(file)._asdict()]
         files.write_json(folder / run_folder.MANIFEST, manifest)
     finally:
         if not (folder / run_folder.MANIFEST).is_file():
@@ -148,4 +166,19 @@ def _with_absolute_paths(config: Config) -> Config:
         data = dataclasses.replace(data, dataset=f"{kind}:{Path(path).resolve()}")
     if data.category_map is not None and Path(data.category_map).is_file():  # else a shipped map
         data = dataclasses.replace(data, category_map=str(Path(data.category_map).resolve()))
-    return dataclasses.replace(config, data=data)
+    model = config.model
+    if ":" in model.model:
+        lasting = lasting_name(model.model, module_file(model.model))
+        model = dataclasses.replace(model, model=lasting)
+    return dataclasses.replace(config, data=data, model=model)
+
+
+def _log_layers(config: Config, dataset: Dataset) -> None:
+    """Say which layers of a module will be recorded, and their shapes."""
+    if module_maker(config.model.model) is None:
+        return
+    blueprint = Blueprint(config.model, dataset.train_images.shape[1:], len(dataset.categories))
+    network, _ = ensemble_shapes(blueprint, 1)
+    shapes = (" × ".join(map(str, each.shape[1:])) for each in map_shapes(blueprint, 1)[1:])
+    layers = zip(network.layers, shapes, strict=True)
+    log.info("layers: %s", ", ".join(f"{name} ({shape})" for name, shape in layers))

@@ -72,8 +72,8 @@ COMPARISONS: Mapping[ComparisonName, Comparison] = MappingProxyType(
         name + suffix: how._replace(square=bool(suffix))
         for name, how in _UNSQUARED.items()
         for suffix in ("_squared", "")
-    }  # pyright: ignore[reportArgumentType]
-)
+    }
+)  # pyright: ignore[reportAssignmentType]
 
 
 def compare_rows(

@@ -27,7 +27,7 @@ def tau_a_matrix(rows: Any, others: Any = None) -> Float[np.ndarray, "... row ot
                 if others is None and j < i:
                     result[*position, i, j] = result[*position, j, i]
                 elif free_x and free_y:
-                    tau_b = kendalltau(x, y, method="asymptotic").statistic
+                    tau_b = kendalltau(x, y, method="asymptotic")[0]
                     result[*position, i, j] = tau_b * np.sqrt(free_x) * np.sqrt(free_y)
                 else:
                     result[*position, i, j] = np.nan

@@ -21,7 +21,8 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         `n_instances, n_pairs, n_layers, n_stimuli, n_categories, n_resamples` · `level` (of
         confidence, in per cent) · `over_instances`, how intervals over instances were computed
         (`bootstrap` in earlier results) · `layers, kinds, shown, seeds` · `model, surrogate,
-        distance, cocktail_blank, dataset, scale` · `stress` (of the second level).
+        distance, cocktail_blank, dataset, scale` · `stress, stress_1` (of the second level; NaN
+        where unknown).
     """
     sizes, attrs = results.sizes, results.attrs
 
@@ -48,6 +49,7 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         "dataset": str(attrs.get("dataset", "")),
         "scale": str(attrs.get("scale", "")),
         "stress": float(results.get("second_level_stress", np.nan)),
+        "stress_1": float(results.get("second_level_stress_1", np.nan)),
     }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from ensemble_rsa import files
 from ensemble_rsa.config.settings import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.catalogue import Blueprint
+from ensemble_rsa.models.catalogue import Blueprint, module_file
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
-from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes
+from ensemble_rsa.models.ensemble import ensemble_shapes
+from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.runs import run_folder
+from ensemble_rsa.runs.source_files import describe_file
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import TrainedEnsemble, gather, group_folder
 from ensemble_rsa.training.loop import epoch_folder
@@ -25,6 +28,10 @@ from ensemble_rsa.training.loop import epoch_folder
 CHECKPOINTS = "checkpoints"
 FINAL = Path(CHECKPOINTS) / "final"
 HASHED_AT_ONCE = 1024  # images
+
+
+class ModuleChangedWarning(UserWarning):
+    """A user's module is not the one that a run was trained with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +175,25 @@ def load_networks(
         raise InputError(f"epoch: expected one that {run.path} kept ({kept}), got {epoch}")
     blueprint = Blueprint(run.config.model, run.image_shape, len(run.categories), convolution)
     network, shapes = ensemble_shapes(blueprint, len(run.seeds))
+    warn_of_changed_module(run.path, run.config)
     at = FINAL if epoch is None else epoch_folder(Path(CHECKPOINTS), epoch)
     return network, load_parameters(run.path / at, shapes)
+
+
+def warn_of_changed_module(folder: Path, config: Config) -> None:
+    """Warn if the file of a user's module is not what it was when the run was begun."""
+    file = module_file(config.model.model)
+    if file is None:
+        return
+    recorded = run_folder.read_manifest(folder).get("files", [])
+    now = describe_file(file)
+    if all(each.get("blake2b") != now.blake2b for each in recorded):
+        warnings.warn(
+            f"{file} has changed since training of {folder} was begun: the networks are built by "
+            "another program than they were trained by",
+            ModuleChangedWarning,
+            stacklevel=3,
+        )
 
 
 def load_history(run: Run) -> xr.Dataset:

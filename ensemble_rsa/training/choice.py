@@ -18,6 +18,7 @@ from ensemble_rsa.config.settings import Config, ExecutionConfig
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.device import device_name
+from ensemble_rsa.models.catalogue import module_maker
 from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training.loop import make_setup, place_images
 from ensemble_rsa.training.throughput import TrainingTrial
@@ -42,8 +43,7 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
     Raises:
         InputError: an unknown convolution.
     """
-    asked = config.execution
-    ways = _as_asked(asked)
+    ways = _as_asked(config.execution, module_maker(config.model.model) is None)
     if len(ways) == 1:
         return ways[0]
     name = _name(config, dataset)
@@ -67,9 +67,11 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
     return best
 
 
-def _as_asked(asked: ExecutionConfig) -> tuple[Execution, ...]:
+def _as_asked(asked: ExecutionConfig, splits_batches: bool = True) -> tuple[Execution, ...]:
     """Candidates that agree with the configuration."""
     ways = candidates()
+    if not splits_batches:
+        ways = tuple(dataclasses.replace(way, in_parts=False) for way in ways)
     if asked.convolution != "auto":
         ways = tuple(dataclasses.replace(way, convolution=asked.convolution) for way in ways)
     if asked.at_once != "auto":
@@ -136,8 +138,9 @@ def _name(config: Config, dataset: Dataset) -> str:
     """The key under which a measurement is cached."""
     size = "×".join(map(str, dataset.train_images.shape[1:]))
     n = min(config.training.instances, MOST_INSTANCES)
+    model = " ".join([config.model.model, *config.model.model_arg])
     return (
-        f"{device_name()}, jax {jax.__version__}: {config.model.model}, width "
+        f"{device_name()}, jax {jax.__version__}: {model}, width "
         f"{config.model.width:g}, {size}, batch {config.training.batch_size}, "
         f"{config.training.precision}, {n} instances"
     )

@@ -18,9 +18,9 @@ from ensemble_rsa import files
 from ensemble_rsa.config.settings import Config, saved_epochs, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.devices import INSTANCE, make_layout
-from ensemble_rsa.models.ensemble import Network, Parameters
+from ensemble_rsa.models.devices import INSTANCE
 from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.training import processes
 from ensemble_rsa.training.convergence import UnconvergedInstance, unconverged_instances
 from ensemble_rsa.training.loop import (
@@ -183,7 +183,7 @@ def group_size(setup: TrainingSetup, n_instances: int) -> int:
     execution, batch_size = setup.config.execution, setup.config.training.batch_size
     if execution.group is not None:
         return min(execution.group, n_instances)
-    mesh = make_layout(n_instances, batch_size, execution.devices).mesh
+    mesh = setup.layout(n_instances).mesh
     n_devices = 1 if mesh is None else mesh.shape[INSTANCE]
     return largest_group(setup.blueprint, batch_size, n_instances, n_devices, setup.execution)
 

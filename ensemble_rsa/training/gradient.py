@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.models.devices import BATCH
 from ensemble_rsa.models.dropout import Dropout
-from ensemble_rsa.models.ensemble import Network, Parameters
+from ensemble_rsa.models.network import Network, Parameters
 
 PART_PIXELS = 8 * 32 * 32  # the fastest of 4, 8 and 16 images of 32 × 32
 LEAST_IMAGES = 8  # with fewer, gradients of kernels by convolution are slow
@@ -40,7 +40,10 @@ class Totals(NamedTuple):
 def make_gradient(
     network: Network, config: TrainingConfig, in_parts: bool, shares: int
 ) -> Callable:
-    """The function (parameters, settings, batch, labels, key of masks) → (gradient, `Totals`).
+    """The function (variables, settings, batch, labels, key) → (gradient, `Totals`, statistics).
+
+    The gradient is that of the parameters, see `Network.separated`; the key is that of the masks of
+    dropout, and of whatever else is random, or None.
 
     Args:
         network: of one instance.
@@ -49,17 +52,20 @@ def make_gradient(
         shares: over how many devices a batch is split; the result is that of one device's share.
     """
 
-    def objective(parameters: Parameters, settings: InstanceSettings, batch, labels, dropout):
-        logits = network.logits(parameters, batch, dropout)
+    def objective(parameters, statistics, settings: InstanceSettings, batch, labels, dropout):
+        variables = network.joined(parameters, statistics)
+        logits, statistics = network.training_logits(variables, batch, dropout)
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
         correct = (logits.argmax(-1) == labels).sum()
         decayed = (
             leaf for leaf in jax.tree.leaves(parameters) if config.l2_biases or leaf.ndim > 1
         )
         squares = sum(jnp.vdot(leaf, leaf) for leaf in decayed)
-        return losses.mean() + settings.l2 * squares, Totals(losses.sum(), correct)
+        loss = losses.mean() + settings.l2 * squares
+        return loss, (Totals(losses.sum(), correct), statistics)
 
-    def gradient_of(parameters: Parameters, settings: InstanceSettings, batch, labels, masks):
+    def gradient_of(variables: Parameters, settings: InstanceSettings, batch, labels, masks):
+        parameters, statistics = network.separated(variables)
         share = 0 if shares == 1 else jax.lax.axis_index(BATCH)
         n, height, width, _ = batch.shape
         parts = batch_parts(n, height * width) if in_parts else 1
@@ -68,18 +74,22 @@ def make_gradient(
             dropout = None
             if masks is not None:
                 dropout = Dropout(settings.dropout, masks, share * parts + part, shares * parts)
-            return jax.grad(objective, has_aux=True)(parameters, settings, batch, labels, dropout)
+            gradient, (totals, after) = jax.grad(objective, has_aux=True)(
+                parameters, statistics, settings, batch, labels, dropout
+            )
+            return gradient, totals, after
 
         if parts == 1:
             return of_part(0, batch, labels)
+        # a network whose batches are split has no statistics
         batch, labels = (a.reshape(parts, -1, *a.shape[1:]) for a in (batch, labels))
         none = jax.tree.map(jnp.zeros_like, parameters), Totals(jnp.zeros(()), jnp.zeros((), int))
         (gradient, totals), _ = jax.lax.scan(
-            lambda sums, part: (jax.tree.map(jnp.add, sums, of_part(*part)), None),
+            lambda sums, part: (jax.tree.map(jnp.add, sums, of_part(*part)[:2]), None),
             none,
             (jnp.arange(parts), batch, labels),
         )
-        return jax.tree.map(lambda leaf: leaf / parts, gradient), totals
+        return jax.tree.map(lambda leaf: leaf / parts, gradient), totals, statistics
 
     return gradient_of
 

@@ -26,9 +26,10 @@ from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.checkpoints import save_parameters
-from ensemble_rsa.models.devices import collect, distribute, make_layout
-from ensemble_rsa.models.ensemble import Network, Parameters, ensemble_shapes, init_ensemble
+from ensemble_rsa.models.devices import Layout, collect, distribute, make_layout
+from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble
 from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.training import processes
 from ensemble_rsa.training.feed import (
     DiskImages,
@@ -70,6 +71,11 @@ class TrainingSetup:
     programs: Callable[[Mesh | None], Programs]
     steps: int
     execution: Execution
+
+    def layout(self, n_instances: int) -> Layout:
+        """Which device trains which of so many instances."""
+        batch_size = self.config.training.batch_size if self.network.splits_batches else 1
+        return make_layout(n_instances, batch_size, self.config.execution.devices)
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,8 @@ def make_setup(
         config.training.precision,
     )
     network, _ = ensemble_shapes(blueprint, 1)
+    if not network.splits_batches:
+        execution = dataclasses.replace(execution, in_parts=False)
     steps = len(dataset.train_labels) // config.training.batch_size
     programs = cache(partial(make_programs, network, config.training, steps, execution))
     return TrainingSetup(config, dataset, *images, blueprint, network, programs, steps, execution)
@@ -180,8 +188,7 @@ class GroupTraining:
     def __init__(self, setup: TrainingSetup, group: InstanceGroup):
         training = setup.config.training
         self._setup, self._group = setup, group
-        devices = setup.config.execution.devices
-        self._layout = make_layout(len(group.seeds), training.batch_size, devices)
+        self._layout = setup.layout(len(group.seeds))
         self._programs = setup.programs(self._layout.mesh)
         self._settings = distribute(self._layout, stacked_settings(training, group.instances))
         self._train_data = on_all_devices(self._layout, setup.train_data)

@@ -1,14 +1,19 @@
 """How many instances fit into memory together."""
 
 import logging
+from functools import partial
 from math import ceil
+from typing import Any
 
 import jax
+import numpy as np
 
 from ensemble_rsa.device import free_bytes
 from ensemble_rsa.models.catalogue import Blueprint
-from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
+from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes, member
 from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.models.module_network import ModuleNetwork
+from ensemble_rsa.models.network import float_bytes
 from ensemble_rsa.training.gradient import batch_parts
 
 log = logging.getLogger(__name__)
@@ -64,5 +69,26 @@ def parameter_bytes(blueprint: Blueprint) -> int:
 
 
 def map_bytes(blueprint: Blueprint, batch_size: int) -> int:
-    """Bytes of all layers' maps for one batch of one instance."""
-    return sum(shape.size * 4 for shape in map_shapes(blueprint, batch_size))
+    """Bytes of all layers' maps for one batch of one instance.
+
+    For a module whose inner maps are not recorded, all arrays that its call makes are counted.
+    """
+    network, stacked = ensemble_shapes(blueprint, 1)
+    if not isinstance(network, ModuleNetwork):
+        return float_bytes(map_shapes(blueprint, batch_size))
+    variables = jax.eval_shape(partial(member, index=0), stacked)
+    images = jax.ShapeDtypeStruct((batch_size, *blueprint.image_shape), np.float32)
+    program = jax.make_jaxpr(network.logits)(variables, images)
+    return _made_bytes(program.jaxpr)
+
+
+def _made_bytes(program: Any) -> int:
+    """Bytes of what the operations of a program make, with those of the programs that it calls."""
+    total = 0
+    for operation in program.eqns:
+        inner = [p for p in operation.params.values() if hasattr(p, "eqns") or hasattr(p, "jaxpr")]
+        if inner:
+            total += sum(_made_bytes(getattr(each, "jaxpr", each)) for each in inner)
+        else:
+            total += float_bytes([made.aval for made in operation.outvars])
+    return total

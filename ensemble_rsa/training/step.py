@@ -20,14 +20,15 @@ from ensemble_rsa.config.settings import STACKED, TrainingConfig
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.devices import BATCH, INSTANCE
-from ensemble_rsa.models.ensemble import Network, Parameters, map_instances
+from ensemble_rsa.models.ensemble import map_instances
 from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.rng import permutation, stream
 from ensemble_rsa.training.gradient import InstanceSettings, Totals, make_gradient
 
 
 class TrainingState(NamedTuple):
-    """Parameters and optimiser state, both stacked on the instance axis."""
+    """Variables of the networks and optimiser state, both stacked on the instance axis."""
 
     parameters: Parameters
     opt_state: Any
@@ -102,15 +103,17 @@ def make_programs(
     optimiser = make_optimiser(config, steps_per_epoch)
     shares = 1 if mesh is None else mesh.shape[BATCH]
     gradient_of = make_gradient(network, config, execution.in_parts, shares)
-    drops_out = np.any(np.asarray(config.dropout) > 0)
+    draws = np.any(np.asarray(config.dropout) > 0) or network.is_random
 
     def update(state: TrainingState, settings: InstanceSettings, batch, labels, masks):
-        gradient, totals = gradient_of(state.parameters, settings, batch, labels, masks)
+        gradient, totals, statistics = gradient_of(state.parameters, settings, batch, labels, masks)
         if shares > 1:
             gradient, totals = jax.lax.pmean(gradient, BATCH), jax.lax.psum(totals, BATCH)
-        updates, opt_state = optimiser.update(gradient, state.opt_state, state.parameters)
+        parameters, _ = network.separated(state.parameters)
+        updates, opt_state = optimiser.update(gradient, state.opt_state, parameters)
         updates = jax.tree.map(lambda leaf: settings.learning_rate * leaf, updates)
-        return TrainingState(optax.apply_updates(state.parameters, updates), opt_state), totals
+        parameters = optax.apply_updates(parameters, updates)
+        return TrainingState(network.joined(parameters, statistics), opt_state), totals
 
     def train(
         state: TrainingState,
@@ -127,7 +130,7 @@ def make_programs(
             batch = apply_preprocessing(data.preprocessing, data.images[chosen])
             labels = data.labels[chosen]
             masks = None
-            if drops_out:
+            if draws:
                 masks = jax.random.fold_in(
                     stream(config.dropout_seed, "dropout"), steps_before + step
                 )
@@ -159,7 +162,7 @@ def make_programs(
         return jnp.moveaxis(chunks, 0, 1).reshape(chunks.shape[1], -1)[:, :n]
 
     def start(parameters: Parameters) -> TrainingState:
-        return TrainingState(parameters, jax.vmap(optimiser.init)(parameters))
+        return TrainingState(parameters, jax.vmap(optimiser.init)(network.separated(parameters)[0]))
 
     own, shared = PartitionSpec(INSTANCE), PartitionSpec()
     batches = PartitionSpec(None, BATCH)

@@ -27,7 +27,7 @@ from ensemble_rsa.data.dataset import SOURCES
 from ensemble_rsa.data.decoding import RESIZE
 from ensemble_rsa.data.preprocessing import PREPROCESSING
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.catalogue import MODELS
+from ensemble_rsa.models.catalogue import MODELS, MODULES
 from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.rdm.distances import DISTANCES
 
@@ -53,7 +53,8 @@ def test_the_default_recipe_is_that_of_the_paper():
         ((*get_args(settings.DatasetName), "folder"), SOURCES),
         (get_args(settings.PreprocessingName), PREPROCESSING),
         (get_args(settings.Resize), RESIZE),
-        (get_args(settings.ModelName), MODELS),
+        (get_args(settings.ConvNetName), MODELS),
+        (get_args(settings.ModuleName), MODULES),
         (get_args(settings.Convolution), ["auto", *CONVOLUTIONS]),
         (get_args(analysis.DistanceName), DISTANCES),
         (get_args(analysis.WithinCategory), AGGREGATES),

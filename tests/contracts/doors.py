@@ -52,6 +52,10 @@ def consistency(rdms: np.ndarray, _codes: Any = None) -> np.ndarray:
     return of_pairs(correlations(rdms, rdms) ** 2)
 
 
+def standard_scores(rdms: np.ndarray) -> np.ndarray:
+    return (rdms - rdms.mean(-1, keepdims=True)) / rdms.std(-1, keepdims=True)
+
+
 def is_same(codes: np.ndarray) -> np.ndarray:
     return np.array([a == b for a, b in itertools.combinations(codes, 2)])
 
@@ -238,6 +242,18 @@ DOORS = {
         lambda r, _: ersa.compare_groups(r, r, n_permutations=9).within_a,
         lambda r, _: consistency(r).mean(),
     ),
+    "evaluate": Door(
+        lambda r, _: ersa.evaluate(r, r, "pearson", over="instances").similarity,
+        lambda r, _: correlations(r, r),
+    ),
+    "noise_ceiling": Door(
+        lambda r, _: ersa.noise_ceiling(r, "pearson").upper,
+        lambda r, _: correlations(r, standard_scores(r).mean(0)[None]).mean(),
+    ),
+    "plan": Door(
+        lambda r, _: ersa.plan(r, instances=[3], stimuli=[6]).consistency,
+        lambda r, _: consistency(r).mean(),
+    ),
     "label_rdms": Door(lambda r, _: label_rdms(r).exemplar.values, lambda r, _: r),
     "analyze": Door(
         analysed, lambda r, codes: [consistency(r), clustering(r, codes)], has_labels=True
@@ -245,8 +261,8 @@ DOORS = {
 }  # fmt: skip
 # They take runs, files, networks, settings, or what `extract` returns.
 WITHOUT_ARRAYS = {
-    "train", "load_run", "analyze_run", "compare_runs", "load_rdms", "save_rdms", "sweep",
-    "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli",
+    "train", "load_run", "analyze_run", "compare_runs", "plan_run", "load_rdms", "save_rdms",
+    "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli", "sweep",
     "jackknife_statistic", "from_files", "from_networks", "import_run", "export",
     "check_networks",
 }  # fmt: skip

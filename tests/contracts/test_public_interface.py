@@ -27,7 +27,7 @@ LABELS = list("aabbcc")
 
 
 def test_the_public_names():
-    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 48
+    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 50
     assert set(ersa.__all__) >= PROMISED
     assert set(dir(ersa)) >= set(ersa.__all__)
     assert list(ersa.DISTANCES) == [
@@ -79,7 +79,10 @@ CALLS = {
     "bootstrap_consistency": (rdms, lambda r: ersa.bootstrap_consistency(r, n_resamples=9)),
     "consistency_between": (rdms, lambda r: ersa.consistency_between(r, rdms()[:2])),
     "compare_groups": (rdms, lambda r: ersa.compare_groups(r, rdms() ** 2, n_permutations=9)),
+    "plan": (rdms, lambda r: ersa.plan(r, instances=[3], stimuli=[6]).consistency.values),
     "second_level_distances": (rdms, ersa.second_level_distances),
+    "noise_ceiling": (rdms, ersa.noise_ceiling),
+    "evaluate": (rdms, lambda r: ersa.evaluate(r, rdms() ** 2, over="instances")),
     "mds": (rdms, lambda r: ersa.mds(r, n_init=1, max_iter=3)),
     "random_category_consistency": (
         activations,
@@ -92,7 +95,7 @@ CALLS = {
 def test_every_function_of_arrays_is_in_the_table():
     of_runs = {
         "train", "analyze", "load_run", "analyze_run", "compare_runs", "load_rdms", "sweep",
-        "from_files", "from_networks", "import_run", "export", "check_networks",
+        "from_files", "from_networks", "import_run", "export", "check_networks", "plan_run",
     }  # fmt: skip
     assert set(CALLS) == set(FUNCTIONS) - of_runs
 
@@ -104,6 +107,8 @@ def numbers(result) -> list[np.ndarray]:
     if dataclasses.is_dataclass(result):
         fields = (getattr(result, field.name) for field in dataclasses.fields(result))
         return [each for field in fields for each in numbers(field)]
+    if isinstance(result, tuple):  # names
+        return []
     return [np.asarray(result, np.float64)]
 
 

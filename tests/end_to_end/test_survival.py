@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -93,6 +94,40 @@ def test_several_devices_train_the_same_networks(instances, devices, whole, tmp_
     # after many steps, what began as rounding has grown
     for one, other in zip(parameters(tmp_path / "run", 3), parameters(whole, 3), strict=True):
         np.testing.assert_allclose(one, other[:instances], rtol=1e-4, atol=1e-6)
+
+
+def test_a_module_of_a_user_survives_sigkill_and_is_the_same_on_several_devices(tmp_path):
+    file = Path(__file__).parents[1] / "models" / "own_nets.py"
+    words = [*RECIPE.replace("--width 0.1 ", "").replace("--dropout 0.2 ", "").split()]
+    words[words.index("all_cnn_7")] = f"{file}:Net"
+
+    def begin(folder, *more):
+        command = [sys.executable, "-m", "ensemble_rsa", *words, "--out", str(folder), *more]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    finish(begin(tmp_path / "whole"))
+    often = ("--checkpoint-minutes", "0.0005")
+    process = begin(tmp_path / "run", *often)
+    while not list((tmp_path / "run").glob("checkpoints/part-000/states/[0-9]*")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    finish(begin(tmp_path / "run", *often, "--resume"))
+    for one, other in zip(
+        parameters(tmp_path / "run"), parameters(tmp_path / "whole"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    program = (
+        "import jax, sys; jax.config.update('jax_num_cpu_devices', 2);"
+        "from ensemble_rsa.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, *words, "--out", str(tmp_path / "spread")]
+    assert subprocess.run(command, timeout=300).returncode == 0
+    for one, other in zip(
+        parameters(tmp_path / "spread", 3), parameters(tmp_path / "whole", 3), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_two_processes_train_one_ensemble(whole, tmp_path):

@@ -129,7 +129,8 @@ def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rdms,
     shape = rng.normal(size=(16, 2))
     quarter, mirror = np.array([[0.0, 1.0], [-1.0, 0.0]]), np.diag([1.0, -1.0])
     layers = [[shape, shape @ quarter], [shape @ mirror + 3, shape @ quarter @ mirror]]
-    made = Mds(np.array(layers), np.ones((2, 2)), np.ones((2, 2, 16)), np.ones((2, 2), int))
+    ones = np.ones((2, 2))
+    made = Mds(np.array(layers), ones, ones, np.ones((2, 2, 16)), np.ones((2, 2), int))
     monkeypatch.setattr("ensemble_rsa.pipeline.results.mds", lambda stack, seed: made)
     found = embed_stimuli(rdms, SETTINGS.statistics)
     assert found.embedding.dims == ("shown", "layer", "stimulus", "component")
@@ -148,6 +149,9 @@ def test_pictures_have_the_stress_that_is_written_beside_them(rdms, results):
     given = results.second_level_distance.values.reshape(8, 8)[np.triu_indices(8, 1)]
     points = results.second_level_embedding.values.reshape(8, 2)
     assert float(results.second_level_stress) == stress(given, points)
+    drawn = pdist(points)
+    kruskal = np.sqrt(((given - drawn) ** 2).sum() / (drawn**2).sum())
+    assert float(results.second_level_stress_1) == pytest.approx(kruskal, rel=1e-3)
 
 
 def test_the_attributes_say_how_it_was_done(results):

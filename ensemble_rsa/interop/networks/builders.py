@@ -9,17 +9,14 @@
 Nothing is downloaded: weights come from checkpoints.
 """
 
-import ast
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ensemble_rsa.errors import InputError, first_line, kind_and_first_line
+from ensemble_rsa.errors import InputError, first_line
 from ensemble_rsa.interop.networks.checkpoints import load_transformers
 from ensemble_rsa.interop.optional import optional_import
+from ensemble_rsa.models.by_name import function_by_name, keyword_arguments, lasting_name
 
 Build = Callable[..., Any]  # without arguments, or with the path of a checkpoint
 
@@ -46,76 +43,18 @@ def builder(build: str | Build) -> tuple[Build, list[Path], list[str]]:
     return function, [file] if file else [], []
 
 
-def function_by_name(argument: str, name: str) -> tuple[Callable[..., Any], Path | None]:
-    """Return the function `module:function` or `file.py:function`, and its file.
-
-    Modules are also looked for in the working directory, as Python itself would do.
-    """
-    where, _, attribute = name.rpartition(":")
-    if not where or not attribute.isidentifier():
-        raise InputError(f"{argument}: expected module:function, got {name!r}")
-    folder = Path(where).parent if where.endswith(".py") else Path()
-    sys.path.insert(0, str(folder.resolve()))
-    try:
-        module = (
-            _module_of_file(argument, Path(where))
-            if where.endswith(".py")
-            else (importlib.import_module(where))
-        )
-    except InputError:
-        raise
-    except Exception as error:
-        reason = kind_and_first_line(error)
-        raise InputError(f"{argument}: {where} cannot be imported ({reason})") from error
-    finally:
-        sys.path.remove(str(folder.resolve()))
-    function = getattr(module, attribute, None)
-    if not callable(function):
-        names = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-        raise InputError(
-            f"{argument}: {where} has no function {attribute!r}, but {', '.join(names) or 'none'}"
-        )
-    file = getattr(module, "__file__", None)
-    return function, Path(file).resolve() if file else None
-
-
-def _module_of_file(argument: str, file: Path) -> Any:
-    if not file.is_file():
-        raise InputError(f"{argument}: {file}: no such file")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{argument}: {file} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def lasting_name(build: str, file: Path | None) -> str:
-    """Return a name that finds the same function from any working directory.
-
-    >>> lasting_name("my_nets:build", Path("/home/ada/my_nets.py"))
-    '/home/ada/my_nets.py:build'
-    """
-    where, _, attribute = build.rpartition(":")
-    if where == "hf" and Path(attribute).is_dir():
-        return f"hf:{Path(attribute).resolve()}"
-    is_plain = file is not None and (where.endswith(".py") or where == file.stem)
-    return f"{file}:{attribute}" if is_plain else build
+def lasting_build(build: str, file: Path | None) -> str:
+    """Return a name that builds the same network from any working directory."""
+    scheme, _, name = build.partition(":")
+    if scheme == "hf" and Path(name).is_dir():
+        return f"hf:{Path(name).resolve()}"
+    return lasting_name(build, file)
 
 
 def _arguments(text: str) -> tuple[str, dict[str, Any]]:
     """A name and its keyword arguments, such as `resnet18,num_classes=10`."""
     name, *pairs = text.split(",")
-    arguments = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.isidentifier():
-            raise InputError(f"build: expected arguments such as num_classes=10, got {pair!r}")
-        try:
-            arguments[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            arguments[key] = value
-    return name, arguments
+    return name, keyword_arguments("build", pairs)
 
 
 def _timm(text: str) -> Build:

@@ -11,7 +11,6 @@ from ensemble_rsa.arrays import check_count
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.sources import PROBED, ActivationSource
 from ensemble_rsa.interop.networks import images as shown
-from ensemble_rsa.interop.networks.builders import function_by_name, lasting_name
 from ensemble_rsa.interop.networks.network import (
     Layer,
     Network,
@@ -22,6 +21,7 @@ from ensemble_rsa.interop.networks.network import (
 from ensemble_rsa.interop.networks.opened import Networks, open_networks
 from ensemble_rsa.interop.networks.preprocess import Preprocess, default_preprocess
 from ensemble_rsa.interop.networks.scratch import LayerStore, as_rows
+from ensemble_rsa.models.by_name import function_by_name, lasting_name
 
 ImageProgress = Callable[[int, int], None]
 BATCH_SIZE = 64
