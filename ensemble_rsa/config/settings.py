@@ -36,7 +36,7 @@ Convolution = Literal["auto", "winograd", "plain_gradients", "patches", "xla"]
 Feed = Literal["auto", "memory", "disk"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
 STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
-FOLDER = "folder:"
+FOLDER, TFDS = "folder:", "tfds:"
 # The epochs of the paper's Fig. 9, and the first weights (ours).
 TRAJECTORY = (*range(11), *range(50, 351, 50))
 
@@ -46,7 +46,8 @@ class DataConfig:
     """Which images, how many, and how they are preprocessed.
 
     Attributes:
-        dataset: digits, cifar10, imagenet2012, or folder:PATH (one folder of images per category).
+        dataset: digits, cifar10, imagenet2012, folder:PATH (one folder of images per category), or
+            tfds:NAME, a data set of TensorFlow Datasets with images and labels.
         data_dir: where TFDS keeps its data; else the environment variable TFDS_DATA_DIR, else the
             default of TFDS.
         train_images: how many training images, balanced over categories; all when not given.
@@ -81,8 +82,11 @@ class DataConfig:
         check_types(self)
         if self.dataset == FOLDER:
             raise InputError("dataset: expected folder:PATH with the path of a folder, got no path")
-        if not self.dataset.startswith(FOLDER):
-            check_name("dataset", self.dataset, (*get_args(DatasetName), f"{FOLDER}PATH"))
+        if self.dataset == TFDS:
+            raise InputError("dataset: expected tfds:NAME with the name of a data set, got no name")
+        if not self.dataset.startswith((FOLDER, TFDS)):
+            choices = (*get_args(DatasetName), f"{FOLDER}PATH", f"{TFDS}NAME")
+            check_name("dataset", self.dataset, choices)
         check_values(self, count(1), "train_images", "test_images", "image_size")
         if self.categories is not None and len({*self.categories}) < 2:
             raise InputError(f"categories: expected two or more, got {self.categories}")
