@@ -12,6 +12,7 @@ from .analysis.groups import compare_groups as compare_groups
 from .analysis.inference.ceiling import noise_ceiling as noise_ceiling
 from .analysis.inference.evaluate import evaluate as evaluate
 from .analysis.mds import mds as mds
+from .analysis.planning import plan as plan
 from .analysis.random_categories import random_category_consistency as random_category_consistency
 from .config.analysis import AnalysisConfig as AnalysisConfig
 from .config.analysis import RdmConfig as RdmConfig
@@ -27,14 +28,17 @@ from .errors import InputError as InputError
 from .errors import RunError as RunError
 from .interop.activation_files.source import from_files as from_files
 from .interop.networks.source import from_networks as from_networks
+from .interop.reference import load_reference as load_reference
 from .interop.rsatoolbox import load_rdms as load_rdms
 from .pipeline.analyze import analyze as analyze
 from .pipeline.analyze import analyze_run as analyze_run
 from .pipeline.check import check_networks as check_networks
 from .pipeline.compare import compare_runs as compare_runs
+from .pipeline.evaluate import evaluate_run as evaluate_run
 from .pipeline.export import export as export
 from .pipeline.extract import extract as extract
 from .pipeline.import_run import import_run as import_run
+from .pipeline.plan import plan_run as plan_run
 from .pipeline.train import train as train
 from .rdm.build import centroids as centroids
 from .rdm.build import cocktail_blank as cocktail_blank

@@ -14,6 +14,10 @@ class RunError(RuntimeError):
     """Valid input that cannot be processed here (no network, a full disk, NaN in training)."""
 
 
+class FewStimuliWarning(UserWarning):
+    """A similarity is high for unrelated networks too, or biased, with so few stimuli."""
+
+
 def unknown_name(argument: str, got: object, choices: Iterable[object]) -> InputError:
     """The error for a name that is not in a registry, with the choices.
 

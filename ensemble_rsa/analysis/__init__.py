@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "inference",
         "mds",
         "outliers",
+        "planning",
         "random_categories",
         "robust_correlation",
     ],

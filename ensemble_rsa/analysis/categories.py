@@ -3,6 +3,7 @@
 "The paper" is Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
 """
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from ensemble_rsa.arrays import (
 )
 from ensemble_rsa.arrays.constant import MOST_ROUNDING
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.errors import InputError, check_name
+from ensemble_rsa.errors import FewStimuliWarning, InputError, check_name
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.missing import report_missing
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
 else:
     Aggregate = str
 AGGREGATES = ("pooled", "per_category")
+MOST_BY_CHANCE = 0.05  # r² of unrelated networks, above which few stimuli are warned of (ours)
 
 
 def category_clustering_index(
@@ -127,6 +129,10 @@ def same_category_groups(
         InputError: no two stimuli share a category; an unknown aggregate; for `"per_category"`, a
             category of fewer than three stimuli.
 
+    Warns:
+        FewStimuliWarning: `"per_category"`, with so few stimuli that unrelated networks have a mean
+            r² above 0.05: 1 / (number of pairs − 1) in a category.
+
     >>> groups = same_category_groups(np.array([0, 1, 1, 1]), np.array(["cat", "dog"]), "pooled")
     >>> [pairs.tolist() for pairs in groups.values()]
     [[3, 4, 5]]
@@ -140,6 +146,16 @@ def same_category_groups(
         raise InputError(
             f"labels: aggregate='per_category' needs three stimuli or more in each category, "
             f"'{small[0]}' has fewer; leave it out or use aggregate='pooled'"
+        )
+    sizes = np.bincount(codes)
+    by_chance = float(np.mean(1 / (sizes * (sizes - 1) / 2 - 1)))
+    if by_chance > MOST_BY_CHANCE:
+        warnings.warn(
+            f"within-category consistency per category of {sizes.min()} to {sizes.max()} stimuli: "
+            f"r² of so few distances is {by_chance:.2f} on average for unrelated networks too; use "
+            "more stimuli per category, or aggregate='pooled'",
+            FewStimuliWarning,
+            stacklevel=3,
         )
     rows, _ = pair_indices(codes.size)
     return {

@@ -31,13 +31,16 @@ class Mds:
     Attributes:
         embedding: `(..., stimulus, component)`, centred, in the units of the distances, rotated to
             its principal axes (widest first); on each axis the farthest stimulus is positive.
-        stress: sqrt(Σ(δ − d)² / Σδ²) over pairs, `(...)`: 0 if all distances are reproduced.
+        stress: metric stress sqrt(Σ(δ − d)² / Σδ²) over pairs, `(...)`: 0 if all distances are
+            reproduced.
+        stress_1: Kruskal's stress-1 sqrt(Σ(δ − d)² / Σd²), `(...)`, which other programs report.
         pointwise_stress: sqrt(Σ_j(δ_ij − d_ij)² / Σ_j δ_ij²) of each stimulus i, `(..., stimulus)`.
         n_iter: iterations of the best start, `(...)`.
     """
 
     embedding: Float[np.ndarray, "... stimulus component"]
     stress: Float[np.ndarray, "..."]
+    stress_1: Float[np.ndarray, "..."]
     pointwise_stress: Float[np.ndarray, "... stimulus"]
     n_iter: Int[np.ndarray, "..."]
 
@@ -117,11 +120,11 @@ def mds(
         for square, placed, n in zip(squares, np.asarray(points) * scales, n_iter, strict=True):
             embedding = _principal_axes(placed)
             solved.append((embedding, *_stresses(square, embedding), int(n)))
-    embedding, stress, pointwise, n_iter = (
+    embedding, stress, stress_1, pointwise, n_iter = (
         np.reshape(np.stack(parts), (*leading, *np.shape(parts[0])))
         for parts in zip(*solved, strict=True)
     )
-    return Mds(embedding, stress, pointwise, n_iter)
+    return Mds(embedding, stress, stress_1, pointwise, n_iter)
 
 
 def _starts_at_once(n_stimuli: int) -> int:
@@ -228,8 +231,9 @@ def _principal_axes(
 
 def _stresses(
     delta: Float[np.ndarray, "stimulus stimulus"], points: Float[np.ndarray, "stimulus component"]
-) -> tuple[float, Float[np.ndarray, " stimulus"]]:
-    """Stress of all pairs, and of the pairs of each stimulus, in float64."""
-    error = ((delta - squareform(pdist(points))) ** 2).sum(1)
-    size = (delta**2).sum(1)
-    return float(np.sqrt(error.sum() / size.sum())), np.sqrt(error / size)
+) -> tuple[float, float, Float[np.ndarray, " stimulus"]]:
+    """Stress and stress-1 of all pairs, and stress of the pairs of each stimulus, in float64."""
+    placed = squareform(pdist(points))
+    error, size = ((delta - placed) ** 2).sum(1), (delta**2).sum(1)
+    stress = float(np.sqrt(error.sum() / size.sum()))
+    return stress, float(np.sqrt(error.sum() / (placed**2).sum())), np.sqrt(error / size)

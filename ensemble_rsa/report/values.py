@@ -21,7 +21,8 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         `n_instances, n_pairs, n_layers, n_stimuli, n_categories, n_resamples` · `level` (of
         confidence, in per cent) · `over_instances`, how intervals over instances were computed
         (`bootstrap` in earlier results) · `layers, kinds, shown, seeds` · `model, surrogate,
-        distance, cocktail_blank, dataset, scale` · `stress` (of the second level).
+        distance, cocktail_blank, dataset, scale` · `stress, stress_1` (of the second level; NaN
+        where unknown).
     """
     sizes, attrs = results.sizes, results.attrs
 
@@ -48,6 +49,7 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         "dataset": str(attrs.get("dataset", "")),
         "scale": str(attrs.get("scale", "")),
         "stress": float(results.get("second_level_stress", np.nan)),
+        "stress_1": float(results.get("second_level_stress_1", np.nan)),
     }
 
 
@@ -83,6 +85,14 @@ def clustering_at(results: xr.Dataset, layer: int) -> Estimate | None:
         float(chosen[f"category_clustering_index_{part}"]) for part in ("mean", "low", "high")
     )
     return Estimate(str(chosen.layer.values), mean, _UNKNOWN, (low, high))
+
+
+def ceiling_at(results: xr.Dataset, layer: int) -> tuple[float, float] | None:
+    """Return the bounds of how well others predict an instance; None for results without them."""
+    if "instance_ceiling_lower" not in results:
+        return None
+    lower, upper = (results[f"instance_ceiling_{end}"].values[layer] for end in ("lower", "upper"))
+    return float(lower), float(upper)
 
 
 def known_accuracies(results: xr.Dataset, name: str) -> list[float]:

@@ -48,7 +48,7 @@ def correlate(
         outlier, numbers, n_kept, missing = np.zeros(len(used), np.int8), [np.nan] * 5, 0, ""
         x, y = by_instance[places], by_pair[places]
         try:
-            found = robust_correlation(x.mean(-1), y.mean(-1), method)
+            found = robust_correlation(x.mean(-1), y.mean(-1), method, n_permutations=0)
         except InputError as reason:  # too few points, or all of them alike
             missing = str(reason)
         else:
@@ -80,7 +80,7 @@ def _interval(
         pairs = np.isin(first, instances) & np.isin(second, instances)
         means = x[kept][:, instances].mean(-1), y[kept][:, pairs].mean(-1)
         try:
-            return robust_correlation(*means, of_kept).r
+            return robust_correlation(*means, of_kept, n_permutations=0).r
         except InputError:  # alike without one instance
             return np.nan
 

@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ensemble_rsa.arrays import is_number
-from ensemble_rsa.errors import InputError, shown
+from ensemble_rsa.errors import FewStimuliWarning, InputError, shown
 from ensemble_rsa.similarity.kernel import (
-    FewStimuliWarning,
     Instances,
     Pairs,
     centred_blocks,

@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ensemble_rsa.arrays import check_flag
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import FewStimuliWarning, InputError
 from ensemble_rsa.similarity.kernel import (
-    FewStimuliWarning,
     Instances,
     Pairs,
     centred_kernels,

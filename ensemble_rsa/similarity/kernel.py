@@ -23,10 +23,6 @@ PreparedT = TypeVar("PreparedT")
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
-class FewStimuliWarning(UserWarning):
-    """Too few stimuli for so many units: the measure is high for unrelated networks too."""
-
-
 @dataclass(frozen=True)
 class Instances:
     """Networks that were shown the same stimuli; not read yet.

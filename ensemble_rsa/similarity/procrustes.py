@@ -1,11 +1,12 @@
 """Procrustes distance: what remains between two stacks of patterns after the best rotation."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.errors import check_name
+from ensemble_rsa.errors import FewStimuliWarning, check_name
 from ensemble_rsa.similarity.kernel import (
     Instances,
     map_pairs,
@@ -44,12 +45,25 @@ def procrustes_distance(
     Raises:
         InputError: as in `linear_cka`, with three stimuli or more; or an unknown form.
 
+    Warns:
+        FewStimuliWarning: as many units as stimuli, or more.
+
     >>> line, triangle = [[-1.0], [0.0], [1.0]], [[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]]
     >>> procrustes_distance([line, triangle]).round(6).tolist()  # the cosine is √(1/2)
     [0.785398]
     """
     check_name("form", form, FORMS)
     first, second = open_groups(activations, others, min_stimuli=3)
+    n = first.n_stimuli
+    most = max(array.shape[-1] for group in (first, second or first) for array in group.arrays)
+    if most >= n:
+        warnings.warn(
+            f"Procrustes distance of {n} stimuli and up to {most} units is small for unrelated "
+            "networks too: 0.71 rad for independent noise of 40 stimuli and 40 units, 0.23 of 40 "
+            "and 400; use more stimuli, or unbiased CKA",
+            FewStimuliWarning,
+            stacklevel=2,
+        )
     similarity = map_pairs(first, second, _scaled_axes, nuclear_norms)
     return FORMS[form](np.minimum(similarity, 1))
 

@@ -11,7 +11,7 @@ from ensemble_rsa.analysis.consistency import (
     second_level_distances,
     within_category_consistency,
 )
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import FewStimuliWarning, InputError
 
 
 def correlation_rdms(rng, n_instances=4, n_stimuli=30, n_units=20):
@@ -90,6 +90,7 @@ def test_whitening_knows_which_pairs_share_a_stimulus(rng):
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning")
 def test_per_category_is_a_mean_over_categories(rng):
     labels = np.repeat([2, 0, 1], [4, 3, 5])[rng.permutation(12)]
     rdms = rng.random((2, 3, 66))
@@ -99,6 +100,13 @@ def test_per_category_is_a_mean_over_categories(rng):
     for comparison, values in (("pearson", r), ("pearson_squared", r**2)):
         result = within_category_consistency(rdms, labels, "per_category", comparison)
         np.testing.assert_allclose(result, values.mean(0), rtol=0, atol=1e-9)
+
+
+def test_few_stimuli_in_a_category_are_told_with_what_unrelated_networks_have(rng):
+    labels = np.repeat([0, 1], 4)
+    with pytest.warns(FewStimuliWarning, match=r"of 4 to 4 stimuli: r² of .* is 0\.20 on average"):
+        found = within_category_consistency(rng.normal(size=(60, 28)), labels, "per_category")
+    assert found.mean() == pytest.approx(0.2, abs=0.02)
 
 
 def test_second_level_distances_are_scipys_correlation_distances(rng):

@@ -250,6 +250,10 @@ DOORS = {
         lambda r, _: ersa.noise_ceiling(r, "pearson").upper,
         lambda r, _: correlations(r, standard_scores(r).mean(0)[None]).mean(),
     ),
+    "plan": Door(
+        lambda r, _: ersa.plan(r, instances=[3], stimuli=[6]).consistency,
+        lambda r, _: consistency(r).mean(),
+    ),
     "label_rdms": Door(lambda r, _: label_rdms(r).exemplar.values, lambda r, _: r),
     "analyze": Door(
         analysed, lambda r, codes: [consistency(r), clustering(r, codes)], has_labels=True
@@ -257,8 +261,9 @@ DOORS = {
 }  # fmt: skip
 # They take runs, files, networks, settings, or what `extract` returns.
 WITHOUT_ARRAYS = {
-    "train", "load_run", "analyze_run", "compare_runs", "load_rdms", "save_rdms", "sweep",
-    "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli",
+    "train", "load_run", "analyze_run", "compare_runs", "plan_run", "load_rdms", "save_rdms",
+    "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli", "sweep",
     "jackknife_statistic", "from_files", "from_networks", "import_run", "export",
+    "evaluate_run", "load_reference",
     "check_networks",
 }  # fmt: skip

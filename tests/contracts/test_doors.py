@@ -38,6 +38,8 @@ from tests.contracts.doors import (
     is_same,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning")
+
 SHAPES = {
     "activations": (N_INSTANCES, N_STIMULI, N_UNITS),
     "rdms": (N_INSTANCES, 15),

@@ -79,6 +79,7 @@ CALLS = {
     "bootstrap_consistency": (rdms, lambda r: ersa.bootstrap_consistency(r, n_resamples=9)),
     "consistency_between": (rdms, lambda r: ersa.consistency_between(r, rdms()[:2])),
     "compare_groups": (rdms, lambda r: ersa.compare_groups(r, rdms() ** 2, n_permutations=9)),
+    "plan": (rdms, lambda r: ersa.plan(r, instances=[3], stimuli=[6]).consistency.values),
     "second_level_distances": (rdms, ersa.second_level_distances),
     "noise_ceiling": (rdms, ersa.noise_ceiling),
     "evaluate": (rdms, lambda r: ersa.evaluate(r, rdms() ** 2, over="instances")),
@@ -94,7 +95,8 @@ CALLS = {
 def test_every_function_of_arrays_is_in_the_table():
     of_runs = {
         "train", "analyze", "load_run", "analyze_run", "compare_runs", "load_rdms", "sweep",
-        "from_files", "from_networks", "import_run", "export", "check_networks",
+        "from_files", "from_networks", "import_run", "export", "check_networks", "plan_run",
+        "evaluate_run", "load_reference",
     }  # fmt: skip
     assert set(CALLS) == set(FUNCTIONS) - of_runs
 

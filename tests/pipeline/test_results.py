@@ -62,6 +62,15 @@ def test_the_three_kinds_of_consistency(layer, rdms, results):
         assert float(found.consistency_mean) == pytest.approx(values.mean(), rel=1e-4)
 
 
+def test_how_well_the_other_instances_predict_one(rdms, results):
+    for layer, stack in enumerate(rdms.exemplar.values.astype(np.float64)):
+        z = (stack - stack.mean(1, keepdims=True)) / stack.std(1, keepdims=True)
+        others = [np.corrcoef(z[i], np.delete(z, i, 0).mean(0))[0, 1] ** 2 for i in range(4)]
+        everyone = [np.corrcoef(each, z.mean(0))[0, 1] ** 2 for each in z]
+        np.testing.assert_allclose(results.instance_ceiling_lower[layer], np.mean(others))
+        np.testing.assert_allclose(results.instance_ceiling_upper[layer], np.mean(everyone))
+
+
 def test_intervals_hold_their_means_and_stay_within_the_data(results):
     assert results.bootstrap.values.tolist() == ["pairs", "instances"]
     low, high = results.consistency_low, results.consistency_high
@@ -129,7 +138,8 @@ def test_pictures_are_turned_onto_the_layer_before_and_the_instance_beside(rdms,
     shape = rng.normal(size=(16, 2))
     quarter, mirror = np.array([[0.0, 1.0], [-1.0, 0.0]]), np.diag([1.0, -1.0])
     layers = [[shape, shape @ quarter], [shape @ mirror + 3, shape @ quarter @ mirror]]
-    made = Mds(np.array(layers), np.ones((2, 2)), np.ones((2, 2, 16)), np.ones((2, 2), int))
+    ones = np.ones((2, 2))
+    made = Mds(np.array(layers), ones, ones, np.ones((2, 2, 16)), np.ones((2, 2), int))
     monkeypatch.setattr("ensemble_rsa.pipeline.results.mds", lambda stack, seed: made)
     found = embed_stimuli(rdms, SETTINGS.statistics)
     assert found.embedding.dims == ("shown", "layer", "stimulus", "component")
@@ -148,6 +158,9 @@ def test_pictures_have_the_stress_that_is_written_beside_them(rdms, results):
     given = results.second_level_distance.values.reshape(8, 8)[np.triu_indices(8, 1)]
     points = results.second_level_embedding.values.reshape(8, 2)
     assert float(results.second_level_stress) == stress(given, points)
+    drawn = pdist(points)
+    kruskal = np.sqrt(((given - drawn) ** 2).sum() / (drawn**2).sum())
+    assert float(results.second_level_stress_1) == pytest.approx(kruskal, rel=1e-3)
 
 
 def test_the_attributes_say_how_it_was_done(results):

@@ -108,7 +108,9 @@ def quick_mds() -> Callable:
         pointwise = np.sqrt(error.sum(1) / (wanted**2).sum(1))
         stress = np.sqrt(error.sum((1, 2)) / (wanted**2).sum((1, 2)))
         leading = rdm.shape[:-1]
-        parts = (np.reshape(p, (*leading, *p.shape[1:])) for p in (points, stress, pointwise))
+        parts = (
+            np.reshape(p, (*leading, *p.shape[1:])) for p in (points, stress, stress, pointwise)
+        )
         return Mds(*parts, np.ones(leading, int))
 
     return mds

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from scipy.linalg import qr, subspace_angles
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import FewStimuliWarning, InputError
 from ensemble_rsa.similarity.cca import pwcca, svcca
-from ensemble_rsa.similarity.kernel import FewStimuliWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
 

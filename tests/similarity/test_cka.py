@@ -7,9 +7,8 @@ from rsatoolbox.rdm import RDMs, compare
 from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import FewStimuliWarning, InputError
 from ensemble_rsa.similarity.cka import linear_cka
-from ensemble_rsa.similarity.kernel import FewStimuliWarning
 
 
 def test_biased_by_hand():

@@ -1,3 +1,4 @@
+import warnings
 from itertools import combinations
 
 import numpy as np
@@ -5,10 +6,13 @@ import pytest
 from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group
 
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import FewStimuliWarning, InputError
 from ensemble_rsa.similarity.procrustes import procrustes_distance
 
-pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning"),  # stacks
+    pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning"),
+]
 
 
 def brute_force(first, second, form):
@@ -68,3 +72,12 @@ def test_wrong_requests_are_named(rng, networks):
         procrustes_distance(networks(20, WIDTHS), form="arc")
     with pytest.raises(InputError, match="activations: expected at least 3 stimuli"):
         procrustes_distance(rng.random((2, 2, 5)))
+
+
+def test_few_stimuli_for_so_many_units_are_told(rng):
+    noise = rng.normal(size=(2, 40, 40))
+    with pytest.warns(FewStimuliWarning, match="40 stimuli and up to 40 units is small"):
+        assert procrustes_distance(noise)[0] == pytest.approx(0.71, abs=0.05)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FewStimuliWarning)
+        assert procrustes_distance(noise[..., :4])[0] > 1

@@ -1,5 +1,7 @@
 """Bootstrap intervals of centroid consistency, from inner products of the patterns."""
 
+import warnings
+
 import numpy as np
 
 from ensemble_rsa.analysis.bootstrap.intervals import Bootstrap
@@ -14,6 +16,7 @@ from ensemble_rsa.analysis.bootstrap.resampling import (
 )
 from ensemble_rsa.analysis.random_categories import check_centroid_input
 from ensemble_rsa.arrays import ArrayLike, LabelsLike
+from ensemble_rsa.errors import FewStimuliWarning
 from ensemble_rsa.numerics import correlation_matrix, pair_indices
 from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns
 from ensemble_rsa.rdm.centroid_products import (
@@ -23,6 +26,8 @@ from ensemble_rsa.rdm.centroid_products import (
     pattern_products,
 )
 from ensemble_rsa.rdm.compare import compare_pairs
+
+MOST_BIAS = 0.02  # of consistency, before it is warned of (ours)
 
 
 def bootstrap_centroid_consistency(
@@ -45,6 +50,8 @@ def bootstrap_centroid_consistency(
 
     `activations` are `(..., instance, stimulus, unit)`, in memory or on disk, of three categories
     or more; `over` to `interval` are those of `bootstrap_consistency`, and so are the errors.
+    Centroids of few stimuli are noisy, and so are less consistent than those of many: a
+    `FewStimuliWarning` says by how much where it is more than 0.02.
 
     >>> activations, labels = np.random.default_rng(0).random((3, 12, 5)), list("aaaabbbbcccc")
     >>> result = bootstrap_centroid_consistency(
@@ -89,4 +96,20 @@ def bootstrap_centroid_consistency(
         "activations", observed, n_instances, degenerate, n_stimuli, resampled,
         work=len(starts) ** 2,
     )  # fmt: skip
-    return bootstrap(statistic, options)
+    found = bootstrap(statistic, options)
+    if over in ("stimuli", "both"):
+        _warn_of_bias(found, int(np.bincount(codes).min()))
+    return found
+
+
+def _warn_of_bias(found: Bootstrap, fewest: int) -> None:
+    """Warn if centroids of resampled stimuli are much less consistent than those of the data."""
+    bias = float(np.min(found.samples.mean(-1) - found.mean))
+    if bias < -MOST_BIAS:
+        warnings.warn(
+            f"centroids of {fewest} stimuli or more are noisy: resampled ones have a consistency "
+            f"that is lower by {-bias:.2f}, and that of many stimuli is higher by about as much; "
+            "the interval refers to centroids of as many stimuli as here",
+            FewStimuliWarning,
+            stacklevel=3,
+        )

@@ -8,7 +8,7 @@ from ensemble_rsa import numerics
 from ensemble_rsa.analysis.bootstrap.centroids import bootstrap_centroid_consistency
 from ensemble_rsa.analysis.bootstrap.consistency import bootstrap_pairs
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import FewStimuliWarning, InputError
 from ensemble_rsa.rdm.build import centroids, compute_rdm
 from tests.analysis.reference import (
     DISTANCES,
@@ -19,7 +19,10 @@ from tests.analysis.reference import (
     weighted_mean,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning"),  # stacks
+    pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning"),
+]
 
 LABELS = list("dabcdabcdadd")  # 3, 2, 2 and 5 members, not in order
 N_STIMULI, N_INSTANCES = len(LABELS), 3
@@ -94,3 +97,16 @@ def test_wrong_input_is_named(rng, changes, message):
     arguments = {"activations": rng.random((2, 4, 3)), "labels": list("abca")} | changes
     with pytest.raises(InputError, match=message):
         bootstrap_centroid_consistency(**arguments)
+
+
+def test_noisy_centroids_are_told(rng):
+    """Instances share the means of categories, and each has noise of its own for each stimulus."""
+    labels = np.repeat(list("abcdef"), 4)
+    shared = rng.normal(size=(6, 40)).repeat(4, 0)
+    activations = shared + 0.5 * rng.normal(size=(3, 24, 40))
+    centroid_bootstrap = partial(bootstrap_centroid_consistency, activations, labels)
+    result = centroid_bootstrap(over="stimuli", n_resamples=60)
+    bias = result.samples.mean() - result.mean
+    assert bias < -0.02
+    with pytest.warns(FewStimuliWarning, match=f"centroids of 4 stimuli.* lower by {-bias:.2f}"):
+        centroid_bootstrap(over="stimuli", n_resamples=60)

@@ -26,6 +26,7 @@ from tests.analysis.reference import (
     weighted_mean,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning")
 LABELS = list("bacabbabacbcab")  # 5, 6 and 3 members, not in order
 N_STIMULI, N_INSTANCES = len(LABELS), 4
 STIMULUS_PAIRS = N_STIMULI * (N_STIMULI - 1) // 2

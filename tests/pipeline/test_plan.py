@@ -1,0 +1,79 @@
+"""A plan from the RDMs of a run: its files, and a sentence that its numbers bear out."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ensemble_rsa.analysis.planning import plan
+from ensemble_rsa.cli.main import main
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.interop.labelled import label_rdms
+from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.pipeline.plan import plan_sentence
+
+
+@pytest.fixture
+def run(tmp_path):
+    """RDMs of two layers of five networks, the second of them less alike."""
+    rng = np.random.default_rng(0)
+    shared = rng.random(45)
+    noise = np.array([0.2, 1.0])[:, None, None] * np.exp(0.5 * rng.normal(size=(2, 5, 1)))
+    stack = (shared + noise * rng.random((2, 5, 45))).astype(np.float32)
+    columns = {"layer": np.repeat(["one", "two"], 5), "instance": np.tile(np.arange(5), 2)}
+    save_rdms(tmp_path / "rdms.h5", label_rdms(stack, "correlation", columns))
+    return tmp_path, stack
+
+
+def test_the_command_writes_what_the_function_finds(run, capsys):
+    folder, stack = run
+    words = ["plan", str(folder), "--instances", "5", "20", "--stimuli", "10", "40"]
+    assert main([*words, "--difference", "0.2"]) == 0
+    shown = capsys.readouterr().out
+    path = folder / "plan" / "plan.json"
+    assert shown.splitlines()[-1] == str(path)
+    expected = plan(stack, instances=[5, 20], stimuli=[10, 40], difference=0.2)
+    record = json.loads(path.read_text())
+    assert (record["layer"], record["layers"]) == ("two", ["one", "two"])
+    np.testing.assert_allclose(record["width"], expected.width)
+    for n in range(2):
+        for m in range(2):
+            width, power = (float(expected[name][1, n, m]) for name in ("width", "power"))
+            assert f"{width:.3f} ({power:.2f})" in shown
+    assert record["sentence"] in " ".join(shown.split())
+    with xr.open_dataset(folder / "plan" / "plan.nc", engine="h5netcdf") as stored:
+        np.testing.assert_allclose(stored.power, expected.power)
+    assert (folder / "plan" / "plan.png").stat().st_size > 1000
+
+
+def test_the_sentence_is_true(run):
+    _, stack = run
+    found = plan(stack[0])
+    sentence = plan_sentence(found)
+    now, more = re.search(r"to be ([\d.]+) wide; (\d+) more networks halve it", sentence).groups()
+    before, after = (
+        plan(stack[0], instances=[5 + int(more) - one], stimuli=[10]).width.item() for one in (1, 0)
+    )
+    assert after <= float(now) / 2 + 5e-4
+    assert before > float(now) / 2 - 5e-4
+    limit = float(re.search(r"cannot bring it below (\d+\.\d+)", sentence).group(1))
+    assert plan(stack[0], instances=[5], stimuli=[10**7]).width.item() == pytest.approx(
+        limit, abs=6e-4
+    )
+
+
+def test_a_run_without_rdms_or_with_two_networks_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match="run: .* holds no rdms.h5"):
+        main_error(tmp_path / "elsewhere")
+    columns = {"layer": ["one"] * 2, "instance": [0, 1]}
+    save_rdms(tmp_path / "rdms.h5", label_rdms(run[1][0, :2], "correlation", columns))
+    with pytest.raises(InputError, match="expected at least 3 instances for a plan, got 2"):
+        main_error(tmp_path)
+
+
+def main_error(folder):
+    from ensemble_rsa.pipeline.plan import plan_run
+
+    plan_run(folder)
