@@ -28,11 +28,13 @@ from .errors import InputError as InputError
 from .errors import RunError as RunError
 from .interop.activation_files.source import from_files as from_files
 from .interop.networks.source import from_networks as from_networks
+from .interop.reference import load_reference as load_reference
 from .interop.rsatoolbox import load_rdms as load_rdms
 from .pipeline.analyze import analyze as analyze
 from .pipeline.analyze import analyze_run as analyze_run
 from .pipeline.check import check_networks as check_networks
 from .pipeline.compare import compare_runs as compare_runs
+from .pipeline.evaluate import evaluate_run as evaluate_run
 from .pipeline.export import export as export
 from .pipeline.extract import extract as extract
 from .pipeline.import_run import import_run as import_run

@@ -1,4 +1,4 @@
-"""The command line, `ensemble-rsa {demo, train, import, analyze, compare, plan, reproduce, …}`.
+"""The command line, `ensemble-rsa {demo, train, import, analyze, compare, evaluate, plan, …}`.
 
 Exit status 0 for success, 1 for a failed run, 2 for wrong arguments, 130 for an interrupted one.
 """
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 import ensemble_rsa
-from ensemble_rsa.cli import bench, imports, reproduce
+from ensemble_rsa.cli import bench, evaluation, imports, reproduce
 from ensemble_rsa.cli.options import (
     REQUIRED,
     Option,
@@ -167,6 +167,7 @@ COMMANDS = {
     "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
     "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED], AnalysisConfig),
+    "evaluate": Command(evaluation.evaluate, [RUN, *evaluation.OPTIONS]),
     "plan": Command(plan, [RUN, PLANNED, *PLAN_OPTIONS]),
     "export": Command(imports.export_run, imports.EXPORT_OPTIONS),
     "reproduce": Command(reproduce.reproduce_figures, reproduce.OPTIONS),

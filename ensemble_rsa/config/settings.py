@@ -30,13 +30,15 @@ ConvNetName = Literal["all_cnn_c", "all_cnn_7", "all_cnn_7b", "alexnet"]
 ModuleName = Literal["resnet18", "resnet20", "resnet32", "resnet56", "vit", "mlp"]
 MODEL_NAMES = (*get_args(ConvNetName), *get_args(ModuleName))
 DropoutAfter = Literal["strided", "input_and_strided", "all"]
+OptimiserName = Literal["sgd", "nesterov", "adamw", "lion"]
+ScheduleName = Literal["drops", "cosine", "one_cycle"]
 Unconverged = Literal["keep", "replace"]
 TrainingPrecision = Literal["float32", "tensorfloat32", "bfloat16"]
 Convolution = Literal["auto", "winograd", "plain_gradients", "patches", "xla"]
 Feed = Literal["auto", "memory", "disk"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
 STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
-FOLDER = "folder:"
+FOLDER, TFDS = "folder:", "tfds:"
 # The epochs of the paper's Fig. 9, and the first weights (ours).
 TRAJECTORY = (*range(11), *range(50, 351, 50))
 
@@ -46,7 +48,8 @@ class DataConfig:
     """Which images, how many, and how they are preprocessed.
 
     Attributes:
-        dataset: digits, cifar10, imagenet2012, or folder:PATH (one folder of images per category).
+        dataset: digits, cifar10, imagenet2012, folder:PATH (one folder of images per category), or
+            tfds:NAME, a data set of TensorFlow Datasets with images and labels.
         data_dir: where TFDS keeps its data; else the environment variable TFDS_DATA_DIR, else the
             default of TFDS.
         train_images: how many training images, balanced over categories; all when not given.
@@ -81,8 +84,11 @@ class DataConfig:
         check_types(self)
         if self.dataset == FOLDER:
             raise InputError("dataset: expected folder:PATH with the path of a folder, got no path")
-        if not self.dataset.startswith(FOLDER):
-            check_name("dataset", self.dataset, (*get_args(DatasetName), f"{FOLDER}PATH"))
+        if self.dataset == TFDS:
+            raise InputError("dataset: expected tfds:NAME with the name of a data set, got no name")
+        if not self.dataset.startswith((FOLDER, TFDS)):
+            choices = (*get_args(DatasetName), f"{FOLDER}PATH", f"{TFDS}NAME")
+            check_name("dataset", self.dataset, choices)
         check_values(self, count(1), "train_images", "test_images", "image_size")
         if self.categories is not None and len({*self.categories}) < 2:
             raise InputError(f"categories: expected two or more, got {self.categories}")
@@ -180,6 +186,15 @@ class TrainingConfig:
         save_at: epochs whose networks are kept besides those of the last, 0 for the first weights;
             or "trajectory", the paper's 1–10, 50, 100, …, 350 (and 0, ours).
         checkpoint_minutes: minutes between checkpoints from which training can resume (ours).
+        optimiser: sgd (the paper's, with momentum), nesterov, adamw or lion.
+        schedule: drops (the paper's, see drop_after), cosine or one_cycle.
+        warm_up: share of the training in which the rate rises to its full value.
+        weight_decay: decoupled decay of kernels per step, times the learning rate; the paper has l2
+            in the loss instead.
+        label_smoothing: share of a label that is spread over all categories.
+        flip: whether training images are mirrored at random, the same for all instances.
+        shift: pixels by which training images are shifted at most, the same for all instances.
+        augmentation_seed: seed of flips and shifts.
     """
 
     instances: int = 10
@@ -202,15 +217,23 @@ class TrainingConfig:
     precision: TrainingPrecision = "float32"
     save_at: Literal["trajectory"] | tuple[int, ...] = ()
     checkpoint_minutes: float = 10.0
+    optimiser: OptimiserName = added("sgd")
+    schedule: ScheduleName = added("drops")
+    warm_up: float = added(0.0)
+    weight_decay: float = added(0.0)
+    label_smoothing: float = added(0.0)
+    flip: bool = added(False)
+    shift: int = added(0)
+    augmentation_seed: int = added(0)
 
     def __post_init__(self):
         check_types(self)
         check_values(self, count(1), "instances", "batch_size", "eval_every")
-        check_values(self, count(0), "epochs")
-        check_values(self, SEED, "seed", "seeds", "order_seed", "dropout_seed")
+        check_values(self, count(0), "epochs", "shift")
+        check_values(self, SEED, "seed", "seeds", "order_seed", "dropout_seed", "augmentation_seed")
         check_values(self, POSITIVE, "learning_rate", "clip_norm", "checkpoint_minutes")
-        check_values(self, NOT_NEGATIVE, "l2")
-        check_values(self, RATE, "momentum", "dropout")
+        check_values(self, NOT_NEGATIVE, "l2", "weight_decay")
+        check_values(self, RATE, "momentum", "dropout", "warm_up", "label_smoothing")
         if not all(0 < share <= 1 for share in self.drop_after):
             raise InputError(
                 f"drop_after: expected shares from 0 to 1, got {shown(self.drop_after)}"

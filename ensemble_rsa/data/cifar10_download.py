@@ -39,7 +39,7 @@ def download_cifar10(builder: Any) -> Any:
     import tensorflow_datasets as tfds
 
     # TFDS would retry for minutes and leave unfinished folders behind
-    _check_reachable(builder.data_path)
+    check_reachable(URL, f"CIFAR-10 was not found in {builder.data_path}", REMEDY)
     try:
         ours = _builder_class()(data_dir=builder.data_path.parent.parent)
         with contextlib.redirect_stdout(sys.stderr):
@@ -55,17 +55,16 @@ def download_cifar10(builder: Any) -> Any:
     return ours
 
 
-def _check_reachable(wanted: Any) -> None:
+def check_reachable(url: str, missing: str, remedy: str) -> None:
     """Raise within seconds if the server that TFDS downloads from does not answer."""
-    request = urllib.request.Request(URL, method="HEAD")
+    request = urllib.request.Request(url, method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
         return  # the server answers; TFDS handles the status
     except (OSError, http.client.HTTPException) as error:
         raise RunError(
-            f"CIFAR-10 was not found in {wanted}, and {request.host} cannot be reached to "
-            f"download it; {REMEDY}"
+            f"{missing}, and {request.host} cannot be reached to download it; {remedy}"
         ) from error
 
 

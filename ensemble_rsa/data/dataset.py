@@ -17,6 +17,7 @@ from ensemble_rsa.data.digits import digits_source
 from ensemble_rsa.data.folder import folder_source
 from ensemble_rsa.data.imagenet2012 import imagenet2012_source
 from ensemble_rsa.data.source import ImageSource, Pixels, Split, StoredImages
+from ensemble_rsa.data.tfds_named import named_source
 from ensemble_rsa.device import free_bytes, free_host_bytes
 from ensemble_rsa.errors import unknown_name
 
@@ -26,6 +27,7 @@ SOURCES: dict[str, Callable[[DataConfig], ImageSource]] = {
     "cifar10": cifar10_source,
     "imagenet2012": imagenet2012_source,
     "folder": folder_source,
+    "tfds": named_source,
 }
 SHARE = 0.25  # of the free memory that images may fill (ours); networks and copies need the rest
 
@@ -65,7 +67,8 @@ def load_dataset(
     """Load the images of a configuration; images that are left out are not decoded.
 
     Images keep the order of the data set: scikit-learn's for `digits`, ascending ids for `cifar10`
-    and `imagenet2012`, folders and then file names in sorted order for `folder:PATH`.
+    and `imagenet2012`, folders and then file names in sorted order for `folder:PATH`, that of the
+    records for `tfds:NAME`.
     `train_images` and `test_images` take the first images of each category, in equal numbers, and
     the remainder from the first categories. `part` and `categories` are applied afterwards; a
     middle image is in the second half.
@@ -81,7 +84,7 @@ def load_dataset(
     >>> digits.train_images.shape, digits.test_labels.tolist()[:5], digits.categories[:3]
     ((100, 8, 8, 1), [5, 0, 9, 8, 7], ('0', '1', '2'))
     """
-    source = SOURCES["folder" if config.folder else config.dataset](config)
+    source = SOURCES[config.dataset.partition(":")[0]](config)
     groups = category_groups(stimulus_map or config.category_map)
     names, of_folder = grouped_categories(source.categories, groups)
     wanted = names if config.categories is None else config.categories

@@ -36,7 +36,7 @@ class Collection:
         name: in TFDS.
         title: in messages.
         test_split: the split of TFDS that holds the test images.
-        id_feature: the feature that names an image.
+        id_feature: the feature that names an image; None to number the records of a split.
         cache_pixels: decode all images on first use and cache their pixels; else decode each when
             it is needed, in several threads.
         prepare: TFDS builder whose files are absent → one whose files are there; raises `RunError`
@@ -47,7 +47,7 @@ class Collection:
     name: str
     title: str
     test_split: str
-    id_feature: str
+    id_feature: str | None
     cache_pixels: bool
     prepare: Callable[[Any], Any]
     remedy: str
@@ -67,13 +67,8 @@ def tfds_source(
     They are read from `config.data_dir`, else from the default of TFDS: the environment variable
     `TFDS_DATA_DIR` at the time TFDS is imported, else a folder in the home directory.
     """
-    folder = None if config.data_dir is None else Path(config.data_dir).expanduser()
-    if folder is not None and folder.is_file():
-        raise InputError(f"data_dir: expected a folder of TFDS, got the file {folder}")
-    with _quiet():
-        import tensorflow_datasets as tfds  # takes most of a second to import
-
-        builder: Any = tfds.builder(collection.name, data_dir=folder)
+    with quiet():
+        builder = tfds_builder(collection.name, config)
         if not builder.is_prepared():
             builder = collection.prepare(builder)
         with _readable(collection, builder):
@@ -84,6 +79,16 @@ def tfds_source(
                 image_shape=image_shape,
                 threads=not collection.cache_pixels,
             )
+
+
+def tfds_builder(name: str, config: DataConfig) -> Any:
+    """The builder of a data set of TFDS, whose files may be absent."""
+    folder = None if config.data_dir is None else Path(config.data_dir).expanduser()
+    if folder is not None and folder.is_file():
+        raise InputError(f"data_dir: expected a folder of TFDS, got the file {folder}")
+    import tensorflow_datasets as tfds  # takes most of a second to import
+
+    return tfds.builder(name, data_dir=folder)
 
 
 class _Contents(NamedTuple):
@@ -107,7 +112,7 @@ def _split(
         split=name, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
     cache = _cache_file(builder, name)
-    contents = _contents(cache, records, collection.id_feature)
+    contents = _contents(cache, records, name, collection.id_feature)
     order = np.argsort(contents.ids)
     pixels = _pixels(cache, records, decode, image_shape) if collection.cache_pixels else None
 
@@ -127,7 +132,7 @@ def _split(
     )
 
 
-def _contents(cache: Path, records: Any, id_feature: str) -> _Contents:
+def _contents(cache: Path, records: Any, split: str, id_feature: str | None) -> _Contents:
     """Labels, ids and file sizes of all records, from the cache if they are there."""
 
     def stored() -> _Contents:
@@ -142,7 +147,8 @@ def _contents(cache: Path, records: Any, id_feature: str) -> _Contents:
         return found
     ids, labels, sizes = [], [], []
     for feature in _all_features(records):
-        ids.append(feature[id_feature].bytes_list.value[0].decode())
+        own = feature[id_feature].bytes_list.value[0].decode() if id_feature else None
+        ids.append(f"{split}_{len(ids):07d}" if own is None else own)
         labels.append(feature["label"].int64_list.value[0])
         sizes.append(len(_image(feature)))
     contents = _Contents(np.array(labels, np.int64), np.array(ids), np.array(sizes, np.int64))
@@ -256,7 +262,7 @@ def first_line(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence warnings of TFDS and its downloader; errors are still logged."""
     loggers = [logging.getLogger(name) for name in ("absl", "urllib3")]
     levels = [logger.level for logger in loggers]

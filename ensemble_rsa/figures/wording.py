@@ -19,6 +19,19 @@ DISTANCE_NAMES = {
     "unit_euclidean": "Euclidean distance of unit-length patterns",
     "norm_difference": "difference of pattern norms",
 }
+COMPARISON_NAMES = {
+    name + suffix: f"{words}, squared" if suffix else words
+    for name, words in {
+        "pearson": "Pearson correlation",
+        "spearman": "Spearman correlation",
+        "cosine": "cosine",
+        "rho_a": "Spearman's ρa",
+        "tau_a": "Kendall's τa",
+        "corr_cov": "whitened correlation",
+        "cosine_cov": "whitened cosine",
+    }.items()
+    for suffix in ("", "_squared")
+}
 KIND_NAMES = {
     "exemplar": "exemplar-based",
     "centroid": "centroid-based",

@@ -7,6 +7,8 @@ Variables (dimension names as everywhere):
         within_category
     consistency_mean (kind, layer); consistency_low, consistency_high (bootstrap, kind, layer):
         bounds over pairs, resampled as in the paper, and over instances, by the jackknife
+    instance_ceiling_lower, instance_ceiling_upper (layer): how well the mean RDM of the other
+        instances, and of all, predicts one: squared Pearson r of exemplars' RDMs
     category_clustering_index (layer, instance), and _mean, _low, _high (layer): bounds over
         instances, by the jackknife
     second_level_distance (layer, instance, layer_b, instance_b): 1 − r between RDMs
@@ -51,6 +53,7 @@ from ensemble_rsa.analysis.consistency import (
     second_level_distances,
     within_category_consistency,
 )
+from ensemble_rsa.analysis.inference.ceiling import noise_ceiling
 from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.arrays import is_zero, stimuli_of_pairs
 from ensemble_rsa.config.analysis import StatisticsConfig
@@ -72,6 +75,7 @@ def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     parts = [rdms.drop_vars(["exemplar", "centroid"], errors="ignore")]
     if rdms.sizes["instance"] > 1:
         parts.append(_consistency(rdms, n_pairs_within, settings))
+        parts.append(instance_ceiling(rdms))
     if n_pairs_within:
         parts.append(clustering_by_layer(rdms, settings))
     if rdms.sizes["layer"] * rdms.sizes["instance"] > 1:
@@ -126,6 +130,15 @@ def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Datas
             "consistency_high": (dims, np.stack([each.high for each in found])),
         },
         coords={"bootstrap": list(BOOTSTRAPS)},
+    )
+
+
+def instance_ceiling(rdms: xr.Dataset) -> xr.Dataset:
+    """Return how well other instances predict one, `instance_ceiling_lower` and `_upper`."""
+    ceiling = noise_ceiling(rdms.exemplar.values)
+    return xr.Dataset(
+        {f"instance_ceiling_{end}": ("layer", getattr(ceiling, end)) for end in ("lower", "upper")},
+        coords={"layer": rdms.layer.values},
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ensemble_rsa import files
 from ensemble_rsa.config.serialize import config_differences
-from ensemble_rsa.config.settings import Config
+from ensemble_rsa.config.settings import FOLDER, Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.by_name import lasting_name
@@ -161,9 +161,8 @@ def _folder_to_resume(config: Config, out: str | Path | None) -> Path | None:
 def _with_absolute_paths(config: Config) -> Config:
     """Return the configuration with absolute paths, valid from any working directory."""
     data = config.data
-    kind, colon, path = data.dataset.partition(":")
-    if colon and path:
-        data = dataclasses.replace(data, dataset=f"{kind}:{Path(path).resolve()}")
+    if data.folder is not None:
+        data = dataclasses.replace(data, dataset=f"{FOLDER}{data.folder.resolve()}")
     if data.category_map is not None and Path(data.category_map).is_file():  # else a shipped map
         data = dataclasses.replace(data, category_map=str(Path(data.category_map).resolve()))
     model = config.model

@@ -12,6 +12,7 @@ from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.sentence import result_sentence
 from ensemble_rsa.report.values import (
+    ceiling_at,
     clustering_at,
     consistency_at,
     dataset_values,
@@ -75,6 +76,7 @@ def write_report(
                 "layer": layer,
                 "estimates": [consistency_at(results, kind, place) for kind in values["kinds"]],
                 "clustering": clustering_at(results, place),
+                "ceiling": ceiling_at(results, place),
             }
             for place, layer in enumerate(values["layers"])
         ],

@@ -87,6 +87,14 @@ def clustering_at(results: xr.Dataset, layer: int) -> Estimate | None:
     return Estimate(str(chosen.layer.values), mean, _UNKNOWN, (low, high))
 
 
+def ceiling_at(results: xr.Dataset, layer: int) -> tuple[float, float] | None:
+    """Return the bounds of how well others predict an instance; None for results without them."""
+    if "instance_ceiling_lower" not in results:
+        return None
+    lower, upper = (results[f"instance_ceiling_{end}"].values[layer] for end in ("lower", "upper"))
+    return float(lower), float(upper)
+
+
 def known_accuracies(results: xr.Dataset, name: str) -> list[float]:
     """Return the accuracies of the instances; empty for activations from elsewhere."""
     if name not in results or not np.isfinite(results[name].values).any():

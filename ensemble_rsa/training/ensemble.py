@@ -33,6 +33,7 @@ from ensemble_rsa.training.loop import (
 )
 from ensemble_rsa.training.memory import largest_group, parameter_bytes
 from ensemble_rsa.training.progress import TrainingCallback
+from ensemble_rsa.training.recipe import states_per_parameter
 from ensemble_rsa.training.recovery import KEPT
 
 log = logging.getLogger(__name__)
@@ -143,7 +144,8 @@ def bytes_stored(setup: TrainingSetup) -> int:
     """Most bytes that training stores: states (`KEPT` and one being written) and kept epochs."""
     training = setup.config.training
     n_kept = len(saved_epochs(training)) + 1  # and the final networks
-    each = parameter_bytes(setup.blueprint) * (2 * (KEPT + 1) + n_kept)
+    n_states = states_per_parameter(training) * (KEPT + 1)
+    each = parameter_bytes(setup.blueprint) * (n_states + n_kept)
     return each * training.instances
 
 
@@ -185,7 +187,14 @@ def group_size(setup: TrainingSetup, n_instances: int) -> int:
         return min(execution.group, n_instances)
     mesh = setup.layout(n_instances).mesh
     n_devices = 1 if mesh is None else mesh.shape[INSTANCE]
-    return largest_group(setup.blueprint, batch_size, n_instances, n_devices, setup.execution)
+    return largest_group(
+        setup.blueprint,
+        batch_size,
+        n_instances,
+        n_devices,
+        setup.execution,
+        states_per_parameter(setup.config.training),
+    )
 
 
 def group_folder(folder: Path, number: int) -> Path:

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
 from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.models.devices import BATCH
 from ensemble_rsa.models.dropout import Dropout
 from ensemble_rsa.models.network import Network, Parameters
+from ensemble_rsa.training.recipe import cross_entropy
 
 PART_PIXELS = 8 * 32 * 32  # the fastest of 4, 8 and 16 images of 32 × 32
 LEAST_IMAGES = 8  # with fewer, gradients of kernels by convolution are slow
@@ -55,7 +55,7 @@ def make_gradient(
     def objective(parameters, statistics, settings: InstanceSettings, batch, labels, dropout):
         variables = network.joined(parameters, statistics)
         logits, statistics = network.training_logits(variables, batch, dropout)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        losses = cross_entropy(logits, labels, config.label_smoothing)
         correct = (logits.argmax(-1) == labels).sum()
         decayed = (
             leaf for leaf in jax.tree.leaves(parameters) if config.l2_biases or leaf.ndim > 1

@@ -18,9 +18,6 @@ from ensemble_rsa.training.gradient import batch_parts
 
 log = logging.getLogger(__name__)
 SHARE = 0.8  # of the free memory; the rest is for images, programs and other processes
-STATE_COPIES = (
-    5  # parameters and momentum before and after a step, and a copy while they are stored
-)
 GRADIENTS = 2  # of the parameters: of a part of a batch, and their sum
 # Memory for gradients in units of the maps of a forward pass: measured as 2.1 to 3.4 over sizes and
 # convolutions other than patches.
@@ -29,13 +26,22 @@ MAPS_OTHERWISE = 3.5
 
 
 def largest_group(
-    blueprint: Blueprint, batch_size: int, n_instances: int, n_devices: int, execution: Execution
+    blueprint: Blueprint,
+    batch_size: int,
+    n_instances: int,
+    n_devices: int,
+    execution: Execution,
+    n_states: int = 2,
 ) -> int:
-    """How many instances can be trained together; at least one per device."""
+    """How many instances can be trained together; at least one per device.
+
+    `n_states` is how many numbers training keeps for each parameter, itself included: they are in
+    memory before and after a step, and the parameters once more while they are stored.
+    """
     free = SHARE * free_bytes()
     on_host = jax.default_backend() == "cpu"
     devices = n_devices if on_host else 1  # each accelerator has its own memory
-    each = STATE_COPIES * parameter_bytes(blueprint)
+    each = (2 * n_states + 1) * parameter_bytes(blueprint)
     height, width, _ = blueprint.image_shape
     parts = batch_parts(batch_size, height * width) if execution.in_parts else 1
     maps = MAPS.get(execution.convolution, MAPS_OTHERWISE) * map_bytes(

@@ -24,7 +24,9 @@ from ensemble_rsa.models.ensemble import map_instances
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.rng import permutation, stream
+from ensemble_rsa.training.augmentation import augment
 from ensemble_rsa.training.gradient import InstanceSettings, Totals, make_gradient
+from ensemble_rsa.training.recipe import make_optimiser
 
 
 class TrainingState(NamedTuple):
@@ -76,22 +78,6 @@ def stacked_settings(config: TrainingConfig, instances: Sequence[int]) -> Instan
     )
 
 
-def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-    """Gradient descent with momentum, norm clipping and a stepwise decreasing rate.
-
-    As in Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, Methods. The rate starts at 1: updates
-    are multiplied by each instance's own learning rate.
-    """
-    drops: dict[int, float] = {}
-    for share in config.drop_after:  # in a short training several may fall on the same epoch
-        step = round(share * config.epochs) * steps_per_epoch
-        drops[step] = drops.get(step, 1.0) * 0.1
-    rate = optax.piecewise_constant_schedule(1.0, drops)
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm), optax.sgd(rate, momentum=config.momentum)
-    )
-
-
 def make_programs(
     network: Network,
     config: TrainingConfig,
@@ -127,8 +113,13 @@ def make_programs(
         def one_step(step, carry):
             state, totals = carry
             chosen = order[step]
-            batch = apply_preprocessing(data.preprocessing, data.images[chosen])
-            labels = data.labels[chosen]
+            images, labels = data.images[chosen], data.labels[chosen]
+            if config.flip or config.shift:
+                augmentation = stream(config.augmentation_seed, "augmentation")
+                images = augment(
+                    images, jax.random.fold_in(augmentation, steps_before + step), config
+                )
+            batch = apply_preprocessing(data.preprocessing, images)
             masks = None
             if draws:
                 masks = jax.random.fold_in(

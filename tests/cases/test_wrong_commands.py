@@ -19,7 +19,7 @@ N_LINES, N_CALLS, SEED = 200, 100, 20261125
 RANDOM = random.Random(SEED)
 # What each command is given where it is not made wrong; {gone} does not exist.
 POSITIONAL = {"analyze": ["{gone}"], "report": ["{gone}"], "compare": ["{gone}", "{gone}"]}
-POSITIONAL |= {"import": ["{gone}"], "export": ["{gone}"]}
+POSITIONAL |= {"import": ["{gone}"], "export": ["{gone}"], "evaluate": ["{gone}"]}
 POSITIONAL |= {"reproduce": ["fig4"], "bench": ["analysis"]}
 
 
@@ -138,6 +138,8 @@ RIGHT = {
     "analyze_run": {"path": "gone"},
     "compare_runs": {"run": "gone", "other": "gone"},
     "load_rdms": {"path": "gone.h5"},
+    "load_reference": {"path": "gone.h5"},
+    "evaluate_run": {"run": "gone", "reference": "gone.h5"},
     "extract": {"source": {"a": np.ones((2, 4, 3))}, "labels": list("aabb")},
     "analyze": {"rdms": 3},
     "from_files": {"pattern": "gone/{instance}.npz"},

@@ -50,7 +50,7 @@ def test_the_default_recipe_is_that_of_the_paper():
 @pytest.mark.parametrize(
     ("choices", "registry"),
     [
-        ((*get_args(settings.DatasetName), "folder"), SOURCES),
+        ((*get_args(settings.DatasetName), "folder", "tfds"), SOURCES),
         (get_args(settings.PreprocessingName), PREPROCESSING),
         (get_args(settings.Resize), RESIZE),
         (get_args(settings.ConvNetName), MODELS),

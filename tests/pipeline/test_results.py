@@ -62,6 +62,15 @@ def test_the_three_kinds_of_consistency(layer, rdms, results):
         assert float(found.consistency_mean) == pytest.approx(values.mean(), rel=1e-4)
 
 
+def test_how_well_the_other_instances_predict_one(rdms, results):
+    for layer, stack in enumerate(rdms.exemplar.values.astype(np.float64)):
+        z = (stack - stack.mean(1, keepdims=True)) / stack.std(1, keepdims=True)
+        others = [np.corrcoef(z[i], np.delete(z, i, 0).mean(0))[0, 1] ** 2 for i in range(4)]
+        everyone = [np.corrcoef(each, z.mean(0))[0, 1] ** 2 for each in z]
+        np.testing.assert_allclose(results.instance_ceiling_lower[layer], np.mean(others))
+        np.testing.assert_allclose(results.instance_ceiling_upper[layer], np.mean(everyone))
+
+
 def test_intervals_hold_their_means_and_stay_within_the_data(results):
     assert results.bootstrap.values.tolist() == ["pairs", "instances"]
     low, high = results.consistency_low, results.consistency_high

@@ -18,7 +18,6 @@ from ensemble_rsa.training import gradient
 from ensemble_rsa.training.step import (
     DeviceImages,
     epoch_order,
-    make_optimiser,
     make_programs,
     stacked_settings,
 )
@@ -184,31 +183,6 @@ def test_a_broken_instance_leaves_the_others_alone(build):
     for sound, other in zip(*map(jax.tree.leaves, after), strict=True):
         assert np.isnan(other[0]).all()
         np.testing.assert_array_equal(sound[1], other[1])
-
-
-def rates(config: TrainingConfig, steps_per_epoch: int) -> np.ndarray:
-    """Change of a weight in each step with gradient 1, momentum 0 and learning rate 1."""
-    optimiser = make_optimiser(config, steps_per_epoch)
-    weight = jnp.ones(())
-
-    def step(state, _):
-        updates, state = optimiser.update(weight, state, weight)
-        return state, -updates
-
-    total = config.epochs * steps_per_epoch
-    return np.asarray(jax.lax.scan(step, optimiser.init(weight), length=total)[1])
-
-
-def test_the_rate_drops_after_epochs_200_250_and_300_of_350():
-    moved = rates(TrainingConfig(momentum=0.0), 3)
-    expected = np.repeat([1, 1e-1, 1e-2, 1e-3], [600, 150, 150, 150])
-    np.testing.assert_allclose(moved, expected, rtol=1e-5)
-
-
-def test_drops_that_fall_on_the_same_epoch_all_count():
-    # of 3 epochs, 4/7 and 5/7 both round to 2, and 6/7 to 3, the end
-    moved = rates(TrainingConfig(momentum=0.0, epochs=3), 2)
-    np.testing.assert_allclose(moved, [1] * 4 + [1e-2] * 2, rtol=1e-5)
 
 
 def test_an_epochs_order_depends_on_its_seed_and_number():

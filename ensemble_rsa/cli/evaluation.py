@@ -1,0 +1,89 @@
+"""The command `evaluate`: the layers of a run against RDMs of brains or behaviour."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from ensemble_rsa.cli.options import Option
+from ensemble_rsa.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Those of `ensemble_rsa.rdm.compare`, which takes a second to import.
+ComparisonChoice = Literal[
+    "rho_a", "pearson", "spearman", "cosine", "tau_a", "corr_cov", "cosine_cov", "rho_a_squared",
+    "pearson_squared", "spearman_squared", "cosine_squared", "tau_a_squared", "corr_cov_squared",
+    "cosine_cov_squared",
+]  # fmt: skip
+FactorChoice = Literal["instances", "subjects", "stimuli"]
+_ALL: tuple[FactorChoice, ...] = ("instances", "subjects", "stimuli")
+_STATISTICS = (
+    Option("comparison", "how two RDMs are compared", ComparisonChoice, "rho_a"),
+    Option("over", "random factors; the others are fixed", tuple[FactorChoice, ...], _ALL),
+    Option("n_resamples", "draws of stimuli", int, 1000),
+    Option("confidence", "level of the intervals", float, 0.95),
+    Option("seed", "seed of the draws", int, 0),
+    Option("missing", "refuse or drop missing distances", Literal["refuse", "drop"], "refuse"),
+    Option("variable", "of a .mat or .npz file in which several hold RDMs", str | None, None),
+    Option(
+        "out",
+        "where the results go; evaluation-REFERENCE in the run's folder when not given",
+        Path | None,
+        None,
+    ),
+)
+OPTIONS = (
+    Option(
+        "reference",
+        "RDMs of subjects: .h5 (rsatoolbox), .mat (structs with RDM and name), .npy or .npz",
+        Path | None,
+        None,
+    ),
+    *_STATISTICS,
+)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Compare the layers of an analysed run with RDMs of brains or behaviour."""
+    from ensemble_rsa.pipeline.evaluate import evaluate_run
+
+    if options.reference is None:
+        raise InputError("reference: expected --reference and a file of RDMs, got none")
+    given = {option.name: getattr(options, option.name) for option in _STATISTICS}
+    result, path = evaluate_run(options.run, options.reference, **given)
+    show_evaluation(result, Console())
+    print(path)
+
+
+def show_evaluation(evaluation: "xr.Dataset", console: Console) -> None:
+    """Print a table with a row for each layer, and the result in a sentence."""
+    from ensemble_rsa.report.evaluation import evaluation_sentence, evaluation_values
+
+    values = evaluation_values(evaluation)
+    head = ("layer", "similarity", f"{values['level']} % CI", "p", "% of ceiling", "one network")
+    table = Table(*head, box=None, pad_edge=False)
+    for row in values["rows"]:
+        table.add_row(
+            row["layer"],
+            f"{row['mean']:.3f}",
+            f"{row['low']:.3f} to {row['high']:.3f}",
+            _known(row["p_adjusted"], ".4f"),
+            _known(100 * row["share_of_ceiling"], ".0f"),
+            _known(row["instance_ceiling_lower"], ".3f"),
+        )
+    console.print(table)
+    console.print(
+        f"{values['n_instances']} instances, {values['n_subjects']} subjects, "
+        f"{values['n_stimuli']} stimuli; p: one-sided, adjusted over layers (false discovery "
+        "rate); one network: how well the others predict it",
+        soft_wrap=True,
+    )
+    console.print(evaluation_sentence(evaluation), soft_wrap=True, highlight=False)
+
+
+def _known(value: float, digits: str) -> str:
+    return format(value, digits) if value == value else "–"

@@ -1,0 +1,170 @@
+"""Evaluation of an analysed run against RDMs of brains or behaviour, with files and a page."""
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ensemble_rsa import files
+from ensemble_rsa.analysis.inference.covariances import FACTORS
+from ensemble_rsa.analysis.inference.evaluate import Factor, evaluate
+from ensemble_rsa.analysis.inference.result import Evaluation
+from ensemble_rsa.arrays import stimuli_of_pairs
+from ensemble_rsa.arrays.rdms import Missing
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.figures.evaluation import draw_evaluation
+from ensemble_rsa.figures.save import save_figure
+from ensemble_rsa.interop.labelled import reorder_stimuli
+from ensemble_rsa.interop.reference import load_reference, one_per_subject
+from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.rdm.compare import ComparisonName
+from ensemble_rsa.report.evaluation import write_evaluation
+from ensemble_rsa.runs import run_folder
+
+log = logging.getLogger(__name__)
+EVALUATION = "evaluation"
+
+
+def evaluate_run(
+    run: str | Path,
+    reference: str | Path,
+    comparison: ComparisonName = "rho_a",
+    over: Sequence[Factor] = FACTORS,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    missing: Missing = "refuse",
+    variable: str | None = None,
+    out: str | Path | None = None,
+) -> tuple[xr.Dataset, Path]:
+    """Evaluate every layer of an analysed run against reference RDMs.
+
+    Args:
+        run: folder of the run, analysed.
+        reference: a file of reference RDMs, see `ensemble_rsa.interop.reference.load_reference`.
+            RDMs with the same descriptor `subject` are averaged. Stimuli are matched by id where
+            the file has ids in the descriptor `stimulus`, else by position.
+        comparison: as in `evaluate`, and likewise `over`, `n_resamples`, `confidence`, `seed` and
+            `missing`.
+        over: random factors.
+        n_resamples: draws of stimuli.
+        confidence: coverage of intervals.
+        seed: of the draws.
+        missing: what to do with missing distances.
+        variable: of a MATLAB or NumPy file.
+        out: where results are written; None for `evaluation-REFERENCE` in the run's folder.
+
+    Returns:
+        The evaluation (see `evaluation_dataset`), and the page `evaluation.html` beside its files.
+
+    Raises:
+        InputError: a run without `rdms.h5`, a reference that cannot be read, other stimuli, and
+            what `evaluate` refuses.
+    """
+    run, path = files.as_path("run", run), files.as_path("reference", reference)
+    folder = files.as_path("out", out) if out is not None else run / f"{EVALUATION}-{path.stem}"
+    files.check_can_write("out", folder)
+    rdms = _rdms_of(run)
+    brains = one_per_subject(_matched(load_reference(path, variable), rdms))
+    result = evaluate(
+        rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
+        seed, missing=missing,
+    )  # fmt: skip
+    layers = [str(layer) for layer in rdms.layer.values]
+    dataset = evaluation_dataset(result, layers).assign_attrs(
+        run=run.resolve().name, reference=path.name, comparison=comparison,
+        random=" ".join(each for each in FACTORS if each in over), n_resamples=n_resamples,
+        confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
+        n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
+    )  # fmt: skip
+    return dataset, _write(dataset, folder)
+
+
+def evaluation_dataset(result: Evaluation, layers: Sequence[str]) -> xr.Dataset:
+    """Return the evaluation of layers as a data set.
+
+    Its variables are `mean, sd, low, high, dof, p, p_adjusted, p_ceiling, p_ceiling_adjusted,
+    share_of_ceiling, instance_ceiling_lower, instance_ceiling_upper (layer)`,
+    `subject_ceiling_lower, subject_ceiling_upper ()`, `similarity (layer, instance, subject)`,
+    `component_variance, component_share, component_clipped (component, layer)` and
+    `difference, difference_sd, _low, _high, _p, _p_adjusted (layer_pair)`.
+    """
+    names = (
+        "mean", "sd", "low", "high", "dof", "p", "p_adjusted", "p_ceiling", "p_ceiling_adjusted",
+        "share_of_ceiling",
+    )  # fmt: skip
+    values: dict[str, Any] = {name: ("layer", getattr(result, name)) for name in names}
+    for end in ("lower", "upper"):
+        values[f"instance_ceiling_{end}"] = ("layer", getattr(result.instance_ceiling, end))
+        values[f"subject_ceiling_{end}"] = ((), getattr(result.subject_ceiling, end))
+    of_component = ("component", "layer")
+    values |= {
+        "similarity": (("layer", "instance", "subject"), result.similarity),
+        "component_variance": (of_component, result.components.value),
+        "component_share": (of_component, result.components.share),
+        "component_clipped": (of_component, result.components.clipped.astype(np.int8)),
+    }
+    pairs = result.differences
+    for name in ("value", "sd", "low", "high", "p", "p_adjusted"):
+        key = "difference" if name == "value" else f"difference_{name}"
+        values[key] = ("layer_pair", getattr(pairs, name))
+    coordinates = {
+        "layer": list(layers),
+        "component": list(result.components.names),
+        "layer_first": ("layer_pair", np.array(layers, dtype=str)[pairs.first]),
+        "layer_second": ("layer_pair", np.array(layers, dtype=str)[pairs.second]),
+    }
+    return xr.Dataset(values, coordinates).assign_attrs(dropped=result.dropped)
+
+
+def _rdms_of(run: Path) -> xr.Dataset:
+    path = run / run_folder.RDMS
+    if not path.is_file():
+        raise InputError(
+            f"run: {run} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {run}` first"
+        )
+    rdms = load_rdms(path)
+    if rdms.exemplar.dims != ("layer", "instance", "stimulus_pair"):
+        raise InputError(f"{path}: expected one RDM for each layer and instance")
+    return rdms
+
+
+def _matched(reference: xr.Dataset, rdms: xr.Dataset) -> xr.Dataset:
+    """The reference with the stimuli of a run, in its order."""
+    n_ours, n_theirs = (
+        stimuli_of_pairs("rdms", d.sizes["stimulus_pair"]) for d in (rdms, reference)
+    )
+    if "stimulus" in reference.coords and "stimulus" in rdms.coords:
+        try:
+            return reorder_stimuli(reference, rdms.stimulus.values)
+        except InputError as error:
+            text = str(error).removeprefix("rdms: ")
+            raise InputError(f"reference: {text}") from None
+    if n_ours != n_theirs:
+        raise InputError(
+            f"reference: expected RDMs of {n_ours} stimuli as in the run, got {n_theirs}"
+        )
+    log.info("the reference names no stimuli; they are taken to be in the order of the run's")
+    return reference
+
+
+def _write(dataset: xr.Dataset, folder: Path) -> Path:
+    files.write_dataset(folder / f"{EVALUATION}.nc", dataset)
+    figure = save_figure(draw_evaluation(dataset), folder / f"{EVALUATION}.png")
+    plain = {
+        str(name): _plain(values.values.tolist()) for name, values in dataset.variables.items()
+    }
+    files.write_json(folder / f"{EVALUATION}.json", {**dataset.attrs, **plain})
+    manifest = run_folder.make_manifest(None, {})
+    return write_evaluation(folder / f"{EVALUATION}.html", dataset, figure, manifest)
+
+
+def _plain(value: Any) -> Any:
+    """Nested lists without NaN and infinity, which JSON lacks."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,104 @@
+"""`ensemble-rsa evaluate`: a run's RDMs against a file of reference RDMs."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import ensemble_rsa as ersa
+from ensemble_rsa.cli.evaluation import ComparisonChoice
+from ensemble_rsa.cli.main import main
+from ensemble_rsa.interop.labelled import label_rdms, reorder_stimuli
+from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.rdm.compare import COMPARISONS
+
+STIMULI = list("abcdefgh")
+
+
+def rdms(n, seed, noise=0.3):
+    shared = np.random.default_rng(0).random(28)
+    return shared + noise * np.random.default_rng(seed).random((n, 28))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    names = {"layer": ["conv1"] * 3 + ["conv2"] * 3, "instance": [0, 1, 2] * 2}
+    stack = np.concatenate([rdms(3, 1), rdms(3, 2, 1.0)])
+    save_rdms(folder / "rdms.h5", label_rdms(stack, "correlation", names, {"stimulus": STIMULI}))
+    people = label_rdms(rdms(4, 3), "cosine", {"subject": list("wxyz")}, {"stimulus": STIMULI})
+    save_rdms(folder / "brain.h5", reorder_stimuli(people, STIMULI[::-1]))
+    return folder
+
+
+def test_the_command_writes_table_figure_and_page(run, capsys, tmp_path):
+    options = ["--reference", str(run / "brain.h5"), "--n-resamples", "50", "--out", str(tmp_path)]
+    assert main(["evaluate", str(run), *options, "--comparison", "pearson"]) == 0
+    printed = capsys.readouterr().out
+    assert "Of 2 layers, conv1 predicts the reference best" in printed
+    assert printed.split()[-1].replace("\n", "").endswith("evaluation.html")
+    stored = xr.open_dataset(tmp_path / "evaluation.nc")
+    stack = np.stack([rdms(3, 1), rdms(3, 2, 1.0)]).astype(np.float32)
+    people = rdms(4, 3).astype(np.float32)
+    expected = ersa.consistency_between(stack, people, "pearson").mean((1, 2))
+    np.testing.assert_allclose(stored["mean"], expected, atol=1e-6)
+    ceiling = ersa.noise_ceiling(people, "pearson")
+    np.testing.assert_allclose(stored.subject_ceiling_lower, ceiling.lower, atol=1e-6)
+    np.testing.assert_allclose(
+        stored.instance_ceiling_lower, ersa.noise_ceiling(stack, "pearson").lower, atol=1e-6
+    )
+    assert stored.sizes["layer_pair"] == 1
+    values = json.loads((tmp_path / "evaluation.json").read_text())
+    np.testing.assert_allclose(values["mean"], expected, atol=1e-6)
+    page = (tmp_path / "evaluation.html").read_text()
+    for text in ("instances × stimuli", "conv2", "data:image/png;base64"):
+        assert text in page
+    assert (tmp_path / "evaluation.png").stat().st_size > 10_000
+
+
+def test_fixed_factors_one_subject_and_squares(run, tmp_path):
+    np.save(tmp_path / "one.npy", rdms(1, 3))
+    found, page = ersa.evaluate_run(
+        run, tmp_path / "one.npy", "pearson_squared", ("instances", "stimuli"), n_resamples=50,
+        out=tmp_path,
+    )  # fmt: skip
+    assert np.isnan(found.subject_ceiling_lower)
+    assert "One subject has no noise ceiling." in " ".join(page.read_text().split())
+    assert found.attrs["random"] == "instances stimuli"
+
+
+REFUSED = {
+    "reference: expected --reference": [],
+    "over: subjects as a random factor need 3 or more, got 1": ["--reference", "{one}"],
+    "reference: expected RDMs of 8 stimuli as in the run, got 4": ["--reference", "{few}"],
+    "reference: expected the same 8 stimuli, got 4": ["--reference", "{others}"],
+    "missing='drop' leaves missing distances": ["--reference", "{lacking}"],
+    "--comparison: expected": ["--reference", "{one}", "--comparison", "kendall"],
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_refused_in_a_line(run, message, tmp_path, capsys):
+    np.save(tmp_path / "one.npy", rdms(1, 3))
+    np.save(tmp_path / "few.npy", rdms(4, 3)[:, :6])
+    lacking = rdms(4, 3)
+    lacking[0, 0] = np.nan
+    np.save(tmp_path / "lacking.npy", lacking)
+    others = label_rdms(rdms(4, 3)[:, :6], "cosine", None, {"stimulus": STIMULI[:4]})
+    save_rdms(tmp_path / "others.h5", others)
+    paths = {"one": "one.npy", "few": "few.npy", "others": "others.h5", "lacking": "lacking.npy"}
+    paths = {name: str(tmp_path / file) for name, file in paths.items()}
+    words = [word.format(**paths) for word in REFUSED[message]]
+    assert main(["evaluate", str(run), *words, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in error
+
+
+def test_a_run_that_was_not_analysed_is_refused(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path), "--reference", "x.npy"]) == 2
+    assert "holds no rdms.h5; run `ensemble-rsa analyze" in capsys.readouterr().err
+
+
+def test_the_command_offers_all_comparisons():
+    assert set(ComparisonChoice.__args__) == set(COMPARISONS)
