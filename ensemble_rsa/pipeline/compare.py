@@ -21,7 +21,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.files import write_dataset
-from ensemble_rsa.interop.labelled import check_stimuli, stimulus_ids
+from ensemble_rsa.interop.labelled import check_stimuli, reorder_stimuli, stimulus_ids
 from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.report.comparison import write_comparison
 from ensemble_rsa.runs import run_folder
@@ -41,7 +41,8 @@ def compare_runs(
 
     Args:
         run: folder of the first run, analysed.
-        other: folder of the second run, analysed with the same distance and stimuli.
+        other: folder of the second run, analysed with the same distance and stimuli; these are
+            matched by id where they are in another order.
         out: where the results are written; None for `comparison-OTHER` in the first run's folder.
         paired: whether instance i has the same initial weights in both runs; None to decide by the
             seeds, which are not known of imported runs.
@@ -68,7 +69,7 @@ def compare_runs(
                 f"{folder_of}: expected at least {LEAST_INSTANCES} instances for a test between "
                 f"groups, got {n_instances}"
             )
-    check_stimuli(str(other), b, stimulus_ids(str(run), a), "stimulus")
+    b = _in_the_order_of(str(run), a, str(other), b)
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:
         raise InputError(
@@ -146,6 +147,31 @@ def _load(folder: Path) -> xr.Dataset:
             f"{path}: expected one RDM for each layer and seed, in the same order of seeds"
         )
     return rdms
+
+
+def _in_the_order_of(run: str, a: xr.Dataset, other: str, b: xr.Dataset) -> xr.Dataset:
+    """Return the RDMs `b` with their stimuli in the order of `a`, matched by id.
+
+    Bare positions, which stand for ids where none are known, are not matched in another order.
+
+    Raises:
+        InputError: other stimuli, or a stimulus that is of another category in the other run.
+    """
+    ids, others = stimulus_ids(run, a), stimulus_ids(other, b)
+    positions = list(map(str, range(len(ids))))
+    known = positions not in (list(map(str, ids)), list(map(str, others)))
+    if ids != others and known and {*ids} == {*others}:
+        b = reorder_stimuli(b, ids)
+    check_stimuli(other, b, ids, "stimulus")
+    if ids != others and "category" in a.coords and "category" in b.coords:
+        pairs = zip(ids, a.category.values.tolist(), b.category.values.tolist(), strict=True)
+        for stimulus, ours, theirs in pairs:
+            if ours != theirs:
+                raise InputError(
+                    f"{other}: expected the stimulus {stimulus!r} in category {ours!r} as in "
+                    f"{run}, got {theirs!r}; are these the same stimuli?"
+                )
+    return b
 
 
 def _write(dataset: xr.Dataset, folder: Path) -> Path:

@@ -94,10 +94,28 @@ def test_only_layers_in_common_are_compared(runs, tmp_path):
     np.testing.assert_array_equal(result.between, expected.between)
 
 
+def test_stimuli_in_another_order_are_matched_by_id(without_figure, runs, tmp_path):
+    order = [3, 0, 4, 1, 2]
+    rows, columns = np.triu_indices(5, 1)
+    square = np.zeros((2, 3, 5, 5), np.float32)
+    square[..., rows, columns] = square[..., columns, rows] = rdms(1)
+    moved = {name: [values[i] for i in order] for name, values in STIMULI.items()}
+    stack = square[..., order, :][..., order][..., rows, columns]
+    other = write(tmp_path / "moved", stack, seeds=[5, 6, 7], **moved)
+    expected, _ = compare_runs(*runs)
+    result, _ = compare_runs(runs[0], other)
+    np.testing.assert_allclose(result.between, expected.between, rtol=1e-6)  # other sums
+    numbers = {"stimulus": ["0", "1", "2", "3", "4"]}
+    a = write(tmp_path / "positions", rdms(0), **numbers)
+    b = write(tmp_path / "names", rdms(1), stimulus=["0", "2", "1", "3", "4"])
+    with pytest.raises(InputError, match="another order"):
+        compare_runs(a, b)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stimulus": ["a", "b", "c", "e", "d"]}, "another order"),
+        ({"stimulus": ["e", "b", "c", "d", "a"]}, "'a' in category 'x' as in .*, got 'y'; are"),
         ({"stimulus": ["a", "b", "c", "d", "f"]}, "expected the same 5 stimuli"),
         ({"distance": "cosine"}, "expected correlation distances .*, got cosine"),
         ({"layers": ("three", "four")}, "no layer in common"),
