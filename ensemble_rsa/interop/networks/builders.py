@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa.errors import InputError, first_line
+from ensemble_rsa.interop.networks.checkpoints import load_transformers
 from ensemble_rsa.interop.optional import optional_import
-from ensemble_rsa.models.by_name import function_by_name, keyword_arguments
+from ensemble_rsa.models.by_name import function_by_name, keyword_arguments, lasting_name
 
-Build = Callable[[], Any]
+Build = Callable[..., Any]  # without arguments, or with the path of a checkpoint
 
 
 def builder(build: str | Build) -> tuple[Build, list[Path], list[str]]:
@@ -35,9 +36,19 @@ def builder(build: str | Build) -> tuple[Build, list[Path], list[str]]:
             f"hf:NAME, got {build!r}"
         )
     if scheme in _LIBRARIES:
-        return _LIBRARIES[scheme](rest), [], [_PACKAGES[scheme]]
+        config = Path(rest) / "config.json"  # of a folder of Hugging Face
+        files = [config] if scheme == "hf" and config.is_file() else []
+        return _LIBRARIES[scheme](rest), files, [_PACKAGES[scheme]]
     function, file = function_by_name("build", build)
     return function, [file] if file else [], []
+
+
+def lasting_build(build: str, file: Path | None) -> str:
+    """Return a name that builds the same network from any working directory."""
+    scheme, _, name = build.partition(":")
+    if scheme == "hf" and Path(name).is_dir():
+        return f"hf:{Path(name).resolve()}"
+    return lasting_name(build, file)
 
 
 def _arguments(text: str) -> tuple[str, dict[str, Any]]:
@@ -69,7 +80,7 @@ def _torchvision(text: str) -> Build:
 
 
 def _transformers(name: str) -> Build:
-    transformers = optional_import("transformers", "torch", "a network of Hugging Face")
+    transformers = optional_import("transformers", "huggingface", "a network of Hugging Face")
     try:
         config = transformers.AutoConfig.from_pretrained(name, local_files_only=True)
     except (OSError, ValueError) as error:
@@ -78,10 +89,11 @@ def _transformers(name: str) -> Build:
             f"build: expected a model of transformers with its files on this machine, got {name!r} "
             f"({reason})"
         ) from None
-    architecture = next(iter(getattr(config, "architectures", None) or []), None)
-    if architecture is not None and hasattr(transformers, architecture):
-        return lambda: getattr(transformers, architecture)(config)
-    return lambda: transformers.AutoModel.from_config(config)
+    architecture = next(iter(getattr(config, "architectures", None) or []), "")
+    kind = getattr(transformers, architecture, None)
+    if kind is None:
+        kind = type(transformers.AutoModel.from_config(config))
+    return lambda checkpoint: load_transformers(kind, config, checkpoint)
 
 
 _LIBRARIES = {"timm": _timm, "torchvision": _torchvision, "hf": _transformers}

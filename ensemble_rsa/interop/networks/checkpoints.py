@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa.errors import InputError, kind_and_first_line
+from ensemble_rsa.interop.networks.network import some_names
 from ensemble_rsa.interop.optional import optional_import
 
 # Under which key training scripts store the weights, beside the state of an optimiser and such.
@@ -17,7 +18,6 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module
 # `DataParallel`, `torch.compile` and Lightning put these before every key.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 _IN_FOLDER = ("model.safetensors", "pytorch_model.bin")  # what Hugging Face's libraries write
-_SHOWN = 3
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -147,17 +147,54 @@ def _matched(module: Any, path: Path) -> tuple[dict[str, Any], list[str]]:
         for key, tensor in tensors.items()
         if key in expected and tensor.shape != expected[key].shape
     ]
+    _refuse_mismatch(path, module, missing, unexpected, shapes)
+    return tensors, notes
+
+
+def _refuse_mismatch(
+    path: Path, module: Any, missing: list[str], unexpected: list[str], shapes: list[str]
+) -> None:
     problems = [
-        *([f"{len(missing)} missing ({_some(missing)})"] if missing else []),
-        *([f"{len(unexpected)} unexpected ({_some(unexpected)})"] if unexpected else []),
-        *([f"{len(shapes)} of another shape ({_some(shapes, 2)})"] if shapes else []),
+        *([f"{len(missing)} missing ({some_names(missing)})"] if missing else []),
+        *([f"{len(unexpected)} unexpected ({some_names(unexpected)})"] if unexpected else []),
+        *([f"{len(shapes)} of another shape ({some_names(shapes, 2)})"] if shapes else []),
     ]
     if problems:
         raise InputError(
             f"checkpoints: the keys of {path} do not match {type(module).__name__}: "
-            f"{', '.join(problems)} of {len(expected)}"
+            f"{', '.join(problems)} of {len(module.state_dict())}"
         )
-    return tensors, notes
+
+
+def load_transformers(kind: Any, config: Any, path: Path) -> Any:
+    """Return a model of Hugging Face's transformers with the weights of a checkpoint.
+
+    The library loads them, since it renames keys of earlier versions.
+
+    Raises:
+        InputError: as `load_weights`.
+    """
+    logging = optional_import("transformers", "huggingface", "a checkpoint of it").utils.logging
+    tensors, _ = read_checkpoint(path)
+    verbosity, shows_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        module, found = kind.from_pretrained(
+            None, config=config, state_dict=tensors, output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )  # fmt: skip
+    finally:
+        logging.set_verbosity(verbosity)
+        if shows_bar:
+            logging.enable_progress_bar()
+    shapes = [
+        f"{key} is {tuple(stored)} in the checkpoint and {tuple(wanted)} in the network"
+        for key, stored, wanted in sorted(found["mismatched_keys"])
+    ]
+    missing, unexpected = (sorted(found[f"{name}_keys"]) for name in ("missing", "unexpected"))
+    _refuse_mismatch(path, module, missing, unexpected, shapes)
+    return module
 
 
 def _without_prefixes(
@@ -180,7 +217,3 @@ def _tied(expected: Mapping[str, Any], missing: list[str], tensors: Mapping[str,
     """Return the missing keys whose tensor is that of a key which is there."""
     there = {expected[key].data_ptr() for key in tensors if key in expected}
     return [key for key in missing if expected[key].data_ptr() in there]
-
-
-def _some(names: list[str], n: int = _SHOWN) -> str:
-    return ", ".join(names[:n]) + (", …" if len(names) > n else "")

@@ -4,11 +4,16 @@ A layer that is used several times has no single output, and a subclassed model 
 a function `images → {layer: activations}` is the way.
 """
 
+import io
+import warnings
+import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from ensemble_rsa.errors import InputError, kind_and_first_line
@@ -19,6 +24,7 @@ from ensemble_rsa.interop.networks.network import (
     first_images,
     n_images,
     one_sentence,
+    some_names,
 )
 from ensemble_rsa.interop.optional import optional_import
 
@@ -115,12 +121,59 @@ def load_keras(path: Path) -> Any:
 
 
 def load_keras_weights(model: Any, path: Path) -> None:
-    """Put the weights in a `.weights.h5` file into a model."""
+    """Put the weights in a `.weights.h5` or `.keras` file into a model.
+
+    Keras leaves a weight as it was drawn, or passes over one in the file, in some cases without an
+    error; both are found here.
+
+    Raises:
+        InputError: weights that are missing, not expected, or of another shape.
+    """
+    weights = [one for one in model.variables if "float" in str(one.dtype)]
+    for variable in weights:
+        variable.assign(np.full(variable.shape, np.nan))
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            model.load_weights(path)
     except Exception as error:
-        reason = kind_and_first_line(error)[:200]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise InputError(f"checkpoints: {path} does not match the network ({reason})") from error
+    problems = []
+    if missing := [
+        one.path for one in weights if np.isnan(one.numpy()).all() and 0 not in one.shape
+    ]:
+        problems.append(f"{len(missing)} missing ({some_names(missing)})")
+    if unexpected := _unexpected(path, [tuple(one.shape) for one in weights]):
+        problems.append(f"{len(unexpected)} unexpected ({some_names(unexpected)})")
+    if problems:
+        raise InputError(
+            f"checkpoints: the weights in {path} do not match {model.name}: {', '.join(problems)} "
+            f"of {len(weights)}"
+        )
+
+
+def _unexpected(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[str]:
+    """Return the weights in a file of Keras 3 that a model with such shapes has no place for.
+
+    Places are matched by shape, since the names in the file are not those of the model.
+    """
+    file: Any = path
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            file = io.BytesIO(archive.read("model.weights.h5"))
+    free, unexpected = Counter(shapes), []
+
+    def visit(name: str, entry: Any) -> None:
+        if isinstance(entry, h5py.Dataset) and np.issubdtype(entry.dtype, np.floating):
+            if not free[entry.shape]:
+                unexpected.append(f"{name} {entry.shape}")
+            free[entry.shape] -= bool(free[entry.shape])
+
+    with h5py.File(file) as stored:
+        if "layers" in stored:  # beside it are the states of optimisers and metrics
+            stored["layers"].visititems(visit)
+    return unexpected
 
 
 def _as_numpy(images: Any) -> Any:

@@ -135,3 +135,12 @@ def _list_all(layers: Sequence[Layer]) -> str:
     names = [layer.name for layer in layers if layer.problem is None]
     shown = ", ".join(names[:40]) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
     return f"choose from {shown}" if names else "it has none"
+
+
+def some_names(names: Sequence[str], n: int = 3) -> str:
+    """Return the first names.
+
+    >>> some_names("abcd"), some_names("ab")
+    ('a, b, c, …', 'a, b')
+    """
+    return ", ".join(names[:n]) + (", …" if len(names) > n else "")

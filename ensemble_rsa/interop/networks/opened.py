@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ensemble_rsa.errors import InputError, kind_and_first_line
 from ensemble_rsa.interop.activation_files.paths import locations
-from ensemble_rsa.interop.networks.builders import Build, builder
+from ensemble_rsa.interop.networks.builders import Build, builder, lasting_build
 from ensemble_rsa.interop.networks.checkpoints import check_checkpoint, load_weights
 from ensemble_rsa.interop.networks.function_network import FunctionNetwork
 from ensemble_rsa.interop.networks.keras_network import (
@@ -18,7 +18,6 @@ from ensemble_rsa.interop.networks.keras_network import (
 )
 from ensemble_rsa.interop.networks.network import Network
 from ensemble_rsa.interop.networks.torch_network import TorchNetwork, random_state_kept
-from ensemble_rsa.models.by_name import lasting_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +124,7 @@ def _from_checkpoints(
             if _is_torch(first):
                 notes += check_checkpoint(first, path)
     given = {str(name): str(path.resolve()) for name, path in paths.items()}
-    lasting = lasting_name(build, next(iter(sources), None)) if isinstance(build, str) else None
+    lasting = lasting_build(build, next(iter(sources), None)) if isinstance(build, str) else None
     return Networks(
         tuple(paths), module, device, lasting, (*files, *sources), given, tuple(libraries),
         tuple(dict.fromkeys(notes)),

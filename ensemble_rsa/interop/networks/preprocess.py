@@ -56,7 +56,7 @@ def _of_torchvision_module(module: Any) -> tuple[Preprocess, str] | None:
 
 
 def _of_transformers(name: str) -> tuple[Preprocess, str] | None:
-    transformers = optional_import("transformers", "torch", "a network of Hugging Face")
+    transformers = optional_import("transformers", "huggingface", "a network of Hugging Face")
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(name, local_files_only=True)
     except (OSError, ValueError):

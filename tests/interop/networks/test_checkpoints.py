@@ -162,10 +162,36 @@ def test_names_of_libraries(folder):
         "timm:resnet18,num_classes=10": "missing .* of 122",
         "timm:resnet1": "timm has no model 'resnet1'; did you mean",
         "torchvision:resnet1": "torchvision has no model 'resnet1'; did you mean",
-        "timm:resnet18,10": "expected arguments such as num_classes=10",
+        "timm:resnet18,10": "expected arguments such as .*, got .10",
     }.items():
         with pytest.raises(InputError, match=message):
             ersa.from_networks("ckpt/seed1.pt", IMAGES, build=build)
+
+
+def test_models_of_hugging_face_by_their_local_files(tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    monkeypatch.chdir(tmp_path)
+    config = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=20,
+        image_size=8, patch_size=4, num_labels=5,
+    )  # fmt: skip
+    models = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        models.append(transformers.ViTForImageClassification(config))
+        models[-1].save_pretrained(f"seed{seed}")
+    images = torch.from_numpy(IMAGES)
+    source = ersa.from_networks("seed{instance}", images, build="hf:seed0")
+    live = ersa.extract(ersa.from_networks(models, images))
+    assert source.layers == tuple(live.layer.values)
+    np.testing.assert_array_equal(ersa.extract(source).exemplar, live.exemplar)
+    with pytest.raises(InputError, match="model of transformers with its files on this machine"):
+        ersa.from_networks("seed{instance}", images, build="hf:gone")
+    tensors = models[1].state_dict()
+    tensors["classifier.weight"] = torch.zeros(7, 16)
+    torch.save(tensors, "other.pt")
+    with pytest.raises(InputError, match=r"1 of another shape \(classifier.weight is \(7, 16\) in"):
+        ersa.from_networks("other.pt", images, build="hf:seed0")
 
 
 COMMAND = [

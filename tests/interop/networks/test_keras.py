@@ -71,3 +71,28 @@ def test_models_without_a_graph_are_refused():
 
     with pytest.raises(InputError, match="a Keras model without a graph"):
         ersa.from_networks([Subclassed()], IMAGES)
+
+
+def test_weights_are_put_into_what_build_returns_and_must_all_match(tmp_path):
+    for seed in range(2):
+        network(seed).save_weights(tmp_path / f"seed{seed}.weights.h5")
+    pattern = str(tmp_path / "seed{instance}.weights.h5")
+    source = ersa.from_networks(pattern, IMAGES, build=lambda: network(7))
+    live = ersa.extract(ersa.from_networks([network(0), network(1)], IMAGES))
+    np.testing.assert_array_equal(ersa.extract(source).exemplar, live.exemplar)
+    np.testing.assert_array_equal(source.weights(1)["dense/bias"], network(1).variables[-1])
+
+    def with_one_more():
+        model = network(0)
+        outputs = keras.layers.LayerNormalization()(model.output)
+        return keras.Model(model.inputs, outputs, name="more")
+
+    with pytest.raises(InputError, match="seed0.weights.h5 does not match .*expected 2 variables"):
+        ersa.from_networks(pattern, IMAGES, build=with_one_more)
+    with_one_more().save_weights(tmp_path / "seed1.weights.h5")  # which Keras would pass over
+    source = ersa.from_networks(pattern, IMAGES, build=lambda: network(7))
+    with pytest.raises(InputError, match=r"seed1.* do not match small: 2 unexpected \(layer_norm"):
+        ersa.extract(source)
+    with_one_more().save(tmp_path / "one.keras")
+    with pytest.raises(InputError, match="one.keras do not match small: 2 unexpected"):
+        ersa.from_networks([str(tmp_path / "one.keras")] * 1, IMAGES, build=lambda: network(7))
