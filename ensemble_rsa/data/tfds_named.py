@@ -56,8 +56,8 @@ def named_source(config: DataConfig) -> ImageSource:
         if not builder.is_prepared():
             builder = _prepared(builder, name, remedy)
     features = dict(builder.info.features.items())
-    image, label = features.get("image"), features.get("label")
-    if getattr(label, "names", None) is None or len(getattr(image, "shape", None) or ()) != 3:
+    shape = getattr(features.get("image"), "shape", None) or ()
+    if getattr(features.get("label"), "names", None) is None or len(shape) != 3:
         raise InputError(
             f"dataset: expected {config.dataset} to have an image and a label for each example, "
             f"got {', '.join(features)}"
@@ -69,18 +69,18 @@ def named_source(config: DataConfig) -> ImageSource:
             f"dataset: expected {config.dataset} to have the splits train and test or validation, "
             f"got {', '.join(splits)}"
         )
-    shape, decoder = _decoder(config, image.shape)
+    image_shape, decoder = _decoder(config, shape)
     n_images = builder.info.splits["train"].num_examples + builder.info.splits[test].num_examples
     collection = Collection(
         name=name,
         title=config.dataset,
         test_split=test,
         id_feature=None,
-        cache_pixels=None not in image.shape and n_images * math.prod(shape) <= CACHED,
+        cache_pixels=None not in shape and n_images * math.prod(image_shape) <= CACHED,
         prepare=lambda builder: builder,
         remedy=remedy,
     )
-    return tfds_source(collection, config, shape, decoder)
+    return tfds_source(collection, config, image_shape, decoder)
 
 
 def _decoder(

@@ -125,7 +125,13 @@ class Stem(nnx.Module):
     def __call__(self, x: Float[Array, "image h w c"]) -> Float[Array, "image _h _w _c"]:
         """Maps."""
         x = nnx.relu(self.norm(self.conv(x)))
-        return nnx.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1))) if self.is_large else x
+        return _maximum(x) if self.is_large else x
+
+
+def _maximum(x: Array) -> Array:
+    """Of windows of 3 × 3 with stride 2; maps after a ReLU, so that zeros around change nothing."""
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return nnx.max_pool(padded, (3, 3), (2, 2))
 
 
 def _convolution(
