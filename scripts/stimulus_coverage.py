@@ -4,7 +4,8 @@
 
 Each of five simulated networks sees a stimulus as a mixture of features that all share and of its
 own; the less they share, the lower their consistency. The true value is the mean consistency for
-very many stimuli. With `--over both`, every experiment has other networks too.
+very many stimuli. With `--over both`, every experiment has other networks too, and the last columns
+are those of the jackknife over instances and stimuli instead of BCa.
 """
 
 import argparse
@@ -20,6 +21,7 @@ SHARED = (0.0, 0.3, 0.5, 0.7, 0.9)  # share of the variance of patterns that net
 N_STIMULI = (10, 20, 40, 80)
 N_INSTANCES, N_FEATURES, N_UNITS = 5, 10, 64
 MANY = 1000  # stimuli for the true value
+OTHERS = {"stimuli": "bca", "both": "jackknife"}  # intervals beside the percentile one
 
 
 def main() -> None:
@@ -31,7 +33,8 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=500)
     arguments = parser.parse_args()
     print("coverage in %; true r² and its mean estimate; median width over 3.92 SD of the estimate")
-    print("shared  stimuli   true  estimate   percentile  corrected (width)   BCa (refused)")
+    other = OTHERS[arguments.over]
+    print(f"shared  stimuli   true  estimate   percentile  corrected (width)   {other} (refused)")
     for shared in SHARED:
         for n_stimuli in N_STIMULI:
             print(row(np.random.default_rng(0), shared, n_stimuli, arguments), flush=True)
@@ -51,7 +54,7 @@ def row(rng: np.random.Generator, shared: float, n_stimuli: int, options) -> str
         if options.over == "both":
             networks = rng.normal(size=networks.shape)
     truth = np.mean(truths)
-    estimates, plain, corrected, widths, bca = [], [], [], [], []
+    estimates, plain, corrected, widths, others, other_widths = [], [], [], [], [], []
     for seed, rdms in enumerate(stack):
         result = bootstrap_consistency(rdms, options.over, options.resamples, seed=seed)
         low, high = np.quantile(result.samples, [0.025, 0.975])
@@ -61,17 +64,21 @@ def row(rng: np.random.Generator, shared: float, n_stimuli: int, options) -> str
         widths.append(result.high - result.low)
         try:
             other = bootstrap_consistency(
-                rdms, options.over, options.resamples, seed=seed, interval="bca"
+                rdms, options.over, options.resamples, seed=seed, interval=OTHERS[options.over]
             )
-            bca.append(other.low <= truth <= other.high)
+            others.append(other.low <= truth <= other.high)
+            other_widths.append(other.high - other.low)
         except InputError:
             pass
-    width = np.median(widths) / (3.92 * np.std(estimates))
-    refused = 100 * (1 - len(bca) / len(stack))
+    needed = 3.92 * np.std(estimates)
+    width, other_width = (
+        np.median(each) / needed if each else np.nan for each in (widths, other_widths)
+    )
+    refused = 100 * (1 - len(others) / len(stack))
     return (
         f"{shared:6.1f} {n_stimuli:8} {truth:6.3f} {np.mean(estimates):9.3f} "
         f"{100 * np.mean(plain):12.0f} {100 * np.mean(corrected):10.0f} ({width:.2f}) "
-        f"{100 * np.mean(bca) if bca else np.nan:9.0f} ({refused:.0f} %)"
+        f"{100 * np.mean(others) if others else np.nan:9.0f} ({other_width:.2f}; {refused:.0f} %)"
     )
 
 

@@ -99,10 +99,10 @@ def bootstrap_consistency(
         interval: `"percentile"`, over stimuli corrected for the bias of repeated ones (see
             `ensemble_rsa.analysis.bootstrap.intervals`); `"bca"` (bias-corrected and accelerated)
             by the jackknife over what is resampled, which for stimuli adds as many resamples as
-            there are stimuli; or `"jackknife"`, for instances only: each of three or more is
-            deleted in turn instead of being resampled, on Fisher's z of the root of mean r², with
-            Student's t (see `ensemble_rsa.analysis.bootstrap.jackknife`). It covers better with few
-            instances.
+            there are stimuli; or `"jackknife"`, over instances or both: each of three or more
+            instances (and each stimulus) is deleted in turn instead of being resampled, on Fisher's
+            z of the root of mean r², with Student's t (see
+            `ensemble_rsa.analysis.bootstrap.jackknife`). It covers better with few instances.
         missing: as in `consistency`; a resample in which two RDMs have no distances in common, or
             constant ones, is degenerate.
 
@@ -111,7 +111,7 @@ def bootstrap_consistency(
             single pair has no spread; an unknown `over` or `interval`; fewer than one resample; a
             confidence outside (0, 1); only degenerate resamples; BCa undefined, for example if
             nearly all resampled means lie on one side of the observed one; `"jackknife"` over
-            anything but instances.
+            pairs or stimuli.
 
     >>> rdms = np.random.default_rng(0).random((4, 45))
     >>> result = bootstrap_consistency(rdms, over="instances", n_resamples=100)

@@ -160,6 +160,35 @@ def jackknife_interval(
     return Jackknife(np.asarray(mean), low, high, standard_error(without), p, without)
 
 
+def two_factor_ends(
+    mean: Float[np.ndarray, "..."],
+    of_instances: Float[np.ndarray, "... instance"],
+    of_stimuli: Float[np.ndarray, "... stimulus"],
+    of_both: Float[np.ndarray, "... stimulus instance"],
+    confidence: float,
+    scale: Scale,
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Ends of the interval of a statistic in which instances and stimuli are both random.
+
+    The statistic is known for all, without each instance, without each stimulus, and without each
+    of both. Its variance is V_instances + V_stimuli − V_interaction, since both jackknives contain
+    the interaction, but no less than either (Owen and Eckles 2012, arXiv:1106.2125); the
+    degrees of freedom are those of Satterthwaite.
+    """
+    forward, back = TRANSFORMATIONS[scale]
+    n, m = of_instances.shape[-1], of_stimuli.shape[-1]
+    z, z_i, z_s, z_is = map(forward, (mean, of_instances, of_stimuli, of_both))
+    of_i, of_s = standard_error(np.asarray(z_i)) ** 2, standard_error(np.asarray(z_s)) ** 2
+    crossed = z_is - z_is.mean(-1, keepdims=True) - z_is.mean(-2, keepdims=True)
+    crossed += z_is.mean((-2, -1), keepdims=True)
+    interaction = (n - 1) * (m - 1) / (n * m) * (crossed**2).sum((-2, -1))
+    variance = np.maximum(of_i + of_s - interaction, np.maximum(of_i, of_s))
+    below = of_i**2 / (n - 1) + (variance - of_i) ** 2 / (m - 1)
+    dof = np.divide(variance**2, below, out=np.full_like(variance, n - 1.0), where=below > 0)
+    reach = stdtrit(dof, (1 + confidence) / 2) * np.sqrt(variance)
+    return np.asarray(back(np.asarray(z - reach))), np.asarray(back(np.asarray(z + reach)))
+
+
 def standard_error(
     without: Float[np.ndarray, "... instance"],
 ) -> Float[np.ndarray, "..."]:

@@ -3,9 +3,11 @@
 `over` says what is drawn with replacement: `"pairs"` draws the values as if they were independent,
 `"instances"` draws instances, `"stimuli"` recomputes every value for resampled stimuli, `"both"`
 does the last two. Each uses a random stream of its own, so all statistics of one seed share the
-same instances and the same stimuli. The jackknife deletes instances instead.
+same instances and the same stimuli. The jackknife deletes instances, or instances and stimuli,
+instead.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,9 +26,14 @@ from ensemble_rsa.analysis.bootstrap.intervals import (
     BootstrapDistribution,
     bootstrap_result,
 )
-from ensemble_rsa.analysis.bootstrap.jackknife import Scale, check_enough, jackknife_interval
+from ensemble_rsa.analysis.bootstrap.jackknife import (
+    Scale,
+    check_enough,
+    jackknife_interval,
+    two_factor_ends,
+)
 from ensemble_rsa.arrays import check_confidence, check_count
-from ensemble_rsa.errors import InputError, check_name
+from ensemble_rsa.errors import FewStimuliWarning, InputError, check_name
 from ensemble_rsa.numerics import blocks
 from ensemble_rsa.rng import host_stream
 
@@ -39,6 +46,7 @@ else:
     Over = OverPairValues = OverInstances = Interval = str
 OVER = ("pairs", "instances", "stimuli", "both")
 INTERVALS = ("percentile", "bca", "jackknife")
+_BY_CHANCE = 10  # r² of unrelated networks is about 2 / n² for n stimuli; five times that is ours
 _DRAWN = {"pairs": "what is drawn", "instances": "instances", "both": "instances and stimuli"}
 
 Counts = Float[np.ndarray, "resample drawn"]
@@ -63,10 +71,10 @@ class ResamplingOptions:
         """Raise `InputError` for a wrong argument."""
         check_name("over", self.over, self.choices)
         check_name("interval", self.interval, INTERVALS)
-        if self.interval == "jackknife" and self.over != "instances":
+        if self.interval == "jackknife" and self.over not in ("instances", "both"):
             raise InputError(
-                f"over: the interval 'jackknife' deletes instances, expected 'instances', got "
-                f"{self.over!r}"
+                f"over: the interval 'jackknife' deletes instances, expected 'instances' or "
+                f"'both', got {self.over!r}"
             )
         check_count("n_resamples", self.n_resamples, 1)
         check_confidence("confidence", self.confidence)
@@ -112,7 +120,8 @@ def bootstrap(statistic: Statistic, options: ResamplingOptions) -> Bootstrap:
     """
     values = statistic.values
     if options.interval == "jackknife":
-        return _delete_instances(statistic, options.confidence)
+        delete = _delete_both if options.over == "both" else _delete_instances
+        return delete(statistic, options.confidence)
     _check_several(statistic, options.over)
     if options.over in ("pairs", "instances"):
         distribution = _resample_values(statistic, options)
@@ -152,6 +161,44 @@ def _delete_instances(statistic: Statistic, confidence: float) -> Bootstrap:
     without = weighted_means(values, statistic.weights(delete_one(n, slice(None))))
     found = jackknife_interval(np.asarray(values.mean(-1)), without, confidence, statistic.scale)
     return Bootstrap(found.mean, found.low, found.high, without, 0)
+
+
+def _delete_both(statistic: Statistic, confidence: float) -> Bootstrap:
+    """The jackknife over instances and stimuli; its samples are the means without each of both."""
+    assert statistic.resampled is not None
+    n, m, values = statistic.n_instances, statistic.n_stimuli, statistic.values
+    check_enough(statistic.name, n)
+    work = max(values.shape[-1], m, statistic.work)
+    kept = statistic.weights(delete_one(n, slice(None)))
+    found = []
+    for position in np.ndindex(*values.shape[:-1]):
+        resampled = statistic.resampled(position)
+        whole = resampled(np.ones((1, m)))[0].astype(np.float64)
+        each = np.concatenate([resampled(delete_one(m, block)) for block in blocks(m, work)])
+        found.append((weighted_means(whole, kept), each.mean(-1), weighted_means(each, kept)))
+    leading = values.shape[:-1]
+    of_instances, of_stimuli, of_both = (
+        np.reshape(np.stack(parts), (*leading, *parts[0].shape))
+        for parts in zip(*found, strict=True)
+    )
+    if not np.isfinite(of_both).all():
+        raise InputError(
+            f"{statistic.name}: the mean is undefined without some one stimulus, which then lacks "
+            f"{statistic.degenerate}; use interval='percentile'"
+        )
+    mean = np.asarray(values.mean(-1, dtype=np.float64))
+    if statistic.scale == "shared_variance" and mean.min() < _BY_CHANCE / m**2:
+        warnings.warn(
+            f"mean r² of {mean.min():.4f} with {m} stimuli is mostly chance correlation, which the "
+            "interval 'jackknife' does not correct: it may lie above the value for many stimuli; "
+            "use interval='percentile'",
+            FewStimuliWarning,
+            stacklevel=4,
+        )
+    low, high = two_factor_ends(
+        mean, of_instances, of_stimuli, of_both, confidence, statistic.scale
+    )
+    return Bootstrap(mean, low, high, np.concatenate([of_instances, of_stimuli], -1), 0)
 
 
 def _resample_values(statistic: Statistic, options: ResamplingOptions) -> BootstrapDistribution:

@@ -91,16 +91,28 @@ def ceiling_of(
         total, n = filled.sum(0), present.sum(0)
         with np.errstate(invalid="ignore"):  # where all others lack a distance
             others, everyone = (total - filled) / (n - present), total / n
-        bounds.append(
-            np.array(
-                [
-                    _mean_similarity(rows, others, comparison),
-                    _mean_similarity(rows, np.broadcast_to(everyone, rows.shape), comparison),
-                ]
-            )
-        )
+        if COMPARISONS[comparison].form == "ranks" and present.all():
+            pair = [_of_ranks(each, mean, comparison) for mean in (others, everyone[None])]
+        else:
+            whole = np.broadcast_to(everyone, rows.shape)
+            pair = [_mean_similarity(rows, mean, comparison) for mean in (others, whole)]
+        bounds.append(np.array(pair))
     lower, upper = np.reshape(bounds, (*rdms.shape[:-2], 2)).transpose(-1, *range(rdms.ndim - 2))
     return Ceiling(np.asarray(lower), np.asarray(upper))
+
+
+def _of_ranks(
+    ranks: Float[np.ndarray, "row column"],
+    means: Float[np.ndarray, "#row column"],
+    comparison: ComparisonName,
+) -> float:
+    """`_mean_similarity` of rows that are ranked already."""
+    how, placed, n = COMPARISONS[comparison], ranks_of(means), ranks.shape[-1]
+    squares = np.vecdot(ranks, ranks) * np.vecdot(placed, placed)
+    length = (float(n) ** 3 - n) / 12 if how.untied else np.sqrt(squares)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        similarity = np.where(squares > 0, np.vecdot(ranks, placed) / length, np.nan)
+    return float((similarity**2 if how.square else similarity).mean())
 
 
 def _mean_similarity(rows: np.ndarray, means: np.ndarray, comparison: ComparisonName) -> float:

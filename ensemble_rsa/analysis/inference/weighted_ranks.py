@@ -36,7 +36,9 @@ def of_weighted_ranks(
     present: Bool[np.ndarray, " stimulus_pair"] | None,
 ) -> Callable[[np.ndarray], Float[np.ndarray, "resample row other_row"]]:
     """See `resampled_similarities`; `present` says which distances count, None for all."""
-    every = [_sorted(row) for row in (*rows, *others)]
+    n_others = len(others)
+    among_rows = np.array_equal(rows[-n_others:], others, equal_nan=True)  # rank them once
+    every = [_sorted(row) for row in (rows if among_rows else np.concatenate([rows, others]))]
     first, second = (side.astype(np.intp) for side in pair_indices(n_stimuli))
     n_rows = len(rows)
     ranks = np.empty((len(every), len(first)), np.float32)
@@ -59,7 +61,7 @@ def of_weighted_ranks(
             list(pool.map(rank, [slice(k, None, _THREADS) for k in range(_THREADS)]))
         weights = weights.astype(np.float32)
         with np.errstate(invalid="ignore", divide="ignore"):
-            products = (ranks[:n_rows] @ (ranks[n_rows:] * weights).T).astype(np.float64)
+            products = (ranks[:n_rows] @ (ranks[-n_others:] * weights).T).astype(np.float64)
             largest = (total**3 - total) / 3  # of twice the ranks
             squares = np.full(len(every), largest)
             for i, row in enumerate(every):
@@ -67,7 +69,7 @@ def of_weighted_ranks(
                     squares[i] = np.vdot(ranks[i] * weights, ranks[i])
             lengths = np.where(squares > _CONSTANT * largest, largest if how.untied else squares, 0)
             lengths = np.sqrt(np.where(lengths > 0, lengths, np.nan))
-            return np.clip(products / (lengths[:n_rows, None] * lengths[n_rows:]), -1, 1)
+            return np.clip(products / (lengths[:n_rows, None] * lengths[-n_others:]), -1, 1)
 
     def resampled(counts: np.ndarray) -> Float[np.ndarray, "resample row other_row"]:
         if ranks.size < _WORTH_THREADS:

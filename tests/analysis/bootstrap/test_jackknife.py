@@ -21,7 +21,7 @@ from ensemble_rsa.analysis.bootstrap.jackknife import (
 )
 from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.analysis.consistency import consistency
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import FewStimuliWarning, InputError
 
 LABELS = list("aabbcc")
 
@@ -119,6 +119,37 @@ def test_other_measures_of_an_ensemble_have_the_same_interval():
     np.testing.assert_allclose([found.low, found.high], by_loop(values, 4)[1:3], atol=1e-4)
 
 
+def test_over_both_the_variances_of_instances_and_stimuli_add_up_but_for_their_interaction():
+    n, m, stack = 4, 6, rdms(4, noise=0.4)
+    pairs = list(combinations(range(m), 2))
+
+    def z(instances, stimuli):
+        kept = [k for k, pair in enumerate(pairs) if {*pair} <= {*stimuli}]
+        r = np.corrcoef(stack[np.ix_(instances, kept)])[np.triu_indices(len(instances), 1)]
+        return np.arctanh(np.sqrt(np.mean(r**2)))
+
+    but = lambda k, of: [i for i in range(of) if i != k]
+    of_i = np.array([z(but(i, n), range(m)) for i in range(n)])
+    of_s = np.array([z(range(n), but(k, m)) for k in range(m)])
+    both = np.array([[z(but(i, n), but(k, m)) for i in range(n)] for k in range(m)])
+    variances = [(len(x) - 1) * np.var(x) for x in (of_i, of_s)]
+    rest = both - both.mean(0) - both.mean(1)[:, None] + both.mean()
+    interaction = (n - 1) * (m - 1) * np.mean(rest**2)
+    variance = max(sum(variances) - interaction, *variances)
+    dof = variance**2 / (variances[0] ** 2 / (n - 1) + (variance - variances[0]) ** 2 / (m - 1))
+    reach = stats.t.ppf(0.975, dof) * np.sqrt(variance)
+    centre = z(range(n), range(m))
+    expected = np.tanh([max(0, centre - reach), centre + reach]) ** 2
+    found = bootstrap_consistency(np.stack([stack, stack]), "both", interval="jackknife")
+    np.testing.assert_allclose([found.low[1], found.high[1]], expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(found.samples[0], np.tanh([*of_i, *of_s]) ** 2, rtol=1e-3)
+
+
+def test_chance_correlation_of_both_is_told():
+    with pytest.warns(FewStimuliWarning, match="with 6 stimuli is mostly chance correlation"):
+        bootstrap_consistency(rdms(4, noise=30.0), "both", interval="jackknife")
+
+
 def test_identical_instances_have_an_interval_without_width_near_one():
     found = bootstrap_consistency(np.tile(rdms(1), (3, 1)), "instances", interval="jackknife")
     np.testing.assert_allclose([found.low, found.high], 1, atol=1e-6)
@@ -135,7 +166,8 @@ def of_rdms(n: int, over: str) -> object:
     [
         (lambda: of_rdms(2, "instances"), "rdms.*3.*got 2"),
         (lambda: of_rdms(4, "pairs"), "over.*got 'pairs'"),
-        (lambda: of_rdms(4, "both"), "over.*got 'both'"),
+        (lambda: of_rdms(4, "stimuli"), "over.*got 'stimuli'"),
+        (lambda: of_rdms(2, "both"), "rdms.*3.*got 2"),
         (lambda: jackknife_pairs(np.array([0.1])), "values: expected 3 .*got 2"),
         (lambda: jackknife_pairs(-np.ones(3), scale="shared_variance"), "scale.*got -1"),
         (lambda: jackknife_pairs(np.ones(3), scale="logit"), "scale.*logit.*shared_variance"),
