@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from ensemble_rsa.config.checks import (
     COLOUR,
     FRACTION,
@@ -131,7 +133,7 @@ class ModelConfig:
         check_values(self, POSITIVE, "width")
         if ":" not in self.model:
             check_name("model", self.model, (*MODEL_NAMES, "module:Class"))
-            if self.model_arg and self.model not in get_args(ModuleName):
+            if self.model_arg and not self.is_module:
                 raise InputError(
                     f"model_arg: {self.model} takes no arguments, got {shown(self.model_arg)}"
                 )
@@ -140,6 +142,19 @@ class ModelConfig:
                 f"width: {self.model} has no width, got {self.width}; give its constructor an "
                 "argument by model_arg"
             )
+        if self.is_module:
+            for name in ("last_relu", "valid_padding", "dropout_after"):
+                given = getattr(self, name)
+                if given != getattr(type(self), name):
+                    raise InputError(
+                        f"{name}: is about All-CNN and has no effect on {self.model}, got "
+                        f"{given!r}; leave it out"
+                    )
+
+    @property
+    def is_module(self) -> bool:
+        """Whether this is a Flax module, of the package or of a user."""
+        return ":" in self.model or self.model in get_args(ModuleName)
 
     @classmethod
     def of(cls, module: type, **arguments: Any) -> "ModelConfig":
@@ -303,6 +318,12 @@ class Config:
 
     def __post_init__(self):
         check_types(self)
+        dropout = self.training.dropout
+        if self.model.is_module and any(np.atleast_1d(dropout)):
+            raise InputError(
+                f"dropout: expected 0 for {self.model.model}, a module that decides on its own "
+                f"dropout, got {shown(dropout)}"
+            )
 
 
 def weight_seeds(training: TrainingConfig) -> tuple[int, ...]:

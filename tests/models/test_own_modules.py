@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from ensemble_rsa.config.settings import ModelConfig
+from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.dropout import Dropout
@@ -152,6 +152,10 @@ def test_settings_of_other_networks_are_refused():
         ModelConfig("all_cnn_c", model_arg=("depth=3",))
     with pytest.raises(InputError, match="model: unknown 'resnet21'.*resnet20"):
         ModelConfig("resnet21")
+    with pytest.raises(InputError, match="last_relu: is about All-CNN and has no effect on mlp"):
+        ModelConfig("mlp", last_relu=False)
+    with pytest.raises(InputError, match="dropout: expected 0 for vit, a module .*got 0.5"):
+        Config(model=ModelConfig("vit"), training=TrainingConfig(dropout=0.5))
     with pytest.raises(InputError, match="precision: bfloat16 is for networks of convolutions"):
         Blueprint(ModelConfig("mlp"), (8, 8, 1), 10, precision="bfloat16")
     with pytest.raises(InputError, match="model: .*no_such_file.py: no such file"):
