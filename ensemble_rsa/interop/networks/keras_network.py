@@ -171,8 +171,9 @@ def _unexpected(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[str]:
             free[entry.shape] -= bool(free[entry.shape])
 
     with h5py.File(file) as stored:
-        if "layers" in stored:  # beside it are the states of optimisers and metrics
-            stored["layers"].visititems(visit)
+        layers = stored.get("layers")  # beside it are the states of optimisers and metrics
+        if isinstance(layers, h5py.Group):
+            layers.visititems(visit)
     return unexpected
 
 
