@@ -88,7 +88,7 @@ def report(options: argparse.Namespace) -> None:
 
 def compare(options: argparse.Namespace) -> None:
     """Test whether the networks of two analysed runs differ by more than the seed explains."""
-    from ensemble_rsa.cli.progress import show_comparison
+    from ensemble_rsa.cli.tables import show_comparison
     from ensemble_rsa.pipeline.compare import compare_runs
 
     config = config_from_options(options, AnalysisConfig())
@@ -100,7 +100,7 @@ def compare(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     """Tell how wide intervals will be with more networks or stimuli, from an analysed run."""
     from ensemble_rsa.analysis.planning import INSTANCES
-    from ensemble_rsa.cli.progress import show_plan
+    from ensemble_rsa.cli.tables import show_plan
     from ensemble_rsa.pipeline.plan import plan_run
 
     found, path = plan_run(

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from math import isnan
 
 _ERRORS = "ensemble_rsa.printable"
 
@@ -58,3 +59,8 @@ def while_read(show: Callable[..., None]) -> Callable[..., None]:
                 closed = True
 
     return guarded
+
+
+def number(value: float) -> str:
+    """A number of a table, with a dash for NaN."""
+    return "–" if isnan(value) else f"{value:.3f}"

@@ -9,6 +9,8 @@ from ensemble_rsa.bench.case import OURS
 from ensemble_rsa.bench.inputs import labels_of, related_activations, related_rdms
 from ensemble_rsa.bench.peers import numpy_consistency
 
+# sizes are small, as only agreement is tested
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning")
 BY_NAME = {routine.name: routine for routine in ROUTINES}
 EXACT = {
     name: 1e-3 if name in ("consistency", "category clustering index") else 1e-5

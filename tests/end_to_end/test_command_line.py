@@ -164,7 +164,7 @@ def test_another_distance_goes_to_another_folder_in_silence(run, tmp_path, capsy
 # Wrong words, the exit status, and what the one line on stderr says. {run} is a trained run,
 # {here} an empty folder that the command runs in.
 MISTAKES = {
-    "model": ("train --model vgg", 2, "--model: expected all_cnn_c, all_cnn_7"),
+    "model": ("train --model vgg", 2, "model: unknown 'vgg'; choose from all_cnn_c, all_cnn_7"),
     "data set": ("train --dataset mnist", 2, "dataset: unknown 'mnist'; choose from digits, cifar"),
     "preprocessing": ("train --preprocessing zca", 2, "--preprocessing: expected gcn_zca, "),
     "instances": ("train --instances 0", 2, "instances: expected a whole number, 1 or more, got 0"),

@@ -20,6 +20,8 @@ from tests.reproduce.conftest import (
     stack_of,
 )
 
+# three stimuli of a category are few, which is warned of
+pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning")
 LABELS = list("aaabbbccc")
 
 
