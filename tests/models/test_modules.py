@@ -58,12 +58,13 @@ def normalise(x, own):
     return (x - mean) / np.sqrt(variance + 1e-5) * own["scale"] + own["bias"]
 
 
-def test_a_residual_network_by_hand(rng):
+def test_a_residual_network_by_hand(rng, quickly):
     config = ModelConfig(RESNET, model_arg=("depth=8", "width=0.25"))
     network, stacked = init_ensemble(Blueprint(config, (8, 8, 2), 3, "plain_gradients"), [1])
     own = member(stacked, 0)
     images = rng.normal(size=(4, 8, 8, 2))
-    logits, _ = network.training_logits(own, jnp.asarray(images, jnp.float32), None)
+    training = quickly(lambda own, images: network.training_logits(own, images, None)[0])
+    logits = training(own, jnp.asarray(images, jnp.float32))
     own = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), own["parameters"])
     stem = own["stem"]
     x = np.maximum(normalise(convolve(images, stem["conv"]["kernel"], 1), stem["norm"]), 0)
@@ -78,23 +79,30 @@ def test_a_residual_network_by_hand(rng):
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_group_normalisation_does_not_depend_on_the_batch(rng):
+def test_group_normalisation_does_not_depend_on_the_batch(rng, quickly):
     config = ModelConfig(RESNET, model_arg=("depth=8", "width=0.5", "norm=group"))
     network, stacked = init_ensemble(Blueprint(config, (8, 8, 3), 4), [0])
     own = member(stacked, 0)
     images = jnp.asarray(rng.normal(size=(3, 8, 8, 3)), jnp.float32)
-    together = network.training_logits(own, images, None)[0]
-    np.testing.assert_allclose(together, network.logits(own, images), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(together[:1], network.logits(own, images[:1]), rtol=1e-4, atol=1e-5)
+    together, tested, alone = quickly(
+        lambda own, images: (
+            network.training_logits(own, images, None)[0],
+            network.logits(own, images),
+            network.logits(own, images[:1]),
+        )
+    )(own, images)
+    np.testing.assert_allclose(together, tested, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(together[:1], alone, rtol=1e-4, atol=1e-5)
 
 
-def test_a_vision_transformer_by_hand(rng):
+def test_a_vision_transformer_by_hand(rng, quickly):
     config = ModelConfig("vit", width=0.0625, model_arg=("depth=1", "heads=2"))
     network, stacked = init_ensemble(Blueprint(config, (8, 8, 1), 3), [2])
     own = member(stacked, 0)
     images = rng.normal(size=(2, 8, 8, 1))
-    found = dict(network.activations(own, jnp.asarray(images, jnp.float32)))
-    assert tuple(found) == ("embedding", "encoders.0", "head")
+    activations = quickly(lambda own, images: dict(network.activations(own, images)))
+    found = activations(own, jnp.asarray(images, jnp.float32))
+    assert network.layers == ("embedding", "encoders.0", "head")
     own = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), own["parameters"])
 
     def layer_norm(x, norm):
