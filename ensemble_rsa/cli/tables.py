@@ -1,0 +1,55 @@
+"""Tables of results in the terminal."""
+
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+from ensemble_rsa.cli.output import number
+from ensemble_rsa.pipeline.plan import plan_sentence
+from ensemble_rsa.report.comparison import comparison_sentence
+
+
+def show_comparison(comparison: xr.Dataset, console: Console) -> None:
+    """Print a table of two ensembles with a row for each layer."""
+    attributes = comparison.attrs
+    names = [f"within {attributes[name]}" for name in ("name_a", "name_b")]
+    head = ("layer", *names, "between", "p", "ratio", "p")
+    table = Table(*head, box=None, pad_edge=False)
+    for layer in comparison.layer.values:
+        row = comparison.sel(layer=layer)
+        value = lambda name, of=row: number(float(of[name]))
+        means = [value(name) for name in ("within_a", "within_b", "between")]
+        p, p_ratio = (
+            f"{float(row[f'{name}_p_adjusted']):.4f}"
+            for name in ("within_minus_between", "between_over_within")
+        )
+        table.add_row(str(layer), *means, p, value("between_over_within"), p_ratio)
+    console.print(table)
+    console.print(
+        f"{attributes['n_a']} and {attributes['n_b']} instances, "
+        f"{'paired by seed' if attributes['paired'] else 'not paired'}, "
+        f"{'all' if attributes['exact'] else 'random'} relabellings "
+        f"({attributes['n_relabellings']}); p: of these, and of the ratio of the similarity "
+        "between to that within, adjusted over layers (false discovery rate)",
+        soft_wrap=True,
+    )
+    console.print(comparison_sentence(comparison), soft_wrap=True)
+
+
+def show_plan(plan: xr.Dataset, console: Console) -> None:
+    """Print the width of the interval and the power by numbers of networks and stimuli."""
+    one = plan.sel(layer=plan.attrs["layer"])
+    counts = plan.n_stimuli.values.tolist()
+    table = Table("networks", *(f"{m} stimuli" for m in counts), box=None, pad_edge=False)
+    for n in plan.n_instances.values.tolist():
+        row = one.sel(n_instances=n)
+        cells = zip(row.width.values, row.power.values, strict=True)
+        table.add_row(str(n), *(f"{width:.3f} ({power:.2f})" for width, power in cells))
+    console.print(
+        f"{plan.attrs['layer']}: expected width of the {100 * plan.attrs['confidence']:g} % "
+        f"interval of mean r², and in brackets the power to find a difference of "
+        f"{plan.attrs['difference']:g} between two groups",
+        soft_wrap=True,
+    )
+    console.print(table)
+    console.print(plan_sentence(one), soft_wrap=True)
