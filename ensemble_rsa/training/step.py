@@ -116,9 +116,9 @@ def make_programs(
             images, labels = data.images[chosen], data.labels[chosen]
             if config.flip or config.shift:
                 augmentation = stream(config.augmentation_seed, "augmentation")
-                images = augment(
-                    images, jax.random.fold_in(augmentation, steps_before + step), config
-                )
+                key = jax.random.fold_in(augmentation, steps_before + step)
+                share = 0 if shares == 1 else jax.lax.axis_index(BATCH)
+                images = augment(images, key, config, share, shares)
             batch = apply_preprocessing(data.preprocessing, images)
             masks = None
             if draws:

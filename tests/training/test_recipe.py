@@ -128,6 +128,14 @@ def test_images_are_mirrored_and_shifted_by_whole_pixels(rng):
     assert 70 < sum(n for key, n in counts.items() if key[0]) < 130
 
 
+def test_parts_of_a_batch_are_changed_like_the_whole(rng):
+    images = jnp.asarray(rng.integers(0, 256, (12, 4, 4, 1), np.uint8))
+    key, config = jax.random.key(1), TrainingConfig(flip=True, shift=2)
+    whole = augment(images, key, config)
+    parts = [augment(images[4 * i : 4 * i + 4], key, config, i, 3) for i in range(3)]
+    np.testing.assert_array_equal(jnp.concatenate(parts), whole)
+
+
 def test_without_augmentation_images_stay():
     images = jnp.arange(24, dtype=jnp.uint8).reshape(1, 4, 3, 2)
     same = augment(images, jax.random.key(0), TrainingConfig())
