@@ -31,10 +31,13 @@ class InstanceSettings(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Cross-entropy and number of correct predictions, summed over the images of some steps."""
+    """Cross-entropy and number of correct predictions, summed over the images of a step.
 
-    loss: Float[Array, " instance"]
-    correct: Int[Array, " instance"]
+    They are scalars for one step of one instance.
+    """
+
+    loss: Float[Array, "..."]
+    correct: Int[Array, "..."]
 
 
 def make_gradient(

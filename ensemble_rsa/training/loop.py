@@ -6,7 +6,7 @@ group, and what happens to those that did not converge.
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from ensemble_rsa.config.settings import Config, saved_epochs
 from ensemble_rsa.data.dataset import Dataset
@@ -223,8 +223,8 @@ class GroupTraining:
         self.position = dataclasses.replace(
             position,
             step=chunk.first + stop,
-            loss=(np.array(position.loss) + totals.loss).tolist(),
-            correct=(np.array(position.correct) + totals.correct).tolist(),
+            loss=_added(position.loss, totals.loss[:, first:stop]),
+            correct=_added(position.correct, totals.correct[:, first:stop]),
         )
         return stop - first
 
@@ -285,6 +285,15 @@ class GroupTraining:
         folder = epoch_folder(self._group.folder, epoch)
         if not folder.exists():
             save_parameters(folder, collect(self._layout, parameters))
+
+
+def _added(before: Sequence[float], steps: Shaped[np.ndarray, "instance step"]) -> list[float]:
+    """Sums of each instance so far and its steps.
+
+    Steps are added one after the other in float64, so that the sum does not depend on how many of
+    them are made in one call, and with it on the speed of the machine.
+    """
+    return np.add.accumulate(np.column_stack([before, steps]), axis=1)[:, -1].tolist()
 
 
 def epoch_folder(folder: Path, epoch: int) -> Path:

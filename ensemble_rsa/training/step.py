@@ -58,8 +58,8 @@ class Programs:
     Attributes:
         start: stacked parameters → `TrainingState`.
         train: (state, settings, images, order, first step, last step + 1, steps before this epoch)
-            → (state, `Totals`); the state is donated. `order (step, batch)` holds the indices of
-            the epoch's images.
+            → (state, `Totals (instance, step)`, 0 for steps that were not made); the state is
+            donated. `order (step, batch)` holds the indices of the epoch's images.
         predict: (parameters, images) → the most likely category, `(instance, image)`.
     """
 
@@ -129,10 +129,10 @@ def make_programs(
                 lambda one, own: update(one, own, batch, labels, masks), execution.vmap_batch_size
             )
             state, new = all_instances(state, settings)
-            return state, jax.tree.map(jnp.add, totals, new)
+            return state, jax.tree.map(lambda all_, own: all_.at[:, step].set(own), totals, new)
 
-        n = jax.tree.leaves(state.parameters)[0].shape[0]
-        nothing = Totals(jnp.zeros(n), jnp.zeros(n, jnp.int32))
+        shape = jax.tree.leaves(state.parameters)[0].shape[0], order.shape[0]
+        nothing = Totals(jnp.zeros(shape), jnp.zeros(shape, jnp.int32))
         return jax.lax.fori_loop(first, stop, one_step, (state, nothing))
 
     def predict(parameters: Parameters, data: DeviceImages) -> Int[Array, "instance image"]:

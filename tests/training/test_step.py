@@ -15,6 +15,7 @@ from ensemble_rsa.models.convolution import NHWC
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream
 from ensemble_rsa.training import gradient
+from ensemble_rsa.training.loop import _added
 from ensemble_rsa.training.step import (
     DeviceImages,
     epoch_order,
@@ -163,8 +164,8 @@ def test_steps_are_those_of_each_network_alone(recipe, build):
         expected, loss, right, norms = steps_by_hand(member(start, i), pixels, labels, alone)
         expected = jax.tree.map(np.float32, expected)
         chex.assert_trees_all_close(member(parameters, i), expected, rtol=1e-4, atol=1e-6)
-        assert float(totals.loss[i]) == pytest.approx(loss, rel=1e-5)
-        assert int(totals.correct[i]) == right
+        assert float(totals.loss[i].sum()) == pytest.approx(loss, rel=1e-5)
+        assert int(totals.correct[i].sum()) == right
         assert recipe != "clipping" or min(norms) > config.clip_norm  # each step was clipped
 
 
@@ -208,3 +209,14 @@ def test_predictions_of_more_images_than_a_chunk(build):
         chosen = logits[np.arange(53), predictions[i]]
         np.testing.assert_allclose(chosen, logits.max(1), rtol=1e-5, atol=1e-6)
         assert len(set(predictions[i, 40:].tolist())) > 1  # images in the padded chunk differ
+
+
+def test_the_history_does_not_depend_on_the_number_of_steps_in_a_call(rng):
+    steps = rng.normal(2, 1, (3, 40)).astype(np.float32)
+    whole = _added([0.0] * 3, steps)
+    in_pieces = [0.0] * 3
+    for start, stop in [(0, 1), (1, 18), (18, 40)]:
+        in_pieces = _added(in_pieces, steps[:, start:stop])
+    assert in_pieces == whole
+    np.testing.assert_allclose(whole, steps.astype(np.float64).sum(1), rtol=1e-14)
+    assert _added([3, 4], np.array([[1, 0], [2, 2]], np.int32)) == [4, 8]
