@@ -287,7 +287,7 @@ class GroupTraining:
             save_parameters(folder, collect(self._layout, parameters))
 
 
-def _added(before: Sequence[float], steps: Shaped[np.ndarray, "instance step"]) -> list[float]:
+def _added(before: Sequence[Any], steps: Shaped[np.ndarray, "instance step"]) -> list[Any]:
     """Sums of each instance so far and its steps.
 
     Steps are added one after the other in float64, so that the sum does not depend on how many of
