@@ -22,8 +22,8 @@ from ensemble_rsa.data.tfds_records import (
     Decode,
     first_line,
     quiet,
+    source_of_builder,
     tfds_builder,
-    tfds_source,
 )
 from ensemble_rsa.errors import InputError, RunError
 
@@ -77,10 +77,10 @@ def named_source(config: DataConfig) -> ImageSource:
         test_split=test,
         id_feature=None,
         cache_pixels=None not in shape and n_images * math.prod(image_shape) <= CACHED,
-        prepare=lambda builder: builder,
+        prepare=lambda builder: _prepared(builder, name, remedy),
         remedy=remedy,
     )
-    return tfds_source(collection, config, image_shape, decoder)
+    return source_of_builder(collection, builder, image_shape, decoder)
 
 
 def _decoder(

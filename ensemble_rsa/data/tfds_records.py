@@ -71,14 +71,21 @@ def tfds_source(
         builder = tfds_builder(collection.name, config)
         if not builder.is_prepared():
             builder = collection.prepare(builder)
-        with _readable(collection, builder):
-            return ImageSource(
-                categories=tuple(builder.info.features["label"].names),
-                train=_split(collection, builder, "train", decode, image_shape),
-                test=_split(collection, builder, collection.test_split, decode, image_shape),
-                image_shape=image_shape,
-                threads=not collection.cache_pixels,
-            )
+    return source_of_builder(collection, builder, image_shape, decode)
+
+
+def source_of_builder(
+    collection: Collection, builder: Any, image_shape: tuple[int, int, int], decode: Decode
+) -> ImageSource:
+    """Return training and test images of a builder whose files are there; see `tfds_source`."""
+    with quiet(), _readable(collection, builder):
+        return ImageSource(
+            categories=tuple(builder.info.features["label"].names),
+            train=_split(collection, builder, "train", decode, image_shape),
+            test=_split(collection, builder, collection.test_split, decode, image_shape),
+            image_shape=image_shape,
+            threads=not collection.cache_pixels,
+        )
 
 
 def tfds_builder(name: str, config: DataConfig) -> Any:

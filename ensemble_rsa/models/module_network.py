@@ -53,30 +53,32 @@ class ModuleNetwork(Network):
             raise InputError(
                 f"dropout: expected 0 for {self.name}, whose own dropout is used in training only"
             )
-        return self.recorded(variables, images)[0]
+        return self.recording(variables).call(images).astype(jnp.float32)
 
     def training_logits(
         self, variables: Parameters, images: Images, dropout: Dropout | None
     ) -> tuple[Logits, Parameters]:
         """Logits of a batch in training, and the statistics after it."""
-        module = self.merged(variables, None if dropout is None else dropout.key)
-        module.train()
-        logits = Recording(module).call(images)
-        return logits.astype(jnp.float32), nnx.to_pure_dict(split(module)[3])
+        key = None if dropout is None else dropout.key
+        recording = self.recording(variables, training=True, key=key)
+        logits = recording.call(images).astype(jnp.float32)
+        return logits, nnx.to_pure_dict(split(recording.module)[3])
 
     def activations(
         self, variables: Parameters, images: Images
     ) -> Iterator[tuple[str, Float[Array, "stimulus ..."]]]:
         """Names and activations of the layers, from one call of the module."""
-        values = self.recorded(variables, images)[1]
-        return ((name, values[name]) for name in self.layers)
+        recording = self.recording(variables)
+        recording.call(images)
+        return ((name, recording.values[name]) for name in self.layers)
 
-    def recorded(self, variables: Parameters, images: Images) -> tuple[Logits, dict[str, Any]]:
-        """Logits as at test, and all that was recorded."""
-        module = self.merged(variables)
-        module.eval()
-        recording = Recording(module)
-        return recording.call(images).astype(jnp.float32), recording.values
+    def recording(
+        self, variables: Parameters, training: bool = False, key: Key[Array, ""] | None = None
+    ) -> Recording:
+        """A recording of the module with one instance's variables, as in training or at test."""
+        module = self.merged(variables, key)
+        module.train() if training else module.eval()
+        return Recording(module)
 
     def merged(self, variables: Parameters, key: Key[Array, ""] | None = None) -> nnx.Module:
         """A module with one instance's variables and the keys of a step in place."""

@@ -25,7 +25,7 @@ from ensemble_rsa.models.by_name import keyword_arguments
 from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.module_network import ModuleNetwork, split, variables_of
 from ensemble_rsa.models.network import Parameters
-from ensemble_rsa.models.recording import Recording, is_layer
+from ensemble_rsa.models.recording import is_layer
 from ensemble_rsa.rng import stream
 
 N_TRIED = 2  # images with which a module is tried out
@@ -86,21 +86,17 @@ class ModuleKind:
         names: list[tuple[str, ...]] = []
 
         def test(variables: Parameters, images: Array) -> Any:
-            tried = network.merged(variables)
-            tried.eval()
-            recording = Recording(tried)
+            recording = network.recording(variables)
             logits = recording.call(images)
             names.append(recording.automatic_layers(N_TRIED))
             values = recording.values
             return logits, {key: values[key] for key in values if is_layer(values[key], N_TRIED)}
 
         def train(variables: Parameters, images: Array) -> Any:
-            tried = network.merged(variables)
-            tried.train()
-            recording = Recording(tried)
-            before = split(tried)[0]
+            recording = network.recording(variables, training=True)
+            before = split(recording.module)[0]
             logits = recording.call(images)
-            if split(tried)[0] != before:
+            if split(recording.module)[0] != before:
                 raise InputError(
                     f"model: {self.name} changes an attribute while it is called; make it an "
                     "nnx.Variable, or it would be lost"

@@ -21,12 +21,13 @@ class Recording:
     that it is called; a value that a module sows has the name that the module gives it.
 
     Attributes:
+        module: what is called.
         values: everything that was reported.
     """
 
     def __init__(self, module: nnx.Module):
         self.values: dict[str, Any] = {}
-        self._module = module
+        self.module = module
         self._shallow: set[str] = set()
         self._paths: dict[int, tuple[Any, ...]] = {}
         for path, each in nnx.iter_modules(module):
@@ -37,7 +38,7 @@ class Recording:
         """Call the module and record; returns what it returns."""
         token = _CURRENT.set(self)
         try:
-            return self._module(*arguments)  # pyright: ignore[reportCallIssue]
+            return self.module(*arguments)  # pyright: ignore[reportCallIssue]
         finally:
             _CURRENT.reset(token)
 
