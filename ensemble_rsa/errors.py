@@ -41,7 +41,7 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("bad value\nin detail")), first_line(KeyError())
     ('bad value', 'KeyError')
     """
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def kind_and_first_line(error: BaseException) -> str:

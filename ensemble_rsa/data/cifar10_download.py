@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ensemble_rsa.data.tfds_records import first_line
-from ensemble_rsa.errors import RunError
+from ensemble_rsa.errors import RunError, first_line
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"  # TFDS has its checksum
 PROBE_SECONDS = 5.0

@@ -20,12 +20,11 @@ from ensemble_rsa.data.source import ImageSource
 from ensemble_rsa.data.tfds_records import (
     Collection,
     Decode,
-    first_line,
     quiet,
     source_of_builder,
     tfds_builder,
 )
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError, RunError, first_line
 
 CACHED = 2**30  # bytes of pixels at most (ours)
 TEST_SPLITS = ("test", "validation")

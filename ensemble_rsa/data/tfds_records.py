@@ -20,7 +20,7 @@ from jaxtyping import Int64, UInt8
 from ensemble_rsa import files
 from ensemble_rsa.config.settings import DataConfig
 from ensemble_rsa.data.source import ImageSource, Split
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError, RunError, first_line
 
 log = logging.getLogger(__name__)
 _BLOCK = 1024  # records in memory at once
@@ -257,15 +257,6 @@ def _readable(collection: Collection, builder: Any) -> Iterator[None]:
             f"{collection.title} in {builder.data_path} cannot be read ({first_line(error)}); "
             f"{collection.remedy}"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message.
-
-    >>> first_line(OSError(28, "No space left on device"))
-    '[Errno 28] No space left on device'
-    """
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager

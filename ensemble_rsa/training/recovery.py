@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from ensemble_rsa import files
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError, RunError, first_line
 from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 
 KEPT = 2
@@ -69,7 +69,7 @@ def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
             files.write_json(temporary / POSITION, record)
     except (OSError, ValueError) as error:
         warnings.warn(
-            f"{folder / name}: the checkpoint could not be written ({_first_line(error)}); "
+            f"{folder / name}: the checkpoint could not be written ({first_line(error)}); "
             "training continues, but after a crash it would resume from an older one",
             CheckpointWarning,
             stacklevel=2,
@@ -95,7 +95,7 @@ def load_newest(folder: Path, like: Any) -> tuple[Any, TrainingPosition] | None:
         try:
             found = _read(path, like)
         except (RunError, InputError, KeyError, TypeError, AttributeError) as error:
-            damaged[path] = f"{path} is damaged ({_first_line(error)})"
+            damaged[path] = f"{path} is damaged ({first_line(error)})"
             continue
         for newer, reason in damaged.items():
             aside = newer.with_name(f"{DAMAGED}-{newer.name}")
@@ -132,7 +132,3 @@ def _checksum(state: Any) -> str:
     for leaf in jax.tree.leaves(state):
         digest.update(np.ascontiguousarray(leaf).data)
     return digest.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
