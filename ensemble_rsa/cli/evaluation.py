@@ -1,6 +1,7 @@
 """The command `evaluate`: the layers of a run against RDMs of brains or behaviour."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,20 @@ _STATISTICS = (
     Option("seed", "seed of the draws", int, 0),
     Option("missing", "refuse or drop missing distances", Literal["refuse", "drop"], "refuse"),
     Option("variable", "of a .mat or .npz file in which several hold RDMs", str | None, None),
+    Option("descriptor", "of stimuli, which holds their ids", str, "stimulus"),
+    Option(
+        "where",
+        "which RDMs of the file, by their descriptors, such as name=monkeyIT",
+        tuple[str, ...] | None,
+        None,
+    ),
+    Option(
+        "distance",
+        "between patterns, where the file holds patterns; correlation when not given",
+        str | None,
+        None,
+    ),
+    Option("mask", "of images (NIfTI): the image of the voxels to read", Path | None, None),
     Option(
         "out",
         "where the results go; evaluation-REFERENCE in the run's folder when not given",
@@ -39,7 +54,8 @@ _STATISTICS = (
 OPTIONS = (
     Option(
         "reference",
-        "RDMs of subjects: .h5 (rsatoolbox), .mat (structs with RDM and name), .npy or .npz",
+        "RDMs or patterns of subjects: .h5 (rsatoolbox), .mat (structs with RDM and name; "
+        "Meadows), .json (Meadows), .npy, .npz, .nii; {subject} in the path stands for several",
         Path | None,
         None,
     ),
@@ -54,9 +70,24 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.reference is None:
         raise InputError("reference: expected --reference and a file of RDMs, got none")
     given = {option.name: getattr(options, option.name) for option in _STATISTICS}
+    if given["where"] is not None:
+        given["where"] = _chosen(given["where"])
     result, path = evaluate_run(options.run, options.reference, **given)
     show_evaluation(result, Console())
     print(path)
+
+
+def _chosen(words: Sequence[str]) -> dict[str, list[str]]:
+    """Descriptors and their values, from words such as `name=monkeyIT`."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise InputError(
+                f"where: expected a descriptor and its value like name=monkeyIT, got {word!r}"
+            )
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def show_evaluation(evaluation: "xr.Dataset", console: Console) -> None:

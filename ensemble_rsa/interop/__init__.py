@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["descriptors", "labelled", "reference", "rsatoolbox", "stacking"],
     submod_attrs={
         "labelled": ["label_rdms", "reorder_stimuli", "select_stimuli"],
-        "reference": ["load_reference"],
+        "reference": ["load_patterns", "load_reference"],
         "rsatoolbox": ["from_rsatoolbox", "load_rdms", "save_rdms", "to_rsatoolbox"],
         "stacking": ["stack_rdms"],
     },

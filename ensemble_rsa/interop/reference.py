@@ -1,77 +1,140 @@
-"""Reference RDMs of brains or behaviour from files: rsatoolbox's HDF5, MATLAB structs, NumPy.
+"""Reference RDMs of brains or behaviour from files of other tools.
 
-MATLAB files hold a struct array with the fields `RDM` and `name`, as those of the 92 images of
-Kriegeskorte et al. 2008 (doi:10.1016/j.neuron.2008.10.043) that come with rsatoolbox: names are
-`region | subject | session`, `measure | subject`, or free. Pickled objects are refused, since
-reading them runs code.
+HDF5 of rsatoolbox (RDMs, and data sets of patterns), arrays of structs and results of Meadows in
+MATLAB files, JSON of Meadows, NumPy files, also those of Net2Brain, and images of brains (NIfTI).
+Pickled objects are refused, since reading them runs code.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 import xarray as xr
-from scipy.io.matlab import MatReadError
 
-from ensemble_rsa.arrays import check_rdms
-from ensemble_rsa.errors import InputError, first_line
+from ensemble_rsa.errors import InputError, check_name, shown
 from ensemble_rsa.files import as_path
-from ensemble_rsa.interop.labelled import RdmRows, from_rows, rdm_rows
-from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.interop.labelled import RdmRows, from_rows, rdm_rows, reorder_stimuli
+from ensemble_rsa.interop.reference_files.imaging import is_image
+from ensemble_rsa.interop.reference_files.opened import (
+    STIMULUS,
+    by_subject,
+    check_ending,
+    read_patterns,
+    read_rdms,
+)
+from ensemble_rsa.interop.reference_files.paths import Located, located
+from ensemble_rsa.interop.reference_files.patterns import as_data_array
+from ensemble_rsa.interop.stacking import concatenated
+from ensemble_rsa.rdm.distances import DISTANCES
 
 SUBJECT = "subject"
-_AXES = "(subject, stimulus_pair)"
-ENDINGS = (".h5", ".hdf5", ".mat", ".npy", ".npz")
-_PARTS = {2: ("measure", SUBJECT), 3: ("region", SUBJECT, "session")}  # of a name in MATLAB
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    NotImplementedError,
-    EOFError,
-    MatReadError,
-)
 
 
-def load_reference(path: str | Path, variable: str | None = None) -> xr.Dataset:
-    """Read RDMs of subjects from a file, NaN where a distance is missing.
+def load_reference(
+    path: str | Path,
+    variable: str | None = None,
+    descriptor: str = STIMULUS,
+    where: Mapping[str, Any] | None = None,
+    distance: str | None = None,
+    mask: str | Path | None = None,
+) -> xr.Dataset:
+    """Read RDMs of subjects from a file, or from one for each; NaN where a distance is missing.
 
     Args:
-        path: ends in `.h5` or `.hdf5` (rsatoolbox's `RDMs.save`, or `save_rdms`), `.mat`, `.npy` or
-            `.npz`.
-        variable: which variable of a MATLAB or NumPy file holds RDMs; it may be left out if only
-            one does.
+        path: ends in `.h5` or `.hdf5` (rsatoolbox's `RDMs.save` or `Dataset.save`, or `save_rdms`),
+            `.mat` (structs with the fields `RDM` and `name`, or Meadows), `.json` (Meadows), `.npy`
+            or `.npz` (arrays of RDMs, or Net2Brain), `.nii` or `.nii.gz`. Placeholders such as
+            `"sub-{subject}_ses-{session}_rdms.h5"` stand for several files, and become descriptors
+            of their RDMs; `{stimulus}` stands for images of single stimuli.
+        variable: which variable of a MATLAB or NumPy file, or which task of Meadows' JSON; it may
+            be left out if only one holds RDMs.
+        descriptor: the descriptor of patterns that holds the ids of stimuli; it becomes `stimulus`.
+        where: which RDMs, by the values of their descriptors, such as `{"name": "monkeyIT"}`; all
+            when not given.
+        distance: between patterns, where the file holds patterns; `"correlation"` (ours) when not
+            given. Observations of one stimulus are averaged before.
+        mask: for images, the image of the voxels to read, on the same grid.
 
     Returns:
         `exemplar (rdm, stimulus_pair)`, with descriptors as coordinates, such as `subject`.
 
     Raises:
-        InputError: no such file, another ending, a pickle, no RDMs in it, or several variables.
+        InputError: no such file, another ending, a pickle, no RDMs in it, or several variables;
+            what the format does not have; other stimuli in several files; nibabel is needed and
+            not installed.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "brain-{subject}.npy"
+    >>> for subject in ("a", "b"):
+    ...     np.save(str(path).format(subject=subject), [[0.1, 0.5, 0.2]])
+    >>> found = load_reference(path)
+    >>> found.exemplar.shape, found.subject.values.tolist()
+    ((2, 3), ['a', 'b'])
     """
     path = as_path("reference", path)
-    if path.suffix.lower() in (".pkl", ".pickle", ".pkl3"):
-        raise InputError(
-            f"reference: {path.name} is a pickle, which would run code when read; save the RDMs as "
-            "HDF5 (rsatoolbox: rdms.save('rdms.h5', file_type='hdf5'))"
+    check_ending(path)
+    if not isinstance(descriptor, str) or not descriptor:
+        raise InputError(f"descriptor: expected a name, got {shown(descriptor)}")
+    if variable is not None and not isinstance(variable, str):
+        raise InputError(f"variable: expected a name, got {shown(variable)}")
+    if distance is not None:
+        check_name("distance", distance, DISTANCES)
+    groups = by_subject(located(path))
+    if len(groups) > 1 and not is_image(path) and any(STIMULUS in g[0].fields for g in groups):
+        raise InputError("reference: expected {stimulus} for images of brains (NIfTI) only")
+    parts = []
+    for group in groups:
+        rows = _with_stimuli(
+            read_rdms(group, variable, descriptor, distance, mask), group[0], descriptor
         )
-    if path.suffix.lower() not in ENDINGS:
-        raise InputError(f"reference: expected one of {', '.join(ENDINGS)}, got {path.name!r}")
-    if not path.is_file():
-        raise InputError(f"reference: {path}: no such file")
-    if path.suffix.lower() in (".h5", ".hdf5"):
-        return from_rows(rdm_rows(load_rdms(path)))
-    try:
-        read = _matlab_rows if path.suffix.lower() == ".mat" else _numpy_rows
-        return from_rows(read(path, variable))
-    except InputError:
-        raise
-    except _UNREADABLE as error:
-        advice = "; MATLAB: save with -v7" if isinstance(error, NotImplementedError) else ""
-        raise InputError(
-            f"reference: {path}: cannot be read ({first_line(error)}){advice}"
-        ) from None
+        about = {key: value for key, value in group[0].fields.items() if key != STIMULUS}
+        of_rdms = dict(rows.rdm_descriptors) | {
+            key: [value] * len(rows.rdms) for key, value in about.items()
+        }
+        parts.append(rows._replace(rdm_descriptors=of_rdms))
+    joined = (
+        parts[0] if len(parts) == 1 else concatenated(_in_one_order(parts, groups), "reference")
+    )
+    return _selected(from_rows(joined), where)
+
+
+def load_patterns(
+    path: str | Path, descriptor: str = STIMULUS, mask: str | Path | None = None
+) -> xr.DataArray:
+    """Read patterns of one subject, for `compute_rdm` or `extract`.
+
+    Args:
+        path: `.h5` or `.hdf5` that rsatoolbox's `Dataset.save` wrote, or an image (`.nii`,
+            `.nii.gz`) with a volume for each stimulus; with `{stimulus}` an image for each.
+        descriptor: the descriptor of observations that holds the ids of stimuli.
+        mask: for images, the image of the voxels to read, on the same grid.
+
+    Returns:
+        `(stimulus, unit)`: a row for each observation, with what is known of it as coordinates on
+        the dimension `stimulus`, and the ids as the coordinate `stimulus`.
+
+    Raises:
+        InputError: what `load_reference` refuses, files of several subjects, or a file of RDMs.
+
+    >>> import h5py, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "patterns.h5"
+    >>> with h5py.File(path, "w") as file:
+    ...     file["measurements"] = np.eye(2)
+    ...     file["obs_descriptors/conds"] = [b"cat", b"dog"]
+    >>> load_patterns(path, "conds").stimulus.values.tolist()
+    ['cat', 'dog']
+    """
+    path = as_path("path", path)
+    check_ending(path)
+    groups = by_subject(located(path))
+    if len(groups) > 1:
+        listed = ", ".join(str(dict(group[0].fields)) for group in groups[:3])
+        raise InputError(f"path: expected patterns of one subject, got files of {listed}")
+    patterns = read_patterns(groups[0], mask)
+    if patterns is None:
+        raise InputError(f"path: {path.name}: expected patterns, got RDMs or nothing of rsatoolbox")
+    return as_data_array(patterns, descriptor)
 
 
 def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
@@ -103,45 +166,62 @@ def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
     return result.assign_coords({SUBJECT: ("rdm", subjects)})
 
 
-def _matlab_rows(path: Path, variable: str | None) -> RdmRows:
-    found = {
-        name: value
-        for name, value in scipy.io.loadmat(path).items()
-        if isinstance(value, np.ndarray) and "RDM" in (value.dtype.names or ())
-    }
-    structs = _chosen(path, found, variable).ravel(order="C")
-    condensed = [
-        check_rdms("reference", np.squeeze(one["RDM"]), 1, _AXES, "drop")[0] for one in structs
-    ]
-    names = [_text(one["name"]) if "name" in (structs.dtype.names or ()) else "" for one in structs]
-    parts = [[part.strip() for part in name.split("|")] for name in names]
-    columns: dict[str, Any] = {"name": names}
-    if len({len(part) for part in parts}) == 1 and len(parts[0]) in _PARTS:
-        columns |= dict(zip(_PARTS[len(parts[0])], zip(*parts, strict=True), strict=True))
-    rows = np.stack([np.asarray(row, np.float64) for row in condensed])
-    return RdmRows(rows, {key: list(value) for key, value in columns.items()}, {}, {})
+def _with_stimuli(rows: RdmRows, one: Located, descriptor: str) -> RdmRows:
+    """The same with the ids of stimuli, which stand in a descriptor, as `stimulus`."""
+    patterns = dict(rows.pattern_descriptors)
+    if descriptor == STIMULUS:
+        return rows
+    if descriptor not in patterns:
+        listed = ", ".join(patterns) or "none"
+        raise InputError(
+            f"descriptor: {one.path.name}: expected one of its descriptors of stimuli ({listed}), "
+            f"got {descriptor!r}"
+        )
+    ids = patterns.pop(descriptor)
+    return rows._replace(pattern_descriptors={STIMULUS: ids} | patterns)
 
 
-def _numpy_rows(path: Path, variable: str | None) -> RdmRows:
-    content = np.load(path, allow_pickle=False)
-    array = content
-    if not isinstance(content, np.ndarray):
-        with content:
-            array = _chosen(path, {name: content[name] for name in content.files}, variable)
-    rows, _ = check_rdms("reference", array, 2, _AXES, "drop")
-    return RdmRows(np.asarray(rows, np.float64).reshape(-1, rows.shape[-1]), {}, {}, {})
+def _in_one_order(parts: list[RdmRows], groups: Sequence[Sequence[Located]]) -> list[RdmRows]:
+    """RDMs of several files in the order of stimuli of the first, by id where there are ids."""
+    checked = [rdm_rows(from_rows(part)) for part in parts]
+    first = checked[0]
+    found = [first]
+    for part, group in zip(checked[1:], groups[1:], strict=True):
+        name = group[0].path.name
+        if part.rdms.shape[1] != first.rdms.shape[1]:
+            raise InputError(
+                f"reference: {name}: expected {first.rdms.shape[1]} distances as in "
+                f"{groups[0][0].path.name}, got {part.rdms.shape[1]}"
+            )
+        if STIMULUS in first.pattern_descriptors and STIMULUS in part.pattern_descriptors:
+            try:
+                ordered = reorder_stimuli(from_rows(part), first.pattern_descriptors[STIMULUS])
+            except InputError as error:
+                text = str(error).removeprefix("rdms: ")
+                raise InputError(f"reference: {name}: {text}") from None
+            part = rdm_rows(ordered)
+        found.append(part)
+    return found
 
 
-def _chosen(path: Path, found: dict[str, np.ndarray], variable: str | None) -> np.ndarray:
-    """The variable of this name, or the only one."""
-    listed = ", ".join(found) or "none"
-    if variable is not None and variable in found:
-        return found[variable]
-    if variable is None and len(found) == 1:
-        return next(iter(found.values()))
-    wanted = "one variable with RDMs" if variable is None else f"a variable {variable!r} with RDMs"
-    raise InputError(f"reference: {path.name}: expected {wanted}, there are: {listed}")
-
-
-def _text(value: Any) -> str:
-    return str(np.squeeze(value)) if np.size(value) else ""
+def _selected(rdms: xr.Dataset, where: Mapping[str, Any] | None) -> xr.Dataset:
+    """The RDMs whose descriptors have these values, or one of several."""
+    if where is None:
+        return rdms
+    if not isinstance(where, Mapping) or not where or [] in where.values():
+        raise InputError(
+            "where: expected descriptors of RDMs and their values, such as "
+            f"{{'name': 'monkeyIT'}}, got {shown(where)}"
+        )
+    for name, wanted in where.items():
+        known = [str(key) for key, column in rdms.coords.items() if column.dims == ("rdm",)]
+        check_name("where", name, known)
+        values = rdms[name].values.tolist()
+        several = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
+        texts = [*map(str, values)]
+        if lacking := [one for one in several if str(one) not in texts]:
+            listed = ", ".join(map(str, dict.fromkeys(values)))
+            raise InputError(f"where: expected {name} among {listed}, got {shown(lacking[0])}")
+        kept = [i for i, text in enumerate(texts) if text in {*map(str, several)}]
+        rdms = rdms.isel(rdm=kept)
+    return rdms

@@ -88,7 +88,7 @@ def load_rdms(
     try:
         with h5py.File(path, "r") as file:
             per_rdm, per_pattern, whole = (
-                _read_group(file[f"{kind}descriptors"]) for kind in ("rdm_", "pattern_", "")
+                read_group(file[f"{kind}descriptors"]) for kind in ("rdm_", "pattern_", "")
             )
             if "dissimilarity_measure" in file.attrs:
                 whole = {"distance": str(file.attrs["dissimilarity_measure"])} | whole
@@ -179,7 +179,8 @@ def _write_columns(group: h5py.Group, columns: Mapping[str, np.ndarray]) -> None
             group.attrs[name] = column.astype(h5py.string_dtype())
 
 
-def _read_group(group: Any) -> dict[str, Any]:
+def read_group(group: Any) -> dict[str, Any]:
+    """Return the descriptors in a group of an HDF5 file, with text decoded."""
     values = dict(group.attrs)
     for name, item in group.items():
         if not isinstance(item, h5py.Dataset):

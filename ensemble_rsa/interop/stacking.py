@@ -44,7 +44,14 @@ def stack_rdms(groups: Sequence[xr.Dataset], descriptor: str = "stimulus") -> xr
     expected = stimulus_ids("groups[0]", groups[0], descriptor)
     for i, group in enumerate(groups):
         check_stimuli(f"groups[{i}]", group, expected, descriptor)
-    parts = [rdm_rows(group) for group in groups]
+    return from_rows(concatenated([rdm_rows(group) for group in groups], "groups"))
+
+
+def concatenated(parts: Sequence[RdmRows], name: str) -> RdmRows:
+    """Return RDMs of the same stimuli in the same order, one after the other.
+
+    Descriptors are joined as in `stack_rdms`; `name` is for messages.
+    """
     common = {
         name: value
         for name, value in parts[0].descriptors.items()
@@ -61,8 +68,8 @@ def stack_rdms(groups: Sequence[xr.Dataset], descriptor: str = "stimulus") -> xr
     ]
     rows = np.concatenate([part.rdms for part in parts])
     per_rdm = _filled(columns, [len(part.rdms) for part in parts])
-    stimuli = _agreed([part.pattern_descriptors for part in parts])
-    return from_rows(RdmRows(rows, per_rdm, stimuli, common))
+    stimuli = _agreed(name, [part.pattern_descriptors for part in parts])
+    return RdmRows(rows, per_rdm, stimuli, common)
 
 
 def _filled(groups: list[dict[str, np.ndarray]], sizes: list[int]) -> dict[str, np.ndarray]:
@@ -81,14 +88,14 @@ def _filled(groups: list[dict[str, np.ndarray]], sizes: list[int]) -> dict[str, 
     return columns
 
 
-def _agreed(groups: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _agreed(name: str, groups: list[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the pattern descriptors of all groups, which must agree where several have one."""
     columns: dict[str, Any] = {}
     for i, group in enumerate(groups):
-        for name, column in group.items():
-            if not np.array_equal(columns.setdefault(name, column), column):
+        for key, column in group.items():
+            if not np.array_equal(columns.setdefault(key, column), column):
                 raise InputError(
-                    f"groups[{i}]: pattern descriptor {name!r} contradicts an earlier group; "
+                    f"{name}[{i}]: pattern descriptor {key!r} contradicts an earlier group; "
                     "rename it or leave it out in one of them"
                 )
     return columns

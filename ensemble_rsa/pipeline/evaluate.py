@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ensemble_rsa.figures.evaluation import draw_evaluation
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.interop.labelled import reorder_stimuli
 from ensemble_rsa.interop.reference import load_reference, one_per_subject
+from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.rdm.compare import ComparisonName
 from ensemble_rsa.report.evaluation import write_evaluation
@@ -39,6 +41,10 @@ def evaluate_run(
     seed: int = 0,
     missing: Missing = "refuse",
     variable: str | None = None,
+    descriptor: str = STIMULUS,
+    where: Mapping[str, Any] | None = None,
+    distance: str | None = None,
+    mask: str | Path | None = None,
     out: str | Path | None = None,
 ) -> tuple[xr.Dataset, Path]:
     """Evaluate every layer of an analysed run against reference RDMs.
@@ -47,7 +53,7 @@ def evaluate_run(
         run: folder of the run, analysed.
         reference: a file of reference RDMs, see `ensemble_rsa.interop.reference.load_reference`.
             RDMs with the same descriptor `subject` are averaged. Stimuli are matched by id where
-            the file has ids in the descriptor `stimulus`, else by position.
+            the file has ids, else by position.
         comparison: as in `evaluate`, and likewise `over`, `n_resamples`, `confidence`, `seed` and
             `missing`.
         over: random factors.
@@ -55,7 +61,11 @@ def evaluate_run(
         confidence: coverage of intervals.
         seed: of the draws.
         missing: what to do with missing distances.
-        variable: of a MATLAB or NumPy file.
+        variable: as in `load_reference`, and likewise `descriptor`, `where`, `distance`, `mask`.
+        descriptor: of stimuli, which holds their ids.
+        where: which RDMs.
+        distance: between patterns, where the reference holds patterns.
+        mask: the voxels of an image.
         out: where results are written; None for `evaluation-REFERENCE` in the run's folder.
 
     Returns:
@@ -66,10 +76,12 @@ def evaluate_run(
             what `evaluate` refuses.
     """
     run, path = files.as_path("run", run), files.as_path("reference", reference)
-    folder = files.as_path("out", out) if out is not None else run / f"{EVALUATION}-{path.stem}"
+    name = _name_of(path, where)
+    folder = files.as_path("out", out) if out is not None else run / f"{EVALUATION}-{name}"
     files.check_can_write("out", folder)
     rdms = _rdms_of(run)
-    brains = one_per_subject(_matched(load_reference(path, variable), rdms))
+    loaded = load_reference(path, variable, descriptor, where, distance, mask)
+    brains = one_per_subject(_matched(loaded, rdms))
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
         seed, missing=missing,
@@ -82,6 +94,13 @@ def evaluate_run(
         n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
     )  # fmt: skip
     return dataset, _write(dataset, folder)
+
+
+def _name_of(reference: Path, where: Any) -> str:
+    """The name of a reference in that of a folder, without placeholders and special signs."""
+    chosen = where.values() if isinstance(where, Mapping) else ()
+    several = [each for one in chosen for each in (one if isinstance(one, list) else [one])]
+    return re.sub(r"[^\w.=-]+", "", "-".join([reference.stem, *map(str, several)]))
 
 
 def evaluation_dataset(result: Evaluation, layers: Sequence[str]) -> xr.Dataset:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.spatial.distance import squareform
 
 import ensemble_rsa as ersa
 from ensemble_rsa.cli.evaluation import ComparisonChoice
@@ -102,3 +103,20 @@ def test_a_run_that_was_not_analysed_is_refused(tmp_path, capsys):
 
 def test_the_command_offers_all_comparisons():
     assert set(ComparisonChoice.__args__) == set(COMPARISONS)
+
+
+def test_options_of_reading_reach_the_reader(run, tmp_path, capsys):
+    people = {"subject": list("wwwxyz"), "task": list("aabaaa")}
+    named = label_rdms(rdms(6, 3), "cosine", people, {"conds": STIMULI[::-1]})
+    save_rdms(tmp_path / "tasks.h5", named)
+    words = ["--reference", str(tmp_path / "tasks.h5"), "--comparison", "pearson"]
+    words += ["--descriptor", "conds", "--where", "task=a", "--over", "instances"]
+    assert main(["evaluate", str(run), *words, "--n-resamples", "9"]) == 0
+    stored = xr.open_dataset(run / "evaluation-tasks-a" / "evaluation.nc")
+    kept = rdms(6, 3)[[0, 1, 3, 4, 5]]
+    kept = np.array([squareform(squareform(one)[::-1, ::-1]) for one in kept])
+    means = np.stack([kept[:2].mean(0), *kept[2:]])
+    expected = ersa.consistency_between(rdms(3, 1), means, "pearson").mean()
+    np.testing.assert_allclose(stored["mean"][0], expected, atol=1e-6)
+    assert main(["evaluate", str(run), *words[:2], "--where", "task"]) == 2
+    assert "like name=monkeyIT, got 'task'" in capsys.readouterr().err

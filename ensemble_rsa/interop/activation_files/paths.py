@@ -121,7 +121,8 @@ def _matches(text: str) -> list[Location]:
         if not Path(path).name.startswith(".") and Path(path).name != FILE_NAMES
     )
     for instance in (r"\d+", r"[^/\\]+?"):
-        matched = [re.fullmatch(_expression(pieces, instance), path) for path in paths]
+        form = expression(pieces, {"instance": instance, "layer": r"[^/\\]+"})
+        matched = [re.fullmatch(form, path) for path in paths]
         if matched and all(matched):
             break
     found = [
@@ -130,7 +131,7 @@ def _matches(text: str) -> list[Location]:
         if one
     ]
     if not found:
-        raise InputError(f"pattern: no file matches {text}; {_nearest(text)}")
+        raise InputError(f"pattern: no file matches {text}; {nearest(text)}")
     cells = [(one.instance, one.layer) for one in found]
     for one in found:
         if cells.count((one.instance, one.layer)) > 1:
@@ -138,20 +139,26 @@ def _matches(text: str) -> list[Location]:
     return found
 
 
-def _expression(pieces: Sequence[str], instance: str) -> str:
-    forms, seen = {"{instance}": instance, "{layer}": r"[^/\\]+"}, set()
+def expression(pieces: Sequence[str], forms: Mapping[str, str]) -> str:
+    """Return the regular expression of a path, from its placeholders and what is between them.
+
+    Args:
+        pieces: in their order; a placeholder that occurs again has the same value.
+        forms: what the value of a placeholder looks like, by its name.
+    """
+    seen: set[str] = set()
     parts = []
     for piece in pieces:
-        name = piece.strip("{}")
-        if piece not in forms:
+        name = piece[1:-1]
+        if piece != f"{{{name}}}" or name not in forms:
             parts.append(re.escape(piece))
         else:
-            parts.append(f"(?P={name})" if piece in seen else f"(?P<{name}>{forms[piece]})")
-            seen.add(piece)
+            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{forms[name]})")
+            seen.add(name)
     return "".join(parts)
 
 
-def _nearest(text: str) -> str:
+def nearest(text: str) -> str:
     """Say what the last folder before the first placeholder that exists holds."""
     folder = Path(text[: text.index("{")] + "x" if "{" in text else text).parent
     while not folder.is_dir() and folder != folder.parent:
