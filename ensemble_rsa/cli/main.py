@@ -92,7 +92,9 @@ def compare(options: argparse.Namespace) -> None:
     from ensemble_rsa.pipeline.compare import compare_runs
 
     config = config_from_options(options, AnalysisConfig())
-    result, path = compare_runs(options.run, options.other, options.out, options.paired, config)
+    result, path = compare_runs(
+        options.run, options.other, options.out, options.paired, config, options.comparison
+    )
     show_comparison(result, Console())
     print(path)
 
@@ -146,6 +148,9 @@ PAIRED = Option(
     bool | None,
     None,
 )
+COMPARISON = Option(
+    "comparison", "how two RDMs are compared", evaluation.ComparisonChoice, "pearson_squared"
+)
 RESULTS = _out("where the results go; the run folder when not given")
 COMPARED = _out("where the results go; comparison-OTHER in the first run's folder when not given")
 PLANNED = _out("where the results go; plan in the run folder when not given")
@@ -166,7 +171,7 @@ COMMANDS = {
     "import": Command(imports.import_source, imports.OPTIONS),
     "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
-    "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED], AnalysisConfig),
+    "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON], AnalysisConfig),
     "evaluate": Command(evaluation.evaluate, [RUN, *evaluation.OPTIONS]),
     "plan": Command(plan, [RUN, PLANNED, *PLAN_OPTIONS]),
     "export": Command(imports.export_run, imports.EXPORT_OPTIONS),

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ensemble_rsa.cli.output import number
+from ensemble_rsa.figures.wording import similarity_name
 from ensemble_rsa.pipeline.plan import plan_sentence
 from ensemble_rsa.report.comparison import comparison_sentence
 
@@ -26,6 +27,7 @@ def show_comparison(comparison: xr.Dataset, console: Console) -> None:
         table.add_row(str(layer), *means, p, value("between_over_within"), p_ratio)
     console.print(table)
     console.print(
+        f"similarity: {similarity_name(comparison)}; "
         f"{attributes['n_a']} and {attributes['n_b']} instances, "
         f"{'paired by seed' if attributes['paired'] else 'not paired'}, "
         f"{'all' if attributes['exact'] else 'random'} relabellings "

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import Look, draw_intervals, interval_handles
 from ensemble_rsa.figures.style import GREY, INK
+from ensemble_rsa.figures.wording import similarity_name
 
 SIGNIFICANT = 0.05
 
@@ -34,13 +35,13 @@ def draw_groups(comparison: xr.Dataset) -> Figure:
             places, comparison[name], color=look.colour, marker=look.marker, markersize=3.5,
             label=look.label,
         )  # fmt: skip
-    above.set_ylim(0, 1.02)
-    above.set_ylabel("Similarity of RDMs\n(shared variance, r²)")
+    above.set_ylim(min(0, above.get_ylim()[0]), 1.02)
+    above.set_ylabel(f"Similarity of RDMs\n({similarity_name(comparison)})")
     above.legend(loc="best")
     style.set_ticks(above)
     difference = comparison.within_minus_between.values
     _draw_contrast(middle, places, comparison, "within_minus_between", 0.0, difference)
-    middle.set_ylabel("Within − between\n(r²)")
+    middle.set_ylabel("Within − between")
     high = comparison.between_over_within_high.values
     handles = _draw_contrast(below, places, comparison, "between_over_within", 1.0, high)
     below.set_ylabel("Between / within")

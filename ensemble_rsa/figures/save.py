@@ -29,6 +29,17 @@ FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
     "clustering": (draw_clustering, "category_clustering_index"),
 }
 
+_TRAINING = "training"
+
+
+def figure_names(results: xr.Dataset, history: xr.Dataset | None) -> list[str]:
+    """Return the names of the figures that results and history allow, in the order of the paper."""
+    allowed = [name for name, (_, needed) in FIGURES.items() if needed in results]
+    if results.sizes.get("kind") == 1 and "category_consistency" in allowed:
+        allowed.remove("category_consistency")  # it would repeat the figure of exemplars
+    is_trained = history is not None and bool(history.sizes.get("epoch", 0))
+    return [*allowed, *([_TRAINING] if is_trained else [])]
+
 
 def draw_figures(
     results: xr.Dataset, history: xr.Dataset | None, flagged: Sequence[Mapping[str, Any]] = ()
@@ -39,12 +50,10 @@ def draw_figures(
     are named in its curves and excluded from their mean; those excluded from the analysis that
     `history` holds belong here too.
     """
-    allowed = [name for name, (_, needed) in FIGURES.items() if needed in results]
-    if results.sizes.get("kind") == 1 and "category_consistency" in allowed:
-        allowed.remove("category_consistency")  # it would repeat the figure of exemplars
-    figures = {name: FIGURES[name][0](results) for name in allowed}
-    if history is not None and history.sizes.get("epoch", 0):
-        figures["training"] = draw_training(history, flagged, surrogate_title(results))
+    names = figure_names(results, history)
+    figures = {name: FIGURES[name][0](results) for name in names if name != _TRAINING}
+    if history is not None and _TRAINING in names:
+        figures[_TRAINING] = draw_training(history, flagged, surrogate_title(results))
     return figures
 
 

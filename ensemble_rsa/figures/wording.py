@@ -32,11 +32,22 @@ COMPARISON_NAMES = {
     }.items()
     for suffix in ("", "_squared")
 }
+_SHARED_VARIANCE = "pearson_squared"
 KIND_NAMES = {
     "exemplar": "exemplar-based",
     "centroid": "centroid-based",
     "within_category": "within-category",
 }
+
+
+def similarity_name(comparison: xr.Dataset) -> str:
+    """What two RDMs were compared by: the shared variance where nothing else is recorded.
+
+    >>> similarity_name(xr.Dataset(attrs={"comparison": "rho_a"})), similarity_name(xr.Dataset())
+    ("Spearman's ρa", 'shared variance, r²')
+    """
+    name = str(comparison.attrs.get("comparison", _SHARED_VARIANCE))
+    return "shared variance, r²" if name == _SHARED_VARIANCE else COMPARISON_NAMES[name]
 
 
 def has_seeds(results: xr.Dataset) -> bool:

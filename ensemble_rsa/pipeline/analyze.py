@@ -1,7 +1,7 @@
 """Analysis of RDMs, and of a whole run with its files, figures and report."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
-from ensemble_rsa.figures.save import save_figures
+from ensemble_rsa.figures.save import figure_names, save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_run, stored_findings
+from ensemble_rsa.pipeline.evaluations import stored_evaluations
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
@@ -107,6 +108,22 @@ def analyze_run(
     return draw_report(run, folder, results, manifest)
 
 
+def rewrite_report(path: Path) -> Path:
+    """Write the report of an analysed run again; its figures are drawn only if some are missing.
+
+    Raises:
+        InputError: no run, or a file that is missing or damaged.
+    """
+    run = open_run(path)
+    results = files.read_dataset(path / run_folder.RESULTS, ANALYZE)
+    history = None if isinstance(run, ImportedRun) else load_history(run)
+    folder = path / run_folder.FIGURES
+    figures = [folder / f"{name}.png" for name in figure_names(results, history)]
+    if not all(file.is_file() for file in figures):
+        return redraw(path)
+    return _report(run, path, results, history, run_folder.read_manifest(path), figures)
+
+
 def redraw(path: str | Path, out: str | Path | None = None) -> Path:
     """Draw figures and report of an analysed run again; its results are in `out`, or in the run."""
     run = open_run(path)
@@ -124,14 +141,25 @@ def draw_report(
     run: Run | ImportedRun, folder: Path, results: xr.Dataset, manifest: dict[str, Any]
 ) -> Path:
     """Write figures, `report.html` and `manifest.json` of analysed results."""
+    history = None if isinstance(run, ImportedRun) else load_history(run)
+    noted = [*set_aside(results, "flagged"), *set_aside(results, "excluded")]
+    with _timed(manifest["seconds"], "figures"):
+        figures = save_figures(results, history, folder / run_folder.FIGURES, noted)
+    files.write_json(folder / run_folder.MANIFEST, manifest)
+    return _report(run, folder, results, history, manifest, figures)
+
+
+def _report(
+    run: Run | ImportedRun,
+    folder: Path,
+    results: xr.Dataset,
+    history: xr.Dataset | None,
+    manifest: dict[str, Any],
+    figures: Sequence[Path],
+) -> Path:
     imported = isinstance(run, ImportedRun)
-    history = None if imported else load_history(run)
     summary = files.read_json(folder / run_folder.SUMMARY, ANALYZE)
     analysis = files.read_json(folder / run_folder.ANALYSIS, ANALYZE)
-    excluded, flagged = set_aside(results, "excluded"), set_aside(results, "flagged")
-    with _timed(manifest["seconds"], "figures"):
-        figures = save_figures(results, history, folder / run_folder.FIGURES, [*flagged, *excluded])
-    files.write_json(folder / run_folder.MANIFEST, manifest)
     settings: dict[str, Any] = (
         {run_folder.IMPORTED: run.recipe} if imported else config_to_dict(run.config)
     )
@@ -144,8 +172,9 @@ def draw_report(
         manifest,
         settings,
         figures,
-        excluded=[*excluded, *set_aside(results, "replaced")],
-        flagged=flagged,
+        excluded=[*set_aside(results, "excluded"), *set_aside(results, "replaced")],
+        flagged=set_aside(results, "flagged"),
+        evaluations=stored_evaluations(folder),
     )
 
 

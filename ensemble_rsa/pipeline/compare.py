@@ -17,12 +17,13 @@ from ensemble_rsa.analysis.groups import (
     compare_groups,
 )
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.files import write_dataset
 from ensemble_rsa.interop.labelled import check_stimuli, reorder_stimuli, stimulus_ids
 from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.comparison import write_comparison
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import is_imported
@@ -36,6 +37,7 @@ def compare_runs(
     out: str | Path | None = None,
     paired: bool | None = None,
     settings: AnalysisConfig | None = None,
+    comparison: ComparisonName = "pearson_squared",
 ) -> tuple[xr.Dataset, Path]:
     """Test layer by layer whether the networks of two runs differ by more than a seed.
 
@@ -47,6 +49,7 @@ def compare_runs(
         paired: whether instance i has the same initial weights in both runs; None to decide by the
             seeds, which are not known of imported runs.
         settings: only `n_resamples` (the most permutations), confidence and seed are used.
+        comparison: how two RDMs are compared, as in `compare_groups`.
 
     Returns:
         The comparison (see `comparison_dataset`), and the JSON file that it was written to, beside
@@ -54,10 +57,11 @@ def compare_runs(
 
     Raises:
         InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
-            and seed; other stimuli, another distance, no layer in common, or fewer than three
-            instances.
+            and seed; other stimuli, another distance, no layer in common, fewer than three
+            instances, or an unknown comparison.
     """
     statistics = checked_settings(settings).statistics
+    check_name("comparison", comparison, COMPARISONS)
     run, other = files.as_path("run", run), files.as_path("other", other)
     default = run / f"{COMPARISON}-{other.resolve().name}"
     folder = files.as_path("out", out) if out is not None else default
@@ -91,6 +95,7 @@ def compare_runs(
         a.exemplar.sel(layer=layers).values,
         b.exemplar.sel(layer=layers).values,
         paired=is_paired,
+        comparison=comparison,
         n_permutations=statistics.n_resamples,
         confidence=statistics.confidence,
         seed=statistics.seed,
@@ -99,6 +104,7 @@ def compare_runs(
         name_a=Path(run).resolve().name,
         name_b=Path(other).resolve().name,
         distance=distances[0],
+        comparison=comparison,
         paired=int(is_paired),
         confidence=statistics.confidence,
         n_a=a.sizes["instance"],

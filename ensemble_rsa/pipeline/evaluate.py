@@ -23,12 +23,13 @@ from ensemble_rsa.interop.labelled import reorder_stimuli
 from ensemble_rsa.interop.reference import load_reference, one_per_subject
 from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.pipeline.analyze import rewrite_report
+from ensemble_rsa.pipeline.evaluations import EVALUATION, OF_RDMS, fingerprint
 from ensemble_rsa.rdm.compare import ComparisonName
 from ensemble_rsa.report.evaluation import write_evaluation
 from ensemble_rsa.runs import run_folder
 
 log = logging.getLogger(__name__)
-EVALUATION = "evaluation"
 
 
 def evaluate_run(
@@ -70,6 +71,8 @@ def evaluate_run(
 
     Returns:
         The evaluation (see `evaluation_dataset`), and the page `evaluation.html` beside its files.
+        Unless `out` is given, the report of the run has it as a section, too, also after the next
+        `analyze` or `report`.
 
     Raises:
         InputError: a run without `rdms.h5`, a reference that cannot be read, other stimuli, and
@@ -92,8 +95,12 @@ def evaluate_run(
         random=" ".join(each for each in FACTORS if each in over), n_resamples=n_resamples,
         confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
         n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
+        **{OF_RDMS: fingerprint(rdms)},
     )  # fmt: skip
-    return dataset, _write(dataset, folder)
+    page = _write(dataset, folder)
+    if out is None and (run / run_folder.REPORT).is_file():
+        rewrite_report(run)
+    return dataset, page
 
 
 def _name_of(reference: Path, where: Any) -> str:

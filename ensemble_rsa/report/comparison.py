@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ensemble_rsa.figures.wording import percent
+from ensemble_rsa.figures.wording import percent, similarity_name
 from ensemble_rsa.report.captions import render
 from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
@@ -45,6 +45,7 @@ def comparison_values(comparison: xr.Dataset) -> dict[str, Any]:
         "level": percent(comparison),
         "significant": SIGNIFICANT,
         "distance": attributes["distance"],
+        "similarity": similarity_name(comparison),
         **{name: attributes[name] for name in ("name_a", "name_b", "n_a", "n_b", "paired",
                                                "n_relabellings", "exact", "least_p")},
     }  # fmt: skip
@@ -80,7 +81,7 @@ def write_comparison(
         sentence=comparison_sentence(comparison),
         rows=rows,
         **{name: values[name] for name in ("name_a", "name_b", "level", "significant", "least_p",
-                                           "n_relabellings", "exact")},
+                                           "n_relabellings", "exact", "similarity")},
     )  # fmt: skip
 
 

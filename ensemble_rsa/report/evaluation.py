@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from ensemble_rsa.figures.wording import COMPARISON_NAMES, percent
 from ensemble_rsa.report.captions import render
-from ensemble_rsa.report.page import PageFigure, write_page
+from ensemble_rsa.report.page import PageFigure, embed, write_page
 from ensemble_rsa.report.rendering import render_text
 
 SIGNIFICANT = 0.05
@@ -90,6 +90,40 @@ def evaluation_sentence(evaluation: xr.Dataset) -> str:
     return render_text("evaluation", **evaluation_values(evaluation))
 
 
+class StoredEvaluation(NamedTuple):
+    """An evaluation of a run that was made before, for its report.
+
+    Attributes:
+        dataset: from `ensemble_rsa.pipeline.evaluate.evaluation_dataset`.
+        figure: its PNG.
+        outdated: whether the RDMs of the run have changed since.
+    """
+
+    dataset: xr.Dataset
+    figure: Path
+    outdated: bool
+
+
+def evaluation_section(stored: StoredEvaluation, label: str) -> dict[str, Any]:
+    """Return the values of a section of a run's report; `label` is that of the figure."""
+    values = evaluation_values(stored.dataset)
+    figure = PageFigure(stored.figure, label, render("captions/evaluation", **values))
+    return {
+        "found": values,
+        "setting": _setting(values),
+        "sentence": evaluation_sentence(stored.dataset),
+        "figure": embed(figure),
+        "outdated": stored.outdated,
+    }
+
+
+def _setting(values: Mapping[str, Any]) -> str:
+    return (
+        f"{values['n_instances']} instances, {values['n_subjects']} subjects, "
+        f"{values['n_stimuli']} stimuli; random: {', '.join(values['factors'])}."
+    )
+
+
 def write_evaluation(
     path: Path, evaluation: xr.Dataset, figure: Path, manifest: Mapping[str, Any]
 ) -> Path:
@@ -101,11 +135,8 @@ def write_evaluation(
         figures=[PageFigure(figure, "Figure 1", render("captions/evaluation", **values))],
         details={"Settings": evaluation.attrs, "Versions": manifest},
         title=f"{values['run']} against {values['reference']}",
-        setting=(
-            f"{values['n_instances']} instances, {values['n_subjects']} subjects, "
-            f"{values['n_stimuli']} stimuli; random: {', '.join(values['factors'])}."
-        ),
+        setting=_setting(values),
         created=str(manifest.get("created", "")),
         sentence=evaluation_sentence(evaluation),
-        **values,
+        values=values,
     )

@@ -38,7 +38,7 @@ def write_page(
     are left out. Returns `path`.
     """
     page = ENVIRONMENT.get_template(f"{template}.html.j2").render(
-        figures=[_embed(figure) for figure in figures],
+        figures=[embed(figure) for figure in figures],
         details={
             heading: json.dumps(shown, indent=2, default=str, ensure_ascii=False)
             for heading, shown in details.items()
@@ -52,7 +52,8 @@ def write_page(
     return path
 
 
-def _embed(figure: PageFigure) -> dict[str, Any]:
+def embed(figure: PageFigure) -> dict[str, Any]:
+    """Return what the templates show of a figure, its PNG as base64."""
     content = figure.file.read_bytes()
     width, height = struct.unpack(">II", content[16:24])  # the header that every PNG begins with
     return {

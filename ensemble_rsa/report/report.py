@@ -8,6 +8,7 @@ import xarray as xr
 
 from ensemble_rsa.figures.wording import noted_instances
 from ensemble_rsa.report.captions import render
+from ensemble_rsa.report.evaluation import StoredEvaluation, evaluation_section
 from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.sentence import result_sentence
@@ -40,6 +41,7 @@ def write_report(
     figures: Sequence[Path],
     excluded: Sequence[Mapping[str, Any]] = (),
     flagged: Sequence[Mapping[str, Any]] = (),
+    evaluations: Sequence[StoredEvaluation] = (),
 ) -> Path:
     """Write `report.html`, and return its path.
 
@@ -47,6 +49,7 @@ def write_report(
     None for activations from elsewhere. The names of the `figures`, PNG files, select the captions.
     Instances that are `excluded` were left out; those that are `flagged` were kept although they
     did not converge (`instance`, `seed`, `reason` of each). The findings in the summary come first.
+    Each of the `evaluations` against brains or behaviour is a section.
     """
     values = dataset_values(results)
     accuracies = {
@@ -81,6 +84,10 @@ def write_report(
             for place, layer in enumerate(values["layers"])
         ],
         instances=results.instance.values.tolist() if any(accuracies.values()) or flagged else [],
+        evaluations=[
+            evaluation_section(one, f"Figure {number}")
+            for number, one in enumerate(evaluations, len(figures) + 1)
+        ],
         notes=noted_instances(results, flagged),
         outlying=outlying(results),
         **accuracies,

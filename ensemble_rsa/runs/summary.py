@@ -15,6 +15,9 @@ def summarize(
 ) -> dict[str, Any]:
     """Return findings, accuracies, consistency, clustering, and instances that were set aside.
 
+    `instance_ceiling` says how well the other instances predict one: r² with the mean RDM of the
+    others (`lower`), and with that of all (`upper`).
+
     The intervals `low` and `high` are over instances, by the method under `interval`; those under
     `pairs` from resampled instance pairs, as in Mehrer et al. 2020
     (doi:10.1038/s41467-020-19632-w, Methods). Of one instance, consistency is None; bounds
@@ -38,6 +41,10 @@ def summarize(
     if "consistency" in results:
         kinds = results.kind.values
         values["consistency"] = {str(kind): _kind(results.sel(kind=kind)) for kind in kinds}
+    if "instance_ceiling_lower" in results:
+        values["instance_ceiling"] = {
+            end: _plain(results[f"instance_ceiling_{end}"]) for end in ("lower", "upper")
+        }
     name = "category_clustering_index"
     if name in results:
         values[name] = {part: _plain(results[f"{name}_{part}"]) for part in ("mean", "low", "high")}

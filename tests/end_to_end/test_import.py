@@ -1,10 +1,12 @@
 """Activations of others by the command line: import, analyse, compare, report, export."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.stats import spearmanr
 
 from ensemble_rsa.cli.main import main
 
@@ -37,6 +39,44 @@ def imported(places):
         assert main(["import", pattern, *words, "--quiet"]) == 0
     assert main(["analyze", str(places / "runs/mine"), "--n-resamples", "50", "--quiet"]) == 0
     return places / "runs"
+
+
+def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_path):
+    run, brain = tmp_path / "mine", tmp_path / "brain.npy"
+    shutil.copytree(imported / "mine", run)
+    people = np.random.default_rng(7).random((4, 66))
+    np.save(brain, people)
+    words = ["evaluate", str(run), "--reference", str(brain), "--n-resamples", "20"]
+    assert main([*words, "--comparison", "spearman"]) == 0
+    with xr.open_dataset(run / "evaluation-brain" / "evaluation.nc") as stored:
+        mean = f"{float(stored['mean'][1]):.3f}".replace("-", "−")
+        shares = stored.share_of_ceiling.values
+    networks = [np.load(imported.parent / "mine" / f"net{i}" / "fc.npy") for i in range(3)]
+    rdms = [1 - np.corrcoef(x)[np.triu_indices(12, 1)] for x in networks]
+    expected = spearmanr(np.array(rdms).T, people.T).statistic[:3, 3:].mean()
+    assert mean == f"{expected:.3f}".replace("-", "−")
+    page = (run / "report.html").read_text()
+    assert page.count("<h2>Against brain.npy</h2>") == 1
+    section = section_of(page)
+    assert mean in section.replace("-", "−")
+    assert f"Figure {page.count('<figure')}. Similarity of networks" in section
+    assert section.count('class="bar"') == (2 if np.isfinite(shares).all() else 0)
+    assert "Of an earlier analysis" not in page
+
+    quiet = ["--n-resamples", "50", "--quiet"]
+    assert main(["report", str(run)]) == 0
+    assert section_of((run / "report.html").read_text()) == section
+    assert main(["analyze", str(run), "--distance", "cosine", *quiet]) == 0
+    changed = (run / "report.html").read_text()
+    assert changed.count("<h2>Against brain.npy</h2>") == changed.count("Of an earlier") == 1
+    assert main([*words, "--out", str(tmp_path / "elsewhere")]) == 0
+    assert (run / "report.html").read_text() == changed
+    assert main(words) == 0
+    assert "Of an earlier analysis" not in (run / "report.html").read_text()
+
+
+def section_of(page):
+    return page[page.index("<h2>Against brain.npy") : page.index("<h2>Provenance")]
 
 
 def test_an_imported_run_is_analysed_and_reported_like_a_trained_one(imported):

@@ -6,8 +6,10 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.stats import spearmanr
 
 from ensemble_rsa.analysis.groups import compare_groups
+from ensemble_rsa.cli.main import main
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.labelled import label_rdms
 from ensemble_rsa.interop.rsatoolbox import save_rdms
@@ -78,6 +80,21 @@ def test_everything_is_written(runs, tmp_path):
         np.testing.assert_array_equal(stored.between, result.between)
     for suffix in ("png", "pdf"):
         assert (tmp_path / "out" / f"comparison.{suffix}").stat().st_size > 1000
+
+
+def test_rdms_are_compared_as_asked(runs, tmp_path, capsys):
+    words = ["compare", *map(str, runs), "--out", str(tmp_path / "out")]
+    assert main([*words, "--comparison", "rho_a", "--n-resamples", "20"]) == 0
+    a, b = (spearmanr(stack[1].T).statistic[np.triu_indices(3, 1)] for stack in (rdms(0), rdms(1)))
+    with xr.open_dataset(tmp_path / "out" / "comparison.nc", engine="h5netcdf") as stored:
+        assert stored.attrs["comparison"] == "rho_a"  # Spearman's, as there are no ties
+        np.testing.assert_allclose([stored.within_a[1], stored.within_b[1]], [a.mean(), b.mean()])
+    page = (tmp_path / "out" / "comparison.html").read_text(encoding="utf-8")
+    assert "Mean similarity (Spearman&#39;s ρa) within" in page
+    assert "Similarity (Spearman&#39;s ρa) of RDMs (correlation distance" in page
+    assert "similarity: Spearman's ρa;" in capsys.readouterr().out
+    with pytest.raises(InputError, match="comparison: unknown 'r'; choose from"):
+        compare_runs(*runs, comparison="r")
 
 
 def test_runs_of_the_same_seeds_are_paired_unless_told_otherwise(without_figure, tmp_path):

@@ -36,6 +36,13 @@ def test_every_number_is_that_of_the_results(results):
         np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
+def test_how_well_other_instances_predict_one(results):
+    assert "instance_ceiling" not in summarize(results, {})  # of an earlier version
+    bounds = {"lower": [0.81, 0.5], "upper": [0.9, 0.75]}
+    known = {f"instance_ceiling_{end}": ("layer", values) for end, values in bounds.items()}
+    assert summarize(results.assign(known), {})["instance_ceiling"] == bounds
+
+
 def test_instances_that_were_set_aside_are_listed(results):
     entries = {
         kind: [{"instance": i, "seed": 7 + i, "reason": f"it was {kind}"}]
