@@ -44,6 +44,7 @@ from .rdm.build import centroids as centroids
 from .rdm.build import cocktail_blank as cocktail_blank
 from .rdm.build import compute_rdm as compute_rdm
 from .rdm.distances import DISTANCES as DISTANCES
+from .rdm.noise import noise_covariance as noise_covariance
 from .runs.run import Run as Run
 from .runs.run import load_run as load_run
 

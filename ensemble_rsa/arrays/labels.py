@@ -17,11 +17,12 @@ _TEXT_WITH_NUMBERS = np.dtype("U32")  # NumPy makes this, or wider, of text mixe
 
 
 def check_labels(
-    name: str, labels: LabelsLike, n_stimuli: int | None = None
+    name: str, labels: LabelsLike, n_stimuli: int | None = None, of: str = "stimuli"
 ) -> tuple[LabelCodes, np.ndarray]:
     """Return labels as integers 0 … n_categories − 1, and the categories in sorted order.
 
-    Numbers sort as numbers, everything else as it compares; bytes are decoded as UTF-8.
+    Numbers sort as numbers, everything else as it compares; bytes are decoded as UTF-8. `of` says
+    in messages what has labels.
 
     Raises:
         InputError: not one label per stimulus, missing labels (None, NaN, NA, masked), or labels
@@ -34,7 +35,7 @@ def check_labels(
     values = plain_values(name, labels)
     if n_stimuli is not None and len(values) != n_stimuli:
         raise InputError(
-            f"{name}: expected one label for each of {n_stimuli} stimuli, got {len(values)}"
+            f"{name}: expected one label for each of {n_stimuli} {of}, got {len(values)}"
         )
     if not values:
         raise InputError(f"{name}: expected labels, got none")

@@ -17,6 +17,7 @@ from ensemble_rsa.bench.case import OURS, Case, Prepared, Size, Way
 from ensemble_rsa.bench.inputs import labels_of, related_activations, related_rdms
 from ensemble_rsa.bench.measure import Patience
 from ensemble_rsa.bench.run import Bench, Progress, measure_all
+from ensemble_rsa.rdm.compare import ComparisonName
 from ensemble_rsa.similarity import cca, cka, procrustes
 
 PATIENCE = {
@@ -116,6 +117,27 @@ def _rdm(distance: str, others: Mapping[str, Callable[..., Any]]) -> Routine:
     )
 
 
+def _evaluation(name: ComparisonName, in_rsatoolbox: str, *stimuli: int) -> Routine:
+    """10 instances of 9 layers with 15 people; rsatoolbox takes each as a model of its own."""
+
+    def ours(rdms: np.ndarray) -> Any:
+        networks = rdms[:-_PEOPLE].reshape(9, 10, -1)
+        return ersa.evaluate(networks, rdms[-_PEOPLE:], name, n_resamples=1000)
+
+    def others(rdms: np.ndarray) -> np.ndarray:
+        return peers.rsatoolbox_evaluation(rdms[:-_PEOPLE], rdms[-_PEOPLE:], in_rsatoolbox)
+
+    return Routine(
+        f"evaluate by {name}, 90 networks, 15 people, 1000 resamples",
+        dict.fromkeys(_RDMS, _stimuli(*stimuli)) | {"quick": _stimuli(stimuli[0])},
+        ours,
+        {"rsatoolbox": others},
+        share=_FEW_RESAMPLES,
+        n_instances=90 + _PEOPLE,
+    )
+
+
+_PEOPLE = 15
 _SCIPY = {"SciPy": peers.scipy_rdm}
 _NUMPY_AND_SCIPY = {"NumPy": peers.numpy_rdm, **_SCIPY}
 _ALL_TOOLS = {**_NUMPY_AND_SCIPY, "rsatoolbox": peers.rsatoolbox_rdm}
@@ -156,6 +178,8 @@ ROUTINES = [
         )
         for over in ("instances", "stimuli", "both")
     ),
+    _evaluation("pearson", "corr", 100, 200, 500),
+    _evaluation("rho_a", "rho-a", 100, 200, 500),
     Routine(
         "bootstrap of clustering index over stimuli",
         _RDMS,

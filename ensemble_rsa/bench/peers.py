@@ -4,6 +4,8 @@ Functions take the arguments of ours. Those that resample in a Python loop do `F
 of the Procrustes distance the first pair of instances; their time is scaled to the whole.
 """
 
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,22 @@ def _rsatoolbox_stack(rdms: Rdms) -> tuple[Any, Any]:
     from rsatoolbox.rdm.rdms import RDMs
 
     return compare, RDMs(rdms)
+
+
+def rsatoolbox_evaluation(
+    networks: Rdms, people: Float[np.ndarray, "subject stimulus_pair"], comparison: str
+) -> Float[np.ndarray, "resample network 1 1 kind"]:
+    """Similarities of all networks with a few resamples of people and stimuli, and their ceiling.
+
+    Every resample is of people, of stimuli and of both.
+    """
+    from rsatoolbox.inference.evaluate import eval_dual_bootstrap
+    from rsatoolbox.model.model import ModelFixed
+    from rsatoolbox.rdm.rdms import RDMs
+
+    models = [ModelFixed(f"network {i}", rdm) for i, rdm in enumerate(networks)]
+    with redirect_stderr(StringIO()):  # a progress bar
+        return eval_dual_bootstrap(models, RDMs(people), comparison, N=FEW).evaluations
 
 
 def scipy_bootstrap(rdms: Rdms, n_resamples: int) -> tuple[float, float]:

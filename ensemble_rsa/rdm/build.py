@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays import LabelsLike, check_agreement, check_labels, stimuli_of_pairs
+from ensemble_rsa.arrays import (
+    ArrayLike,
+    LabelsLike,
+    check_agreement,
+    check_labels,
+    stimuli_of_pairs,
+)
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_blocks
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
 from ensemble_rsa.rdm.measure import LARGEST_LENGTH, measure_array, measure_stream
+from ensemble_rsa.rdm.noise_weighted import NOISE_DISTANCES, noise_weighted_rdm
 
 FLATTEN = "give flatten=True if these are maps of stimuli, one after the other, else flatten=False"
 
@@ -25,6 +32,9 @@ def compute_rdm(
     distance: str = "correlation",
     precision: str = "float32",
     flatten: bool | None = None,
+    noise: ArrayLike | None = None,
+    stimuli: LabelsLike | None = None,
+    folds: LabelsLike | None = None,
 ) -> Float[np.ndarray, "... stimulus_pair"]:
     """Distance between the activation patterns of every two stimuli.
 
@@ -42,13 +52,26 @@ def compute_rdm(
         distance: one of `DISTANCES`: `correlation` is 1 − Pearson's r, `cosine` 1 − cos,
             `euclidean` the true distance (not squared, not divided), `unit_euclidean` the same
             between patterns of unit length, `norm_difference` the difference of the lengths
-            (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, Fig. 5).
+            (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, Fig. 5). For measurements with
+            noise, such as those of brains, `"mahalanobis"` or `"crossnobis"`: squared distances
+            over the number of units, as in rsatoolbox, with units weighted by the inverse of the
+            noise covariance. Crossnobis is cross-validated: 0 on average for equal patterns, and
+            negative in about half of such cases.
         precision: one of `PRECISIONS`: `float32`; `float64` for products and result, about twice
             as slow; `tensorfloat32`, with which an accelerator may round the factors of products
             to ten bits: faster there, without the accuracy above; on a CPU the same as `float32`.
         flatten: True for maps, such as `(stimulus, height, width, channel)`: all axes after the
             first are units. False or None for `(..., stimulus, unit)`; None warns of more than
             three axes without names.
+        noise: for `"mahalanobis"` and `"crossnobis"`, the covariance of the noise `(unit, unit)`,
+            or one for each position on the leading axes; not its inverse, the precision matrix,
+            which rsatoolbox takes. `noise_covariance` estimates it. None, for crossnobis only,
+            stands for independent noise of variance 1.
+        stimuli: for the same two, the stimulus of each row of `activations`, which then are
+            measurements, several of each stimulus. Stimuli are in sorted order. None, for
+            Mahalanobis only: each row is a stimulus.
+        folds: for crossnobis, the fold of each row, such as a run, session or repetition. The noise
+            of different folds must be independent.
 
     Returns:
         `(..., stimulus_pair)`: each RDM in the order of `scipy.spatial.distance.pdist`, float32, or
@@ -60,7 +83,9 @@ def compute_rdm(
 
     Raises:
         InputError: NaN or inf, fewer than two stimuli, wrong rank, unknown distance or precision,
-            an iterator without blocks or with blocks of several shapes.
+            an iterator without blocks or with blocks of several shapes; for distances that need
+            them, no noise, stimuli or folds, noise of another size or that is not a positive
+            definite covariance, one fold, or a fold without some stimulus.
 
     Warns:
         ConstantPatternWarning: how many patterns had no direction.
@@ -72,7 +97,22 @@ def compute_rdm(
     >>> two, one = [[0.0, 0.0], [0.0, 3.0], [0.0, 3.0]], [[0.0], [4.0], [0.0]]
     >>> compute_rdm(iter([two, one]), "euclidean").tolist()
     [5.0, 3.0, 4.0]
+    >>> measured = [[1.0, 0.0], [0.0, 3.0], [2.0, 0.0], [0.0, 2.0]]
+    >>> how = {"noise": [[1.0, 0.0], [0.0, 4.0]], "stimuli": list("abab"), "folds": [1, 1, 2, 2]}
+    >>> compute_rdm(measured, "crossnobis", **how).tolist()  # (1 · 2 + 3 · 2 / 4) / 2
+    [1.75]
     """
+    check_name("distance", distance, (*DISTANCES, *NOISE_DISTANCES))
+    check_name("precision", precision, PRECISIONS)
+    if distance in NOISE_DISTANCES:
+        rdms = noise_weighted_rdm(activations, distance, noise, stimuli, folds, flatten, FLATTEN)
+        return rdms.astype(PRECISIONS[precision].result)
+    for argument, given in (("noise", noise), ("stimuli", stimuli), ("folds", folds)):
+        if given is not None:
+            raise InputError(
+                f"{argument}: expected None for the distance {distance!r}, got "
+                f"{type(given).__name__}; it is for {' and '.join(NOISE_DISTANCES)}"
+            )
     rdms, constant = rdm_and_constant_patterns(activations, distance, precision, flatten)
     if constant.any():
         kind = "constant" if DISTANCES[distance].centre else "all-zero"

@@ -70,6 +70,18 @@ def test_resampled_consistency_varies_about_that_of_all_stimuli(over):
     assert squares.mean() == pytest.approx(expected, abs=0.1)
 
 
+@pytest.mark.parametrize("comparison", ["pearson", "rho_a"])
+def test_resampled_similarity_with_people_varies_about_that_of_all_stimuli(comparison):
+    rdms = related_rdms(105, 30).astype(np.float64)
+    if comparison == "rho_a":
+        rdms = rdms.argsort(1).argsort(1)
+    expected = np.corrcoef(rdms)[:90, 90:].mean()
+    found = results(f"evaluate by {comparison}, 90 networks, 15 people, 1000 resamples", 30)
+    assert found[OURS].mean.mean() == pytest.approx(expected, abs=1e-3)
+    assert found["rsatoolbox"].shape[:2] == (3, 90)
+    assert found["rsatoolbox"].mean() == pytest.approx(expected, abs=0.1)
+
+
 def test_resampled_clustering_and_centroids_vary_about_those_of_all_stimuli():
     expected = category_clustering_index(related_rdms(10, 60), labels_of(60))
     found = results("bootstrap of clustering index over stimuli", 60, ours=False)

@@ -167,6 +167,11 @@ DOORS = {
     "compute_rdm": Door(
         lambda a, _: ersa.compute_rdm(a), lambda a, _: rdms_of(a), **WITH_ACTIVATIONS
     ),
+    "noise_covariance": Door(
+        lambda a, _: ersa.noise_covariance(a, method="diag"),
+        lambda a, _: np.array([np.diag(x.var(0, ddof=1)) for x in a]),
+        "activations", "measurements",
+    ),
     "cocktail_blank": Door(
         lambda a, _: ersa.cocktail_blank(a), lambda a, _: centred(a), **WITH_ACTIVATIONS
     ),

@@ -71,6 +71,7 @@ def rdms() -> np.ndarray:
 # Each function of arrays: a sound input, and the call.
 CALLS = {
     "compute_rdm": (activations, ersa.compute_rdm),
+    "noise_covariance": (activations, lambda a: ersa.noise_covariance(a, method="diag")),
     "cocktail_blank": (activations, ersa.cocktail_blank),
     "centroids": (activations, lambda a: ersa.centroids(a, LABELS)),
     "consistency": (rdms, ersa.consistency),
