@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 
 from ensemble_rsa.hygiene.tensors import TensorSketch
 
-# Names of PyTorch and of Keras; a suffix, and the value that it starts with.
+# Names of PyTorch, Keras and Flax; a suffix, and the value that it starts with.
 BATCH_STATISTICS = {
     "running_mean": 0.0,
     "running_var": 1.0,
     "moving_mean": 0.0,
     "moving_variance": 1.0,
+    "mean": 0.0,
+    "var": 1.0,
 }
 UNIFORM, NORMAL, TRUNCATED = 1.8, 3.0, 2.366  # kurtosis; the normal one is cut at 2 deviations
 CUT = 2 / 0.87962566103423978  # of a cut normal distribution, in its own standard deviations
@@ -24,6 +26,7 @@ CUT = 2 / 0.87962566103423978  # of a cut normal distribution, in its own standa
 STANDARD_ERRORS = 5.0
 # Below these, the weights of a small trained network could look drawn by chance.
 FEWEST_VALUES, FEWEST_IN_ALL = 256, 5000
+DEEPEST = 48  # blocks of a transformer
 # Kernels whose output channels come last, as in Flax and Keras; PyTorch has them first.
 _OUTPUTS_LAST = ("kernel", "embeddings")
 
@@ -92,18 +95,24 @@ def _initialisers(name: str, shape: tuple[int, ...]) -> Iterator[tuple[float, fl
     """Yield spread and kurtosis of the initialisers in use.
 
     PyTorch's default (uniform, 1/√(3 inputs)), and by outputs; He and Glorot, normal, cut or
-    uniform; LeCun; and the fixed spreads 0.01, 0.02 (transformers), 1e-6 (class tokens) and 1
-    (embeddings).
+    uniform; LeCun; the fixed spreads 0.01, 0.02 (transformers), 2e-5 (heads of BEiT), 1e-6 (class
+    tokens) and 1 (embeddings); and 0.02/√(2 depth), with the depth of a block (BEiT) or of the
+    network (GPT-2).
     """
-    inputs, outputs = _fans(name, shape)
-    yield 1 / math.sqrt(3 * inputs), UNIFORM
-    yield 1 / math.sqrt(3 * outputs), UNIFORM
-    he, he_out, glorot = 2 / inputs, 2 / outputs, 2 / (inputs + outputs)
-    for variance in (he, he_out, glorot, 1 / inputs):
-        for kurtosis in (UNIFORM, NORMAL, TRUNCATED):
-            yield math.sqrt(variance), kurtosis
-    for spread in (0.01, 0.02, 1e-6, 1.0):
+    fans = [_fans(name, shape)]
+    if len(shape) == 3:  # attention: an axis of inputs, one of heads, and one of their outputs
+        fans.append((shape[0], shape[1] * shape[2]))
+    for inputs, outputs in fans:
+        yield 1 / math.sqrt(3 * inputs), UNIFORM
+        yield 1 / math.sqrt(3 * outputs), UNIFORM
+        he, he_out, glorot = 2 / inputs, 2 / outputs, 2 / (inputs + outputs)
+        for variance in (he, he_out, glorot, 1 / inputs):
+            for kurtosis in (UNIFORM, NORMAL, TRUNCATED):
+                yield math.sqrt(variance), kurtosis
+    for spread in (0.01, 0.02, 2e-5, 1e-6, 1.0):
         yield spread, NORMAL
+    for depth in range(1, DEEPEST + 1):
+        yield 0.02 / math.sqrt(2 * depth), NORMAL
 
 
 def _is_drawn(tensor: TensorSketch, spread: float, kurtosis: float) -> bool:

@@ -147,6 +147,32 @@ def test_one_trained_part_is_enough_to_count_as_trained():
         assert found([own]) == [], part
 
 
+def test_weights_of_transformers_before_training():
+    from ensemble_rsa.hygiene.initial import all_look_drawn
+    from ensemble_rsa.hygiene.tensors import sketch_weights
+
+    rng = np.random.default_rng(0)
+    # Flax draws (inputs, heads, outputs) with the variance 1 / inputs, and BEiT divides the spread
+    # of its blocks, 0.02, by the root of twice their number
+    own = {
+        "attention.key.kernel": rng.normal(size=(96, 3, 32)) / np.sqrt(96),
+        "blocks.2.weight": rng.normal(size=(96, 96)) * 0.02 / np.sqrt(6),
+    }
+    assert all_look_drawn(sketch_weights(own))
+    for name in own:
+        assert not all_look_drawn(sketch_weights(own | {name: 1.3 * own[name]})), name
+
+
+def test_statistics_of_flax_at_their_start():
+    from ensemble_rsa.hygiene.initial import statistics_at_start
+    from ensemble_rsa.hygiene.tensors import sketch_weights
+
+    own = {"state.norm.mean": np.zeros(4), "state.norm.var": np.ones(4)}
+    assert statistics_at_start(sketch_weights(own)) == (["state.norm.mean", "state.norm.var"], 2)
+    own["state.norm.var"] = np.full(4, 0.9)
+    assert statistics_at_start(sketch_weights(own)) == (["state.norm.mean"], 2)
+
+
 def test_weights_of_our_own_networks_before_training():
     import jax
 

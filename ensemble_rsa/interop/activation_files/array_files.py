@@ -1,5 +1,6 @@
 """Readers of files that hold plain arrays in memory order: .npy, .npz and .safetensors."""
 
+import io
 import json
 import math
 import struct
@@ -27,9 +28,24 @@ _HEADERS = {
 
 def open_npy(path: Path) -> Contents:
     """Open a file of `numpy.save`."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    fortran = not array.flags.c_contiguous
-    return Contents({"": _stored(path, str(path), array.dtype, array.shape, array.offset, fortran)})
+    with path.open("rb") as stream:
+        shape, fortran, dtype = _read_header(stream, str(path))
+        offset = stream.tell()
+    return Contents({"": _stored(path, str(path), dtype, shape, offset, fortran)})
+
+
+def _read_header(stream: io.BufferedIOBase, where: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return shape, whether columns come first, and type of an array; its values come next."""
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"version {version} of the format is unknown")
+    shape, fortran, dtype = _HEADERS[version](stream)
+    if dtype.hasobject:
+        raise InputError(
+            f"{where}: expected numbers or text, got Python objects, which need pickle; "
+            "save them as np.array(values, dtype=str)"
+        )
+    return shape, fortran, dtype
 
 
 def _stored(
@@ -69,14 +85,8 @@ def open_npz(path: Path) -> Contents:
             name = info.filename.removesuffix(".npy")
             where = f"{path}, key {name!r}"
             with archive.open(info) as stream:
-                header = _HEADERS.get(np.lib.format.read_magic(stream))
-                shape, fortran, dtype = header(stream) if header else ((), False, np.dtype("O"))
+                shape, fortran, dtype = _read_header(stream, where)
                 length = stream.tell()
-            if dtype.hasobject:
-                raise InputError(
-                    f"{where}: expected numbers or text, got Python objects, which need pickle; "
-                    "save them as np.array(values, dtype=str)"
-                )
             if dtype.kind in "US":
                 columns[name] = np.load(path, allow_pickle=False)[name]
             elif info.compress_type == zipfile.ZIP_STORED:

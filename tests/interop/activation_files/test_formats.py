@@ -232,5 +232,5 @@ def test_a_file_that_needs_pickle_is_refused(tmp_path):
     with pytest.raises(InputError, match="expected nothing but tensors, got Python objects"):
         from_files(tmp_path / "net.pt")
     np.save(tmp_path / "net.npy", np.array([{}]), allow_pickle=True)
-    with pytest.raises(InputError, match=r"net.npy: expected an array .* Python objects"):
+    with pytest.raises(InputError, match="net.npy: expected numbers or text, got Python"):
         from_files(tmp_path / "net.npy")
