@@ -34,7 +34,9 @@ def open_npy(path: Path) -> Contents:
     return Contents({"": _stored(path, str(path), dtype, shape, offset, fortran)})
 
 
-def _read_header(stream: IO[bytes] | io.BufferedIOBase, where: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _read_header(
+    stream: IO[bytes] | io.BufferedIOBase, where: str
+) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Return shape, whether columns come first, and type of an array; its values come next."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
