@@ -1,11 +1,12 @@
 """How wide an interval will be with other numbers of instances and stimuli, from a pilot.
 
-The mean r² of n instances for m stimuli varies with the instances and with the stimuli. Its
-variance has six components, each the covariance of the r² of two instance pairs: of one pair with
-itself (`pair`), of two that share an instance (`instance`), of two that share none. Those of the
-instances hold for very many stimuli; those of the stimuli are per stimulus, and what pairs without
-a common instance share is the effect of the stimuli themselves. With h(a, b) = (4 (n − 2) a + 2 b)
-/ (n (n − 1)) (Hoeffding 1948, doi:10.1214/aoms/1177730196),
+For consistency; `ensemble_rsa.analysis.inference.planning` is for evaluations. The mean r² of n
+instances for m stimuli varies with the instances and with the stimuli. Its variance has six
+components, each the covariance of the r² of two instance pairs: of one pair with itself (`pair`),
+of two that share an instance (`instance`), of two that share none. Those of the instances hold for
+very many stimuli; those of the stimuli are per stimulus, and what pairs without a common instance
+share is the effect of the stimuli themselves. With h(a, b) = (4 (n − 2) a + 2 b) / (n (n − 1))
+(Hoeffding 1948, doi:10.1214/aoms/1177730196),
 
     variance = h(instance, pair) + (stimulus + h(instance × stimulus, pair × stimulus)) / m.
 """
@@ -16,18 +17,19 @@ from dataclasses import dataclass, fields
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
-from scipy.special import nctdtr, stdtrit
+from scipy.special import stdtrit
 
 from ensemble_rsa.analysis.bootstrap.jackknife import FEWEST, TRANSFORMATIONS
-from ensemble_rsa.arrays import (
-    ArrayLike,
-    check_confidence,
-    check_count,
-    check_instance_rdms,
-    is_number,
+from ensemble_rsa.analysis.inference.planning import (
+    around,
+    numbers_of,
+    plan_evaluation,
+    power_of_t,
 )
+from ensemble_rsa.arrays import ArrayLike, check_confidence, check_instance_rdms, is_number
 from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.numerics import pair_indices, standardised
+from ensemble_rsa.rdm.compare import ComparisonName
 
 INSTANCES = (3, 5, 10, 15, 20, 30, 50)  # ours
 FEWEST_STIMULI = 4  # after one is deleted, three distances are left
@@ -57,24 +59,33 @@ class Components:
 
 def plan(
     rdms: ArrayLike,
+    reference: ArrayLike | None = None,
     *,
     instances: Sequence[int] = INSTANCES,
     stimuli: Sequence[int] | None = None,
+    subjects: Sequence[int] | None = None,
     difference: float = 0.05,
     confidence: float = 0.95,
+    comparison: ComparisonName = "rho_a",
 ) -> xr.Dataset:
-    """Expected interval of mean consistency at other numbers of instances and stimuli.
+    """Expected interval of consistency, or of an evaluation, at other numbers of instances.
 
     Args:
         rdms: the pilot, `(..., instance, stimulus_pair)`, of three instances or more; its stimuli
             stand for others of their kind. Components from fewer than about ten instances are
             rough.
+        reference: RDMs of subjects, `(subject, stimulus_pair)`, for a plan of `evaluate`; None for
+            one of consistency.
         instances: numbers of instances.
         stimuli: numbers of stimuli; None for half, once, twice and four times those of the pilot.
-        difference: of mean r² between two groups, for the power.
+        subjects: numbers of subjects, with a reference; None likewise.
+        difference: for the power; of mean r² between two groups, or with a reference between the
+            mean similarity and a fixed value, such as zero.
         confidence: of the intervals, and 1 − the level of the test.
+        comparison: with a reference, how RDMs are compared, as in `evaluate`.
 
     Returns:
+        Without a reference:
         `consistency (...)`, the mean r² of the pilot; the components of `Components`, which are
         `(...)` too; and, with the dimensions `n_instances, n_stimuli` after those of the RDMs,
         `standard_error` and `width` over other networks and other stimuli,
@@ -83,10 +94,15 @@ def plan(
         `difference` between the means of two groups of so many instances each that see the same
         stimuli, by a two-sided t test. Widths are those of the jackknife on Fisher's z, with
         Student's t of n − 1 degrees of freedom.
+        With a reference: `similarity (...)`, the mean of the pilot; `component_variance
+        (component, ...)`; and, with the dimensions `n_instances, n_subjects, n_stimuli`,
+        `standard_error`, `width` and `power` with all three random, by Student's t as in
+        `evaluate`.
 
     Raises:
-        InputError: as `consistency`; fewer than three instances or four stimuli, in the pilot or
-            in the plan; a difference that is not above 0 and below 1; a confidence outside (0, 1).
+        InputError: as `consistency`, or `evaluate`; fewer than three instances or four stimuli, in
+            the pilot or in the plan, or with a reference than `evaluate` needs; `subjects` without
+            a reference; a difference that is not above 0 and below 1; a confidence outside (0, 1).
 
     >>> pilot = np.arange(45.0) + 20 * np.random.default_rng(0).random((4, 45))
     >>> found = plan(pilot, instances=[5, 10], stimuli=[10, 20, 40])
@@ -98,22 +114,31 @@ def plan(
         raise InputError(
             f"rdms: expected {FEWEST_STIMULI} stimuli or more for a plan, got {n_pilot_stimuli}"
         )
-    if stimuli is None:
-        stimuli = sorted({max(FEWEST_STIMULI, n_pilot_stimuli * f // 2) for f in (1, 2, 4, 8)})
-    ns, ms = _numbers("instances", instances, FEWEST), _numbers("stimuli", stimuli, FEWEST_STIMULI)
     check_confidence("confidence", confidence)
     if not is_number(difference) or not 0 < difference < 1:
         raise InputError(
             f"difference: expected a number above 0 and below 1, got {shown(difference)}"
         )
     leading = array.shape[:-2]
+    dims, coords = _leading_axes(rdms, leading)
+    if reference is not None:
+        numbers = {"instances": instances, "subjects": subjects, "stimuli": stimuli}
+        return plan_evaluation(
+            rdms, reference, n_pilot_stimuli, numbers, (dims, coords), difference, confidence,
+            comparison,
+        )  # fmt: skip
+    if subjects is not None:
+        raise InputError(f"subjects: expected a reference with them, got {shown(subjects)} only")
+    if stimuli is None:
+        stimuli = around(n_pilot_stimuli, FEWEST_STIMULI)
+    ns = np.array(numbers_of("instances", instances, FEWEST))
+    ms = np.array(numbers_of("stimuli", stimuli, FEWEST_STIMULI))
     stacks = [np.asarray(array[place], np.float64) for place in np.ndindex(*leading)]
     parts = [_of_one(stack, n_pilot_stimuli) for stack in stacks]
     mean = np.reshape([part[0] for part in parts], leading)
     components = Components(
         *(np.reshape(each, leading) for each in zip(*(part[1] for part in parts), strict=True))
     )
-    dims, coords = _leading_axes(rdms, leading)
     grid = (*dims, "n_instances", "n_stimuli")
     found = xr.Dataset(
         {"consistency": (dims, mean)}
@@ -128,7 +153,8 @@ def plan(
     )
     n, m = ns[:, None].astype(float), ms[None].astype(float)
     whole, own = (np.sqrt(variance(components, n, m, fixed)) for fixed in (False, True))
-    power = _power(own, n, difference, confidence)
+    dof = np.broadcast_to(2 * (n - 1), own.shape)
+    power = power_of_t(difference, np.sqrt(2) * own, dof, confidence)
     return found.assign(
         standard_error=(grid, whole),
         width=(grid, width(mean[..., None, None], whole, n, confidence)),
@@ -165,17 +191,6 @@ def width(
     reach = stdtrit(n - 1, (1 + confidence) / 2) * error * slope
     z = forward(mean)
     return np.asarray(back(z + reach) - back(z - reach))
-
-
-def _power(
-    error: np.ndarray, n: np.ndarray, difference: float, confidence: float
-) -> Float[np.ndarray, "..."]:
-    """Power of a two-sided t test between two groups of n instances."""
-    dof = np.broadcast_to(2 * (n - 1), error.shape)
-    limit = stdtrit(dof, (1 + confidence) / 2)
-    with np.errstate(divide="ignore"):
-        shift = np.minimum(difference / (np.sqrt(2) * error), 30)
-    return np.asarray(1 - nctdtr(dof, shift, limit) + nctdtr(dof, shift, -limit))
 
 
 def _of_one(rdms: Float[np.ndarray, "instance stimulus_pair"], m: int) -> tuple[float, tuple]:
@@ -236,13 +251,6 @@ def _r_squared(
     covariance = products / n_pairs - means[:, :, None] * means[:, None, :]
     variances = np.einsum("kii->ki", covariance)
     return covariance**2 / (variances[:, :, None] * variances[:, None, :])
-
-
-def _numbers(name: str, values: Sequence[int], least: int) -> np.ndarray:
-    numbers = [values] if is_number(values) else list(values)
-    if not numbers:
-        raise InputError(f"{name}: expected one number or more, got none")
-    return np.array([check_count(name, value, least) for value in numbers])
 
 
 def _leading_axes(

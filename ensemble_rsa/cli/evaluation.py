@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -22,13 +22,7 @@ ComparisonChoice = Literal[
 ]  # fmt: skip
 FactorChoice = Literal["instances", "subjects", "stimuli"]
 _ALL: tuple[FactorChoice, ...] = ("instances", "subjects", "stimuli")
-_STATISTICS = (
-    Option("comparison", "how two RDMs are compared", ComparisonChoice, "rho_a"),
-    Option("over", "random factors; the others are fixed", tuple[FactorChoice, ...], _ALL),
-    Option("n_resamples", "draws of stimuli", int, 1000),
-    Option("confidence", "level of the intervals", float, 0.95),
-    Option("seed", "seed of the draws", int, 0),
-    Option("missing", "refuse or drop missing distances", Literal["refuse", "drop"], "refuse"),
+READING = (
     Option("variable", "of a .mat or .npz file in which several hold RDMs", str | None, None),
     Option("descriptor", "of stimuli, which holds their ids", str, "stimulus"),
     Option(
@@ -44,6 +38,15 @@ _STATISTICS = (
         None,
     ),
     Option("mask", "of images (NIfTI): the image of the voxels to read", Path | None, None),
+)
+_STATISTICS = (
+    Option("comparison", "how two RDMs are compared", ComparisonChoice, "rho_a"),
+    Option("over", "random factors; the others are fixed", tuple[FactorChoice, ...], _ALL),
+    Option("n_resamples", "draws of stimuli", int, 1000),
+    Option("confidence", "level of the intervals", float, 0.95),
+    Option("seed", "seed of the draws", int, 0),
+    Option("missing", "refuse or drop missing distances", Literal["refuse", "drop"], "refuse"),
+    *READING,
     Option(
         "out",
         "where the results go; evaluation-REFERENCE in the run's folder when not given",
@@ -51,14 +54,15 @@ _STATISTICS = (
         None,
     ),
 )
+REFERENCE = Option(
+    "reference",
+    "RDMs or patterns of subjects: .h5 (rsatoolbox), .mat (structs with RDM and name; "
+    "Meadows), .json (Meadows), .npy, .npz, .nii; {subject} in the path stands for several",
+    Path | None,
+    None,
+)
 OPTIONS = (
-    Option(
-        "reference",
-        "RDMs or patterns of subjects: .h5 (rsatoolbox), .mat (structs with RDM and name; "
-        "Meadows), .json (Meadows), .npy, .npz, .nii; {subject} in the path stands for several",
-        Path | None,
-        None,
-    ),
+    REFERENCE,
     *_STATISTICS,
 )
 
@@ -70,11 +74,17 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.reference is None:
         raise InputError("reference: expected --reference and a file of RDMs, got none")
     given = {option.name: getattr(options, option.name) for option in _STATISTICS}
-    if given["where"] is not None:
-        given["where"] = _chosen(given["where"])
-    result, path = evaluate_run(options.run, options.reference, **given)
+    result, path = evaluate_run(options.run, options.reference, **given | reading_of(options))
     show_evaluation(result, Console())
     print(path)
+
+
+def reading_of(options: argparse.Namespace) -> dict[str, Any]:
+    """How the reference is read, for `load_reference`."""
+    given = {option.name: getattr(options, option.name) for option in READING}
+    if given["where"] is not None:
+        given["where"] = _chosen(given["where"])
+    return given
 
 
 def _chosen(words: Sequence[str]) -> dict[str, list[str]]:

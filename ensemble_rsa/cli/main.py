@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 import ensemble_rsa
-from ensemble_rsa.cli import bench, evaluation, imports, reproduce
+from ensemble_rsa.cli import bench, evaluation, imports, planning, reproduce
 from ensemble_rsa.cli.options import (
     REQUIRED,
     Option,
@@ -99,24 +99,6 @@ def compare(options: argparse.Namespace) -> None:
     print(path)
 
 
-def plan(options: argparse.Namespace) -> None:
-    """Tell how wide intervals will be with more networks or stimuli, from an analysed run."""
-    from ensemble_rsa.analysis.planning import INSTANCES
-    from ensemble_rsa.cli.tables import show_plan
-    from ensemble_rsa.pipeline.plan import plan_run
-
-    found, path = plan_run(
-        options.run,
-        options.instances or INSTANCES,
-        options.stimuli,
-        options.difference,
-        options.confidence,
-        options.out,
-    )
-    show_plan(found, Console())
-    print(path)
-
-
 class Command(NamedTuple):
     """A command: what it runs (its docstring is the help), and what it takes."""
 
@@ -153,18 +135,6 @@ COMPARISON = Option(
 )
 RESULTS = _out("where the results go; the run folder when not given")
 COMPARED = _out("where the results go; comparison-OTHER in the first run's folder when not given")
-PLANNED = _out("where the results go; plan in the run folder when not given")
-PLAN_OPTIONS = [
-    Option("instances", "numbers of networks", tuple[int, ...] | None, None),
-    Option(
-        "stimuli",
-        "numbers of stimuli; half, once, twice and four times those of the run when not given",
-        tuple[int, ...] | None,
-        None,
-    ),
-    Option("difference", "of mean r² between two groups, for the power", float, 0.05),
-    Option("confidence", "of the intervals", float, 0.95),
-]
 COMMANDS = {
     "demo": Command(demo, [NEW_RUN, QUIET]),
     "train": Command(train, [NEW_RUN, SWEEP, RESUME, QUIET], Config),
@@ -173,7 +143,7 @@ COMMANDS = {
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
     "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON], AnalysisConfig),
     "evaluate": Command(evaluation.evaluate, [RUN, *evaluation.OPTIONS]),
-    "plan": Command(plan, [RUN, PLANNED, *PLAN_OPTIONS]),
+    "plan": Command(planning.plan, [RUN, *planning.OPTIONS]),
     "export": Command(imports.export_run, imports.EXPORT_OPTIONS),
     "reproduce": Command(reproduce.reproduce_figures, reproduce.OPTIONS),
     "bench": Command(bench.bench, bench.OPTIONS),

@@ -1,4 +1,4 @@
-"""Tables of results in the terminal."""
+"""The table of two ensembles in the terminal."""
 
 import xarray as xr
 from rich.console import Console
@@ -6,7 +6,6 @@ from rich.table import Table
 
 from ensemble_rsa.cli.output import number
 from ensemble_rsa.figures.wording import similarity_name
-from ensemble_rsa.pipeline.plan import plan_sentence
 from ensemble_rsa.report.comparison import comparison_sentence
 
 
@@ -36,22 +35,3 @@ def show_comparison(comparison: xr.Dataset, console: Console) -> None:
         soft_wrap=True,
     )
     console.print(comparison_sentence(comparison), soft_wrap=True)
-
-
-def show_plan(plan: xr.Dataset, console: Console) -> None:
-    """Print the width of the interval and the power by numbers of networks and stimuli."""
-    one = plan.sel(layer=plan.attrs["layer"])
-    counts = plan.n_stimuli.values.tolist()
-    table = Table("networks", *(f"{m} stimuli" for m in counts), box=None, pad_edge=False)
-    for n in plan.n_instances.values.tolist():
-        row = one.sel(n_instances=n)
-        cells = zip(row.width.values, row.power.values, strict=True)
-        table.add_row(str(n), *(f"{width:.3f} ({power:.2f})" for width, power in cells))
-    console.print(
-        f"{plan.attrs['layer']}: expected width of the {100 * plan.attrs['confidence']:g} % "
-        f"interval of mean r², and in brackets the power to find a difference of "
-        f"{plan.attrs['difference']:g} between two groups",
-        soft_wrap=True,
-    )
-    console.print(table)
-    console.print(plan_sentence(one), soft_wrap=True)

@@ -17,26 +17,33 @@ def draw_plan(plan: xr.Dataset) -> Figure:
     """Width of the interval and power by number of instances: a line for each number of stimuli.
 
     `plan` is from `ensemble_rsa.analysis.planning.plan`, of one layer. Dashed lines are of other
-    networks that see the same stimuli. At most four numbers of stimuli are drawn.
+    networks that see the same stimuli. With a reference, the lines are numbers of subjects, at the
+    stimuli of the pilot or the number next to it. At most four numbers are drawn.
     """
+    with_subjects = "n_subjects" in plan.dims
+    lines = "n_subjects" if with_subjects else "n_stimuli"
+    if with_subjects:
+        plan = plan.sel(n_stimuli=plan.attrs["pilot_stimuli"], method="nearest")
     figure = style.new_figure(style.DOUBLE_COLUMN, 2.6)
     left, right = figure.subplots(1, 2)
     instances = plan.n_instances.values
     places = np.arange(len(instances))
     handles = []
-    for i, m in enumerate(plan.n_stimuli.values[: len(_COLOURS)]):
-        chosen = plan.sel(n_stimuli=m)
+    for i, m in enumerate(plan[lines].values[: len(_COLOURS)]):
+        chosen = plan.sel({lines: m})
         look = {"color": _COLOURS[i], "marker": _MARKERS[i], "markersize": 3, "linewidth": 0.8}
-        handles += left.plot(places, chosen.width, label=f"{m} stimuli", **look)
-        left.plot(places, chosen.width_instances, linestyle="--", **look)
+        handles += left.plot(places, chosen.width, label=f"{m} {lines[2:]}", **look)
+        if not with_subjects:
+            left.plot(places, chosen.width_instances, linestyle="--", **look)
         right.plot(places, chosen.power, **look)
     right.axhline(0.8, color=GREY, linewidth=0.6, zorder=0)
-    left.set_ylabel(f"Expected width of the\n{percent(plan)} % interval (r²)")
+    of = "similarity" if with_subjects else "r²"
+    left.set_ylabel(f"Expected width of the\n{percent(plan)} % interval ({of})")
     right.set_ylabel(f"Power to find a\ndifference of {plan.attrs['difference']:g}")
     left.set_ylim(0, None)
     right.set_ylim(0, 1.02)
     for axes in (left, right):
         axes.set_xticks(places, [str(n) for n in instances])
-        axes.set_xlabel("Instances" if axes is left else "Instances in each group")
+        axes.set_xlabel("Instances" if axes is left or with_subjects else "Instances in each group")
     style.add_legend(figure, handles, len(handles))
     return figure

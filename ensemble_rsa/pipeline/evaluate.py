@@ -16,15 +16,12 @@ from ensemble_rsa.analysis.inference.evaluate import Factor, evaluate
 from ensemble_rsa.analysis.inference.result import Evaluation
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.evaluation import draw_evaluation
 from ensemble_rsa.figures.save import save_figure
-from ensemble_rsa.interop.labelled import reorder_stimuli
-from ensemble_rsa.interop.reference import load_reference, one_per_subject
 from ensemble_rsa.interop.reference_files.opened import STIMULUS
-from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.pipeline.analyze import rewrite_report
 from ensemble_rsa.pipeline.evaluations import EVALUATION, OF_RDMS, fingerprint
+from ensemble_rsa.pipeline.reference import rdms_of, reference_for
 from ensemble_rsa.rdm.compare import ComparisonName
 from ensemble_rsa.report.evaluation import write_evaluation
 from ensemble_rsa.runs import run_folder
@@ -82,9 +79,11 @@ def evaluate_run(
     name = _name_of(path, where)
     folder = files.as_path("out", out) if out is not None else run / f"{EVALUATION}-{name}"
     files.check_can_write("out", folder)
-    rdms = _rdms_of(run)
-    loaded = load_reference(path, variable, descriptor, where, distance, mask)
-    brains = one_per_subject(_matched(loaded, rdms))
+    rdms = rdms_of(run)
+    brains = reference_for(
+        rdms, path, variable=variable, descriptor=descriptor, where=where, distance=distance,
+        mask=mask,
+    )  # fmt: skip
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
         seed, missing=missing,
@@ -145,37 +144,6 @@ def evaluation_dataset(result: Evaluation, layers: Sequence[str]) -> xr.Dataset:
         "layer_second": ("layer_pair", np.array(layers, dtype=str)[pairs.second]),
     }
     return xr.Dataset(values, coordinates).assign_attrs(dropped=result.dropped)
-
-
-def _rdms_of(run: Path) -> xr.Dataset:
-    path = run / run_folder.RDMS
-    if not path.is_file():
-        raise InputError(
-            f"run: {run} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {run}` first"
-        )
-    rdms = load_rdms(path)
-    if rdms.exemplar.dims != ("layer", "instance", "stimulus_pair"):
-        raise InputError(f"{path}: expected one RDM for each layer and instance")
-    return rdms
-
-
-def _matched(reference: xr.Dataset, rdms: xr.Dataset) -> xr.Dataset:
-    """The reference with the stimuli of a run, in its order."""
-    n_ours, n_theirs = (
-        stimuli_of_pairs("rdms", d.sizes["stimulus_pair"]) for d in (rdms, reference)
-    )
-    if "stimulus" in reference.coords and "stimulus" in rdms.coords:
-        try:
-            return reorder_stimuli(reference, rdms.stimulus.values)
-        except InputError as error:
-            text = str(error).removeprefix("rdms: ")
-            raise InputError(f"reference: {text}") from None
-    if n_ours != n_theirs:
-        raise InputError(
-            f"reference: expected RDMs of {n_ours} stimuli as in the run, got {n_theirs}"
-        )
-    log.info("the reference names no stimuli; they are taken to be in the order of the run's")
-    return reference
 
 
 def _write(dataset: xr.Dataset, folder: Path) -> Path:

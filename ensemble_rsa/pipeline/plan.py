@@ -10,35 +10,45 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.analysis.bootstrap.jackknife import FEWEST
+from ensemble_rsa.analysis.inference.planning import COMPONENT, evaluation_width
 from ensemble_rsa.analysis.planning import INSTANCES, Components, plan, variance, width
 from ensemble_rsa.arrays import check_count
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.planning import draw_plan
 from ensemble_rsa.figures.save import save_figure
-from ensemble_rsa.interop.rsatoolbox import load_rdms
-from ensemble_rsa.runs import run_folder
+from ensemble_rsa.pipeline.reference import rdms_of, reference_for
+from ensemble_rsa.rdm.compare import ComparisonName
 
 PLAN = "plan"
 MOST = 10_000  # networks that are looked for
+WORDS = {"instances": "networks", "subjects": "subjects", "stimuli": "stimuli"}
 
 
 def plan_run(
     run: str | Path,
+    reference: str | Path | None = None,
     instances: Sequence[int] = INSTANCES,
     stimuli: Sequence[int] | None = None,
+    subjects: Sequence[int] | None = None,
     difference: float = 0.05,
     confidence: float = 0.95,
+    comparison: ComparisonName = "rho_a",
     out: str | Path | None = None,
+    **reading: Any,
 ) -> tuple[xr.Dataset, Path]:
     """Plan from the RDMs of an analysed run, layer by layer.
 
     Args:
         run: folder of the run.
+        reference: a file of reference RDMs as in `evaluate_run`, for a plan of an evaluation.
         instances: as in `plan`.
         stimuli: as in `plan`.
+        subjects: as in `plan`.
         difference: as in `plan`.
         confidence: as in `plan`.
+        comparison: as in `plan`.
         out: where the results are written; None for `plan` in the run's folder.
+        **reading: how the reference is read, for `load_reference`.
 
     Returns:
         What `plan` returns, with a dimension `layer` and the attribute `layer`, the one whose
@@ -52,21 +62,18 @@ def plan_run(
     run = files.as_path("run", run)
     folder = files.as_path("out", out) if out is not None else run / PLAN
     files.check_can_write("out", folder)
-    path = run / run_folder.RDMS
-    if not path.is_file():
-        raise InputError(
-            f"run: {run} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {run}` first"
-        )
-    rdms = load_rdms(path).exemplar
-    if set(rdms.dims) != {"layer", "instance", "stimulus_pair"}:
-        raise InputError(f"{path}: expected one RDM for each layer and instance")
+    labelled = rdms_of(run)
+    rdms, brains = labelled.exemplar, None
+    if reference is not None:
+        path = files.as_path("reference", reference)
+        brains = reference_for(labelled, path, **reading).exemplar.values
     if (n := rdms.sizes["instance"]) < FEWEST:
         raise InputError(f"{run}: expected at least {FEWEST} instances for a plan, got {n}")
     found = plan(
-        rdms.transpose("layer", "instance", "stimulus_pair"),
-        instances=instances, stimuli=stimuli, difference=difference, confidence=confidence,
+        rdms, brains, instances=instances, stimuli=stimuli, subjects=subjects,
+        difference=difference, confidence=confidence, comparison=comparison,
     )  # fmt: skip
-    now = _width(found, found.attrs["pilot_instances"], found.attrs["pilot_stimuli"])
+    now = width_at(found, **pilot_of(found))
     found = found.assign_attrs(layer=str(found.layer.values[int(np.argmax(now))]))
     files.write_dataset(folder / f"{PLAN}.nc", found)
     save_figure(draw_plan(found.sel(layer=found.attrs["layer"])), folder / f"{PLAN}.png")
@@ -83,54 +90,69 @@ def plan_run(
 
 
 def plan_sentence(found: xr.Dataset) -> str:
-    """Return what more networks and more stimuli would do to the interval of one layer.
+    """Return what more of everything that is random would do to the interval of one layer.
 
     `found` is what `plan` returned, of one layer. The interval is that over other networks and
-    other stimuli.
+    other stimuli, and over other subjects where there are any.
     """
-    n, m = (int(found.attrs[f"pilot_{kind}"]) for kind in ("instances", "stimuli"))
+    pilot = pilot_of(found)
+    now = float(width_at(found, **pilot))
     level = f"{100 * found.attrs['confidence']:g}"
-    now, many_stimuli = float(_width(found, n, m)), float(_width(found, n, math.inf))
     where = f" in {found.layer.item()}" if "layer" in found.coords else ""
+    words = [f"{pilot[name]:,} {WORDS[name]}" for name in pilot]
+    if "subjects" in pilot:
+        of = "the similarity to a subject over other networks, subjects and stimuli"
+    else:
+        of = "mean r² over other networks and stimuli"
     start = (
-        f"With {n} networks and {m} stimuli, the {level} % interval of mean r² over other networks "
-        f"and stimuli is expected to be {now:.3f} wide{where}"
+        f"With {', '.join(words[:-1])} and {words[-1]}, the {level} % interval of {of} is "
+        f"expected to be {now:.3f} wide{where}"
     )
     if now < 5e-4:
         return f"{start}."
-    needed = networks_for(found, now / 2)
-    if needed is None:
-        limit = float(_width(found, MOST, m))
-        of_networks = f"no number of networks halves it (at best {limit:.3f})"
-    else:
-        of_networks = f"{needed - n} more networks halve it"
-    if many_stimuli > now / 2:
-        of_stimuli = f"more stimuli cannot bring it below {many_stimuli:.3f}"
-    else:
-        of_stimuli = "more stimuli can halve it too"
-    return f"{start}; {of_networks}; {of_stimuli}."
+    parts = []
+    for name in pilot:
+        limit = float(width_at(found, **{**pilot, name: MOST if name == "instances" else math.inf}))
+        if limit > now / 2:
+            none = f"no number of {WORDS[name]} halves it (at best {limit:.3f})"
+            more = f"more {WORDS[name]} cannot bring it below {limit:.3f}"
+            parts.append(none if name == "instances" else more)
+        elif name == "instances":
+            needed = networks_for(found, now / 2)
+            parts.append(f"{needed - pilot[name]} more networks halve it")
+        else:
+            parts.append(f"more {WORDS[name]} can halve it too")
+    return f"{start}; {'; '.join(parts)}."
 
 
-def networks_for(found: xr.Dataset, wanted: float) -> int | None:
-    """The smallest number of networks with an interval of at most this width; None if none has.
+def networks_for(found: xr.Dataset, wanted: float) -> int:
+    """The smallest number of networks, at most `MOST`, with an interval of at most this width.
 
-    The stimuli are as many as in the pilot, and `found` is of one layer.
+    All else is as in the pilot; `found` is of one layer, and `MOST` networks reach the width.
     """
-    check_count("pilot_instances", found.attrs["pilot_instances"], FEWEST)
-    low, high = int(found.attrs["pilot_instances"]), MOST
-    m = found.attrs["pilot_stimuli"]
-    if float(_width(found, high, m)) > wanted:
-        return None
+    pilot = pilot_of(found)
+    low, high = check_count("pilot_instances", pilot["instances"], FEWEST), MOST
     while high - low > 1:  # the width falls with the number of networks
         middle = (low + high) // 2
-        low, high = (low, middle) if float(_width(found, middle, m)) <= wanted else (middle, high)
+        reached = float(width_at(found, **{**pilot, "instances": middle})) <= wanted
+        low, high = (low, middle) if reached else (middle, high)
     return high
 
 
-def _width(found: xr.Dataset, n: int | float, m: int | float) -> np.ndarray:
-    """The width of the interval over networks and stimuli, of every layer."""
+def pilot_of(found: xr.Dataset) -> dict[str, int]:
+    """The numbers of instances, subjects (of an evaluation) and stimuli in the pilot."""
+    names = [name for name in WORDS if f"pilot_{name}" in found.attrs]
+    return {name: int(found.attrs[f"pilot_{name}"]) for name in names}
+
+
+def width_at(found: xr.Dataset, **numbers: int | float) -> np.ndarray:
+    """The width of the interval of every layer, over all that is random, at other numbers."""
+    confidence = found.attrs["confidence"]
+    if COMPONENT in found:
+        return evaluation_width(found[COMPONENT].values, numbers, confidence)
+    n, m = (np.full((1, 1), float(numbers[name])) for name in ("instances", "stimuli"))
     names = Components.__dataclass_fields__
     components = Components(**{name: found[name].values for name in names})
-    error = np.sqrt(variance(components, np.full((1, 1), float(n)), np.full((1, 1), m)))
+    error = np.sqrt(variance(components, n, m))
     mean = found.consistency.values[..., None, None]
-    return width(mean, error, np.full((1, 1), float(n)), found.attrs["confidence"])[..., 0, 0]
+    return np.asarray(width(mean, error, n, confidence)[..., 0, 0])

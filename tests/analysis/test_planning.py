@@ -127,3 +127,60 @@ R = np.arange(30.0).reshape(3, 10) ** 2 % 7
 def test_wrong_input_is_named(rdms, arguments, message):
     with pytest.raises(InputError, match=message):
         plan(rdms, **arguments)
+
+
+def similarities(rng, n, n_subjects, features):
+    """Mean Pearson correlation of networks with subjects, who see the features through noise."""
+    subjects = [features + 0.7 * rng.normal(size=features.shape) for _ in range(n_subjects)]
+    upper = pair_indices(len(features))
+    people = np.array([1 - np.corrcoef(each)[upper] for each in subjects])
+    return networks(rng, n, features), people
+
+
+@pytest.mark.parametrize(("n", "n_subjects", "m"), [(4, 20, 25), (12, 5, 40)])
+def test_evaluations_spread_as_predicted(rng, n, n_subjects, m):
+    def mean(n, n_subjects, m):
+        nets, people = similarities(rng, n, n_subjects, rng.normal(size=(m, N_FEATURES)))
+        return np.corrcoef(nets, people)[:n, n:].mean()
+
+    actual = np.std([mean(n, n_subjects, m) for _ in range(300)])
+    pilots = [similarities(rng, 20, 20, rng.normal(size=(60, N_FEATURES))) for _ in range(4)]
+    options = {"instances": [n], "subjects": [n_subjects], "stimuli": [m], "comparison": "pearson"}
+    predicted = [plan(*pilot, **options).standard_error.item() for pilot in pilots]
+    assert np.mean(predicted) == pytest.approx(actual, rel=0.2)
+
+
+def test_the_interval_and_power_of_an_evaluation_by_hand(rng):
+    shared = rng.random(45)
+    nets, people = (shared + rng.random((n, 45)) for n in (4, 5))
+    numbers = {"instances": [6], "subjects": [8], "stimuli": [20]}
+    found = plan(nets, people, **numbers, difference=0.3, comparison="pearson")
+    variances = dict(zip(found.component.values, found.component_variance.values, strict=True))
+    counts = {"instances": 6, "subjects": 8, "stimuli": 20}
+
+    def mean_square(*names):
+        """Sum of the components that contain the factors, each over the number of its levels."""
+        of_mean = [
+            value / np.prod([counts[each] for each in key.split(" × ")])
+            for key, value in variances.items()
+            if {*names} <= {*key.split(" × ")}
+        ]
+        return sum(of_mean)
+
+    subsets = [s for k in (1, 2, 3) for s in combinations(counts, k)]
+    total = mean_square()
+    lower = sum(mean_square(*s) ** 2 / np.prod([counts[each] - 1 for each in s]) for s in subsets)
+    dof = max(total**2 / lower, 5)
+    assert found.standard_error.item() == pytest.approx(np.sqrt(total))
+    assert found.width.item() == pytest.approx(2 * stats.t.ppf(0.975, dof) * np.sqrt(total))
+    law = stats.nct(dof, 0.3 / np.sqrt(total))
+    limit = stats.t.ppf(0.975, dof)
+    assert found.power.item() == pytest.approx(law.sf(limit) + law.cdf(-limit))
+
+
+def test_subjects_need_a_reference(rng):
+    rdms = rng.random((4, 45))
+    with pytest.raises(InputError, match="subjects: expected a reference with them"):
+        plan(rdms, subjects=[5])
+    with pytest.raises(InputError, match="subjects: expected a whole number of at least 3"):
+        plan(rdms, rdms, subjects=[2], comparison="pearson")

@@ -77,3 +77,34 @@ def main_error(folder):
     from ensemble_rsa.pipeline.plan import plan_run
 
     plan_run(folder)
+
+
+def test_a_plan_with_subjects(run, capsys):
+    folder, stack = run
+    rng = np.random.default_rng(1)
+    people = stack[0, :4] + rng.random((4, 45)).astype(np.float32)
+    np.save(folder / "people.npy", people)
+    words = ["plan", str(folder), "--reference", str(folder / "people.npy")]
+    words += ["--comparison", "pearson", "--instances", "5", "20", "--subjects", "8", "16"]
+    assert main([*words, "--stimuli", "10", "20"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    numbers = {"instances": [5, 20], "subjects": [8, 16], "stimuli": [10, 20]}
+    expected = plan(stack, people, **numbers, comparison="pearson")
+    record = json.loads((folder / "plan" / "plan.json").read_text())
+    np.testing.assert_allclose(record["width"], expected.width, rtol=1e-5)
+    at = record["layers"].index(record["layer"])
+    for n in range(2):
+        for k in range(2):
+            width, power = (float(expected[name][at, n, k, 0]) for name in ("width", "power"))
+            assert f"{width:.3f} ({power:.2f})" in shown
+    assert record["sentence"] in shown
+    assert "With 5 networks, 4 subjects and 10 stimuli" in record["sentence"]
+    limit = re.search(r"more subjects cannot bring it below (\d+\.\d+)", record["sentence"])
+    many = plan(stack[at], people, instances=[5], subjects=[10**7], stimuli=[10],
+                comparison="pearson")  # fmt: skip
+    assert many.width.item() == pytest.approx(float(limit.group(1)), abs=6e-4)
+
+
+def test_how_a_reference_is_read_needs_one(run, capsys):
+    assert main(["plan", str(run[0]), "--variable", "rdm"]) == 2
+    assert "variable: expected --reference with it" in capsys.readouterr().err

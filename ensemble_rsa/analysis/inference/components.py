@@ -81,10 +81,13 @@ def total_variance(squares: Variances, variances: Variances) -> Float[np.ndarray
 
 
 def degrees_of_freedom(
-    squares: Variances, total: Float[np.ndarray, "..."], levels: Mapping[str, int]
+    squares: Variances,
+    total: Float[np.ndarray, "..."],
+    levels: Mapping[str, int | float | np.ndarray],
 ) -> Float[np.ndarray, "..."]:
     """Satterthwaite's degrees of freedom of V; at least those of the factor with fewest levels."""
-    least = min(levels[k] for k in max(squares, key=len)) - 1
+    counts = [np.asarray(levels[k]) for k in max(squares, key=len)]
+    least = np.stack(np.broadcast_arrays(*counts)).min(0) - 1
     spread = sum(
         square**2 / math.prod(levels[k] - 1 for k in each) for each, square in squares.items()
     )

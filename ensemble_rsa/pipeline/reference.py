@@ -1,0 +1,64 @@
+"""The two sides of an evaluation: RDMs of a run, and reference RDMs of the same stimuli."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from ensemble_rsa.arrays import stimuli_of_pairs
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.interop.labelled import reorder_stimuli
+from ensemble_rsa.interop.reference import load_reference, one_per_subject
+from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.runs import run_folder
+
+log = logging.getLogger(__name__)
+
+
+def rdms_of(run: Path) -> xr.Dataset:
+    """The RDMs of an analysed run, one for each layer and instance.
+
+    Raises:
+        InputError: a run without `rdms.h5`, or with other RDMs.
+    """
+    path = run / run_folder.RDMS
+    if not path.is_file():
+        raise InputError(
+            f"run: {run} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {run}` first"
+        )
+    rdms = load_rdms(path)
+    if rdms.exemplar.dims != ("layer", "instance", "stimulus_pair"):
+        raise InputError(f"{path}: expected one RDM for each layer and instance")
+    return rdms
+
+
+def reference_for(rdms: xr.Dataset, reference: Path, **reading: Any) -> xr.Dataset:
+    """Reference RDMs, one for each subject, of the stimuli of a run and in their order.
+
+    Stimuli are matched by id where both name them, else by position. `reading` is for
+    `load_reference`.
+
+    Raises:
+        InputError: what `load_reference` refuses; other stimuli.
+    """
+    return one_per_subject(_matched(load_reference(reference, **reading), rdms))
+
+
+def _matched(reference: xr.Dataset, rdms: xr.Dataset) -> xr.Dataset:
+    """The reference with the stimuli of a run, in its order."""
+    n_ours, n_theirs = (
+        stimuli_of_pairs("rdms", d.sizes["stimulus_pair"]) for d in (rdms, reference)
+    )
+    if "stimulus" in reference.coords and "stimulus" in rdms.coords:
+        try:
+            return reorder_stimuli(reference, rdms.stimulus.values)
+        except InputError as error:
+            text = str(error).removeprefix("rdms: ")
+            raise InputError(f"reference: {text}") from None
+    if n_ours != n_theirs:
+        raise InputError(
+            f"reference: expected RDMs of {n_ours} stimuli as in the run, got {n_theirs}"
+        )
+    log.info("the reference names no stimuli; they are taken to be in the order of the run's")
+    return reference
