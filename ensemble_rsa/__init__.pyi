@@ -18,6 +18,7 @@ from .config.analysis import AnalysisConfig as AnalysisConfig
 from .config.analysis import RdmConfig as RdmConfig
 from .config.analysis import StatisticsConfig as StatisticsConfig
 from .config.analysis import StimulusConfig as StimulusConfig
+from .config.presets import preset as preset
 from .config.settings import Config as Config
 from .config.settings import DataConfig as DataConfig
 from .config.settings import ExecutionConfig as ExecutionConfig

@@ -6,13 +6,14 @@ Exit status 0 for success, 1 for a failed run, 2 for wrong arguments, 130 for an
 import argparse
 import contextlib
 import dataclasses
+import json
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rich.console import Console
 
@@ -30,6 +31,8 @@ from ensemble_rsa.cli.options import (
 )
 from ensemble_rsa.cli.output import close_stdout, printable_output
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.config.presets import PRESETS
+from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.config.settings import (
     Config,
     DataConfig,
@@ -58,7 +61,11 @@ def demo(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train an ensemble whose instances differ only in the seed of their first weights."""
-    base = Config()
+    base = Config() if options.recipe is None else PRESETS[options.recipe]
+    if options.resume and options.recipe is not None:
+        raise InputError(
+            f"recipe: a resumed run has its own settings, got {options.recipe}; leave it out"
+        )
     if options.resume and options.out is not None:
         from ensemble_rsa.runs.run_folder import read_config
 
@@ -68,6 +75,9 @@ def train(options: argparse.Namespace) -> None:
         raise InputError("sweep: expected settings and their values like dropout=0,0.5, got none")
     if options.sweep:
         config = sweep(config, **dict(map(_swept, options.sweep)))
+    if options.print:
+        print(json.dumps(config_to_dict(config), indent=2))
+        return
     if "processes" not in vars(options):
         config = dataclasses.replace(config, execution=_on_slurm(config.execution))
     print(_train(config, options))
@@ -93,8 +103,9 @@ def compare(options: argparse.Namespace) -> None:
 
     config = config_from_options(options, AnalysisConfig())
     result, path = compare_runs(
-        options.run, options.other, options.out, options.paired, config, options.comparison
-    )
+        options.run, options.other, options.out, options.paired, config, options.comparison,
+        options.match,
+    )  # fmt: skip
     show_comparison(result, Console())
     print(path)
 
@@ -124,6 +135,14 @@ SWEEP = Option(
 RESUME = Option(
     "resume", "continue the interrupted run in --out with its own settings except for those given"
 )
+RECIPE = Option(
+    "recipe",
+    "settings to start from, which other flags change: those of the paper, of residual networks "
+    "or of vision transformers",
+    Literal["paper", "resnet", "vit"] | None,
+    None,
+)
+PRINT = Option("print", "show the settings as JSON and train nothing")
 PAIRED = Option(
     "paired",
     "whether instance i has the same first weights in both runs; by default if seeds are equal",
@@ -133,15 +152,18 @@ PAIRED = Option(
 COMPARISON = Option(
     "comparison", "how two RDMs are compared", evaluation.ComparisonChoice, "pearson_squared"
 )
+MATCH = Option(
+    "match", "layers of the same name, or at the same depth", Literal["name", "depth"], "name"
+)
 RESULTS = _out("where the results go; the run folder when not given")
 COMPARED = _out("where the results go; comparison-OTHER in the first run's folder when not given")
 COMMANDS = {
     "demo": Command(demo, [NEW_RUN, QUIET]),
-    "train": Command(train, [NEW_RUN, SWEEP, RESUME, QUIET], Config),
+    "train": Command(train, [NEW_RUN, RECIPE, SWEEP, RESUME, PRINT, QUIET], Config),
     "import": Command(imports.import_source, imports.OPTIONS),
     "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
-    "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON], AnalysisConfig),
+    "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON, MATCH], AnalysisConfig),
     "evaluate": Command(evaluation.evaluate, [RUN, *evaluation.OPTIONS]),
     "plan": Command(planning.plan, [RUN, *planning.OPTIONS]),
     "export": Command(imports.export_run, imports.EXPORT_OPTIONS),

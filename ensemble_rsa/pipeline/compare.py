@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -29,6 +30,11 @@ from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import is_imported
 
 COMPARISON = "comparison"
+_MATCHES = Literal["name", "depth"]
+if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
+    Match = _MATCHES
+else:
+    Match = str
 
 
 def compare_runs(
@@ -38,6 +44,7 @@ def compare_runs(
     paired: bool | None = None,
     settings: AnalysisConfig | None = None,
     comparison: ComparisonName = "pearson_squared",
+    match: Match = "name",
 ) -> tuple[xr.Dataset, Path]:
     """Test layer by layer whether the networks of two runs differ by more than a seed.
 
@@ -50,10 +57,13 @@ def compare_runs(
             seeds, which are not known of imported runs.
         settings: only `n_resamples` (the most permutations), confidence and seed are used.
         comparison: how two RDMs are compared, as in `compare_groups`.
+        match: which layers are compared: `"name"` for those of the same name, `"depth"` for every
+            layer of the network with fewer layers and that at the same relative depth of the other.
 
     Returns:
-        The comparison (see `comparison_dataset`), and the JSON file that it was written to, beside
-        `comparison.nc`, the figure and the page `comparison.html`.
+        The comparison (see `comparison_dataset`), with the coordinates `layer_a, layer_b`, and the
+        JSON file that it was written to, beside `comparison.nc`, the figure and the page
+        `comparison.html`.
 
     Raises:
         InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
@@ -81,26 +91,31 @@ def compare_runs(
             "both with the same --distance"
         )
     names, other_names = (list(map(str, rdms.layer.values)) for rdms in (a, b))
-    layers = [name for name in names if name in other_names]
-    if not layers:
+    pairs = matched_layers(names, other_names, match)
+    if not pairs:
         raise InputError(
             f"{other}: no layer in common with {run}: {', '.join(other_names)} against "
-            f"{', '.join(names)}"
+            f"{', '.join(names)}; match layers by depth (--match depth)"
         )
+    ours, theirs = (list(each) for each in zip(*pairs, strict=True))
     same_seeds = a.seed.values.tolist() == b.seed.values.tolist()
     # The names of imported instances do not say that two runs began with the same weights.
     known = not any(is_imported(Path(folder)) for folder in (run, other))
     is_paired = (known and bool(same_seeds)) if paired is None else paired
     result = compare_groups(
-        a.exemplar.sel(layer=layers).values,
-        b.exemplar.sel(layer=layers).values,
+        a.exemplar.sel(layer=ours).values,
+        b.exemplar.sel(layer=theirs).values,
         paired=is_paired,
         comparison=comparison,
         n_permutations=statistics.n_resamples,
         confidence=statistics.confidence,
         seed=statistics.seed,
     )
-    dataset = comparison_dataset(result, layers).assign_attrs(
+    layers = [one if one == two else f"{one} / {two}" for one, two in pairs]
+    dataset = comparison_dataset(result, layers).assign_coords(
+        layer_a=("layer", ours), layer_b=("layer", theirs)
+    )
+    dataset = dataset.assign_attrs(
         name_a=Path(run).resolve().name,
         name_b=Path(other).resolve().name,
         distance=distances[0],
@@ -111,6 +126,25 @@ def compare_runs(
         n_b=b.sizes["instance"],
     )
     return dataset, _write(dataset, folder)
+
+
+def matched_layers(
+    names: Sequence[str], others: Sequence[str], match: Match = "name"
+) -> list[tuple[str, str]]:
+    """The layers of two networks that are compared, in order of depth; see `compare_runs`.
+
+    >>> matched_layers(["conv1", "conv2", "fc"], ["stem", "a", "b", "c", "head"], "depth")
+    [('conv1', 'stem'), ('conv2', 'b'), ('fc', 'head')]
+    """
+    check_name("match", match, get_args(_MATCHES))
+    if match == "name":
+        return [(name, name) for name in names if name in others]
+    n = min(len(names), len(others))
+    of_ours, of_theirs = (
+        np.floor(np.linspace(0, len(each) - 1, n) + 0.5).astype(int) for each in (names, others)
+    )
+    pairs = zip(of_ours, of_theirs, strict=True)
+    return [(names[int(i)], others[int(k)]) for i, k in pairs]
 
 
 def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset:
@@ -189,8 +223,8 @@ def _write(dataset: xr.Dataset, folder: Path) -> Path:
         str(name): [value if math.isfinite(value) else None for value in column.values.tolist()]
         for name, column in dataset.items()  # JSON lacks NaN and inf
     }
-    layers = dataset.layer.values.tolist()
-    files.write_json(path, {**dataset.attrs, "layers": layers, **columns})
+    layers = {f"{name}s": dataset[name].values.tolist() for name in dataset.coords}
+    files.write_json(path, {**dataset.attrs, **layers, **columns})
     manifest = run_folder.make_manifest(None, {})
     write_comparison(folder / f"{COMPARISON}.html", dataset, figure, manifest)
     return path

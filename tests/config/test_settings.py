@@ -187,3 +187,20 @@ def test_names_that_are_no_choice_are_refused(section, name, choices):
     object.__setattr__(config, name, "other")  # the test run checks annotations of arguments first
     with pytest.raises(InputError, match=f"{name}: unknown 'other'; choose from {choices}"):
         config.__post_init__()
+
+
+def test_recipes_and_what_flags_change(capsys):
+    from ensemble_rsa.cli.main import main
+    from ensemble_rsa.config.presets import PRESETS, preset
+
+    assert preset("paper").training == TrainingConfig()
+    words = ["train", "--recipe", "resnet", "--model", "resnet20", "--epochs", "30", "--print"]
+    assert main(words) == 0
+    shown = json.loads(capsys.readouterr().out)
+    training = PRESETS["resnet"].training
+    expected = Config(PRESETS["resnet"].data, ModelConfig("resnet20"), replace(training, epochs=30))
+    assert shown == config_to_dict(expected)
+    assert main(["train", "--recipe", "resnet", "--resume", "--out", "nowhere"]) == 2
+    assert "recipe: a resumed run has its own settings" in capsys.readouterr().err
+    with pytest.raises(InputError, match="recipe: unknown 'resnets'; .*resnet"):
+        preset("resnets")

@@ -152,3 +152,23 @@ def test_a_run_without_rdms_or_with_some_of_no_layer_is_refused(runs, tmp_path):
         compare_runs(*runs)
     with pytest.raises(InputError, match=re.escape("run `ensemble-rsa analyze")):
         compare_runs(runs[0], tmp_path)
+
+
+def test_layers_at_the_same_depth(without_figure, tmp_path, capsys):
+    deep = ["stem", "a", "b", "c", "head"]
+    folders = [
+        write(tmp_path / "shallow", rdms(0, 3), ("x", "y", "z")),
+        write(tmp_path / "deep", rdms(1, 5), deep, seeds=[5, 6, 7]),
+    ]
+    assert main(["compare", *map(str, folders), "--match", "depth"]) == 0
+    with xr.open_dataset(folders[0] / "comparison-deep" / "comparison.nc") as found:
+        assert found.layer_b.values.tolist() == ["stem", "b", "head"]
+        assert found.layer.values.tolist() == ["x / stem", "y / b", "z / head"]
+        expected = compare_groups(rdms(0, 3), rdms(1, 5)[[0, 2, 4]])
+        np.testing.assert_array_equal(found.between, expected.between)
+    swapped, _ = compare_runs(*folders[::-1], match="depth")
+    assert swapped.layer_a.values.tolist() == ["stem", "b", "head"]
+    with pytest.raises(InputError, match="no layer in common .* match layers by depth"):
+        compare_runs(*folders)
+    with pytest.raises(InputError, match="match: unknown 'size'; choose from name, depth"):
+        compare_runs(*folders, match="size")
