@@ -39,6 +39,7 @@ from .pipeline.evaluate import evaluate_run as evaluate_run
 from .pipeline.export import export as export
 from .pipeline.extract import extract as extract
 from .pipeline.import_run import import_run as import_run
+from .pipeline.own_images import from_run as from_run
 from .pipeline.plan import plan_run as plan_run
 from .pipeline.train import train as train
 from .rdm.build import centroids as centroids

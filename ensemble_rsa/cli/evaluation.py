@@ -102,6 +102,7 @@ def _chosen(words: Sequence[str]) -> dict[str, list[str]]:
 
 def show_evaluation(evaluation: "xr.Dataset", console: Console) -> None:
     """Print a table with a row for each layer, and the result in a sentence."""
+    from ensemble_rsa.figures.wording import p_value
     from ensemble_rsa.report.evaluation import evaluation_sentence, evaluation_values
 
     values = evaluation_values(evaluation)
@@ -112,7 +113,7 @@ def show_evaluation(evaluation: "xr.Dataset", console: Console) -> None:
             row["layer"],
             f"{row['mean']:.3f}",
             f"{row['low']:.3f} to {row['high']:.3f}",
-            _known(row["p_adjusted"], ".4f"),
+            p_value(row["p_adjusted"]),
             _known(100 * row["share_of_ceiling"], ".0f"),
             _known(row["instance_ceiling_lower"], ".3f"),
         )

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ensemble_rsa.cli.output import number
-from ensemble_rsa.figures.wording import similarity_name
+from ensemble_rsa.figures.wording import p_value, similarity_name
 from ensemble_rsa.report.comparison import comparison_sentence
 
 
@@ -20,7 +20,7 @@ def show_comparison(comparison: xr.Dataset, console: Console) -> None:
         value = lambda name, of=row: number(float(of[name]))
         means = [value(name) for name in ("within_a", "within_b", "between")]
         p, p_ratio = (
-            f"{float(row[f'{name}_p_adjusted']):.4f}"
+            p_value(float(row[f"{name}_p_adjusted"]))
             for name in ("within_minus_between", "between_over_within")
         )
         table.add_row(str(layer), *means, p, value("between_over_within"), p_ratio)

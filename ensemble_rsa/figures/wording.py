@@ -141,6 +141,15 @@ def signed(value: float, digits: int = 2) -> str:
     return number(value, digits).replace("-", "−")
 
 
+def p_value(p: float) -> str:
+    """A p with four decimals, or what it is below; a dash if it is not defined.
+
+    >>> p_value(0.01187), p_value(2e-6), p_value(float("nan"))
+    ('0.0119', '< 0.0001', '–')
+    """
+    return "< 0.0001" if p < 0.00005 else number(p, 4)
+
+
 def compact(value: float) -> str:
     """Three decimals, or two significant digits of a small number; whole numbers as they are.
 

@@ -269,6 +269,6 @@ WITHOUT_ARRAYS = {
     "train", "load_run", "analyze_run", "compare_runs", "plan_run", "load_rdms", "save_rdms",
     "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli", "sweep",
     "jackknife_statistic", "from_files", "from_networks", "import_run", "export",
-    "evaluate_run", "load_reference", "load_patterns",
+    "evaluate_run", "load_reference", "load_patterns", "from_run",
     "check_networks",
 }  # fmt: skip

@@ -49,6 +49,25 @@ def test_networks_of_pytorch_are_imported(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_networks_meet_brains_that_are_made_up(monkeypatch, tmp_path):
+    monkeypatch.setenv("ENSEMBLE_RSA_TINY", "1")
+    monkeypatch.setenv("ENSEMBLE_RSA_92IMAGES", str(tmp_path))  # an empty folder
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    notebook = nbformat.read(ROOT / "notebooks" / "brains.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
+    assert n_pictures(notebook) == 2
+    outputs = [each for cell in notebook.cells for each in cell.get("outputs", [])]
+    printed = "".join(each.get("text", "") for each in outputs)
+    assert "data are made up" in printed
+    # Two categories are what the made-up people share.
+    rows = [line.split() for line in printed.splitlines() if " p 0" in line]
+    means = {name: float(mean) for name, mean, *_ in rows if name in ("animacy", "V1")}
+    assert means["animacy"] > means["V1"]
+    assert "brains" in notebook.cells[-1].outputs[0].data["text/plain"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_the_paper_is_reproduced_from_training_to_ledger(monkeypatch, tmp_path):
     """`reproduce all --scale smoke`, by way of the notebook that shows it."""
     monkeypatch.setenv("ENSEMBLE_RSA_SCALE", "smoke")

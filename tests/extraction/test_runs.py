@@ -16,6 +16,7 @@ from ensemble_rsa.extraction import evaluation, sources
 from ensemble_rsa.extraction.evaluation import accuracy_with_dropout
 from ensemble_rsa.models.ensemble import member
 from ensemble_rsa.pipeline.extract import activations, dataset_of, extract
+from ensemble_rsa.pipeline.own_images import from_run
 from ensemble_rsa.rng import stream
 from ensemble_rsa.runs.run import load_networks
 
@@ -74,6 +75,26 @@ def test_rdms_are_those_of_the_networks_layers(run, dataset, maps_by_hand):
         assert pairs.sum() > 50
         expected = pdist(flat, "correlation")[pairs]
         np.testing.assert_allclose(found.values[pairs], expected, atol=1e-4)
+
+
+def test_images_of_ones_own_are_shown_in_their_order(run, dataset, maps_by_hand):
+    images, names = dataset.test_images[[4, 0, 9]], ["x", "a", "b"]
+    source = from_run(run, images.astype(float), ["face", "", "face"], names)
+    rdms = extract(source)
+    assert rdms.stimulus.values.tolist() == names
+    assert rdms.category.values.tolist() == ["face", "", "face"]
+    assert rdms.seed.values.tolist() == list(run.seeds)
+    maps = np.asarray(maps_by_hand(1, images)[0]).reshape(3, -1)
+    expected = pdist(maps.astype(np.float64), "correlation")
+    np.testing.assert_allclose(rdms.exemplar[0, 1], expected, atol=1e-5)
+    for given, message in (
+        ((images[:, :4],), r"images: expected the size of the images of training, height"),
+        ((images - 1.0,), "images: expected pixels from 0 to 255"),
+        ((images, None, ["x", "x", "b"]), "expected 3 different ids, got 3, of which 2 differ"),
+        ((images, ["face"]), "expected one label for each of 3 stimuli, got 1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            from_run(run, *given)
 
 
 def first_layer(run, **settings) -> np.ndarray:
