@@ -3,12 +3,14 @@ from . import interop as interop
 from . import rdm as rdm
 from . import similarity as similarity
 from .analysis.bootstrap.consistency import bootstrap_consistency as bootstrap_consistency
+from .analysis.calibration import calibrated_similarity as calibrated_similarity
 from .analysis.categories import category_clustering_index as category_clustering_index
 from .analysis.consistency import consistency as consistency
 from .analysis.consistency import consistency_between as consistency_between
 from .analysis.consistency import second_level_distances as second_level_distances
 from .analysis.consistency import within_category_consistency as within_category_consistency
 from .analysis.groups import compare_groups as compare_groups
+from .analysis.identification import layer_identification as layer_identification
 from .analysis.inference.ceiling import noise_ceiling as noise_ceiling
 from .analysis.inference.evaluate import evaluate as evaluate
 from .analysis.mds import mds as mds

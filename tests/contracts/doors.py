@@ -167,6 +167,14 @@ DOORS = {
     "compute_rdm": Door(
         lambda a, _: ersa.compute_rdm(a), lambda a, _: rdms_of(a), **WITH_ACTIVATIONS
     ),
+    "layer_identification": Door(
+        lambda r, _: ersa.layer_identification([r, r], "pearson").accuracy,
+        lambda r, _: 0.5, "rdms", r"representations\[0\]",
+    ),
+    "calibrated_similarity": Door(
+        lambda r, _: ersa.calibrated_similarity([r, r], "pearson", 9).similarity,
+        lambda r, _: of_pairs(correlations(r, r)).mean(), "rdms", r"representations\[0\]",
+    ),
     "noise_covariance": Door(
         lambda a, _: ersa.noise_covariance(a, method="diag"),
         lambda a, _: np.array([np.diag(x.var(0, ddof=1)) for x in a]),

@@ -27,7 +27,7 @@ LABELS = list("aabbcc")
 
 
 def test_the_public_names():
-    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 50
+    assert len(ersa.__all__) == len(set(ersa.__all__)) <= 60
     assert set(ersa.__all__) >= PROMISED
     assert set(dir(ersa)) >= set(ersa.__all__)
     assert list(ersa.DISTANCES) == [
@@ -71,6 +71,8 @@ def rdms() -> np.ndarray:
 # Each function of arrays: a sound input, and the call.
 CALLS = {
     "compute_rdm": (activations, ersa.compute_rdm),
+    "layer_identification": (rdms, lambda r: ersa.layer_identification([r, rdms() ** 2])),
+    "calibrated_similarity": (rdms, lambda r: ersa.calibrated_similarity([r, rdms() ** 2])),
     "noise_covariance": (activations, lambda a: ersa.noise_covariance(a, method="diag")),
     "cocktail_blank": (activations, ersa.cocktail_blank),
     "centroids": (activations, lambda a: ersa.centroids(a, LABELS)),
