@@ -40,7 +40,7 @@ Convolution = Literal["auto", "winograd", "plain_gradients", "patches", "xla"]
 Feed = Literal["auto", "memory", "disk"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
 STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
-FOLDER, TFDS = "folder:", "tfds:"
+FOLDER, TFDS, ARRAYS = "folder:", "tfds:", "arrays:"
 # The epochs of the paper's Fig. 9, and the first weights (ours).
 TRAJECTORY = (*range(11), *range(50, 351, 50))
 
@@ -50,8 +50,9 @@ class DataConfig:
     """Which images, how many, and how they are preprocessed.
 
     Attributes:
-        dataset: digits, cifar10, imagenet2012, folder:PATH (one folder of images per category), or
-            tfds:NAME, a data set of TensorFlow Datasets with images and labels.
+        dataset: digits, cifar10, imagenet2012, folder:PATH (one folder of images per category),
+            tfds:NAME, a data set of TensorFlow Datasets with images and labels, or arrays:FILE, an
+            .npz file with images and labels.
         data_dir: where TFDS keeps its data; else the environment variable TFDS_DATA_DIR, else the
             default of TFDS.
         train_images: how many training images, balanced over categories; all when not given.
@@ -65,7 +66,8 @@ class DataConfig:
             none.
         image_size: side in pixels of images from a folder or from ImageNet.
         resize: crop (short side to size, then the centre) or squash, for the same images.
-        test_fraction: share held out of a folder that has no train and test folders (ours).
+        test_fraction: share held out of a folder that has no train and test folders, or of arrays
+            without test images (ours).
         background: the colour behind transparent pixels, such as white, black or #808080 (ours).
     """
 
@@ -88,8 +90,10 @@ class DataConfig:
             raise InputError("dataset: expected folder:PATH with the path of a folder, got no path")
         if self.dataset == TFDS:
             raise InputError("dataset: expected tfds:NAME with the name of a data set, got no name")
-        if not self.dataset.startswith((FOLDER, TFDS)):
-            choices = (*get_args(DatasetName), f"{FOLDER}PATH", f"{TFDS}NAME")
+        if self.dataset == ARRAYS:
+            raise InputError("dataset: expected arrays:FILE with the path of a file, got no path")
+        if not self.dataset.startswith((FOLDER, TFDS, ARRAYS)):
+            choices = (*get_args(DatasetName), f"{FOLDER}PATH", f"{TFDS}NAME", f"{ARRAYS}FILE")
             check_name("dataset", self.dataset, choices)
         check_values(self, count(1), "train_images", "test_images", "image_size")
         if self.categories is not None and len({*self.categories}) < 2:
@@ -103,6 +107,13 @@ class DataConfig:
         if not self.dataset.startswith(FOLDER):
             return None
         return Path(self.dataset.removeprefix(FOLDER)).expanduser()
+
+    @property
+    def file(self) -> Path | None:
+        """FILE in `arrays:FILE`; None for the other data sets."""
+        if not self.dataset.startswith(ARRAYS):
+            return None
+        return Path(self.dataset.removeprefix(ARRAYS)).expanduser()
 
 
 @dataclass(frozen=True)

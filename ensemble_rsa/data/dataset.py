@@ -15,6 +15,7 @@ from ensemble_rsa.data.category_map import category_groups, grouped_categories
 from ensemble_rsa.data.cifar10 import cifar10_source
 from ensemble_rsa.data.digits import digits_source
 from ensemble_rsa.data.folder import folder_source
+from ensemble_rsa.data.image_arrays import arrays_source
 from ensemble_rsa.data.imagenet2012 import imagenet2012_source
 from ensemble_rsa.data.source import ImageSource, Pixels, Split, StoredImages
 from ensemble_rsa.data.tfds_named import named_source
@@ -28,6 +29,7 @@ SOURCES: dict[str, Callable[[DataConfig], ImageSource]] = {
     "imagenet2012": imagenet2012_source,
     "folder": folder_source,
     "tfds": named_source,
+    "arrays": arrays_source,
 }
 SHARE = 0.25  # of the free memory that images may fill (ours); networks and copies need the rest
 
@@ -68,7 +70,7 @@ def load_dataset(
 
     Images keep the order of the data set: scikit-learn's for `digits`, ascending ids for `cifar10`
     and `imagenet2012`, folders and then file names in sorted order for `folder:PATH`, that of the
-    records for `tfds:NAME`.
+    records for `tfds:NAME`, their own for `arrays:FILE`.
     `train_images` and `test_images` take the first images of each category, in equal numbers, and
     the remainder from the first categories. `part` and `categories` are applied afterwards; a
     middle image is in the second half.

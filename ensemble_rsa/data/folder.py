@@ -12,8 +12,6 @@ from PIL import Image, UnidentifiedImageError
 
 from ensemble_rsa.arrays import readable
 from ensemble_rsa.config.settings import DataConfig
-from ensemble_rsa.data.balance import rank_in_category
-from ensemble_rsa.data.category_map import category_groups, grouped_categories
 from ensemble_rsa.data.decoding import Decoding, decode
 from ensemble_rsa.data.folder_layout import (
     Categories,
@@ -21,10 +19,10 @@ from ensemble_rsa.data.folder_layout import (
     check_same_categories,
     split_folders,
 )
+from ensemble_rsa.data.held_out import held_out
 from ensemble_rsa.data.source import ImageSource, Split
 from ensemble_rsa.data.survey import survey
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rng import stream, uniform
 
 
 def folder_source(config: DataConfig) -> ImageSource:
@@ -44,8 +42,8 @@ def folder_source(config: DataConfig) -> ImageSource:
     else:
         categories = categories_of(path)
         names, (files, labels) = tuple(categories), _flatten(categories)
-        held_out = _held_out(labels, names, config)
-        splits = [(files[part], labels[part]) for part in (~held_out, held_out)]
+        of_test = held_out(labels, names, config)
+        splits = [(files[part], labels[part]) for part in (~of_test, of_test)]
     found = survey(file for files, _ in splits for file in files)
     how = Decoding(config.image_size, config.resize, config.background, found.levels)
 
@@ -68,31 +66,6 @@ def _flatten(categories: Categories) -> tuple[np.ndarray, Int[np.ndarray, " imag
     files = np.array([file for members in categories.values() for file in members], object)
     counts = [len(members) for members in categories.values()]
     return files, np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-
-
-def _held_out(
-    folders: Int[np.ndarray, " image"], names: tuple[str, ...], config: DataConfig
-) -> np.ndarray:
-    """Which images are test images: a fraction of each category, at least one, never all.
-
-    Images of folders that the mapping of categories leaves out are test images.
-    """
-    groups = category_groups(config.category_map)
-    categories, of_folder = grouped_categories(names, groups)
-    known = of_folder[folders] >= 0
-    labels = of_folder[folders[known]]
-    counts = np.bincount(labels)
-    smallest = int(np.argmin(counts))
-    if counts[smallest] < 2:
-        raise InputError(
-            f"dataset: expected at least 2 images of each category, one to train on and one to "
-            f"test on, but {categories[smallest]!r} has {counts[smallest]}"
-        )
-    n_test = np.clip(np.rint(counts * config.test_fraction).astype(np.int64), 1, counts - 1)
-    lots = np.asarray(uniform(stream(0, "held_out"), labels.shape))
-    held_out = ~known
-    held_out[known] = rank_in_category(labels, lots) < n_test[labels]
-    return held_out
 
 
 def _size(file: Path) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ensemble_rsa import files
 from ensemble_rsa.config.serialize import config_differences
-from ensemble_rsa.config.settings import FOLDER, Config
+from ensemble_rsa.config.settings import ARRAYS, FOLDER, Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.by_name import lasting_name
@@ -163,6 +163,8 @@ def _with_absolute_paths(config: Config) -> Config:
     data = config.data
     if data.folder is not None:
         data = dataclasses.replace(data, dataset=f"{FOLDER}{data.folder.resolve()}")
+    if data.file is not None:
+        data = dataclasses.replace(data, dataset=f"{ARRAYS}{data.file.resolve()}")
     if data.category_map is not None and Path(data.category_map).is_file():  # else a shipped map
         data = dataclasses.replace(data, category_map=str(Path(data.category_map).resolve()))
     model = config.model
