@@ -139,6 +139,7 @@ RIGHT = {
     "compare_runs": {"run": "gone", "other": "gone"},
     "load_rdms": {"path": "gone.h5"},
     "load_reference": {"path": "gone.h5"},
+    "from_run": {"run": "gone", "images": np.zeros((2, 32, 32, 3))},
     "evaluate_run": {"run": "gone", "reference": "gone.h5"},
     "extract": {"source": {"a": np.ones((2, 4, 3))}, "labels": list("aabb")},
     "analyze": {"rdms": 3},

@@ -9,6 +9,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from ensemble_rsa.cli.main import main
+from ensemble_rsa.figures.save import figure_names
 
 IDS = [f"image{i}" for i in range(12)]
 
@@ -41,7 +42,11 @@ def imported(places):
     return places / "runs"
 
 
-def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_path):
+def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_path, monkeypatch):
+    drawn = lambda results, history, folder, flagged: [  # what was drawn before
+        folder / f"{name}.png" for name in figure_names(results, history)
+    ]
+    monkeypatch.setattr("ensemble_rsa.pipeline.analyze.save_figures", drawn)
     run, brain = tmp_path / "mine", tmp_path / "brain.npy"
     shutil.copytree(imported / "mine", run)
     people = np.random.default_rng(7).random((4, 66))
