@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ensemble_rsa.bench.pytorch_resnet import make_resnet
 from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
 from ensemble_rsa.models.all_cnn import ARCHITECTURES
 from ensemble_rsa.models.convnet import Conv, scaled_channels
@@ -56,7 +57,9 @@ def training_call(
 
 
 def make_network(torch: Any, config: ModelConfig, image_shape: Shape) -> Any:
-    """Convolutions with ReLU, up to the maps of the categories."""
+    """Convolutions with ReLU, up to the maps of the categories; or a residual network."""
+    if config.model.startswith("resnet"):
+        return make_resnet(torch, config, image_shape[-1])
     nn = torch.nn
     height, _, channels = image_shape
     hidden = ARCHITECTURES[config.model].layers
@@ -129,7 +132,8 @@ def batches(
 
 def _loss(torch: Any, maps: Any, labels: Any, parameters: Any, training: TrainingConfig) -> Any:
     squares = sum((leaf * leaf).sum() for leaf in parameters)
-    logits = maps.float().mean((2, 3))
+    logits = maps.float()
+    logits = logits.mean((2, 3)) if logits.ndim == 4 else logits
     return torch.nn.functional.cross_entropy(logits, labels) + training.l2 * squares
 
 

@@ -23,12 +23,16 @@ WAYS = "ways to compute"
 
 
 class BenchScale(NamedTuple):
-    """`growth` changes one axis of `base` at a time; ways are compared at `instances`."""
+    """`growth` changes one axis of `base` at a time; ways are compared at `instances`.
+
+    ResNet-20 is measured at `resnet_widths`.
+    """
 
     base: Size
     growth: Mapping[str, tuple[int | float, ...]]
     instances: tuple[int, ...]
     patience: Patience
+    resnet_widths: tuple[float, ...] = ()
 
 
 _CIFAR10 = {"instances": 4, "width": 1.0, "batch": 128, "side": 32}
@@ -45,12 +49,14 @@ SCALES = {
         {"instances": (1, 4, 10, 32), "width": (0.25, 0.5, 1.0), "batch": (32, 64, 128)},
         (4,),
         Patience(3, 12.0),
+        (0.25, 1.0),
     ),
     "full": BenchScale(
         _CIFAR10,
         {"instances": (1, 2, 4, 8, 16, 32), "width": (0.25, 0.5, 1, 2), "batch": (32, 64, 128)},
         (1, 4, 10),
         Patience(5, 60.0),
+        (0.25, 1.0),
     ),
     # of scripts/gpu_check.py
     "gpu": BenchScale(_CIFAR10, {"instances": (1, 2, 4)}, (10,), Patience(3, 5.0)),
@@ -64,7 +70,7 @@ def bench_training(scale: str = "default", progress: Progress = lambda *state: N
     Growth comes first, since an accelerator records only its highest peak of memory. `scale` is
     `quick` (small images and networks), `default` (the paper's sizes) or `full` (every way).
     """
-    base, axes, instances, patience = SCALES[scale]
+    base, axes, instances, patience, widths = SCALES[scale]
     sizes = [{**base, axis: n} for axis, numbers in axes.items() for n in numbers]
     once = [size for i, size in enumerate(sizes) if size not in sizes[:i]]
     cases = [_case(f"{GROWTH}, float32", size, "float32", candidates()[:1]) for size in once]
@@ -74,6 +80,10 @@ def bench_training(scale: str = "default", progress: Progress = lambda *state: N
         _case(f"{WAYS} all_cnn_c, {precision}", {**base, "instances": n}, precision, ways)
         for precision in ("float32", *([] if on_cpu else ["tensorfloat32"]), "bfloat16")
         for n in instances
+    ]
+    cases += [
+        _case(f"{WAYS} resnet20, float32", {**base, "width": width}, "float32", ways, "resnet20")
+        for width in widths
     ]
     return measure_all("train", scale, cases, patience, progress)
 
@@ -100,11 +110,13 @@ def way_name(way: Execution) -> str:
     return f"{way.convolution}, { {None: 'vmap', 1: 'loop'}.get(size, f'vmap of {size}') }{parts}"
 
 
-def _case(name: str, size: Size, precision: Any, ways: Sequence[Execution]) -> Case:
+def _case(
+    name: str, size: Size, precision: Any, ways: Sequence[Execution], model: str = "all_cnn_c"
+) -> Case:
     """One way is compared with PyTorch's usual one, several with both."""
     n_instances, batch, side = (int(size[axis]) for axis in ("instances", "batch", "side"))
     training = TrainingConfig(instances=n_instances, batch_size=batch, precision=precision)
-    config = Config(model=ModelConfig("all_cnn_c", size["width"]), training=training)
+    config = Config(model=ModelConfig(model, size["width"]), training=training)
     prepare = partial(_prepare, config, (side, side, 3), ways)
     return Case(name, size, prepare, reference=pytorch.ONE_BY_ONE)
 
@@ -125,7 +137,9 @@ def _prepare(config: Config, image_shape: pytorch.Shape, ways: Sequence[Executio
         else:
             call = training_call(config, image_shape, way, steps)
             found[name] = Way(call, steps, compiles=True)
-    for name in (pytorch.ONE_BY_ONE, pytorch.UNDER_VMAP)[: len(ways)]:
+    # statistics of normalisation are changed in place, which `torch.func.vmap` does not support
+    stacks = len(ways) > 1 and not config.model.is_module
+    for name in (pytorch.ONE_BY_ONE, pytorch.UNDER_VMAP)[: 1 + stacks]:
         stacked = name == pytorch.UNDER_VMAP
         # of the networks that PyTorch trains one after the other, one is timed
         share = steps if stacked else steps / training.instances

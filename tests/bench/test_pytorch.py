@@ -82,3 +82,11 @@ def test_calls_run(precision):
     config = Config(model=ModelConfig("all_cnn_7", width=0.05), training=training)
     for stacked in (False, True):
         assert pytorch.training_call(config, IMAGE, 1, stacked)() is None
+
+
+def test_the_residual_network_has_the_published_size():
+    network = pytorch.make_network(torch, ModelConfig("resnet20"), (32, 32, 3))
+    # He et al. 2016 print 0.27 million for 20 layers; this package's test counts the same
+    assert sum(leaf.numel() for leaf in network.parameters()) == 269_722
+    narrow = pytorch.make_network(torch, ModelConfig("resnet20", 0.25), (16, 16, 3))
+    assert narrow(torch.zeros(2, 3, 16, 16)).shape == (2, 10)
