@@ -116,7 +116,7 @@ def _append(
     for what, values in correlated.items():
         if values.size >= 3 and is_constant(values, scale=float(rdm.max())):
             raise _NotComparable(
-                f"all {what} of {name} are equal, so their correlation is undefined"
+                f"all {what} of layer {name} are equal, so their correlation is undefined"
             )
     own.exemplar.append(rdm)
     own.constant.append(int(constant))
