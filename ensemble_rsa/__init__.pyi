@@ -9,6 +9,7 @@ from .analysis.consistency import consistency as consistency
 from .analysis.consistency import consistency_between as consistency_between
 from .analysis.consistency import second_level_distances as second_level_distances
 from .analysis.consistency import within_category_consistency as within_category_consistency
+from .analysis.crossed import crossed_variance_components as crossed_variance_components
 from .analysis.groups import compare_groups as compare_groups
 from .analysis.identification import layer_identification as layer_identification
 from .analysis.inference.ceiling import noise_ceiling as noise_ceiling

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration",
         "categories",
         "consistency",
+        "crossed",
         "groups",
         "identification",
         "inference",

@@ -4,7 +4,7 @@ Defaults are those of Mehrer et al. 2020 (doi:10.1038/s41467-020-19632-w), calle
 a default that the paper does not state is marked as ours.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -39,7 +39,9 @@ TrainingPrecision = Literal["float32", "tensorfloat32", "bfloat16"]
 Convolution = Literal["auto", "winograd", "plain_gradients", "patches", "xla"]
 Feed = Literal["auto", "memory", "disk"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
+PerInstanceSeed = int | tuple[int, ...]  # likewise
 STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
+GROUPED = ("order_seed", "dropout_seed")  # likewise, and shared by those that are trained together
 FOLDER, TFDS, ARRAYS = "folder:", "tfds:", "arrays:"
 # The epochs of the paper's Fig. 9, and the first weights (ours).
 TRAJECTORY = (*range(11), *range(50, 351, 50))
@@ -202,8 +204,8 @@ class TrainingConfig:
             baseline has none; one number, or one for each instance.
         seed: weight seed of the first instance.
         seeds: weight seed of each instance, where they are not `seed`, `seed` + 1, ….
-        order_seed: seed of the order of the images, shared by all instances.
-        dropout_seed: seed of the dropout masks, shared by all instances (ours).
+        order_seed: seed of the order of the images, shared by all instances; or one for each.
+        dropout_seed: seed of the dropout masks, shared by all instances (ours); or one for each.
         eval_every: epochs between test accuracies; the last epoch is always tested.
         converged_at: training accuracy below which an instance has not converged (ours).
         unconverged: keep and flag these instances, or replace them by the next seeds.
@@ -235,8 +237,8 @@ class TrainingConfig:
     dropout: PerInstance = 0.0
     seed: int = 0
     seeds: tuple[int, ...] | None = None
-    order_seed: int = 0
-    dropout_seed: int = 0
+    order_seed: PerInstanceSeed = 0
+    dropout_seed: PerInstanceSeed = 0
     eval_every: int = 1
     converged_at: float = 0.99
     unconverged: Unconverged = "keep"
@@ -270,7 +272,7 @@ class TrainingConfig:
             check_name("save_at", self.save_at, ("trajectory", "numbers of epochs"))
         else:
             check_values(self, count(0), "save_at")
-        for name in (*STACKED, "seeds"):
+        for name in (*STACKED, *GROUPED, "seeds"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.instances:
                 raise InputError(
@@ -342,6 +344,17 @@ def weight_seeds(training: TrainingConfig) -> tuple[int, ...]:
     if training.seeds is not None:
         return training.seeds
     return tuple(range(training.seed, training.seed + training.instances))
+
+
+def seeds_of_instance(training: TrainingConfig, instance: int) -> TrainingConfig:
+    """The settings with the seeds of one instance where each has its own.
+
+    >>> seeds_of_instance(TrainingConfig(instances=2, order_seed=(0, 5)), 1).order_seed
+    5
+    """
+    values = {name: getattr(training, name) for name in GROUPED}
+    own = {name: value[instance] for name, value in values.items() if isinstance(value, tuple)}
+    return replace(training, **own) if own else training
 
 
 def saved_epochs(training: TrainingConfig) -> tuple[int, ...]:

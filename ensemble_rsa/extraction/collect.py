@@ -37,6 +37,10 @@ def _coordinates(source: ActivationSource, positions: Iterable[int]) -> dict[str
     return {
         "instance": [source.instances[position] for position in chosen],
         "seed": ("instance", [source.seeds[position] for position in chosen]),
+        **{
+            name: ("instance", [seeds[position] for position in chosen])
+            for name, seeds in source.seeds_of.items()
+        },
         "stimulus": list(source.stimuli),
         "category": ("stimulus", list(source.categories)),
     }

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ from ensemble_rsa.arrays.labels import plain_values
 from ensemble_rsa.arrays.reading import warn_of_reading
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig
+from ensemble_rsa.config.settings import GROUPED, seeds_of_instance
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.stimuli import choose_stimuli
@@ -59,6 +60,7 @@ class ActivationSource:
         activations: position of an instance → names and activations `(stimulus, unit)` of its
             layers, in order.
         variables: further variables on the instance axis.
+        seeds_of: other seeds of each instance, by the name of their setting, where they differ.
         attributes: attributes of the results.
         set_aside: instances of the ensemble that were replaced or flagged.
         recipe: plain JSON values that `open_recipe` makes the same source from; None for objects
@@ -80,6 +82,7 @@ class ActivationSource:
     categories: tuple[Any, ...]
     activations: Callable[[int], Iterable[tuple[str, Any]]]
     variables: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seeds_of: Mapping[str, Sequence[int]] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     set_aside: Mapping[Kind, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     recipe: Mapping[str, Any] | None = None
@@ -122,6 +125,11 @@ def source_from_run(
         variables={
             f"{part}_accuracy": values for part, values in run.accuracy.items() if has_accuracy
         },
+        seeds_of={
+            name: tuple(getattr(run.config.training, name))
+            for name in GROUPED
+            if isinstance(getattr(run.config.training, name), tuple)
+        },
         attributes={
             "model": readable(run.config.model.model.rpartition(":")[2]),
             "dataset": readable(run.config.data.dataset),
@@ -142,7 +150,7 @@ def source_from_run(
 
 @fixed_settings()
 def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
-    """Return each instance's dropout at test: its own rate, and masks that all instances share."""
+    """Return each instance's dropout at test: its own rate, and masks of its dropout seed."""
     training = run.config.training
     rates = np.broadcast_to(np.asarray(training.dropout, np.float32), training.instances)
     if not rates.any():
@@ -150,8 +158,12 @@ def dropout_masks(run: Run, sample: int) -> Callable[[int], Masks]:
             f"dropout_sample: {run.path} was trained without dropout, so there is none to apply "
             "at test; leave it out"
         )
-    key = jax.random.fold_in(stream(training.dropout_seed, "test_dropout"), sample)
-    return lambda position: Masks(rates[position], key)
+    seeds = [seeds_of_instance(training, i).dropout_seed for i in range(training.instances)]
+    keys = {
+        seed: jax.random.fold_in(stream(cast(int, seed), "test_dropout"), sample)
+        for seed in {*seeds}
+    }
+    return lambda position: Masks(rates[position], keys[seeds[position]])
 
 
 def _scale(run: Run, dataset: Dataset, rdm: RdmConfig) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
-from ensemble_rsa.config.settings import STACKED
+from ensemble_rsa.config.sweep import SWEPT
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.sources import ActivationSource
@@ -110,7 +110,7 @@ def extract_run(
         again = {_without_numbers(one) for one in after}
         kept = [one for one in stored_findings(run) if _without_numbers(one) not in again]
         return rdms, ordered([*kept, *after])
-    swept = any(isinstance(getattr(run.config.training, name), tuple) for name in STACKED)
+    swept = any(isinstance(getattr(run.config.training, name), tuple) for name in SWEPT)
     before = [*check_seeds(source, by_design=swept), *_check_each(source)]
     rdms, after = _extract(source, settings, progress)
     accuracy = _accuracy_findings(run, rdms, len(source.stimuli))

@@ -5,17 +5,25 @@ replaced, each further group holds their replacements.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ensemble_rsa import files
-from ensemble_rsa.config.settings import Config, saved_epochs, weight_seeds
+from ensemble_rsa.config.settings import (
+    Config,
+    TrainingConfig,
+    saved_epochs,
+    seeds_of_instance,
+    weight_seeds,
+)
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.devices import INSTANCE
@@ -30,6 +38,7 @@ from ensemble_rsa.training.loop import (
     make_setup,
     place_images,
     train_group,
+    with_seeds_of,
 )
 from ensemble_rsa.training.memory import largest_group, parameter_bytes
 from ensemble_rsa.training.progress import TrainingCallback
@@ -161,23 +170,38 @@ def _train_groups(
     execution, n = setup.config.execution, len(instances)
     size = min(group_size(setup, n), ceil(n / execution.processes))
     groups = []
-    for start in range(0, n, size):
-        own = slice(start, start + size)
+    for own in _parts(setup.config.training, instances, size):
         where = group_folder(folder, first_number + len(groups)) if folder else None
         groups.append(InstanceGroup(tuple(instances[own]), tuple(seeds[own]), where))
     if len(groups) > 1:
         sizes = ", ".join(str(len(group.seeds)) for group in groups)
         log.info("training %d instances in groups of %s", n, sizes)
     own = range(execution.process_id, len(groups), execution.processes)
-    trained = {i: train_group(setup, groups[i], progress) for i in own}
+    setups = [with_seeds_of(setup, group.instances[0]) for group in groups]
+    trained = {i: train_group(setups[i], groups[i], progress) for i in own}
     for i, group in enumerate(groups):
         if i not in trained:
             if folder and group.folder:
                 process = i % execution.processes
                 done = group.folder / processes.DONE
                 processes.wait_for_file(done, folder.parent, process, execution.processes)
-            trained[i] = train_group(setup, group, None)  # reads what another process has stored
+            trained[i] = train_group(
+                setups[i], group, None
+            )  # reads what another process has stored
     return [trained[i] for i in range(len(groups))]
+
+
+def _parts(training: TrainingConfig, instances: Sequence[int], size: int) -> Iterator[slice]:
+    """Parts of at most `size` successive instances that share the seeds of order and dropout."""
+
+    def seeds(place: int) -> tuple[Any, ...]:
+        own = seeds_of_instance(training, instances[place])
+        return own.order_seed, own.dropout_seed
+
+    for _, places in groupby(range(len(instances)), seeds):
+        run = list(places)
+        for start in range(0, len(run), size):
+            yield slice(run[start], run[start : start + size][-1] + 1)
 
 
 def group_size(setup: TrainingSetup, n_instances: int) -> int:

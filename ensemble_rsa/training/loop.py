@@ -19,7 +19,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Int, Shaped
 
-from ensemble_rsa.config.settings import Config, saved_epochs
+from ensemble_rsa.config.settings import Config, saved_epochs, seeds_of_instance
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.data.source import StoredImages
@@ -146,8 +146,22 @@ def make_setup(
     if not network.splits_batches:
         execution = dataclasses.replace(execution, in_parts=False)
     steps = len(dataset.train_labels) // config.training.batch_size
-    programs = cache(partial(make_programs, network, config.training, steps, execution))
+    training = seeds_of_instance(config.training, 0)
+    programs = cache(partial(make_programs, network, training, steps, execution))
     return TrainingSetup(config, dataset, *images, blueprint, network, programs, steps, execution)
+
+
+def with_seeds_of(setup: TrainingSetup, instance: int) -> TrainingSetup:
+    """The setup with the order and dropout seeds of an instance, for it and others that share them.
+
+    Programs are compiled again only for another dropout seed, which they contain.
+    """
+    training = seeds_of_instance(setup.config.training, instance)
+    own = dataclasses.replace(setup, config=dataclasses.replace(setup.config, training=training))
+    if training.dropout_seed == seeds_of_instance(setup.config.training, 0).dropout_seed:
+        return own
+    programs = partial(make_programs, setup.network, training, setup.steps, setup.execution)
+    return dataclasses.replace(own, programs=cache(programs))
 
 
 def train_group(

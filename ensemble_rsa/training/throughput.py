@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from ensemble_rsa.config.settings import Config, weight_seeds
+from ensemble_rsa.config.settings import Config, seeds_of_instance, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.catalogue import Blueprint
@@ -27,6 +27,7 @@ from ensemble_rsa.training.loop import (
     TrainingSetup,
     make_setup,
     place_images,
+    with_seeds_of,
 )
 from ensemble_rsa.training.recovery import TrainingPosition
 from ensemble_rsa.training.step import DeviceImages, make_programs, stacked_settings
@@ -56,7 +57,7 @@ class TrainingTrial:
         seeds = weight_seeds(setup.config.training)[:n_instances]
         self._start = TrainingPosition.at_start(1, n_instances)
         self._training = GroupTraining(
-            setup, InstanceGroup(tuple(range(n_instances)), tuple(seeds), None)
+            with_seeds_of(setup, 0), InstanceGroup(tuple(range(n_instances)), tuple(seeds), None)
         )
 
     def train(self, n_steps: int) -> None:
@@ -128,7 +129,7 @@ def training_bytes(
     )
     network, parameters = ensemble_shapes(blueprint, n_instances)
     inlined = dataclasses.replace(execution, compiler_options={})
-    programs = make_programs(network, config.training, 1, inlined)
+    programs = make_programs(network, seeds_of_instance(config.training, 0), 1, inlined)
     preprocessing = fit_preprocessing("standardize", random_images(image_shape, 1)[0])
     settings = stacked_settings(config.training, range(n_instances))
 

@@ -110,6 +110,22 @@ def test_a_grid_has_the_same_seeds_for_every_combination():
             sweep(OTHER, **values)
 
 
+def test_seeds_of_order_and_dropout_are_swept_as_whole_numbers():
+    base = Config(training=TrainingConfig(instances=2, seed=5))
+    grid = sweep(base, order_seed=[0.0, 3.0], dropout_seed=[1, 2])
+    assert grid.training.seeds == (5, 6) * 4
+    assert grid.training.order_seed == (0,) * 4 + (3,) * 4
+    assert grid.training.dropout_seed == (1, 1, 2, 2) * 2
+    assert config_from_dict(config_to_dict(grid)) == grid
+    assert config_hash(grid) != config_hash(base)
+    # stored when no instance had a seed of its own
+    assert config_hash(Config()) == "f8f7b9a57780"
+    with pytest.raises(InputError, match="sweep: expected whole numbers for order_seed, got 0.5"):
+        sweep(base, order_seed=[0, 0.5])
+    with pytest.raises(InputError, match="order_seed: expected one value, or one for each of 2"):
+        TrainingConfig(instances=2, order_seed=(1, 2, 3))
+
+
 def test_settings_of_an_analysis_are_given_by_name():
     changed = AnalysisConfig.of(distance="cosine", stimuli=20).replace(n_resamples=100, stimuli=30)
     assert changed == AnalysisConfig(

@@ -272,11 +272,11 @@ DOORS = {
         analysed, lambda r, codes: [consistency(r), clustering(r, codes)], has_labels=True
     ),
 }  # fmt: skip
-# They take runs, files, networks, settings, or what `extract` returns.
+# They take runs, files, networks, settings, what `extract` returns, or four instances at least.
 WITHOUT_ARRAYS = {
     "train", "load_run", "analyze_run", "compare_runs", "plan_run", "load_rdms", "save_rdms",
     "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli", "sweep",
     "jackknife_statistic", "from_files", "from_networks", "import_run", "export",
     "evaluate_run", "load_reference", "load_patterns", "from_run",
-    "check_networks",
+    "check_networks", "crossed_variance_components",
 }  # fmt: skip

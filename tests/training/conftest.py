@@ -16,13 +16,13 @@ COMPILED += ("dropout_seed", "precision")
 @pytest.fixture(scope="module")
 def shared_programs(tiny_model):
     """Trainings of one file of tests compile the same program, and draw the same weights, once."""
-    from ensemble_rsa.config.settings import TrainingConfig
+    from ensemble_rsa.config.settings import TrainingConfig, seeds_of_instance
     from ensemble_rsa.training import ensemble, loop
 
     make_setup, init_ensemble, setups = ensemble.make_setup, loop.init_ensemble, {}
 
     def shared(config, dataset, execution, images):
-        own = {name: getattr(config.training, name) for name in COMPILED}
+        own = {name: getattr(seeds_of_instance(config.training, 0), name) for name in COMPILED}
         own["dropout"] = 0.5 * bool(np.any(config.training.dropout))
         recipe = dataclasses.replace(config, training=TrainingConfig(**own))
         if recipe.training not in setups:

@@ -67,6 +67,24 @@ def test_each_seed_of_the_recipe_changes_the_result(seed, fit, dropped):
     assert difference(dropped.parameters, other.parameters) > 1e-3  # a twin differs by 1e-6 at most
 
 
+@pytest.mark.parametrize("seed", ["order_seed", "dropout_seed"])
+def test_seeds_of_the_recipe_are_crossed_with_weight_seeds(seed, fit, dropped):
+    rates = (0.2, 0.4)
+    other = fit(dropout=rates, **{seed: 1})
+    crossed = fit(instances=4, seeds=(3, 4, 3, 4), dropout=rates * 2, **{seed: (0, 0, 1, 1)})
+    assert crossed.group_sizes == (2, 2)
+    for apart, own in ((dropped, [0, 1]), (other, [2, 3])):
+        chosen = jax.tree.map(lambda leaf, own=own: leaf[own], crossed.parameters)
+        chex.assert_trees_all_equal(chosen, apart.parameters)
+        np.testing.assert_array_equal(crossed.history.train_loss[:, own], apart.history.train_loss)
+    # seeds in turns, and groups of one
+    mixed = fit(instances=4, seeds=(3, 3, 4, 4), dropout=(0.2, 0.2, 0.4, 0.4), **{seed: (0, 1) * 2})
+    assert mixed.group_sizes == (1,) * 4
+    for place, twin in enumerate([0, 2, 1, 3]):
+        ours, theirs = member(mixed.parameters, place), member(crossed.parameters, twin)
+        chex.assert_trees_all_close(ours, theirs, **TWINS)
+
+
 def test_history_has_a_row_for_each_epoch_and_progress_reports_its_end(plain):
     trained, statuses = plain
     history = trained.history
