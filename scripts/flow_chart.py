@@ -65,7 +65,10 @@ CHART = (
     (
         "How many do I need\nthe next time?",
         PURPLE,
-        {"networks and stimuli, from a pilot": "plan(rdms): width, power"},
+        {
+            "networks and stimuli, from a pilot": "plan(rdms): width, power",
+            "networks, people and stimuli": "plan(rdms, reference): width, power",
+        },
     ),
     (
         "By what are two RDMs\ncompared?\n(comparison=)",
