@@ -38,6 +38,12 @@ READING = (
         None,
     ),
     Option("mask", "of images (NIfTI): the image of the voxels to read", Path | None, None),
+    Option(
+        "folds",
+        "for --distance crossnobis: the descriptor of observations, such as a run",
+        str | None,
+        None,
+    ),
 )
 _STATISTICS = (
     Option("comparison", "how two RDMs are compared", ComparisonChoice, "rho_a"),

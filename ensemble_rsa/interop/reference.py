@@ -24,7 +24,7 @@ from ensemble_rsa.interop.reference_files.opened import (
     read_rdms,
 )
 from ensemble_rsa.interop.reference_files.paths import Located, located
-from ensemble_rsa.interop.reference_files.patterns import as_data_array
+from ensemble_rsa.interop.reference_files.patterns import CROSSNOBIS, as_data_array
 from ensemble_rsa.interop.stacking import concatenated
 from ensemble_rsa.rdm.distances import DISTANCES
 
@@ -38,6 +38,7 @@ def load_reference(
     where: Mapping[str, Any] | None = None,
     distance: str | None = None,
     mask: str | Path | None = None,
+    folds: str | None = None,
 ) -> xr.Dataset:
     """Read RDMs of subjects from a file, or from one for each; NaN where a distance is missing.
 
@@ -53,8 +54,10 @@ def load_reference(
         where: which RDMs, by the values of their descriptors, such as `{"name": "monkeyIT"}`; all
             when not given.
         distance: between patterns, where the file holds patterns; `"correlation"` (ours) when not
-            given. Observations of one stimulus are averaged before.
+            given. Observations of one stimulus are averaged before, but for `"crossnobis"`.
         mask: for images, the image of the voxels to read, on the same grid.
+        folds: for crossnobis, the descriptor of observations, such as a run, whose noise is
+            independent; units are weighted equally.
 
     Returns:
         `exemplar (rdm, stimulus_pair)`, with descriptors as coordinates, such as `subject`.
@@ -79,14 +82,16 @@ def load_reference(
     if variable is not None and not isinstance(variable, str):
         raise InputError(f"variable: expected a name, got {shown(variable)}")
     if distance is not None:
-        check_name("distance", distance, DISTANCES)
+        check_name("distance", distance, (*DISTANCES, CROSSNOBIS))
+    if folds is not None and not isinstance(folds, str):
+        raise InputError(f"folds: expected a name, got {shown(folds)}")
     groups = by_subject(located(path))
     if len(groups) > 1 and not is_image(path) and any(STIMULUS in g[0].fields for g in groups):
         raise InputError("reference: expected {stimulus} for images of brains (NIfTI) only")
     parts = []
     for group in groups:
         rows = _with_stimuli(
-            read_rdms(group, variable, descriptor, distance, mask), group[0], descriptor
+            read_rdms(group, variable, descriptor, distance, folds, mask), group[0], descriptor
         )
         about = {key: value for key, value in group[0].fields.items() if key != STIMULUS}
         of_rdms = dict(rows.rdm_descriptors) | {

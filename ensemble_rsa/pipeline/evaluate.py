@@ -43,6 +43,7 @@ def evaluate_run(
     where: Mapping[str, Any] | None = None,
     distance: str | None = None,
     mask: str | Path | None = None,
+    folds: str | None = None,
     out: str | Path | None = None,
 ) -> tuple[xr.Dataset, Path]:
     """Evaluate every layer of an analysed run against reference RDMs.
@@ -59,11 +60,13 @@ def evaluate_run(
         confidence: coverage of intervals.
         seed: of the draws.
         missing: what to do with missing distances.
-        variable: as in `load_reference`, and likewise `descriptor`, `where`, `distance`, `mask`.
+        variable: as in `load_reference`, and likewise `descriptor`, `where`, `distance`,
+            `mask` and `folds`.
         descriptor: of stimuli, which holds their ids.
         where: which RDMs.
         distance: between patterns, where the reference holds patterns.
         mask: the voxels of an image.
+        folds: of observations, for crossnobis.
         out: where results are written; None for `evaluation-REFERENCE` in the run's folder.
 
     Returns:
@@ -82,7 +85,7 @@ def evaluate_run(
     rdms = rdms_of(run)
     brains = reference_for(
         rdms, path, variable=variable, descriptor=descriptor, where=where, distance=distance,
-        mask=mask,
+        mask=mask, folds=folds,
     )  # fmt: skip
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,

@@ -68,6 +68,22 @@ def _named(ids, values):
     return [(frozenset((ids[i], ids[j])), v) for (i, j), v in zip(pairs, values, strict=True)]
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")  # of rsatoolbox
+def test_crossnobis_between_runs_as_in_rsatoolbox(tmp_path, dataset):
+    path, options = tmp_path / "s1.h5", {"descriptor": "conds", "distance": "crossnobis"}
+    found = load_reference(path, folds="run", **options)
+    calc_rdm = pytest.importorskip("rsatoolbox").rdm.calc_rdm
+    theirs = calc_rdm(dataset, "crossnobis", "conds", cv_descriptor="run")
+    expected = dict(_named(theirs.pattern_descriptors["conds"], theirs.dissimilarities[0]))
+    for pair, value in _named(found.stimulus.values, found.exemplar.values[0]):
+        assert value == pytest.approx(expected[pair], abs=1e-12)
+    assert found.stimulus.values.tolist() == IDS
+    with pytest.raises(InputError, match=r"folds: s1.h5: .*\(conds, kind, run\), got None"):
+        load_reference(path, **options)
+    with pytest.raises(InputError, match="folds: expected none for the distance 'correlation'"):
+        load_reference(path, descriptor="conds", folds="run")
+
+
 @pytest.mark.usefixtures("dataset")
 def test_patterns_as_they_are_and_one_observation_each(tmp_path):
     found = load_patterns(tmp_path / "s1.h5", "conds")

@@ -83,6 +83,7 @@ def read_rdms(
     variable: str | None,
     descriptor: str,
     distance: str | None,
+    folds: str | None,
     mask: str | Path | None,
 ) -> RdmRows:
     """Read the RDMs of a file, or of the images of all stimuli of a subject."""
@@ -90,11 +91,12 @@ def read_rdms(
     patterns = read_patterns(group, mask)
     if patterns is not None:
         refuse_variable(path, variable)
-        return rdm_of_patterns(path, patterns, descriptor, distance or DEFAULT_DISTANCE)
-    if distance is not None:
-        raise InputError(
-            f"distance: expected none for {path.name}, which holds RDMs, got {distance!r}"
-        )
+        return rdm_of_patterns(path, patterns, descriptor, distance or DEFAULT_DISTANCE, folds)
+    for name, given in (("distance", distance), ("folds", folds)):
+        if given is not None:
+            raise InputError(
+                f"{name}: expected none for {path.name}, which holds RDMs, got {given!r}"
+            )
     read = _OF_VARIABLES.get(path.suffix.lower())
     if read is None:
         refuse_variable(path, variable)

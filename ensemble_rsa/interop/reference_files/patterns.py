@@ -18,7 +18,7 @@ from ensemble_rsa.interop.labelled import RdmRows
 from ensemble_rsa.interop.rsatoolbox import read_group
 from ensemble_rsa.rdm.build import compute_rdm
 
-MEASUREMENTS = "measurements"
+MEASUREMENTS, CROSSNOBIS = "measurements", "crossnobis"
 
 
 class Patterns(NamedTuple):
@@ -72,12 +72,15 @@ def as_data_array(patterns: Patterns, descriptor: str) -> xr.DataArray:
     return xr.DataArray(patterns.values, coordinates, ("stimulus", "unit"), attrs=patterns.of_all)
 
 
-def rdm_of_patterns(path: Path, patterns: Patterns, descriptor: str, distance: str) -> RdmRows:
+def rdm_of_patterns(
+    path: Path, patterns: Patterns, descriptor: str, distance: str, folds: str | None = None
+) -> RdmRows:
     """Return the RDM of the mean pattern of each stimulus, as rsatoolbox's `calc_rdm` does.
 
     Observations with the same value of `descriptor` are averaged; stimuli come in the order of
     their first observation. Without that descriptor each observation is a stimulus. Of other
-    descriptors those are kept that have one value for each stimulus.
+    descriptors those are kept that have one value for each stimulus. For crossnobis, `folds` is
+    the descriptor that says which observations have independent noise, which is not weighted.
     """
     described = patterns.of_observations
     ids = described.get(descriptor)
@@ -96,7 +99,19 @@ def rdm_of_patterns(path: Path, patterns: Patterns, descriptor: str, distance: s
     np.add.at(means, codes, patterns.values)
     if len(counts) < 2:
         raise InputError(f"reference: {path.name}: expected two stimuli or more, got {len(counts)}")
-    rdm = compute_rdm(means / counts[:, None], distance, precision="float64")
+    if distance == CROSSNOBIS:
+        if folds not in described:
+            listed = ", ".join(described) or "none"
+            raise InputError(
+                f"folds: {path.name}: expected the descriptor of observations whose noise is "
+                f"independent, such as a run ({listed}), got {folds!r}"
+            )
+        how = {"stimuli": codes, "folds": described[folds]}
+        rdm = compute_rdm(patterns.values, CROSSNOBIS, "float64", **how)
+    elif folds is not None:
+        raise InputError(f"folds: expected none for the distance {distance!r}, got {folds!r}")
+    else:
+        rdm = compute_rdm(means / counts[:, None], distance, precision="float64")
     first = first[order]
     kept = {
         key: column[first]
