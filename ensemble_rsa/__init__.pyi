@@ -28,6 +28,7 @@ from .config.settings import ExecutionConfig as ExecutionConfig
 from .config.settings import ModelConfig as ModelConfig
 from .config.settings import TrainingConfig as TrainingConfig
 from .config.sweep import sweep as sweep
+from .config.sweep import vary as vary
 from .data.image_arrays import data_from_arrays as data_from_arrays
 from .errors import InputError as InputError
 from .errors import RunError as RunError

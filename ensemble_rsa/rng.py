@@ -18,7 +18,7 @@ from ensemble_rsa.jax_settings import PRNG, fixed_settings
 
 
 @fixed_settings()
-def stream(seed: int | Array, purpose: str) -> Key[Array, ""]:
+def stream(seed: int | np.integer | Array, purpose: str) -> Key[Array, ""]:
     """The key of `seed` for one `purpose` ("init", "order", "dropout", …).
 
     >>> bool((stream(0, "init") == stream(0, "order")))

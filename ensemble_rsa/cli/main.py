@@ -40,7 +40,7 @@ from ensemble_rsa.config.settings import (
     ModelConfig,
     TrainingConfig,
 )
-from ensemble_rsa.config.sweep import sweep
+from ensemble_rsa.config.sweep import sweep, vary
 from ensemble_rsa.errors import InputError, RunError
 
 PROGRAM = "ensemble-rsa"
@@ -75,6 +75,10 @@ def train(options: argparse.Namespace) -> None:
         raise InputError("sweep: expected settings and their values like dropout=0,0.5, got none")
     if options.sweep:
         config = sweep(config, **dict(map(_swept, options.sweep)))
+    if options.vary is not None:
+        if options.sweep:
+            raise InputError("vary: expected either --vary or --sweep, got both")
+        config = vary(config, options.vary)
     if options.print:
         print(json.dumps(config_to_dict(config), indent=2))
         return
@@ -135,6 +139,13 @@ SWEEP = Option(
 RESUME = Option(
     "resume", "continue the interrupted run in --out with its own settings except for those given"
 )
+VARY = Option(
+    "vary",
+    "what the seeds of instances change; the others have the same: their first weights when not "
+    "given",
+    tuple[Literal["weights", "order", "augmentation", "dropout"], ...] | None,
+    None,
+)
 RECIPE = Option(
     "recipe",
     "settings to start from, which other flags change: those of the paper, of residual networks "
@@ -159,7 +170,7 @@ RESULTS = _out("where the results go; the run folder when not given")
 COMPARED = _out("where the results go; comparison-OTHER in the first run's folder when not given")
 COMMANDS = {
     "demo": Command(demo, [NEW_RUN, QUIET]),
-    "train": Command(train, [NEW_RUN, RECIPE, SWEEP, RESUME, PRINT, QUIET], Config),
+    "train": Command(train, [NEW_RUN, RECIPE, SWEEP, VARY, RESUME, PRINT, QUIET], Config),
     "import": Command(imports.import_source, imports.OPTIONS),
     "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),

@@ -41,7 +41,8 @@ Feed = Literal["auto", "memory", "disk"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
 PerInstanceSeed = int | tuple[int, ...]  # likewise
 STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between instances
-GROUPED = ("order_seed", "dropout_seed")  # likewise, and shared by those that are trained together
+# Likewise, and shared by those that are trained together.
+GROUPED = ("order_seed", "dropout_seed", "augmentation_seed")
 FOLDER, TFDS, ARRAYS = "folder:", "tfds:", "arrays:"
 # The epochs of the paper's Fig. 9, and the first weights (ours).
 TRAJECTORY = (*range(11), *range(50, 351, 50))
@@ -222,7 +223,14 @@ class TrainingConfig:
         label_smoothing: share of a label that is spread over all categories.
         flip: whether training images are mirrored at random, the same for all instances.
         shift: pixels by which training images are shifted at most, the same for all instances.
-        augmentation_seed: seed of flips and shifts.
+        cutout: side in pixels of a square that is grey in training images, at a random place.
+        mixup: each training image is mixed with another of its batch, and so are the labels, in a
+            share drawn from Beta(mixup, mixup); 0 for none.
+        augmentation_seed: seed of what is drawn for training images, shared by all instances; or
+            one for each.
+        accumulate: batches whose gradients are averaged for one update.
+        average: decay per update of running averages of the weights, which are the networks that
+            are tested and kept; 0 for the weights themselves.
     """
 
     instances: int = 10
@@ -252,16 +260,20 @@ class TrainingConfig:
     label_smoothing: float = added(0.0)
     flip: bool = added(False)
     shift: int = added(0)
-    augmentation_seed: int = added(0)
+    cutout: int = added(0)
+    mixup: float = added(0.0)
+    augmentation_seed: PerInstanceSeed = added(0)
+    accumulate: int = added(1)
+    average: float = added(0.0)
 
     def __post_init__(self):
         check_types(self)
-        check_values(self, count(1), "instances", "batch_size", "eval_every")
-        check_values(self, count(0), "epochs", "shift")
+        check_values(self, count(1), "instances", "batch_size", "eval_every", "accumulate")
+        check_values(self, count(0), "epochs", "shift", "cutout")
         check_values(self, SEED, "seed", "seeds", "order_seed", "dropout_seed", "augmentation_seed")
         check_values(self, POSITIVE, "learning_rate", "clip_norm", "checkpoint_minutes")
-        check_values(self, NOT_NEGATIVE, "l2", "weight_decay")
-        check_values(self, RATE, "momentum", "dropout", "warm_up", "label_smoothing")
+        check_values(self, NOT_NEGATIVE, "l2", "weight_decay", "mixup")
+        check_values(self, RATE, "momentum", "dropout", "warm_up", "label_smoothing", "average")
         if not all(0 < share <= 1 for share in self.drop_after):
             raise InputError(
                 f"drop_after: expected shares from 0 to 1, got {shown(self.drop_after)}"
@@ -355,6 +367,17 @@ def seeds_of_instance(training: TrainingConfig, instance: int) -> TrainingConfig
     values = {name: getattr(training, name) for name in GROUPED}
     own = {name: value[instance] for name, value in values.items() if isinstance(value, tuple)}
     return replace(training, **own) if own else training
+
+
+def shared_seeds(training: TrainingConfig) -> tuple[int, ...]:
+    """The seeds of `GROUPED`, of instances that share them.
+
+    >>> shared_seeds(TrainingConfig(order_seed=3))
+    (3, 0, 0)
+    """
+    values = [getattr(training, name) for name in GROUPED]
+    assert not any(isinstance(value, tuple) for value in values)  # see `seeds_of_instance`
+    return tuple(values)
 
 
 def saved_epochs(training: TrainingConfig) -> tuple[int, ...]:

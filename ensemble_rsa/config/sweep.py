@@ -1,4 +1,4 @@
-"""Grids of settings as one ensemble."""
+"""Ensembles whose instances differ in more, or in less, than the seed of their first weights."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,6 +11,12 @@ from ensemble_rsa.errors import InputError, check_name, shown
 from ensemble_rsa.scalars import is_number
 
 SWEPT = (*STACKED, *GROUPED)
+SOURCES = {
+    "weights": "seeds",
+    "order": "order_seed",
+    "augmentation": "augmentation_seed",
+    "dropout": "dropout_seed",
+}
 
 
 def sweep(config: Config, **values: Sequence[int | float]) -> Config:
@@ -22,8 +28,8 @@ def sweep(config: Config, **values: Sequence[int | float]) -> Config:
 
     Args:
         config: what the combinations share.
-        values: `learning_rate`, `l2`, `dropout`, `order_seed` or `dropout_seed`, and the values
-            each takes.
+        values: `learning_rate`, `l2`, `dropout`, `order_seed`, `dropout_seed` or
+            `augmentation_seed`, and the values each takes.
 
     Raises:
         InputError: a setting that cannot differ between instances, or no values for it.
@@ -64,3 +70,43 @@ def sweep(config: Config, **values: Sequence[int | float]) -> Config:
         **stacked,
     )
     return replace(config, training=changed)
+
+
+def vary(config: Config, what: Sequence[str]) -> Config:
+    """An ensemble whose instances differ in these sources of chance, and in no other.
+
+    Instance i has the seed of the first instance plus i for each source in `what`, and the seed of
+    the first instance for the others.
+
+    Args:
+        config: its instances' first seeds.
+        what: one or more of `weights`, `order`, `augmentation` and `dropout`.
+
+    Raises:
+        InputError: an unknown source, none, or seeds that differ already.
+
+    >>> from ensemble_rsa.config.settings import TrainingConfig
+    >>> varied = vary(Config(training=TrainingConfig(instances=3)), ["order"]).training
+    >>> varied.seeds, varied.order_seed, varied.dropout_seed
+    ((0, 0, 0), (0, 1, 2), 0)
+    """
+    listed = [what] if isinstance(what, str) else list(what)
+    if not listed:
+        raise InputError(f"vary: expected one or more of {', '.join(SOURCES)}, got none")
+    for name in listed:
+        check_name("vary", name, SOURCES)
+    training = config.training
+    seeds: dict[str, int | tuple[int, ...]] = {}
+    for source, field in SOURCES.items():
+        first = training.seed if field == "seeds" else getattr(training, field)
+        if isinstance(first, tuple) or (field == "seeds" and training.seeds is not None):
+            raise InputError(
+                f"vary: expected one {field.removesuffix('s')} for all instances, got "
+                f"{shown(getattr(training, field))}"
+            )
+        numbers = range(first, first + training.instances)
+        if source in listed:
+            seeds[field] = tuple(numbers)
+        elif field == "seeds":
+            seeds[field] = (first,) * training.instances
+    return replace(config, training=replace(training, **seeds))

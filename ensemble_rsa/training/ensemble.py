@@ -22,6 +22,7 @@ from ensemble_rsa.config.settings import (
     TrainingConfig,
     saved_epochs,
     seeds_of_instance,
+    shared_seeds,
     weight_seeds,
 )
 from ensemble_rsa.data.dataset import Dataset
@@ -195,8 +196,7 @@ def _parts(training: TrainingConfig, instances: Sequence[int], size: int) -> Ite
     """Parts of at most `size` successive instances that share the seeds of order and dropout."""
 
     def seeds(place: int) -> tuple[Any, ...]:
-        own = seeds_of_instance(training, instances[place])
-        return own.order_seed, own.dropout_seed
+        return shared_seeds(seeds_of_instance(training, instances[place]))
 
     for _, places in groupby(range(len(instances)), seeds):
         run = list(places)

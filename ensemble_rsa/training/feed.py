@@ -16,12 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, UInt8
 
-from ensemble_rsa.config.settings import TrainingConfig
+from ensemble_rsa.config.settings import TrainingConfig, shared_seeds
 from ensemble_rsa.data.preprocessing import Preprocessing
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.models.devices import Layout, collect, replicate
 from ensemble_rsa.models.ensemble import Parameters
-from ensemble_rsa.training.step import DeviceImages, epoch_order
+from ensemble_rsa.training.batch import DeviceImages
+from ensemble_rsa.training.step import epoch_order
 
 CHUNK_BYTES = 2**26  # of decoded images; three chunks exist at a time
 _BLOCK = 16  # images that a thread decodes in turn
@@ -106,10 +107,11 @@ ImageFeed = MemoryFeed | DiskFeed
 def make_feed(data: TrainingImages, layout: Layout, training: TrainingConfig) -> ImageFeed:
     """The feed of training images on the devices or on disk."""
     n_images, batch = len(data.labels), training.batch_size
+    order_seed, *_ = shared_seeds(training)
 
     @lru_cache(maxsize=1)
     def order(epoch: int) -> Int[Array, "step batch"]:
-        return epoch_order(training.order_seed, epoch, n_images, batch)
+        return epoch_order(order_seed, epoch, n_images, batch)
 
     if isinstance(data, DiskImages):
         return DiskFeed(data, layout, order)

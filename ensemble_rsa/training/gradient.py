@@ -30,6 +30,14 @@ class InstanceSettings(NamedTuple):
     dropout: Any
 
 
+class Targets(NamedTuple):
+    """Labels of a batch; of mixed images also those of the others, and the share of the first."""
+
+    labels: Int[Array, " image"]
+    others: Int[Array, " image"] | None = None
+    share: Any = None
+
+
 class Totals(NamedTuple):
     """Cross-entropy and number of correct predictions, summed over the images of a step.
 
@@ -43,7 +51,7 @@ class Totals(NamedTuple):
 def make_gradient(
     network: Network, config: TrainingConfig, in_parts: bool, shares: int
 ) -> Callable:
-    """The function (variables, settings, batch, labels, key) → (gradient, `Totals`, statistics).
+    """The function (variables, settings, batch, `Targets`, key) → (gradient, `Totals`, statistics).
 
     The gradient is that of the parameters, see `Network.separated`; the key is that of the masks of
     dropout, and of whatever else is random, or None.
@@ -55,11 +63,14 @@ def make_gradient(
         shares: over how many devices a batch is split; the result is that of one device's share.
     """
 
-    def objective(parameters, statistics, settings: InstanceSettings, batch, labels, dropout):
+    def objective(parameters, statistics, settings: InstanceSettings, batch, targets, dropout):
         variables = network.joined(parameters, statistics)
         logits, statistics = network.training_logits(variables, batch, dropout)
-        losses = cross_entropy(logits, labels, config.label_smoothing)
-        correct = (logits.argmax(-1) == labels).sum()
+        losses = cross_entropy(logits, targets.labels, config.label_smoothing)
+        if targets.others is not None:
+            others = cross_entropy(logits, targets.others, config.label_smoothing)
+            losses = targets.share * losses + (1 - targets.share) * others
+        correct = (logits.argmax(-1) == targets.labels).sum()
         decayed = (
             leaf for leaf in jax.tree.leaves(parameters) if config.l2_biases or leaf.ndim > 1
         )
@@ -67,30 +78,34 @@ def make_gradient(
         loss = losses.mean() + settings.l2 * squares
         return loss, (Totals(losses.sum(), correct), statistics)
 
-    def gradient_of(variables: Parameters, settings: InstanceSettings, batch, labels, masks):
+    def gradient_of(
+        variables: Parameters, settings: InstanceSettings, batch, targets: Targets, masks
+    ):
         parameters, statistics = network.separated(variables)
         share = 0 if shares == 1 else jax.lax.axis_index(BATCH)
         n, height, width, _ = batch.shape
         parts = batch_parts(n, height * width) if in_parts else 1
 
-        def of_part(part, batch, labels):
-            dropout = None
+        def of_part(part, batch, labels, others):
+            own, dropout = Targets(labels, others, targets.share), None
             if masks is not None:
                 dropout = Dropout(settings.dropout, masks, share * parts + part, shares * parts)
             gradient, (totals, after) = jax.grad(objective, has_aux=True)(
-                parameters, statistics, settings, batch, labels, dropout
+                parameters, statistics, settings, batch, own, dropout
             )
             return gradient, totals, after
 
         if parts == 1:
-            return of_part(0, batch, labels)
+            return of_part(0, batch, targets.labels, targets.others)
         # a network whose batches are split has no statistics
-        batch, labels = (a.reshape(parts, -1, *a.shape[1:]) for a in (batch, labels))
+        images = jax.tree.map(
+            lambda a: a.reshape(parts, -1, *a.shape[1:]), (batch, targets.labels, targets.others)
+        )
         none = jax.tree.map(jnp.zeros_like, parameters), Totals(jnp.zeros(()), jnp.zeros((), int))
         (gradient, totals), _ = jax.lax.scan(
             lambda sums, part: (jax.tree.map(jnp.add, sums, of_part(*part)[:2]), None),
             none,
-            (jnp.arange(parts), batch, labels),
+            (jnp.arange(parts), *images),
         )
         return jax.tree.map(lambda leaf: leaf / parts, gradient), totals, statistics
 

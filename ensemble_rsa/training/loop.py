@@ -31,6 +31,8 @@ from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.training import processes
+from ensemble_rsa.training.averages import networks_of
+from ensemble_rsa.training.batch import DeviceImages, StepSeeds
 from ensemble_rsa.training.feed import (
     DiskImages,
     TrainingImages,
@@ -42,7 +44,6 @@ from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
 from ensemble_rsa.training.progress import Reporter, TrainingCallback
 from ensemble_rsa.training.recovery import TrainingPosition, load_newest, save_state
 from ensemble_rsa.training.step import (
-    DeviceImages,
     Programs,
     StoredState,
     TrainingState,
@@ -152,16 +153,9 @@ def make_setup(
 
 
 def with_seeds_of(setup: TrainingSetup, instance: int) -> TrainingSetup:
-    """The setup with the order and dropout seeds of an instance, for it and others that share them.
-
-    Programs are compiled again only for another dropout seed, which they contain.
-    """
+    """The setup with the other seeds of an instance, for it and others that share them."""
     training = seeds_of_instance(setup.config.training, instance)
-    own = dataclasses.replace(setup, config=dataclasses.replace(setup.config, training=training))
-    if training.dropout_seed == seeds_of_instance(setup.config.training, 0).dropout_seed:
-        return own
-    programs = partial(make_programs, setup.network, training, setup.steps, setup.execution)
-    return dataclasses.replace(own, programs=cache(programs))
+    return dataclasses.replace(setup, config=dataclasses.replace(setup.config, training=training))
 
 
 def train_group(
@@ -231,7 +225,14 @@ class GroupTraining:
         stop = min(stop, chunk.stop - chunk.first)
         steps_before = (position.epoch - 1) * steps + chunk.first
         self.state, totals = self._programs.train(
-            self.state, self._settings, chunk.data, chunk.order, first, stop, steps_before
+            self.state,
+            self._settings,
+            chunk.data,
+            chunk.order,
+            first,
+            stop,
+            steps_before,
+            StepSeeds.of(self._setup.config.training),
         )
         totals = collect(self._layout, totals)
         self.position = dataclasses.replace(
@@ -252,7 +253,7 @@ class GroupTraining:
         epoch, n = position.epoch, len(position.loss)
         tested = epoch % training.eval_every == 0 or epoch == training.epochs
         accuracy = self._test_accuracy() if tested else None
-        self._keep(epoch, self.state.parameters)
+        self._keep(epoch, networks_of(*self.state))
         n_seen = self._setup.steps * training.batch_size
         row = [
             [value / n_seen for value in position.loss],
@@ -279,7 +280,7 @@ class GroupTraining:
         history = history.reshape(len(history), 3, len(self._group.seeds))
         return TrainedGroup(
             self._group,
-            collect(self._layout, self.state.parameters),
+            collect(self._layout, networks_of(*self.state)),
             history,
             self._predict(self._train_data),
             # the last epoch is tested
@@ -287,7 +288,7 @@ class GroupTraining:
         )
 
     def _predict(self, data: TrainingImages) -> Int[np.ndarray, "instance image"]:
-        return predict_all(self._programs.predict, self.state.parameters, data, self._layout)
+        return predict_all(self._programs.predict, networks_of(*self.state), data, self._layout)
 
     def _test_accuracy(self) -> Float[np.ndarray, " instance"]:
         return (self._predict(self._test_data) == self._setup.dataset.test_labels).mean(-1)

@@ -44,9 +44,18 @@ def make_optimiser(config: TrainingConfig, steps_per_epoch: int) -> optax.Gradie
     """The optimiser of a recipe with a learning rate of 1, clipped by the norm of the gradient.
 
     Weight decay is decoupled from the gradient (Loshchilov and Hutter 2019) and acts on kernels,
-    not on biases and the parameters of normalisation.
+    not on biases and the parameters of normalisation. With `accumulate`, the mean gradient of so
+    many steps is used in the last of them, and the others change nothing.
     """
-    rate = make_schedule(config, steps_per_epoch)
+    schedule, every = make_schedule(config, steps_per_epoch), config.accumulate
+    if every == 1:
+        return _each_step(config, schedule)
+    at_last_step = _each_step(config, lambda count: schedule(every * count + every - 1))
+    return optax.MultiSteps(at_last_step, every).gradient_transformation()
+
+
+def _each_step(config: TrainingConfig, rate: optax.Schedule) -> optax.GradientTransformation:
+    """An update in each step, at a rate that depends on the number of updates before."""
     clip = optax.clip_by_global_norm(config.clip_norm)
     if config.optimiser == "sgd" and not config.weight_decay:
         return optax.chain(clip, optax.sgd(rate, momentum=config.momentum))
@@ -96,4 +105,5 @@ def cross_entropy(
 
 def states_per_parameter(config: TrainingConfig) -> int:
     """Numbers that training keeps for each parameter, itself included."""
-    return 1 + OPTIMISERS[config.optimiser].n_averages
+    others = (config.accumulate > 1) + (config.average > 0)
+    return 1 + OPTIMISERS[config.optimiser].n_averages + others

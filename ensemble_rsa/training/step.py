@@ -14,23 +14,27 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Int, UInt8
+from jaxtyping import Array, Int
 
 from ensemble_rsa.config.settings import STACKED, TrainingConfig
-from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
+from ensemble_rsa.data.preprocessing import apply_preprocessing
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.ensemble import map_instances
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.rng import permutation, stream
-from ensemble_rsa.training.augmentation import augment
+from ensemble_rsa.training.averages import first_averages, with_averages, without_averages
+from ensemble_rsa.training.batch import DeviceImages, StepSeeds, make_batch
 from ensemble_rsa.training.gradient import InstanceSettings, Totals, make_gradient
 from ensemble_rsa.training.recipe import make_optimiser
 
 
 class TrainingState(NamedTuple):
-    """Variables of the networks and optimiser state, both stacked on the instance axis."""
+    """Variables of the networks and optimiser state, both stacked on the instance axis.
+
+    Where a recipe averages weights, the optimiser state is an `Averaged`.
+    """
 
     parameters: Parameters
     opt_state: Any
@@ -43,23 +47,15 @@ class StoredState(NamedTuple):
     optimiser: Any
 
 
-class DeviceImages(NamedTuple):
-    """Images on the device as stored, with their preprocessing."""
-
-    images: UInt8[Array, "image height width channel"]
-    labels: Int[Array, " image"]
-    preprocessing: Preprocessing
-
-
 @dataclass(frozen=True)
 class Programs:
     """The compiled functions of a training run.
 
     Attributes:
         start: stacked parameters → `TrainingState`.
-        train: (state, settings, images, order, first step, last step + 1, steps before this epoch)
-            → (state, `Totals (instance, step)`, 0 for steps that were not made); the state is
-            donated. `order (step, batch)` holds the indices of the epoch's images.
+        train: (state, settings, images, order, first step, last step + 1, steps before this epoch,
+            `StepSeeds`) → (state, `Totals (instance, step)`, 0 for steps that were not made); the
+            state is donated. `order (step, batch)` holds the indices of the epoch's images.
         predict: (parameters, images) → the most likely category, `(instance, image)`.
     """
 
@@ -91,15 +87,18 @@ def make_programs(
     gradient_of = make_gradient(network, config, execution.in_parts, shares)
     draws = np.any(np.asarray(config.dropout) > 0) or network.is_random
 
-    def update(state: TrainingState, settings: InstanceSettings, batch, labels, masks):
-        gradient, totals, statistics = gradient_of(state.parameters, settings, batch, labels, masks)
+    def update(state: TrainingState, settings: InstanceSettings, batch, targets, masks):
+        found = gradient_of(state.parameters, settings, batch, targets, masks)
+        gradient, totals, statistics = found
+        opt_state, averages = without_averages(state.opt_state)
         if shares > 1:
             gradient, totals = jax.lax.pmean(gradient, BATCH), jax.lax.psum(totals, BATCH)
         parameters, _ = network.separated(state.parameters)
-        updates, opt_state = optimiser.update(gradient, state.opt_state, parameters)
+        updates, opt_state = optimiser.update(gradient, opt_state, parameters)
         updates = jax.tree.map(lambda leaf: settings.learning_rate * leaf, updates)
-        parameters = optax.apply_updates(parameters, updates)
-        return TrainingState(network.joined(parameters, statistics), opt_state), totals
+        variables = network.joined(optax.apply_updates(parameters, updates), statistics)
+        opt_state = with_averages(opt_state, averages, variables, config.average)
+        return TrainingState(variables, opt_state), totals
 
     def train(
         state: TrainingState,
@@ -109,24 +108,19 @@ def make_programs(
         first,
         stop,
         steps_before,
+        seeds: StepSeeds,
     ):
         def one_step(step, carry):
             state, totals = carry
             chosen = order[step]
-            images, labels = data.images[chosen], data.labels[chosen]
-            if config.flip or config.shift:
-                augmentation = stream(config.augmentation_seed, "augmentation")
-                key = jax.random.fold_in(augmentation, steps_before + step)
-                share = 0 if shares == 1 else jax.lax.axis_index(BATCH)
-                images = augment(images, key, config, share, shares)
-            batch = apply_preprocessing(data.preprocessing, images)
+            share = 0 if shares == 1 else jax.lax.axis_index(BATCH)
+            n_before = steps_before + step
+            batch, targets = make_batch(data, chosen, n_before, seeds, config, (share, shares))
             masks = None
             if draws:
-                masks = jax.random.fold_in(
-                    stream(config.dropout_seed, "dropout"), steps_before + step
-                )
+                masks = jax.random.fold_in(stream(seeds.dropout, "dropout"), n_before)
             all_instances = map_instances(
-                lambda one, own: update(one, own, batch, labels, masks), execution.vmap_batch_size
+                lambda one, own: update(one, own, batch, targets, masks), execution.vmap_batch_size
             )
             state, new = all_instances(state, settings)
             return state, jax.tree.map(lambda all_, own: all_.at[:, step].set(own), totals, new)
@@ -153,14 +147,15 @@ def make_programs(
         return jnp.moveaxis(chunks, 0, 1).reshape(chunks.shape[1], -1)[:, :n]
 
     def start(parameters: Parameters) -> TrainingState:
-        return TrainingState(parameters, jax.vmap(optimiser.init)(network.separated(parameters)[0]))
+        opt_state = jax.vmap(optimiser.init)(network.separated(parameters)[0])
+        return TrainingState(parameters, first_averages(opt_state, parameters, config.average))
 
     own, shared = PartitionSpec(INSTANCE), PartitionSpec()
     batches = PartitionSpec(None, BATCH)
     compiled = partial(_compiled, execution, config.precision, mesh)
     return Programs(
         compiled(start, (own,)),
-        compiled(train, (own, own, shared, batches, shared, shared, shared), donated=(0,)),
+        compiled(train, (own, own, shared, batches, *[shared] * 4), donated=(0,)),
         compiled(predict, (own, shared)),
     )
 

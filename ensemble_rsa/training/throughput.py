@@ -21,6 +21,7 @@ from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution, default_execution
+from ensemble_rsa.training.batch import DeviceImages, StepSeeds
 from ensemble_rsa.training.loop import (
     GroupTraining,
     InstanceGroup,
@@ -30,7 +31,7 @@ from ensemble_rsa.training.loop import (
     with_seeds_of,
 )
 from ensemble_rsa.training.recovery import TrainingPosition
-from ensemble_rsa.training.step import DeviceImages, make_programs, stacked_settings
+from ensemble_rsa.training.step import make_programs, stacked_settings
 
 N_CATEGORIES = 10
 STEPS_ON_ACCELERATOR = 10  # in a call, so that the time to start it does not count
@@ -132,10 +133,11 @@ def training_bytes(
     programs = make_programs(network, seeds_of_instance(config.training, 0), 1, inlined)
     preprocessing = fit_preprocessing("standardize", random_images(image_shape, 1)[0])
     settings = stacked_settings(config.training, range(n_instances))
+    seeds = StepSeeds(np.uint32(0), np.uint32(0))
 
     def step(state, pixels, labels, order):
         images = DeviceImages(pixels, labels, preprocessing)
-        return programs.train(state, settings, images, order, 0, 1, 0)
+        return programs.train(state, settings, images, order, 0, 1, 0, seeds)
 
     compiled = jax.jit(step, donate_argnums=0, compiler_options=execution.compiler_options or None)
     shaped = jax.ShapeDtypeStruct

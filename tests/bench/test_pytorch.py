@@ -10,7 +10,8 @@ from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.all_cnn import ARCHITECTURES, Architecture
 from ensemble_rsa.models.convnet import Conv
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
-from ensemble_rsa.training.step import DeviceImages, make_programs, stacked_settings
+from ensemble_rsa.training.batch import DeviceImages, StepSeeds
+from ensemble_rsa.training.step import make_programs, stacked_settings
 from ensemble_rsa.training.throughput import random_images
 
 torch = pytest.importorskip("torch")
@@ -44,6 +45,7 @@ def test_steps_are_ours(tiny_model, quick_execution, monkeypatch):
         0,
         STEPS,
         0,
+        StepSeeds.of(TRAINING),
     )
     device = torch.device("cpu")
     theirs = pytorch.make_network(torch, model, IMAGE)

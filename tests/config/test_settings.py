@@ -50,7 +50,7 @@ def test_the_default_recipe_is_that_of_the_paper():
 @pytest.mark.parametrize(
     ("choices", "registry"),
     [
-        ((*get_args(settings.DatasetName), "folder", "tfds"), SOURCES),
+        ((*get_args(settings.DatasetName), "folder", "tfds", "arrays"), SOURCES),
         (get_args(settings.PreprocessingName), PREPROCESSING),
         (get_args(settings.Resize), RESIZE),
         (get_args(settings.ConvNetName), MODELS),
@@ -220,3 +220,20 @@ def test_recipes_and_what_flags_change(capsys):
     assert "recipe: a resumed run has its own settings" in capsys.readouterr().err
     with pytest.raises(InputError, match="recipe: unknown 'resnets'; .*resnet"):
         preset("resnets")
+
+
+def test_what_instances_differ_in(capsys):
+    from ensemble_rsa.cli.main import main
+
+    words = ["train", "--instances", "3", "--seed", "4", "--order-seed", "7", "--print"]
+    assert main([*words, "--vary", "order", "dropout"]) == 0
+    training = json.loads(capsys.readouterr().out)["training"]
+    assert (training["seeds"], training["order_seed"]) == ([4, 4, 4], [7, 8, 9])
+    assert (training["dropout_seed"], training["augmentation_seed"]) == ([0, 1, 2], 0)
+    for given, message in {
+        ("--vary",): "vary: expected one or more of weights, order, augmentation, dropout",
+        ("--vary", "order", "--seeds", "1", "2", "3"): "vary: expected one seed for all instances",
+        ("--vary", "order", "--sweep", "dropout=0,0.5"): "vary: expected either --vary or --sweep",
+    }.items():
+        assert main([*words, *given]) == 2
+        assert message in capsys.readouterr().err

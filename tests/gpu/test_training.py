@@ -13,13 +13,9 @@ from ensemble_rsa.config.settings import ModelConfig, TrainingConfig
 from ensemble_rsa.data.preprocessing import fit_preprocessing
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble
 from ensemble_rsa.models.execution import Execution, default_execution
-from ensemble_rsa.training.step import (
-    DeviceImages,
-    InstanceSettings,
-    TrainingState,
-    make_programs,
-    stacked_settings,
-)
+from ensemble_rsa.training.batch import DeviceImages, StepSeeds
+from ensemble_rsa.training.gradient import InstanceSettings
+from ensemble_rsa.training.step import TrainingState, make_programs, stacked_settings
 
 pytestmark = pytest.mark.gpu
 
@@ -67,7 +63,12 @@ def epoch(model: str, execution: Execution, precision: str = "float32") -> Epoch
     order = jnp.arange(len(pixels)).reshape(STEPS, BATCH)
     numbers = tuple(map(jnp.asarray, (0, STEPS, 0)))
     settings = jax.tree.map(jnp.asarray, stacked_settings(config, [0, 1]))
-    return Epoch(programs.train, programs.start(parameters), settings, (images, order, *numbers))
+    return Epoch(
+        programs.train,
+        programs.start(parameters),
+        settings,
+        (images, order, *numbers, StepSeeds.of(config)),
+    )
 
 
 def trained(given: Epoch):

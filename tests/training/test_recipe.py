@@ -9,7 +9,11 @@ import pytest
 
 from ensemble_rsa.config.settings import TrainingConfig
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.training.augmentation import augment
+from ensemble_rsa.models.network import Network
+from ensemble_rsa.training.augmentation import GREY, augment, mixing
+from ensemble_rsa.training.averages import first_averages, networks_of, with_averages
+from ensemble_rsa.training.batch import DeviceImages, StepSeeds, make_batch
+from ensemble_rsa.training.gradient import InstanceSettings, Targets, make_gradient
 from ensemble_rsa.training.recipe import cross_entropy, make_optimiser, states_per_parameter
 
 
@@ -156,3 +160,98 @@ def test_without_augmentation_images_stay():
 def test_wrong_settings_are_named(setting, message, unchecked_annotations):
     with pytest.raises(InputError, match=message):
         TrainingConfig(**setting)
+
+
+def test_accumulated_gradients_are_averaged_and_the_rate_is_that_of_the_step():
+    config = TrainingConfig(momentum=0.0, epochs=10, accumulate=2, drop_after=(0.5,))
+    expected = [0, 1] * 10 + [0, 0.1] * 10
+    np.testing.assert_allclose(rates(config, 4), expected, rtol=1e-5)
+    optimiser = make_optimiser(config, 4)
+    weight = jnp.zeros(())
+    state = optimiser.init(weight)
+    for gradient, moved in ((3.0, 0.0), (5.0, -4.0)):
+        updates, state = optimiser.update(jnp.asarray(gradient), state, weight)
+        assert float(updates) == pytest.approx(moved)
+    assert states_per_parameter(config) == 3
+
+
+def test_averages_of_weights_forget_old_steps(rng):
+    steps, decay = rng.normal(size=(5, 2, 3)).astype(np.float32), 0.8  # step, instance, weight
+    start = {"kernel": jnp.asarray(steps[0])}
+    state = first_averages((), start, decay)
+    np.testing.assert_array_equal(networks_of(start, state)["kernel"], steps[0])
+    for values in steps[1:]:
+        now = {"kernel": jnp.asarray(values)}
+        state = jax.vmap(lambda own, v: with_averages((), own, v, decay))(state, now)
+    found = networks_of({"kernel": jnp.asarray(steps[-1])}, state)["kernel"]
+    weights = decay ** np.arange(3, -1, -1)
+    expected = np.average(steps[1:].astype(np.float64), axis=0, weights=weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_cutout_covers_a_square_at_any_place():
+    config = TrainingConfig(cutout=4)
+    images = jnp.zeros((400, 9, 9, 1), jnp.uint8)
+    covered = np.asarray(augment(images, jax.random.key(0), config))[..., 0] == GREY
+    rows, columns = covered.any(2).sum(1), covered.any(1).sum(1)
+    np.testing.assert_array_equal(covered.sum((1, 2)), rows * columns)  # rectangles
+    assert (
+        {*rows.tolist()} == {*columns.tolist()} == {2, 3, 4}
+    )  # 2 at the border, around its centre
+    corner = covered[:, 0, 0].mean()
+    # the square holds the corner if its centre is one of 3 × 3 of the 81 places
+    assert abs(corner - 9 / 81) < 4 * math.sqrt(9 / 81 * 72 / 81 / 400)
+
+
+def test_mixed_images_and_their_labels():
+    from scipy.stats import beta, kstest
+
+    config = TrainingConfig(mixup=0.4, flip=False)
+    values = np.arange(12)
+    data = DeviceImages(
+        jnp.asarray(np.tile(values[:, None, None, None], (1, 2, 2, 1)), jnp.uint8),
+        jnp.asarray(values, jnp.int32),
+        no_preprocessing(),
+    )
+    chosen = jnp.asarray([3, 8, 1, 10])
+    batch, targets = make_batch(data, chosen, 5, StepSeeds.of(config), config, (0, 1))
+    share = float(targets.share)
+    assert sorted(targets.others.tolist()) == [1, 3, 8, 10]
+    expected = share * chosen + (1 - share) * targets.others
+    np.testing.assert_allclose(batch[:, 0, 0, 0] * 255, expected, rtol=1e-5)
+    shares = jax.vmap(lambda key: mixing(key, config, 4)[1])(
+        jax.random.split(jax.random.key(1), 500)
+    )
+    assert kstest(np.asarray(shares), beta(0.4, 0.4).cdf).pvalue > 0.01
+
+
+def no_preprocessing():
+    from ensemble_rsa.data.preprocessing import fit_preprocessing
+
+    return fit_preprocessing("none", np.zeros((1, 2, 2, 1), np.uint8))
+
+
+def test_the_loss_of_mixed_images_by_hand(rng):
+    class Linear(Network):
+        splits_batches, is_random, layers = True, False, ()
+
+        def training_logits(self, variables, images, dropout):
+            return images.reshape(len(images), -1) @ variables, ()
+
+        logits = activations = training_logits
+
+    weights, images = rng.normal(size=(4, 3)), rng.normal(size=(32, 2, 2, 1))
+    labels, others = rng.integers(0, 3, (2, 32))
+    targets = Targets(jnp.asarray(labels), jnp.asarray(others), jnp.float32(0.7))
+    settings = InstanceSettings(0.1, 0.0, 0.0)
+    logits = images.reshape(32, -1) @ weights
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    wanted = 0.7 * np.eye(3)[labels] + 0.3 * np.eye(3)[others]
+    gradient = images.reshape(32, -1).T @ (np.exp(log_p) - wanted) / 32
+    for in_parts in (False, True):
+        find = make_gradient(Linear(), TrainingConfig(), in_parts, 1)
+        arrays = (jnp.asarray(each, jnp.float32) for each in (weights, images))
+        own, totals, _ = find(next(arrays), settings, next(arrays), targets, None)
+        np.testing.assert_allclose(own, gradient, atol=1e-6)
+        assert float(totals.loss) == pytest.approx(-(wanted * log_p).sum(), rel=1e-5)
+        assert int(totals.correct) == (logits.argmax(1) == labels).sum()

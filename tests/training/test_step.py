@@ -15,13 +15,9 @@ from ensemble_rsa.models.convolution import NHWC
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble, member
 from ensemble_rsa.rng import stream
 from ensemble_rsa.training import gradient
+from ensemble_rsa.training.batch import DeviceImages, StepSeeds
 from ensemble_rsa.training.loop import _added
-from ensemble_rsa.training.step import (
-    DeviceImages,
-    epoch_order,
-    make_programs,
-    stacked_settings,
-)
+from ensemble_rsa.training.step import epoch_order, make_programs, stacked_settings
 
 SIDE, BATCH, STEPS, BEFORE = 8, 10, 3, 7
 STRIDES = (2, 2, 1)
@@ -155,8 +151,9 @@ def test_steps_are_those_of_each_network_alone(recipe, build):
     programs, start = build(config)
     own_settings, data = stacked_settings(config, [0, 1]), on_device(pixels, labels)
     state, totals = programs.train(
-        programs.start(start), own_settings, data, jnp.asarray(ORDER), 0, STEPS, BEFORE
-    )
+        programs.start(start), own_settings, data, jnp.asarray(ORDER), 0, STEPS, BEFORE,
+        StepSeeds.of(config),
+    )  # fmt: skip
     parameters = jax.device_get(state.parameters)
     for i in range(2):
         own = {name: np.broadcast_to(getattr(config, name), 2)[i].item() for name in STACKED}
@@ -178,7 +175,9 @@ def test_a_broken_instance_leaves_the_others_alone(build):
     for leaf in jax.tree.leaves(broken):
         leaf[0] = np.nan
     after = [
-        programs.train(programs.start(one), settings, data, order, 0, STEPS, 0)[0].parameters
+        programs.train(
+            programs.start(one), settings, data, order, 0, STEPS, 0, StepSeeds.of(config)
+        )[0].parameters
         for one in (start, broken)
     ]
     for sound, other in zip(*map(jax.tree.leaves, after), strict=True):
