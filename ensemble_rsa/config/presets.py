@@ -27,9 +27,10 @@ PRESETS = MappingProxyType({"paper": _PAPER, "resnet": _RESNET, "vit": _VIT})
 
 
 def preset(name: str) -> Config:
-    """The configuration of a recipe: `paper`, `resnet` or `vit`; data are CIFAR-10.
+    """The configuration of a recipe, for CIFAR-10; its network is the default.
 
-    The network is not part of a recipe, and is the default.
+    Args:
+        name: `paper`, `resnet` (He et al. 2016) or `vit` (ours).
 
     Raises:
         InputError: an unknown name.
