@@ -323,12 +323,18 @@ def _train(config: Config, options: argparse.Namespace) -> Path:
 
 
 def _analyze(run: Path, config: AnalysisConfig, out: Path | None, quiet: bool) -> None:
+    from ensemble_rsa import files
     from ensemble_rsa.cli.progress import keep_compiled_programs, rdm_display
-    from ensemble_rsa.pipeline.analyze import analyze_run
+    from ensemble_rsa.cli.tables import show_crossed_seeds
+    from ensemble_rsa.pipeline.analyze import ANALYZE, analyze_run
+    from ensemble_rsa.runs import run_folder
 
     keep_compiled_programs()
     with rdm_display(Console(stderr=True, quiet=quiet)) as progress:
         path = analyze_run(run, config, out, None if quiet else progress)
+    results = files.read_dataset(path.parent / run_folder.RESULTS, ANALYZE)
+    if "seed_variance" in results:
+        show_crossed_seeds(results, Console())
     print(path)
 
 

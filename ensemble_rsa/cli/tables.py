@@ -1,4 +1,4 @@
-"""The table of two ensembles in the terminal."""
+"""Tables of crossed seeds and of two ensembles in the terminal."""
 
 import xarray as xr
 from rich.console import Console
@@ -7,6 +7,22 @@ from rich.table import Table
 from ensemble_rsa.cli.output import number
 from ensemble_rsa.figures.wording import p_value, similarity_name
 from ensemble_rsa.report.comparison import comparison_sentence
+
+
+def show_crossed_seeds(results: xr.Dataset, console: Console) -> None:
+    """Print shares of variance of crossed seeds, with a row for each layer."""
+    names = results.seed_component.values.tolist()
+    table = Table("layer", "variance (1 - r)", *names, box=None, pad_edge=False)
+    for layer in results.layer.values:
+        row = results.sel(layer=layer)
+        shares = (number(float(share)) for share in row.seed_variance_share.values)
+        table.add_row(str(layer), number(float(row.seed_variance.sum())), *shares)
+    console.print(table)
+    console.print(
+        "variance of RDMs between networks, and the shares of its components (negative estimates "
+        "count as 0)",
+        soft_wrap=True,
+    )
 
 
 def show_comparison(comparison: xr.Dataset, console: Console) -> None:

@@ -12,6 +12,7 @@ from ensemble_rsa.figures.consistency import (
     draw_clustering,
     draw_consistency,
 )
+from ensemble_rsa.figures.crossed_seeds import draw_crossed_seeds
 from ensemble_rsa.figures.fonts import use_installed_fonts, without_glyph_warnings
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.second_level import draw_second_level
@@ -27,6 +28,7 @@ FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
     "consistency": (draw_consistency, "consistency"),
     "category_consistency": (draw_category_consistency, "consistency"),
     "clustering": (draw_clustering, "category_clustering_index"),
+    "crossed_seeds": (draw_crossed_seeds, "seed_variance"),
 }
 
 _TRAINING = "training"

@@ -16,6 +16,8 @@ Variables (dimension names as everywhere):
         second_level_stress_1 (), Kruskal's: unless all RDMs are the same
     embedding (shown, layer, stimulus, component), embedding_stress, embedding_stress_1,
         embedding_pointwise_stress: of two instances
+    seed_variance, seed_variance_share, seed_variance_clipped (seed_component, layer): where a sweep
+        has crossed weight seeds with those of the data order or of dropout
     constant_patterns (layer, instance): number of stimuli whose pattern is constant
     train_accuracy, test_accuracy (instance): for runs only
     excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
@@ -58,6 +60,7 @@ from ensemble_rsa.analysis.mds import mds
 from ensemble_rsa.arrays import is_zero, stimuli_of_pairs
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
+from ensemble_rsa.pipeline.crossed_seeds import crossed_seeds
 
 SHOWN = 2  # instances whose geometry is drawn, as in Fig. 2
 BOOTSTRAPS: tuple[OverPairValues, ...] = ("pairs", "instances")
@@ -78,6 +81,8 @@ def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
         parts.append(instance_ceiling(rdms))
     if n_pairs_within:
         parts.append(clustering_by_layer(rdms, settings))
+    if (of_seeds := crossed_seeds(rdms)) is not None:
+        parts.append(of_seeds)
     if rdms.sizes["layer"] * rdms.sizes["instance"] > 1:
         parts.append(_second_level(rdms, settings))
     parts.append(embed_stimuli(rdms, settings))

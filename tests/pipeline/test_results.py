@@ -10,6 +10,7 @@ from scipy.spatial.distance import pdist
 
 from ensemble_rsa.analysis.mds import Mds
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.figures.crossed_seeds import draw_crossed_seeds
 from ensemble_rsa.interop.labelled import label_rdms
 from ensemble_rsa.pipeline.analyze import analyze
 from ensemble_rsa.pipeline.extract import extract
@@ -44,6 +45,29 @@ def shared_variance(stack: np.ndarray) -> np.ndarray:
 
 def same_category() -> np.ndarray:
     return np.array([LABELS[i] == LABELS[j] for i, j in itertools.combinations(range(16), 2)])
+
+
+def test_crossed_seeds_are_decomposed_and_others_are_not(rdms, results):
+    assert "seed_variance" not in results
+    crossed = rdms.assign_coords(
+        seed=("instance", [0, 1, 0, 1]), order_seed=("instance", [5, 5, 6, 6])
+    )
+    found = analyze(crossed, SETTINGS)
+    assert found.order_seed.values.tolist() == [5, 5, 6, 6]
+    names = ["first weights", "data order", "first weights × data order"]
+    assert found.seed_component.values.tolist() == names
+    for layer in range(2):
+        r = np.corrcoef(rdms.exemplar.values[layer].astype(np.float64))
+        weights, order = (r[0, 2] + r[1, 3]) / 2, (r[0, 1] + r[2, 3]) / 2
+        neither = (r[0, 3] + r[1, 2]) / 2
+        expected = np.array([weights - neither, order - neither, 1 - weights - order + neither])
+        variance = found.seed_variance.values[:, layer]
+        np.testing.assert_allclose(variance, np.maximum(expected, 0), atol=1e-6)
+        np.testing.assert_array_equal(found.seed_variance_clipped.values[:, layer], expected < 0)
+    heights = [bar.get_height() for bar in draw_crossed_seeds(found).axes[0].patches]
+    np.testing.assert_allclose(heights, found.seed_variance.values.ravel())
+    for incomplete in (crossed.isel(instance=[0, 1, 2]), crossed.drop_vars("seed")):
+        assert "seed_variance" not in analyze(incomplete, SETTINGS)
 
 
 @pytest.mark.parametrize("layer", [0, 1])
