@@ -117,4 +117,7 @@ _LAST_COLUMN: Mapping[str, Mapping[str, Callable[[BenchRow], str]]] = {
             row.size["instances"] * row.size["batch"] / row.seconds if row.seconds else None
         )
     },
+    "extract": {
+        "images/s": lambda row: _figure(row.size["stimuli"] / row.seconds if row.seconds else None)
+    },
 }

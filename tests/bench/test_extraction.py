@@ -10,6 +10,7 @@ import pytest
 
 from ensemble_rsa.bench.case import OURS
 from ensemble_rsa.bench.extraction import BARE, bench_extraction
+from ensemble_rsa.bench.table import markdown_tables
 
 
 def test_extraction_is_measured_beside_bare_forward_passes():
@@ -22,7 +23,9 @@ def test_extraction_is_measured_beside_bare_forward_passes():
 
 def test_without_pytorch_the_command_to_install_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    rows = bench_extraction("toy").rows
+    found = bench_extraction("toy")
+    rows = found.rows
+    assert "pip install" in markdown_tables(found)
     assert all(
         row.seconds is None and "pip install 'ensemble_rsa[torch]'" in row.note for row in rows
     )
