@@ -69,7 +69,7 @@ def test_the_summary_has_the_promised_keys(analysed, results):
     assert set(summary) == {
         "model", "dataset", "instances", "distance", "accuracy", "layers", "consistency",
         "category_clustering_index", "excluded_instances", "findings", "flagged_instances",
-        "interval", "outlying_instances", "seconds",
+        "instance_ceiling", "interval", "outlying_instances", "seconds",
     }  # fmt: skip
     assert (summary["model"], summary["dataset"]) == ("all_cnn_7", "digits")
     assert (summary["instances"], summary["distance"]) == (3, "correlation")

@@ -209,7 +209,7 @@ def test_an_instance_whose_rdm_is_constant_in_part_is_left_out_and_named(what, r
     assert rdms.instance.values.tolist() == [0, 2]
     (excluded,) = set_aside(rdms, "excluded")
     assert (excluded["instance"], excluded["seed"]) == (1, 1)
-    assert f"all {what} of V1 are equal" in excluded["reason"]
+    assert f"all {what} of layer V1 are equal" in excluded["reason"]
     np.testing.assert_allclose(rdms.exemplar[0, 1], by_hand(activations[2]), atol=1e-5)
 
 
