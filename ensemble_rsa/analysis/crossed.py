@@ -26,9 +26,10 @@ from ensemble_rsa.arrays import (
     check_varied,
 )
 from ensemble_rsa.errors import InputError, check_name
-from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName, compare_rows
+from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
 
-SIGNED = tuple(name for name, how in COMPARISONS.items() if how.signed)
+# Of an RDM with itself they are 1, also where distances are tied.
+CORRELATIONS = ("pearson", "spearman", "corr_cov")
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,12 @@ def crossed_variance_components(
         rdms: RDMs `(..., instance, stimulus_pair)`.
         factors: two factors by name, such as first weights and data order, with the level (the
             seed) of each instance. Each combination of levels occurs once.
-        comparison: a similarity that is 0 for unrelated RDMs, as in `consistency`: `"pearson"`
-            decomposes the variance of standardised distances, `"spearman"` and `"rho_a"` of their
-            ranks.
+        comparison: a correlation, as in `consistency`: `"pearson"` decomposes the variance of
+            standardised distances, `"spearman"` of their ranks, `"corr_cov"` of whitened distances.
 
     Raises:
         InputError: not two factors, a factor with one level, combinations that are missing or
-            repeated, a comparison that is squared or a cosine, or what `consistency` refuses.
+            repeated, a comparison that is no correlation, or what `consistency` refuses.
 
     >>> rng = np.random.default_rng(0)
     >>> rdms = 3 * rng.random(45) + 2 * rng.random((4, 1, 45)) + rng.random((4, 3, 45))
@@ -77,7 +77,7 @@ def crossed_variance_components(
     ('first weights × data order', [0.82, 0.01, 0.17])
     """
     array, _ = check_instance_rdms("rdms", rdms)
-    check_name("comparison", comparison, SIGNED)
+    check_name("comparison", comparison, CORRELATIONS)
     names, levels = _checked_factors(factors, array.shape[-2])
     similarity = compare_rows(np.asarray(array), None, comparison)
     check_varied("rdms", similarity)

@@ -66,7 +66,7 @@ def plan(
     subjects: Sequence[int] | None = None,
     difference: float = 0.05,
     confidence: float = 0.95,
-    comparison: ComparisonName = "rho_a",
+    comparison: ComparisonName | None = None,
 ) -> xr.Dataset:
     """Expected interval of consistency, or of an evaluation, at other numbers of instances.
 
@@ -82,7 +82,7 @@ def plan(
         difference: for the power; of mean r² between two groups, or with a reference between the
             mean similarity and a fixed value, such as zero.
         confidence: of the intervals, and 1 − the level of the test.
-        comparison: with a reference, how RDMs are compared, as in `evaluate`.
+        comparison: with a reference, how RDMs are compared, as in `evaluate`; None for `"rho_a"`.
 
     Returns:
         Without a reference:
@@ -101,8 +101,9 @@ def plan(
 
     Raises:
         InputError: as `consistency`, or `evaluate`; fewer than three instances or four stimuli, in
-            the pilot or in the plan, or with a reference than `evaluate` needs; `subjects` without
-            a reference; a difference that is not above 0 and below 1; a confidence outside (0, 1).
+            the pilot or in the plan, or with a reference than `evaluate` needs; `subjects` or
+            `comparison` without a reference; a difference that is not above 0 and below 1; a
+            confidence outside (0, 1).
 
     >>> pilot = np.arange(45.0) + 20 * np.random.default_rng(0).random((4, 45))
     >>> found = plan(pilot, instances=[5, 10], stimuli=[10, 20, 40])
@@ -125,10 +126,11 @@ def plan(
         numbers = {"instances": instances, "subjects": subjects, "stimuli": stimuli}
         return plan_evaluation(
             rdms, reference, n_pilot_stimuli, numbers, (dims, coords), difference, confidence,
-            comparison,
+            comparison or "rho_a",
         )  # fmt: skip
-    if subjects is not None:
-        raise InputError(f"subjects: expected a reference with them, got {shown(subjects)} only")
+    for name, given in (("subjects", subjects), ("comparison", comparison)):
+        if given is not None:
+            raise InputError(f"{name}: expected a reference with it, got {shown(given)} only")
     if stimuli is None:
         stimuli = around(n_pilot_stimuli, FEWEST_STIMULI)
     ns = np.array(numbers_of("instances", instances, FEWEST))

@@ -31,8 +31,18 @@ _NUMBERS = (
         0.05,
     ),
     Option("confidence", "of the intervals", float, 0.95),
-    Option("comparison", "with --reference, how two RDMs are compared", ComparisonChoice, "rho_a"),
-    Option("out", "where the results go; plan in the run folder when not given", Path | None, None),
+    Option(
+        "comparison",
+        "with --reference, how two RDMs are compared; rho_a when not given",
+        ComparisonChoice | None,
+        None,
+    ),
+    Option(
+        "out",
+        "where the results go; plan, or plan-REFERENCE, in the run folder when not given",
+        Path | None,
+        None,
+    ),
 )
 OPTIONS = (REFERENCE, *_NUMBERS, *READING)
 

@@ -221,15 +221,17 @@ class TrainingConfig:
         weight_decay: decoupled decay of kernels per step, times the learning rate; the paper has l2
             in the loss instead.
         label_smoothing: share of a label that is spread over all categories.
-        flip: whether training images are mirrored at random, the same for all instances.
-        shift: pixels by which training images are shifted at most, the same for all instances.
+        flip: whether training images are mirrored at random.
+        shift: pixels by which training images are shifted at most.
         cutout: side in pixels of a square that is grey in training images, at a random place.
         mixup: each training image is mixed with another of its batch, and so are the labels, in a
-            share drawn from Beta(mixup, mixup); 0 for none.
+            share drawn from Beta(mixup, mixup); 0 for none. The training accuracy then is that for
+            the first label.
         augmentation_seed: seed of what is drawn for training images, shared by all instances; or
             one for each.
-        accumulate: batches whose gradients are averaged for one update.
-        average: decay per update of running averages of the weights, which are the networks that
+        accumulate: batches whose gradients are averaged for one update; those left over at the end
+            of the training change nothing.
+        average: decay per batch of running averages of the weights, which are the networks that
             are tested and kept; 0 for the weights themselves.
     """
 
@@ -378,6 +380,11 @@ def shared_seeds(training: TrainingConfig) -> tuple[int, ...]:
     values = [getattr(training, name) for name in GROUPED]
     assert not any(isinstance(value, tuple) for value in values)  # see `seeds_of_instance`
     return tuple(values)
+
+
+def changes_images(training: TrainingConfig) -> bool:
+    """Whether a recipe changes training images before preprocessing."""
+    return bool(training.flip or training.shift or training.cutout)
 
 
 def saved_epochs(training: TrainingConfig) -> tuple[int, ...]:

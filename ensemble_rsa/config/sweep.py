@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ensemble_rsa.config.settings import GROUPED, STACKED, Config, weight_seeds
+from ensemble_rsa.config.settings import GROUPED, STACKED, Config, changes_images, weight_seeds
 from ensemble_rsa.errors import InputError, check_name, shown
 from ensemble_rsa.scalars import is_number
 
@@ -83,7 +83,8 @@ def vary(config: Config, what: Sequence[str]) -> Config:
         what: one or more of `weights`, `order`, `augmentation` and `dropout`.
 
     Raises:
-        InputError: an unknown source, none, or seeds that differ already.
+        InputError: an unknown source, none, one that has no effect in this recipe, seeds that
+            differ already, or instances that would be replaced by others with other first weights.
 
     >>> from ensemble_rsa.config.settings import TrainingConfig
     >>> varied = vary(Config(training=TrainingConfig(instances=3)), ["order"]).training
@@ -96,6 +97,18 @@ def vary(config: Config, what: Sequence[str]) -> Config:
     for name in listed:
         check_name("vary", name, SOURCES)
     training = config.training
+    drawn = {
+        "augmentation": changes_images(training) or training.mixup > 0,
+        "dropout": config.model.is_module or np.any(np.asarray(training.dropout) > 0),
+    }
+    for name in listed:
+        if not drawn.get(name, True):
+            raise InputError(f"vary: expected a recipe with {name}, got one without")
+    if "weights" not in listed and training.unconverged == "replace":
+        raise InputError(
+            "vary: expected --unconverged keep, since networks that replace others have other "
+            "first weights, got replace"
+        )
     seeds: dict[str, int | tuple[int, ...]] = {}
     for source, field in SOURCES.items():
         first = training.seed if field == "seeds" else getattr(training, field)

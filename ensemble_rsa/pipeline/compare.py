@@ -23,7 +23,7 @@ from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.files import write_dataset
 from ensemble_rsa.interop.labelled import check_stimuli, reorder_stimuli, stimulus_ids
-from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.pipeline.reference import rdms_of
 from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.comparison import write_comparison
 from ensemble_rsa.runs import run_folder
@@ -76,13 +76,14 @@ def compare_runs(
     default = run / f"{COMPARISON}-{other.resolve().name}"
     folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
-    a, b = (_load(Path(folder)) for folder in (run, other))
+    a, b = (rdms_of(folder) for folder in (run, other))
     for folder_of, rdms in ((run, a), (other, b)):
         if (n_instances := rdms.sizes["instance"]) < LEAST_INSTANCES:
             raise InputError(
                 f"{folder_of}: expected at least {LEAST_INSTANCES} instances for a test between "
                 f"groups, got {n_instances}"
             )
+        _check_independent(folder_of, rdms)
     b = _in_the_order_of(str(run), a, str(other), b)
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:
@@ -98,10 +99,7 @@ def compare_runs(
             f"{', '.join(names)}; match layers by depth (--match depth)"
         )
     ours, theirs = (list(each) for each in zip(*pairs, strict=True))
-    same_seeds = a.seed.values.tolist() == b.seed.values.tolist()
-    # The names of imported instances do not say that two runs began with the same weights.
-    known = not any(is_imported(Path(folder)) for folder in (run, other))
-    is_paired = (known and bool(same_seeds)) if paired is None else paired
+    is_paired = _begin_alike(run, a, other, b) if paired is None else paired
     result = compare_groups(
         a.exemplar.sel(layer=ours).values,
         b.exemplar.sel(layer=theirs).values,
@@ -169,24 +167,28 @@ def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset
     )
 
 
-def _load(folder: Path) -> xr.Dataset:
-    """Return the RDMs of a run, `exemplar (layer, instance, stimulus_pair)`, with their seeds."""
-    path = folder / run_folder.RDMS
-    if not path.is_file():
+def _check_independent(folder: Path, rdms: xr.Dataset) -> None:
+    """Raise for crossed seeds, by which some networks of a run share their first weights."""
+    if "seed" not in rdms.coords:
+        return
+    seeds = rdms.seed.values.ravel().tolist()
+    if 1 < len({*seeds}) < len(seeds):
         raise InputError(
-            f"run: {folder} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {folder}` first"
+            f"{folder}: expected a weight seed for each instance, or one for all, got seeds of "
+            "which some occur twice; networks that share their first weights are not independent"
         )
-    rdms = load_rdms(path)
-    missing = [name for name in ("layer", "seed") if name not in rdms.coords]
-    if missing:
-        raise InputError(
-            f"{path}: expected the RDM descriptors layer and seed, got no {missing[0]}"
-        )
-    if rdms.seed.dims != ("instance",) or len({*rdms.seed.values.tolist()}) < rdms.seed.size:
-        raise InputError(
-            f"{path}: expected one RDM for each layer and seed, in the same order of seeds"
-        )
-    return rdms
+
+
+def _begin_alike(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> bool:
+    """Whether instance i is known to begin with the same weights in both runs, by their seeds.
+
+    The names of imported instances do not say so. Where networks of one run share a seed, they
+    differ in something else, such as the order of images.
+    """
+    if any(map(is_imported, (run, other))) or any("seed" not in rdms.coords for rdms in (a, b)):
+        return False
+    seeds = [rdms.seed.values.ravel().tolist() for rdms in (a, b)]
+    return seeds[0] == seeds[1] and len({*seeds[0]}) == a.sizes["instance"]
 
 
 def _in_the_order_of(run: str, a: xr.Dataset, other: str, b: xr.Dataset) -> xr.Dataset:

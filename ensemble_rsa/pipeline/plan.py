@@ -1,6 +1,5 @@
 """A plan from an analysed run: how wide intervals will be with more networks or stimuli."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,12 @@ from ensemble_rsa.pipeline.reference import rdms_of, reference_for
 from ensemble_rsa.rdm.compare import ComparisonName
 
 PLAN = "plan"
-MOST = 10_000  # networks that are looked for
+MOST = 10_000  # times as many as in the pilot
+# Of the coordinates of a plan, in its JSON file.
+AXES = {
+    "layer": "layers", "n_instances": "instances", "n_subjects": "subjects",
+    "n_stimuli": "stimuli", "component": "components",
+}  # fmt: skip
 WORDS = {"instances": "networks", "subjects": "subjects", "stimuli": "stimuli"}
 
 
@@ -32,7 +36,7 @@ def plan_run(
     subjects: Sequence[int] | None = None,
     difference: float = 0.05,
     confidence: float = 0.95,
-    comparison: ComparisonName = "rho_a",
+    comparison: ComparisonName | None = None,
     out: str | Path | None = None,
     **reading: Any,
 ) -> tuple[xr.Dataset, Path]:
@@ -47,7 +51,8 @@ def plan_run(
         difference: as in `plan`.
         confidence: as in `plan`.
         comparison: as in `plan`.
-        out: where the results are written; None for `plan` in the run's folder.
+        out: where the results are written; None for `plan`, or
+            `plan-REFERENCE`, in the run's folder.
         **reading: how the reference is read, for `load_reference`.
 
     Returns:
@@ -60,12 +65,13 @@ def plan_run(
         InputError: a run without `rdms.h5`, or as `plan`.
     """
     run = files.as_path("run", run)
-    folder = files.as_path("out", out) if out is not None else run / PLAN
+    path = None if reference is None else files.as_path("reference", reference)
+    default = run / (PLAN if path is None else f"{PLAN}-{path.stem}")
+    folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
     labelled = rdms_of(run)
     rdms, brains = labelled.exemplar, None
-    if reference is not None:
-        path = files.as_path("reference", reference)
+    if path is not None:
         brains = reference_for(labelled, path, **reading).exemplar.values
     if (n := rdms.sizes["instance"]) < FEWEST:
         raise InputError(f"{run}: expected at least {FEWEST} instances for a plan, got {n}")
@@ -80,9 +86,7 @@ def plan_run(
     record: dict[str, Any] = {
         **found.attrs,
         "sentence": plan_sentence(found.sel(layer=found.attrs["layer"])),
-        "layers": found.layer.values.tolist(),
-        "instances": found.n_instances.values.tolist(),
-        "stimuli": found.n_stimuli.values.tolist(),
+        **{AXES.get(str(name), str(name)): found[name].values.tolist() for name in found.coords},
         **{str(name): values.values.tolist() for name, values in found.items()},
     }
     files.write_json(folder / f"{PLAN}.json", record)
@@ -112,31 +116,41 @@ def plan_sentence(found: xr.Dataset) -> str:
         return f"{start}."
     parts = []
     for name in pilot:
-        limit = float(width_at(found, **{**pilot, name: MOST if name == "instances" else math.inf}))
-        if limit > now / 2:
-            none = f"no number of {WORDS[name]} halves it (at best {limit:.3f})"
-            more = f"more {WORDS[name]} cannot bring it below {limit:.3f}"
+        widths = {n: float(width_at(found, **{**pilot, name: n})) for n in _more_than(pilot[name])}
+        best = min(widths.values())
+        if best >= now:
+            parts.append(f"more {WORDS[name]} do not narrow it")
+        elif best > now / 2:
+            none = f"no number of {WORDS[name]} halves it (at best {best:.3f})"
+            more = f"more {WORDS[name]} cannot bring it below {best:.3f}"
             parts.append(none if name == "instances" else more)
         elif name == "instances":
-            needed = networks_for(found, now / 2)
+            reached = next(n for n, width in widths.items() if width <= now / 2)
+            needed = networks_for(found, now / 2, reached)
             parts.append(f"{needed - pilot[name]} more networks halve it")
         else:
             parts.append(f"more {WORDS[name]} can halve it too")
     return f"{start}; {'; '.join(parts)}."
 
 
-def networks_for(found: xr.Dataset, wanted: float) -> int:
-    """The smallest number of networks, at most `MOST`, with an interval of at most this width.
+def networks_for(found: xr.Dataset, wanted: float, reached: int) -> int:
+    """The smallest number of networks with an interval of at most this width.
 
-    All else is as in the pilot; `found` is of one layer, and `MOST` networks reach the width.
+    All else is as in the pilot; `found` is of one layer, and `reached` networks have that width.
     """
     pilot = pilot_of(found)
-    low, high = check_count("pilot_instances", pilot["instances"], FEWEST), MOST
-    while high - low > 1:  # the width falls with the number of networks
+    low, high = check_count("pilot_instances", pilot["instances"], FEWEST), reached
+    while high - low > 1:
         middle = (low + high) // 2
-        reached = float(width_at(found, **{**pilot, "instances": middle})) <= wanted
-        low, high = (low, middle) if reached else (middle, high)
+        enough = float(width_at(found, **{**pilot, "instances": middle})) <= wanted
+        low, high = (low, middle) if enough else (middle, high)
     return high
+
+
+def _more_than(n: int) -> list[int]:
+    """Numbers above n, each a tenth larger than the one before, up to `MOST` times as many."""
+    factors = 1.1 ** np.arange(1, np.log(MOST) / np.log(1.1) + 1)
+    return sorted({int(np.ceil(n * factor)) for factor in factors})
 
 
 def pilot_of(found: xr.Dataset) -> dict[str, int]:

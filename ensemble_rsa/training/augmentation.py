@@ -72,10 +72,5 @@ def mixing(
     )
 
 
-def changes_images(config: TrainingConfig) -> bool:
-    """Whether a recipe changes training images before preprocessing."""
-    return bool(config.flip or config.shift or config.cutout)
-
-
 def _within(places: Array, first: Array, length: int) -> Bool[Array, "image place"]:
     return (places[None] >= first) & (places[None] < first + length)

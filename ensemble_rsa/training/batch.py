@@ -6,18 +6,18 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8, UInt32
 
-from ensemble_rsa.config.settings import TrainingConfig, shared_seeds
+from ensemble_rsa.config.settings import TrainingConfig, changes_images, shared_seeds
 from ensemble_rsa.data.preprocessing import Preprocessing, apply_preprocessing
 from ensemble_rsa.models.devices import BATCH
 from ensemble_rsa.rng import stream
-from ensemble_rsa.training.augmentation import augment, changes_images, mixing
+from ensemble_rsa.training.augmentation import augment, mixing
 from ensemble_rsa.training.gradient import Targets
 
 
 class StepSeeds(NamedTuple):
     """Seeds of what is drawn in a step; the program does not depend on them.
 
-    `dropout` is that of the masks, `augmentation` that of flips and shifts.
+    `dropout` is that of the masks, `augmentation` that of all that is drawn for images.
     """
 
     dropout: UInt32[Any, ""]

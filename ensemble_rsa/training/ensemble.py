@@ -89,12 +89,18 @@ class TrainedEnsemble:
 
 
 def check_batch_size(config: Config, dataset: Dataset) -> None:
-    """Raise if the training images do not fill one batch."""
+    """Raise if the training images do not fill one batch, or all epochs not one update."""
     n_images = len(dataset.train_labels)
     if config.training.batch_size > n_images:
         raise InputError(
             f"batch_size: {config.training.batch_size} is more than {n_images} training images; "
             "give a smaller batch or more images"
+        )
+    n_batches = config.training.epochs * (n_images // config.training.batch_size)
+    if 0 < n_batches < config.training.accumulate:
+        raise InputError(
+            f"accumulate: expected at most {n_batches}, the number of batches in the training, got "
+            f"{config.training.accumulate}"
         )
 
 

@@ -31,11 +31,14 @@ class InstanceSettings(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """Labels of a batch; of mixed images also those of the others, and the share of the first."""
+    """Labels of a batch; of mixed images also those of the others, and the share of the first.
+
+    `kept` is that share, the same for the whole batch.
+    """
 
     labels: Int[Array, " image"]
     others: Int[Array, " image"] | None = None
-    share: Any = None
+    kept: Any = None
 
 
 class Totals(NamedTuple):
@@ -69,7 +72,7 @@ def make_gradient(
         losses = cross_entropy(logits, targets.labels, config.label_smoothing)
         if targets.others is not None:
             others = cross_entropy(logits, targets.others, config.label_smoothing)
-            losses = targets.share * losses + (1 - targets.share) * others
+            losses = targets.kept * losses + (1 - targets.kept) * others
         correct = (logits.argmax(-1) == targets.labels).sum()
         decayed = (
             leaf for leaf in jax.tree.leaves(parameters) if config.l2_biases or leaf.ndim > 1
@@ -87,7 +90,7 @@ def make_gradient(
         parts = batch_parts(n, height * width) if in_parts else 1
 
         def of_part(part, batch, labels, others):
-            own, dropout = Targets(labels, others, targets.share), None
+            own, dropout = Targets(labels, others, targets.kept), None
             if masks is not None:
                 dropout = Dropout(settings.dropout, masks, share * parts + part, shares * parts)
             gradient, (totals, after) = jax.grad(objective, has_aux=True)(

@@ -180,7 +180,9 @@ def test_the_interval_and_power_of_an_evaluation_by_hand(rng):
 
 def test_subjects_need_a_reference(rng):
     rdms = rng.random((4, 45))
-    with pytest.raises(InputError, match="subjects: expected a reference with them"):
+    with pytest.raises(InputError, match="subjects: expected a reference with it"):
         plan(rdms, subjects=[5])
+    with pytest.raises(InputError, match="comparison: expected a reference with it"):
+        plan(rdms, comparison="spearman")
     with pytest.raises(InputError, match="subjects: expected a whole number of at least 3"):
         plan(rdms, rdms, subjects=[2], comparison="pearson")

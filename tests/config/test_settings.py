@@ -210,11 +210,13 @@ def test_recipes_and_what_flags_change(capsys):
     from ensemble_rsa.config.presets import PRESETS, preset
 
     assert preset("paper").training == TrainingConfig()
-    words = ["train", "--recipe", "resnet", "--model", "resnet20", "--epochs", "30", "--print"]
+    words = ["train", "--recipe", "resnet", "--width", "0.5", "--epochs", "30", "--print"]
     assert main(words) == 0
     shown = json.loads(capsys.readouterr().out)
     training = PRESETS["resnet"].training
-    expected = Config(PRESETS["resnet"].data, ModelConfig("resnet20"), replace(training, epochs=30))
+    expected = Config(
+        PRESETS["resnet"].data, ModelConfig("resnet20", 0.5), replace(training, epochs=30)
+    )
     assert shown == config_to_dict(expected)
     assert main(["train", "--recipe", "resnet", "--resume", "--out", "nowhere"]) == 2
     assert "recipe: a resumed run has its own settings" in capsys.readouterr().err
@@ -226,7 +228,7 @@ def test_what_instances_differ_in(capsys):
     from ensemble_rsa.cli.main import main
 
     words = ["train", "--instances", "3", "--seed", "4", "--order-seed", "7", "--print"]
-    assert main([*words, "--vary", "order", "dropout"]) == 0
+    assert main([*words, "--dropout", "0.5", "--vary", "order", "dropout"]) == 0
     training = json.loads(capsys.readouterr().out)["training"]
     assert (training["seeds"], training["order_seed"]) == ([4, 4, 4], [7, 8, 9])
     assert (training["dropout_seed"], training["augmentation_seed"]) == ([0, 1, 2], 0)
@@ -234,6 +236,9 @@ def test_what_instances_differ_in(capsys):
         ("--vary",): "vary: expected one or more of weights, order, augmentation, dropout",
         ("--vary", "order", "--seeds", "1", "2", "3"): "vary: expected one seed for all instances",
         ("--vary", "order", "--sweep", "dropout=0,0.5"): "vary: expected either --vary or --sweep",
+        ("--vary", "dropout"): "vary: expected a recipe with dropout, got one without",
+        ("--vary", "order", "augmentation"): "vary: expected a recipe with augmentation",
+        ("--vary", "order", "--unconverged", "replace"): "vary: expected --unconverged keep",
     }.items():
         assert main([*words, *given]) == 2
         assert message in capsys.readouterr().err

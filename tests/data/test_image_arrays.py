@@ -57,7 +57,8 @@ def test_a_run_on_arrays_from_another_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((PIXELS[0], LABELS), r"images: expected shape .* got \(6, 5, 3, 1\)|labels"),
+        ((PIXELS[0, 0], LABELS), r"images: expected shape .*, got \(5, 3\)"),
+        ((PIXELS[0], LABELS), "labels: expected one label for each of 6 images, got 20"),
         ((PIXELS[..., :2], LABELS), r"images: expected shape .* three channels, got \(20, 6, 5, 2"),
         ((PIXELS + 1, LABELS), "images: expected whole numbers from 0 to 255, got 1 to 256"),
         ((PIXELS / 1.0, LABELS), "images: expected numbers from 0 to 1, got 0 to 255"),

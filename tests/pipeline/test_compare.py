@@ -136,7 +136,7 @@ def test_stimuli_in_another_order_are_matched_by_id(without_figure, runs, tmp_pa
         ({"stimulus": ["a", "b", "c", "d", "f"]}, "expected the same 5 stimuli"),
         ({"distance": "cosine"}, "expected correlation distances .*, got cosine"),
         ({"layers": ("three", "four")}, "no layer in common"),
-        ({"seeds": [5, 6, 6]}, "expected one RDM for each layer and seed"),
+        ({"seeds": [5, 6, 6]}, "expected a weight seed for each instance, or one for all"),
     ],
 )
 def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_path):
@@ -148,7 +148,7 @@ def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_pa
 def test_a_run_without_rdms_or_with_some_of_no_layer_is_refused(runs, tmp_path):
     unnamed = label_rdms(rdms(1), "correlation", {"seed": np.arange(6)}, STIMULI)
     save_rdms(runs[1] / "rdms.h5", unnamed)
-    with pytest.raises(InputError, match="expected the RDM descriptors .* got no layer"):
+    with pytest.raises(InputError, match="expected one RDM for each layer and instance"):
         compare_runs(*runs)
     with pytest.raises(InputError, match=re.escape("run `ensemble-rsa analyze")):
         compare_runs(runs[0], tmp_path)
@@ -172,3 +172,10 @@ def test_layers_at_the_same_depth(without_figure, tmp_path, capsys):
         compare_runs(*folders)
     with pytest.raises(InputError, match="match: unknown 'size'; choose from name, depth"):
         compare_runs(*folders, match="size")
+
+
+def test_networks_that_differ_in_something_else_than_their_weights(without_figure, tmp_path):
+    folders = [write(tmp_path / name, rdms(k), seeds=[4, 4, 4]) for k, name in enumerate("ab")]
+    found, _ = compare_runs(*folders)
+    assert found.attrs["paired"] == 0
+    np.testing.assert_array_equal(found.between, compare_groups(rdms(0), rdms(1)).between)

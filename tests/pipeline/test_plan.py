@@ -86,12 +86,18 @@ def test_a_plan_with_subjects(run, capsys):
     np.save(folder / "people.npy", people)
     words = ["plan", str(folder), "--reference", str(folder / "people.npy")]
     words += ["--comparison", "pearson", "--instances", "5", "20", "--subjects", "8", "16"]
-    assert main([*words, "--stimuli", "10", "20"]) == 0
+    assert main([*words, "--stimuli", "20", "10"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     numbers = {"instances": [5, 20], "subjects": [8, 16], "stimuli": [10, 20]}
     expected = plan(stack, people, **numbers, comparison="pearson")
-    record = json.loads((folder / "plan" / "plan.json").read_text())
+    record = json.loads((folder / "plan-people" / "plan.json").read_text())
     np.testing.assert_allclose(record["width"], expected.width, rtol=1e-5)
+    assert (record["instances"], record["subjects"], record["stimuli"]) == (
+        [5, 20],
+        [8, 16],
+        [10, 20],
+    )
+    assert len(record["components"]) == 7
     at = record["layers"].index(record["layer"])
     for n in range(2):
         for k in range(2):

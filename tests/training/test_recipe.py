@@ -215,7 +215,7 @@ def test_mixed_images_and_their_labels():
     )
     chosen = jnp.asarray([3, 8, 1, 10])
     batch, targets = make_batch(data, chosen, 5, StepSeeds.of(config), config, (0, 1))
-    share = float(targets.share)
+    share = float(targets.kept)
     assert sorted(targets.others.tolist()) == [1, 3, 8, 10]
     expected = share * chosen + (1 - share) * targets.others
     np.testing.assert_allclose(batch[:, 0, 0, 0] * 255, expected, rtol=1e-5)

@@ -102,11 +102,11 @@ def plan_evaluation(
 
 
 def numbers_of(name: str, values: Any, least: int) -> list[int]:
-    """The numbers of levels of a factor, checked."""
+    """The numbers of levels of a factor, checked, ascending and each once."""
     listed = [values] if is_number(values) else list(values)
     if not listed:
         raise InputError(f"{name}: expected one number or more, got none")
-    return [check_count(name, value, least) for value in listed]
+    return sorted({check_count(name, value, least) for value in listed})
 
 
 def around(n: int, least: int) -> list[int]:
