@@ -85,9 +85,7 @@ def load_reference(
         check_name("distance", distance, (*DISTANCES, CROSSNOBIS))
     if folds is not None and not isinstance(folds, str):
         raise InputError(f"folds: expected a name, got {shown(folds)}")
-    groups = by_subject(located(path))
-    if len(groups) > 1 and not is_image(path) and any(STIMULUS in g[0].fields for g in groups):
-        raise InputError("reference: expected {stimulus} for images of brains (NIfTI) only")
+    groups = _files_of("reference", path)
     parts = []
     for group in groups:
         rows = _with_stimuli(
@@ -132,7 +130,7 @@ def load_patterns(
     """
     path = as_path("path", path)
     check_ending(path)
-    groups = by_subject(located(path))
+    groups = _files_of("path", path)
     if len(groups) > 1:
         listed = ", ".join(str(dict(group[0].fields)) for group in groups[:3])
         raise InputError(f"path: expected patterns of one subject, got files of {listed}")
@@ -169,6 +167,16 @@ def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
         exemplar=(("rdm", "stimulus_pair"), np.stack(rows))
     )
     return result.assign_coords({SUBJECT: ("rdm", subjects)})
+
+
+def _files_of(argument: str, path: Path) -> list[list[Located]]:
+    """The files of each subject; several only where they are images of single stimuli."""
+    groups = by_subject(located(path))
+    if not is_image(path) and any(STIMULUS in group[0].fields for group in groups):
+        raise InputError(
+            f"{argument}: expected {{stimulus}} for images of brains (NIfTI) only, got {path.name}"
+        )
+    return groups
 
 
 def _with_stimuli(rows: RdmRows, one: Located, descriptor: str) -> RdmRows:

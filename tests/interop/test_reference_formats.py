@@ -162,6 +162,20 @@ def test_files_of_several_people_are_matched_by_stimulus(tmp_path):
     np.testing.assert_allclose(one.exemplar, RDMS[1:2], atol=1e-7)
 
 
+def test_files_of_single_stimuli_are_refused_unless_they_are_images(tmp_path):
+    for name in IDS[:3]:
+        np.save(tmp_path / f"sub-01_{name}.npy", RDMS)
+        with h5py.File(tmp_path / f"sub-01_{name}.h5", "w") as file:
+            file["measurements"] = PATTERNS
+    for read, path, argument in (
+        (load_reference, "sub-01_{stimulus}.npy", "reference"),
+        (load_reference, "sub-{subject}_{stimulus}.npy", "reference"),
+        (load_patterns, "sub-01_{stimulus}.h5", "path"),
+    ):
+        with pytest.raises(InputError, match=rf"{argument}: expected {{stimulus}} for images"):
+            read(tmp_path / path)
+
+
 def test_images_of_brains_by_volume_and_by_contrast(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     data, mask = RNG.normal(size=(3, 4, 2, 5)), RNG.random((3, 4, 2)) > 0.4
