@@ -24,11 +24,13 @@ from ensemble_rsa.interop.reference_files.opened import (
     read_rdms,
 )
 from ensemble_rsa.interop.reference_files.paths import Located, located
-from ensemble_rsa.interop.reference_files.patterns import CROSSNOBIS, as_data_array
+from ensemble_rsa.interop.reference_files.patterns import CROSSNOBIS, as_data_array, check_ids
 from ensemble_rsa.interop.stacking import concatenated
 from ensemble_rsa.rdm.distances import DISTANCES
 
 SUBJECT = "subject"
+_REPEATED = {"session", "run", "task_index", "name"}  # in these the averaged RDMs may differ
+_SHOWN = 5  # values in a message
 
 
 def load_reference(
@@ -137,14 +139,18 @@ def load_patterns(
     patterns = read_patterns(groups[0], mask)
     if patterns is None:
         raise InputError(f"path: {path.name}: expected patterns, got RDMs or nothing of rsatoolbox")
+    check_ids(path, patterns, descriptor)
     return as_data_array(patterns, descriptor)
 
 
 def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
     """Return the mean RDM of each subject, where several have the same descriptor `subject`.
 
-    Sessions of one person are no independent sample. A distance that some sessions lack is the mean
+    Sessions and runs of one person are no independent sample. A distance that some lack is the mean
     of the others.
+
+    Raises:
+        InputError: RDMs of one subject differ in another descriptor, such as the region or task.
 
     >>> twice = {"subject": ("rdm", ["BE", "BE"]), "session": ("rdm", [1, 2])}
     >>> rdms = xr.Dataset({"exemplar": (("rdm", "stimulus_pair"), [[1.0], [3.0]])}, twice)
@@ -156,6 +162,7 @@ def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
     subjects = list(dict.fromkeys(reference[SUBJECT].values.tolist()))
     if len(subjects) == reference.sizes["rdm"]:
         return reference
+    _check_repeated(reference, subjects)
     rows = []
     for subject in subjects:
         own = reference.exemplar.values[reference[SUBJECT].values == subject].astype(np.float64)
@@ -167,6 +174,22 @@ def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
         exemplar=(("rdm", "stimulus_pair"), np.stack(rows))
     )
     return result.assign_coords({SUBJECT: ("rdm", subjects)})
+
+
+def _check_repeated(reference: xr.Dataset, subjects: list[Any]) -> None:
+    """Raise if RDMs of one subject differ in more than the session or run."""
+    for name, column in reference.coords.items():
+        if column.dims != ("rdm",) or str(name).removeprefix("rdm_") in {SUBJECT, *_REPEATED}:
+            continue
+        for subject in subjects:
+            own = column.values[reference[SUBJECT].values == subject].tolist()
+            if len(values := list(dict.fromkeys(map(str, own)))) > 1:
+                listed = ", ".join(values[:_SHOWN]) + (", …" if len(values) > _SHOWN else "")
+                raise InputError(
+                    "reference: expected RDMs of one subject that differ in session or run only, "
+                    f"got those of {subject!r} with {name} {listed}; choose one with where, such "
+                    f"as --where {name}={values[0]}"
+                )
 
 
 def _files_of(argument: str, path: Path) -> list[list[Located]]:
@@ -198,6 +221,13 @@ def _in_one_order(parts: list[RdmRows], groups: Sequence[Sequence[Located]]) -> 
     """RDMs of several files in the order of stimuli of the first, by id where there are ids."""
     checked = [rdm_rows(from_rows(part)) for part in parts]
     first = checked[0]
+    named = [STIMULUS in part.pattern_descriptors for part in checked]
+    if len({*named}) > 1:
+        lacking = groups[named.index(False)][0].path.name
+        raise InputError(
+            "reference: expected ids of stimuli in all files or in none, got "
+            f"{groups[named.index(True)][0].path.name} with and {lacking} without them"
+        )
     found = [first]
     for part, group in zip(checked[1:], groups[1:], strict=True):
         name = group[0].path.name
@@ -206,7 +236,7 @@ def _in_one_order(parts: list[RdmRows], groups: Sequence[Sequence[Located]]) -> 
                 f"reference: {name}: expected {first.rdms.shape[1]} distances as in "
                 f"{groups[0][0].path.name}, got {part.rdms.shape[1]}"
             )
-        if STIMULUS in first.pattern_descriptors and STIMULUS in part.pattern_descriptors:
+        if STIMULUS in first.pattern_descriptors:
             try:
                 ordered = reorder_stimuli(from_rows(part), first.pattern_descriptors[STIMULUS])
             except InputError as error:

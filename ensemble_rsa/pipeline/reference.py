@@ -40,7 +40,8 @@ def reference_for(rdms: xr.Dataset, reference: Path, **reading: Any) -> xr.Datas
     `load_reference`.
 
     Raises:
-        InputError: what `load_reference` refuses; other stimuli.
+        InputError: what `load_reference` and `one_per_subject` refuse; other stimuli; a reference
+            whose ids seem to stand in another descriptor.
     """
     return one_per_subject(_matched(load_reference(reference, **reading), rdms))
 
@@ -50,15 +51,36 @@ def _matched(reference: xr.Dataset, rdms: xr.Dataset) -> xr.Dataset:
     n_ours, n_theirs = (
         stimuli_of_pairs("rdms", d.sizes["stimulus_pair"]) for d in (rdms, reference)
     )
-    if "stimulus" in reference.coords and "stimulus" in rdms.coords:
+    named = {"reference": "stimulus" in reference.coords, "run": "stimulus" in rdms.coords}
+    if all(named.values()):
         try:
             return reorder_stimuli(reference, rdms.stimulus.values)
         except InputError as error:
             text = str(error).removeprefix("rdms: ")
             raise InputError(f"reference: {text}") from None
+    if not named["reference"] and (others := _possible_ids(reference)):
+        raise InputError(
+            f"descriptor: expected the descriptor of stimuli that holds their ids ("
+            f"{', '.join(others)}), since the reference has no 'stimulus'; give --descriptor "
+            f"{others[0]}"
+        )
     if n_ours != n_theirs:
         raise InputError(
             f"reference: expected RDMs of {n_ours} stimuli as in the run, got {n_theirs}"
         )
-    log.info("the reference names no stimuli; they are taken to be in the order of the run's")
+    lacking = " and the ".join(side for side, has_ids in named.items() if not has_ids)
+    log.info(
+        "ids of stimuli are missing in the %s; stimuli are taken to be in the same order", lacking
+    )
     return reference
+
+
+def _possible_ids(reference: xr.Dataset) -> list[str]:
+    """Descriptors of stimuli, as text, with another value for each stimulus."""
+    return [
+        str(name)
+        for name, column in reference.coords.items()
+        if column.dims == ("stimulus",)
+        and column.dtype.kind == "U"
+        and len({*column.values.tolist()}) == column.size
+    ]

@@ -59,6 +59,28 @@ def test_a_distance_that_one_session_lacks_is_that_of_the_other():
     assert np.isnan(found.exemplar.values[1, 5])
 
 
+def test_only_sessions_and_runs_of_a_subject_are_averaged():
+    who = {"subject": ["a", "a", "b", "b"], "session": [1, 2, 1, 2], "task_index": [0, 3, 0, 3]}
+    same = label_rdms(RDMS, "cosine", who | {"region": ["IT"] * 4, "age": [30, 30, 40, 40]})
+    means = [(RDMS[0] + RDMS[1]) / 2, (RDMS[2] + RDMS[3]) / 2]
+    np.testing.assert_allclose(one_per_subject(same).exemplar, means)
+    for name, values, message in (
+        ("region", ["IT", "IT", "V1", "IT"], "'b' with region V1, IT; .* --where region=V1"),
+        ("task", ["x", "y", "x", "x"], "'a' with task x, y; .* --where task=x"),
+    ):
+        with pytest.raises(InputError, match=message):
+            one_per_subject(label_rdms(RDMS, "cosine", who | {name: values}))
+
+
+def test_ids_of_stimuli_in_some_of_several_files(tmp_path):
+    ids = {"stimulus": list("abcde")}
+    save_rdms(tmp_path / "sub-1.h5", label_rdms(RDMS[:1], "cosine", None, ids))
+    save_rdms(tmp_path / "sub-2.h5", label_rdms(RDMS[1:2], "cosine"))
+    message = "in all files or in none, got sub-1.h5 with and sub-2.h5 without them"
+    with pytest.raises(InputError, match=message):
+        load_reference(tmp_path / "sub-{subject}.h5")
+
+
 def test_hdf5_and_numpy(tmp_path):
     save_rdms(tmp_path / "a.h5", label_rdms(RDMS, "cosine", {"subject": list("abcd")}))
     np.testing.assert_allclose(load_reference(tmp_path / "a.h5").exemplar, RDMS, atol=1e-7)

@@ -220,6 +220,22 @@ def test_images_of_brains_by_volume_and_by_contrast(tmp_path):
         load_reference(betas, mask=tmp_path / "sub-01_mask.nii.gz")
 
 
+def test_gaps_in_a_mask_and_in_the_table_of_an_image(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    data, inside = RNG.normal(size=(3, 4, 2, 5)), RNG.random((3, 4, 2)) > 0.4
+    for values, name in ((data, "betas"), (np.where(inside, 1.0, np.nan), "mask")):
+        nibabel.Nifti1Image(values, np.eye(4)).to_filename(tmp_path / f"{name}.nii")
+    path, options = tmp_path / "betas.nii", {"mask": tmp_path / "mask.nii"}
+    found = load_reference(path, **options)
+    voxels = np.stack([data[..., i][inside] for i in range(5)])
+    np.testing.assert_allclose(found.exemplar[0], pdist(voxels, "correlation"), atol=1e-12)
+    (tmp_path / "betas.tsv").write_text("trial_type\tletter\na\tx\n\ty\nb\t\nn/a\tx\nc\tx\n")
+    for read in (load_reference, load_patterns):
+        with pytest.raises(InputError, match="'trial_type' for each of 5 observations, got 2"):
+            read(path, descriptor="trial_type", **options)
+    assert load_patterns(path, **options).letter.values.tolist() == ["x", "y", "n/a", "x", "x"]
+
+
 def test_without_nibabel_the_sentence_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "nibabel", None)
     (tmp_path / "a.nii").write_bytes(b"")

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from ensemble_rsa.arrays import check_finite
 from ensemble_rsa.errors import InputError, first_line
 from ensemble_rsa.interop.optional import optional_import
-from ensemble_rsa.interop.reference_files.patterns import Patterns
+from ensemble_rsa.interop.reference_files.patterns import MISSING, Patterns
 
 ENDINGS = (".nii", ".nii.gz")
 _SAME_PLACE = 1e-4  # mm or so, of the transformations of two images
@@ -36,7 +36,7 @@ def image_patterns(paths: dict[str | None, Path], mask: Path) -> Patterns:
         paths: an image for each stimulus, or None and an image with a volume for each stimulus. A
             table beside that image, with its name but the ending `.tsv`, describes the volumes: a
             row for each, as BIDS writes tables.
-        mask: an image that is not 0 in the voxels to read.
+        mask: an image that is neither 0 nor NaN in the voxels to read.
 
     Raises:
         InputError: nibabel is not installed; an image that cannot be read, or that has another
@@ -76,9 +76,11 @@ def _mask(path: Path) -> tuple[Bool[np.ndarray, "x y z"], Float[np.ndarray, "4 4
     data, affine = _read(path)
     if data.ndim != 3:
         raise InputError(f"mask: {path.name}: expected one volume, got shape {data.shape}")
-    chosen = data != 0
+    chosen = (data != 0) & ~np.isnan(data)
     if (n := int(chosen.sum())) < 2:
-        raise InputError(f"mask: {path.name}: expected two voxels or more that are not 0, got {n}")
+        raise InputError(
+            f"mask: {path.name}: expected two voxels or more that are neither 0 nor NaN, got {n}"
+        )
     return chosen, affine
 
 
@@ -118,4 +120,4 @@ def _table(image: Path, n_volumes: int) -> dict[str, np.ndarray]:
             f"{image.name}, got {len(rows)}"
         )
     names = [name for name in rows[0] if name]
-    return {name: np.array([row[name] or "n/a" for row in rows], str) for name in names}
+    return {name: np.array([row[name] or MISSING for row in rows], str) for name in names}

@@ -19,6 +19,7 @@ from ensemble_rsa.interop.rsatoolbox import read_group
 from ensemble_rsa.rdm.build import compute_rdm
 
 MEASUREMENTS, CROSSNOBIS = "measurements", "crossnobis"
+MISSING = "n/a"  # in tables of BIDS
 
 
 class Patterns(NamedTuple):
@@ -58,6 +59,16 @@ def dataset_patterns(path: Path) -> Patterns:
     return Patterns(values, described, scalars)
 
 
+def check_ids(path: Path, patterns: Patterns, descriptor: str) -> None:
+    """Raise if the descriptor that holds the ids of stimuli is missing in some observations."""
+    ids = patterns.of_observations.get(descriptor, np.array([]))
+    if lacking := sum(str(each).strip() in ("", MISSING) for each in ids.tolist()):
+        raise InputError(
+            f"reference: {path.name}: expected an id of the stimulus in {descriptor!r} for each of "
+            f"{len(ids)} observations, got {lacking} that are empty or {MISSING!r}"
+        )
+
+
 def as_data_array(patterns: Patterns, descriptor: str) -> xr.DataArray:
     """Return patterns `(stimulus, unit)` with their descriptors, `descriptor` as the stimuli."""
     renamed = {
@@ -82,6 +93,7 @@ def rdm_of_patterns(
     descriptors those are kept that have one value for each stimulus. For crossnobis, `folds` is
     the descriptor that says which observations have independent noise, which is not weighted.
     """
+    check_ids(path, patterns, descriptor)
     described = patterns.of_observations
     ids = described.get(descriptor)
     if ids is None:
