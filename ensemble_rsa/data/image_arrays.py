@@ -63,7 +63,7 @@ def data_from_arrays(
             continue
         name = f"{prefix}images"
         array = check_array(name, pixels, 3, "(image, height, width, channel)")
-        stored[name] = _as_pixels(name, as_numpy(array))
+        stored[name] = as_pixels(name, as_numpy(array))
         n = len(stored[name])
         codes, categories = check_labels(f"{prefix}labels", names, n, "images")
         own = categories[codes]
@@ -84,10 +84,10 @@ def arrays_source(config: DataConfig) -> ImageSource:
     path = config.file
     assert path is not None  # of `arrays:`
     stored = _read(path)
-    pixels = _as_pixels(f"dataset: {path}, images", stored["images"])
+    pixels = as_pixels(f"dataset: {path}, images", stored["images"])
     categories, codes = _labels_of(path, stored, len(pixels))
     if "test_images" in stored:
-        others = _as_pixels(f"dataset: {path}, test_images", stored["test_images"])
+        others = as_pixels(f"dataset: {path}, test_images", stored["test_images"])
         if others.shape[1:] != pixels.shape[1:]:
             raise InputError(
                 f"dataset: expected test images of shape {pixels.shape[1:]} like the training "
@@ -153,7 +153,12 @@ def _labels_of(
     return names, codes.astype(np.int64)
 
 
-def _as_pixels(name: str, values: np.ndarray) -> UInt8[np.ndarray, "image height width channel"]:
+def as_pixels(name: str, values: np.ndarray) -> UInt8[np.ndarray, "image height width channel"]:
+    """Return images as 8-bit pixels: whole numbers are from 0 to 255, others from 0 to 1.
+
+    Raises:
+        InputError: another shape, no numbers, or numbers outside these ranges.
+    """
     if values.ndim == 3:
         values = values[..., None]
     if values.ndim != 4 or values.shape[-1] not in (1, 3) or 0 in values.shape:

@@ -9,6 +9,7 @@ import numpy as np
 from ensemble_rsa.arrays import LabelsLike, as_numpy, check_array, check_labels
 from ensemble_rsa.arrays.labels import plain_values
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.data.image_arrays import as_pixels
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.sources import ActivationSource, source_from_run
 from ensemble_rsa.pipeline.extract import dataset_of
@@ -29,8 +30,8 @@ def from_run(
 
     Args:
         run: the run or its folder.
-        images: pixels `(stimulus, height, width, channel)` from 0 to 255, as large as the images of
-            training.
+        images: pixels `(stimulus, height, width, channel)`, as large as the images of training:
+            whole numbers from 0 to 255, or numbers from 0 to 1, which are rounded to 8 bits.
         labels: the category of each image; none when not given.
         stimuli: an id for each image; their positions when not given.
 
@@ -41,14 +42,12 @@ def from_run(
     opened = run if isinstance(run, Run) else load_run(run)
     dataset = dataset_of(opened)
     size = dataset.test_images.shape[1:]
-    pixels = as_numpy(check_array("images", images, 4, _AXES))
+    pixels = as_pixels("images", as_numpy(check_array("images", images, 4, _AXES)))
     if pixels.shape[1:] != size:
         raise InputError(
             f"images: expected the size of the images of training, {_AXES[1:-1].partition(', ')[2]}"
             f" = {size}, got {pixels.shape[1:]}; resize them first"
         )
-    if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 255:
-        raise InputError("images: expected pixels from 0 to 255, got other values")
     n = len(pixels)
     ids = [str(i) for i in range(n)] if stimuli is None else plain_values("stimuli", stimuli)
     if len(ids) != n or len({*ids}) < n:
@@ -62,7 +61,7 @@ def from_run(
     # one category for all, so that they stay in their order
     shown = dataclasses.replace(
         dataset,
-        test_images=np.round(pixels).astype(np.uint8),
+        test_images=pixels,
         test_labels=np.zeros(n, np.int64),
         test_ids=tuple(ids),
         categories=("",),

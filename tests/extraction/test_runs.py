@@ -79,7 +79,7 @@ def test_rdms_are_those_of_the_networks_layers(run, dataset, maps_by_hand):
 
 def test_images_of_ones_own_are_shown_in_their_order(run, dataset, maps_by_hand):
     images, names = dataset.test_images[[4, 0, 9]], ["x", "a", "b"]
-    source = from_run(run, images.astype(float), ["face", "", "face"], names)
+    source = from_run(run, images / 255, ["face", "", "face"], names)
     rdms = extract(source)
     assert rdms.stimulus.values.tolist() == names
     assert rdms.category.values.tolist() == ["face", "", "face"]
@@ -89,7 +89,8 @@ def test_images_of_ones_own_are_shown_in_their_order(run, dataset, maps_by_hand)
     np.testing.assert_allclose(rdms.exemplar[0, 1], expected, atol=1e-5)
     for given, message in (
         ((images[:, :4],), r"images: expected the size of the images of training, height"),
-        ((images - 1.0,), "images: expected pixels from 0 to 255"),
+        ((images + 0.0,), "images: expected numbers from 0 to 1, got"),
+        ((images.astype(int) - 256,), "images: expected whole numbers from 0 to 255"),
         ((images, None, ["x", "x", "b"]), "expected 3 different ids, got 3, of which 2 differ"),
         ((images, ["face"]), "expected one label for each of 3 stimuli, got 1"),
     ):
