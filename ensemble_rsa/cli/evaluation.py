@@ -55,7 +55,8 @@ _STATISTICS = (
     *READING,
     Option(
         "out",
-        "where the results go; evaluation-REFERENCE in the run's folder when not given",
+        "where the results go; evaluation-REFERENCE in the run's folder when not given, with "
+        "options that differ from their defaults in its name",
         Path | None,
         None,
     ),

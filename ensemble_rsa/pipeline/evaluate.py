@@ -1,6 +1,5 @@
 """Evaluation of an analysed run against RDMs of brains or behaviour, with files and a page."""
 
-import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -23,16 +22,16 @@ from ensemble_rsa.pipeline.analyze import rewrite_report
 from ensemble_rsa.pipeline.evaluations import EVALUATION, OF_RDMS, fingerprint
 from ensemble_rsa.pipeline.reference import rdms_of, reference_for
 from ensemble_rsa.rdm.compare import ComparisonName
-from ensemble_rsa.report.evaluation import write_evaluation
+from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON, write_evaluation
 from ensemble_rsa.runs import run_folder
 
-log = logging.getLogger(__name__)
+_ENDINGS = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
 def evaluate_run(
     run: str | Path,
     reference: str | Path,
-    comparison: ComparisonName = "rho_a",
+    comparison: ComparisonName = DEFAULT_COMPARISON,
     over: Sequence[Factor] = FACTORS,
     n_resamples: int = 1000,
     confidence: float = 0.95,
@@ -51,8 +50,8 @@ def evaluate_run(
     Args:
         run: folder of the run, analysed.
         reference: a file of reference RDMs, see `ensemble_rsa.interop.reference.load_reference`.
-            RDMs with the same descriptor `subject` are averaged. Stimuli are matched by id where
-            the file has ids, else by position.
+            RDMs of one `subject` are averaged if they differ in session or run only. Stimuli are
+            matched by id where file and run have ids, else by position.
         comparison: as in `evaluate`, and likewise `over`, `n_resamples`, `confidence`, `seed` and
             `missing`.
         over: random factors.
@@ -67,7 +66,9 @@ def evaluate_run(
         distance: between patterns, where the reference holds patterns.
         mask: the voxels of an image.
         folds: of observations, for crossnobis.
-        out: where results are written; None for `evaluation-REFERENCE` in the run's folder.
+        out: where results are written; None for `evaluation-REFERENCE` in the run's folder, with
+            `where`, the other options of reading and the comparison in the name where they are not
+            the defaults.
 
     Returns:
         The evaluation (see `evaluation_dataset`), and the page `evaluation.html` beside its files.
@@ -79,14 +80,15 @@ def evaluate_run(
             what `evaluate` refuses.
     """
     run, path = files.as_path("run", run), files.as_path("reference", reference)
-    name = _name_of(path, where)
+    reading = {
+        "where": where, "variable": variable, "descriptor": descriptor, "distance": distance,
+        "mask": mask, "folds": folds,
+    }  # fmt: skip
+    name = _name_of(path, comparison, reading)
     folder = files.as_path("out", out) if out is not None else run / f"{EVALUATION}-{name}"
     files.check_can_write("out", folder)
     rdms = rdms_of(run)
-    brains = reference_for(
-        rdms, path, variable=variable, descriptor=descriptor, where=where, distance=distance,
-        mask=mask, folds=folds,
-    )  # fmt: skip
+    brains = reference_for(rdms, path, **reading)
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
         seed, missing=missing,
@@ -97,7 +99,7 @@ def evaluate_run(
         random=" ".join(each for each in FACTORS if each in over), n_resamples=n_resamples,
         confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
         n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
-        **{OF_RDMS: fingerprint(rdms)},
+        **{OF_RDMS: fingerprint(rdms)}, **_attributes(reading),
     )  # fmt: skip
     page = _write(dataset, folder)
     if out is None and (run / run_folder.REPORT).is_file():
@@ -105,11 +107,42 @@ def evaluate_run(
     return dataset, page
 
 
-def _name_of(reference: Path, where: Any) -> str:
-    """The name of a reference in that of a folder, without placeholders and special signs."""
-    chosen = where.values() if isinstance(where, Mapping) else ()
-    several = [each for one in chosen for each in (one if isinstance(one, list) else [one])]
-    return re.sub(r"[^\w.=-]+", "", "-".join([reference.stem, *map(str, several)]))
+def _changed(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of reading that differ from the defaults."""
+    defaults = {"descriptor": STIMULUS}
+    return {key: given for key, given in reading.items() if given != defaults.get(key)}
+
+
+def _attributes(reading: Mapping[str, Any]) -> dict[str, str]:
+    """How a reference was read, as attributes `reference_OPTION` of an evaluation."""
+    return {f"reference_{key}": _as_text(given) for key, given in _changed(reading).items()}
+
+
+def _as_text(given: Any) -> str:
+    if not isinstance(given, Mapping):
+        return str(given)
+    return ", ".join(f"{name}={' or '.join(_several(value))}" for name, value in given.items())
+
+
+def _several(value: Any) -> list[str]:
+    return [str(each) for each in (value if isinstance(value, list | tuple) else [value])]
+
+
+def _name_of(reference: Path, comparison: str, reading: Mapping[str, Any]) -> str:
+    """The name of an evaluation in that of its folder, without special signs."""
+    changed = _changed(reading)
+    where = changed.pop("where", None)
+    words = [reference.stem]
+    words += [
+        one
+        for value in (where.values() if isinstance(where, Mapping) else ())
+        for one in _several(value)
+    ]
+    if "mask" in changed:
+        changed["mask"] = _ENDINGS.sub("", files.as_path("mask", changed["mask"]).name)
+    words += [f"{key}={given}" for key, given in changed.items()]
+    words += [comparison] if comparison != DEFAULT_COMPARISON else []
+    return re.sub(r"[^\w.=-]+", "", "-".join(words))
 
 
 def evaluation_dataset(result: Evaluation, layers: Sequence[str]) -> xr.Dataset:

@@ -13,6 +13,8 @@ from ensemble_rsa.report.page import PageFigure, embed, write_page
 from ensemble_rsa.report.rendering import render_text
 
 SIGNIFICANT = 0.05
+DEFAULT_COMPARISON = "rho_a"
+_READING = ("variable", "descriptor", "distance", "mask", "folds")
 _COLUMNS = (
     "mean", "low", "high", "sd", "dof", "p_adjusted", "p_ceiling_adjusted", "share_of_ceiling",
     "instance_ceiling_lower",
@@ -77,9 +79,25 @@ def evaluation_values(evaluation: xr.Dataset) -> dict[str, Any]:
         ],
         "n_instances": evaluation.sizes["instance"],
         "n_subjects": evaluation.sizes["subject"],
+        "heading": _heading(attributes),
         **{name: attributes[name] for name in ("run", "reference", "n_stimuli", "n_resamples",
                                                "distance", "dropped")},
     }  # fmt: skip
+
+
+def _heading(attributes: Mapping[str, Any]) -> str:
+    """The reference with what of its reading, and of the comparison, differs from the defaults."""
+    words = [attributes["reference"]]
+    if where := attributes.get("reference_where"):
+        words.append(where)
+    words += [
+        f"{name} {attributes[f'reference_{name}']}"
+        for name in _READING
+        if f"reference_{name}" in attributes
+    ]
+    if attributes["comparison"] != DEFAULT_COMPARISON:
+        words.append(COMPARISON_NAMES[attributes["comparison"]])
+    return ", ".join(words)
 
 
 def evaluation_sentence(evaluation: xr.Dataset) -> str:
@@ -134,7 +152,7 @@ def write_evaluation(
         "evaluation",
         figures=[PageFigure(figure, "Figure 1", render("captions/evaluation", **values))],
         details={"Settings": evaluation.attrs, "Versions": manifest},
-        title=f"{values['run']} against {values['reference']}",
+        title=f"{values['run']} against {values['heading']}",
         setting=_setting(values),
         created=str(manifest.get("created", "")),
         sentence=evaluation_sentence(evaluation),

@@ -52,8 +52,9 @@ def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_
     people = np.random.default_rng(7).random((4, 66))
     np.save(brain, people)
     words = ["evaluate", str(run), "--reference", str(brain), "--n-resamples", "20"]
-    assert main([*words, "--comparison", "spearman"]) == 0
-    with xr.open_dataset(run / "evaluation-brain" / "evaluation.nc") as stored:
+    words += ["--comparison", "spearman"]
+    assert main(words) == 0
+    with xr.open_dataset(run / "evaluation-brain-spearman" / "evaluation.nc") as stored:
         mean = f"{float(stored['mean'][1]):.3f}".replace("-", "−")
         shares = stored.share_of_ceiling.values
     networks = [np.load(imported.parent / "mine" / f"net{i}" / "fc.npy") for i in range(3)]
@@ -61,7 +62,7 @@ def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_
     expected = spearmanr(np.array(rdms).T, people.T).statistic[:3, 3:].mean()
     assert mean == f"{expected:.3f}".replace("-", "−")
     page = (run / "report.html").read_text()
-    assert page.count("<h2>Against brain.npy</h2>") == 1
+    assert page.count("<h2>Against brain.npy, Spearman correlation</h2>") == 1
     section = section_of(page)
     assert mean in section.replace("-", "−")
     assert f"Figure {page.count('<figure')}. Similarity of networks" in section
@@ -73,7 +74,11 @@ def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_
     assert section_of((run / "report.html").read_text()) == section
     assert main(["analyze", str(run), "--distance", "cosine", *quiet]) == 0
     changed = (run / "report.html").read_text()
-    assert changed.count("<h2>Against brain.npy</h2>") == changed.count("Of an earlier") == 1
+    assert (
+        changed.count("<h2>Against brain.npy, Spearman correlation</h2>")
+        == changed.count("Of an earlier")
+        == 1
+    )
     assert main([*words, "--out", str(tmp_path / "elsewhere")]) == 0
     assert (run / "report.html").read_text() == changed
     assert main(words) == 0

@@ -1,6 +1,7 @@
 """`ensemble-rsa evaluate`: a run's RDMs against a file of reference RDMs."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from scipy.spatial.distance import squareform
 import ensemble_rsa as ersa
 from ensemble_rsa.cli.evaluation import ComparisonChoice
 from ensemble_rsa.cli.main import main
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.labelled import label_rdms, reorder_stimuli
 from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.pipeline.reference import rdms_of, reference_for
 from ensemble_rsa.rdm.compare import COMPARISONS
 
 STIMULI = list("abcdefgh")
@@ -105,6 +108,28 @@ def test_the_command_offers_all_comparisons():
     assert set(ComparisonChoice.__args__) == set(COMPARISONS)
 
 
+def test_ids_under_another_name_are_not_taken_for_positions(run, tmp_path, caplog):
+    ids = {"conds": STIMULI[::-1], "kind": ["x"] * 8}
+    save_rdms(tmp_path / "a.h5", label_rdms(rdms(2, 3), "cosine", None, ids))
+    ours = rdms_of(run)
+    with pytest.raises(InputError, match=r"their ids \(conds\), .* give --descriptor conds"):
+        reference_for(ours, tmp_path / "a.h5")
+    turned = [squareform(squareform(one)[::-1, ::-1]) for one in rdms(2, 3)]
+    found = reference_for(ours, tmp_path / "a.h5", descriptor="conds")
+    np.testing.assert_allclose(found.exemplar, turned, atol=1e-6)
+    np.save(tmp_path / "b.npy", rdms(2, 3))
+    for name, named, lacking, options in (
+        ("a.h5", ours.drop_vars("stimulus"), "the run;", {"descriptor": "conds"}),
+        ("b.npy", ours, "the reference;", {}),
+        ("b.npy", ours.drop_vars("stimulus"), "the reference and the run;", {}),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            found = reference_for(named, tmp_path / name, **options)
+        assert f"ids of stimuli are missing in {lacking}" in caplog.text
+        np.testing.assert_allclose(found.exemplar, rdms(2, 3), atol=1e-6)
+
+
 def test_options_of_reading_reach_the_reader(run, tmp_path, capsys):
     people = {"subject": list("wwwxyz"), "task": list("aabaaa")}
     named = label_rdms(rdms(6, 3), "cosine", people, {"conds": STIMULI[::-1]})
@@ -112,7 +137,8 @@ def test_options_of_reading_reach_the_reader(run, tmp_path, capsys):
     words = ["--reference", str(tmp_path / "tasks.h5"), "--comparison", "pearson"]
     words += ["--descriptor", "conds", "--where", "task=a", "--over", "instances"]
     assert main(["evaluate", str(run), *words, "--n-resamples", "9"]) == 0
-    stored = xr.open_dataset(run / "evaluation-tasks-a" / "evaluation.nc")
+    folder = run / "evaluation-tasks-a-descriptor=conds-pearson"
+    stored = xr.open_dataset(folder / "evaluation.nc")
     kept = rdms(6, 3)[[0, 1, 3, 4, 5]]
     kept = np.array([squareform(squareform(one)[::-1, ::-1]) for one in kept])
     means = np.stack([kept[:2].mean(0), *kept[2:]])
@@ -120,3 +146,29 @@ def test_options_of_reading_reach_the_reader(run, tmp_path, capsys):
     np.testing.assert_allclose(stored["mean"][0], expected, atol=1e-6)
     assert main(["evaluate", str(run), *words[:2], "--where", "task"]) == 2
     assert "like name=monkeyIT, got 'task'" in capsys.readouterr().err
+
+
+def test_evaluations_that_differ_in_reading_or_comparison_are_kept_apart(run, tmp_path):
+    two = {"a": rdms(4, 3), "b": rdms(4, 4)}
+    np.savez(tmp_path / "two.npz", **two)
+    options = {"over": ("instances",), "n_resamples": 5}
+    pages = {}
+    for variable, comparison in (("a", "pearson"), ("b", "pearson"), ("b", "rho_a")):
+        _, page = ersa.evaluate_run(
+            run, tmp_path / "two.npz", comparison, variable=variable, **options
+        )
+        pages[page.parent.name] = page
+    assert [*pages] == [
+        "evaluation-two-variable=a-pearson",
+        "evaluation-two-variable=b-pearson",
+        "evaluation-two-variable=b",
+    ]
+    for (name, page), variable in zip(pages.items(), "abb", strict=True):
+        how = ", Pearson correlation" if name.endswith("pearson") else ""
+        title = f"{run.name} against two.npz, variable {variable}{how}<"
+        assert title in page.read_text()
+        stored = xr.open_dataset(page.with_suffix(".nc"))
+        assert stored.attrs["reference_variable"] == variable
+        if how:
+            expected = ersa.consistency_between(rdms(3, 1), two[variable], "pearson").mean()
+            np.testing.assert_allclose(stored["mean"][0], expected, atol=1e-6)
