@@ -36,8 +36,20 @@ def test_null_means_are_those_over_all_permutations(rng):
     rdms = ersa.compute_rdm(activations, flatten=False)
     found = ersa.calibrated_similarity(rdms, "pearson", 300)
     assert (np.abs(found.null_mean) < error(found)).all()
-    np.testing.assert_array_equal(found.null_quantile, np.quantile(found.null, 0.95, axis=0))
-    np.testing.assert_array_equal(found.p, (1 + (found.null >= found.similarity).sum(0)) / 301)
+
+
+def test_p_and_quantile_of_a_null_distribution_that_is_known(monkeypatch, rng):
+    means = iter([[0.4, 0.2], *([each, 0.2] for each in (0.1, 0.5, 0.4, 0.3))])  # observed first
+    monkeypatch.setattr(
+        "ensemble_rsa.analysis.calibration._means", lambda *_: np.array(next(means))
+    )
+    layers = {"a": rng.random((3, 15)), "b": rng.random((3, 15))}
+    found = ersa.calibrated_similarity(layers, n_permutations=4, confidence=0.5)
+    # of the sorted 0.1, 0.3, 0.4, 0.5 two are 0.4 or more, as is the observed one itself
+    np.testing.assert_allclose(found.p, [3 / 5, 5 / 5])
+    np.testing.assert_allclose(found.null_quantile, [0.35, 0.2])  # here the median
+    np.testing.assert_allclose(found.null_mean, [0.325, 0.2])
+    np.testing.assert_allclose(found.excess, [0.075, 0.0], atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning")

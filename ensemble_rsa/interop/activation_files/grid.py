@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ensemble_rsa.errors import InputError, shown, unknown_name
 from ensemble_rsa.interop.activation_files.layouts import Cell, read_cells
-from ensemble_rsa.interop.activation_files.paths import Location, natural
+from ensemble_rsa.interop.activation_files.paths import Location
+from ensemble_rsa.interop.path_patterns import natural
 
 Cells = dict[str, dict[str, Cell]]  # instance → layer → what the files hold
 

@@ -16,7 +16,8 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.activation_files.formats import FORMATS, open_file
 from ensemble_rsa.interop.activation_files.identifiers import match_ids, read_ids
 from ensemble_rsa.interop.activation_files.members import Contents, Member
-from ensemble_rsa.interop.activation_files.paths import FILE_NAMES, natural
+from ensemble_rsa.interop.activation_files.paths import FILE_NAMES
+from ensemble_rsa.interop.path_patterns import natural
 
 UNNAMED = ("", "features", "arr_0", "data", "__xarray_dataarray_variable__")
 _FEATURES = re.compile(r"features(?P<part>_\d+|\S*_\d+-\d+)?\.(npy|hdf5|mat|pt|txt)")

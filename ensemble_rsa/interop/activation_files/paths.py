@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ensemble_rsa.errors import InputError, shown
+from ensemble_rsa.interop.path_patterns import expression, natural, nearest
 
 PLACEHOLDERS = ("instance", "layer")
 FILE_NAMES = "file_names.txt"  # holds ids of stimuli, as thingsvision writes them
 _FIELD = re.compile(r"\{(\w*)\}")
-_SHOWN = 5  # names in a message
 
 
 class Location(NamedTuple):
@@ -20,16 +20,6 @@ class Location(NamedTuple):
     instance: str
     layer: str | None
     path: Path
-
-
-def natural(text: str) -> tuple[Any, ...]:
-    """Return a key that sorts numbers within text by their value.
-
-    >>> sorted(["seed10", "seed2", "seed1"], key=natural)
-    ['seed1', 'seed2', 'seed10']
-    """
-    parts = re.split(r"(\d+)", text)
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
 
 
 def locations(pattern: Any) -> list[Location]:
@@ -137,35 +127,6 @@ def _matches(text: str) -> list[Location]:
         if cells.count((one.instance, one.layer)) > 1:
             raise InputError(f"pattern: several files match {text} for {one.path}")
     return found
-
-
-def expression(pieces: Sequence[str], forms: Mapping[str, str]) -> str:
-    """Return the regular expression of a path, from its placeholders and what is between them.
-
-    Args:
-        pieces: in their order; a placeholder that occurs again has the same value.
-        forms: what the value of a placeholder looks like, by its name.
-    """
-    seen: set[str] = set()
-    parts = []
-    for piece in pieces:
-        name = piece[1:-1]
-        if piece != f"{{{name}}}" or name not in forms:
-            parts.append(re.escape(piece))
-        else:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{forms[name]})")
-            seen.add(name)
-    return "".join(parts)
-
-
-def nearest(text: str) -> str:
-    """Say what the last folder before the first placeholder that exists holds."""
-    folder = Path(text[: text.index("{")] + "x" if "{" in text else text).parent
-    while not folder.is_dir() and folder != folder.parent:
-        folder = folder.parent
-    names = sorted((path.name for path in folder.iterdir()), key=natural)
-    more = ", …" if len(names) > _SHOWN else ""
-    return f"{folder} holds {', '.join(names[:_SHOWN]) or 'nothing'}{more}"
 
 
 def _first_twice(paths: Iterable[Path]) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.interop.activation_files.paths import expression, natural, nearest
+from ensemble_rsa.interop.path_patterns import expression, natural, nearest
 
 _FIELD = re.compile(r"\{([A-Za-z]\w*)\}")
 
