@@ -15,13 +15,14 @@ from ensemble_rsa.analysis.inference.evaluate import Factor, evaluate
 from ensemble_rsa.analysis.inference.result import Evaluation
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.arrays.rdms import Missing
+from ensemble_rsa.errors import check_name
 from ensemble_rsa.figures.evaluation import draw_evaluation
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.pipeline.analyze import rewrite_report
 from ensemble_rsa.pipeline.evaluations import EVALUATION, OF_RDMS, fingerprint
 from ensemble_rsa.pipeline.reference import rdms_of, reference_for
-from ensemble_rsa.rdm.compare import ComparisonName
+from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON, write_evaluation
 from ensemble_rsa.runs import run_folder
 
@@ -84,11 +85,12 @@ def evaluate_run(
         "where": where, "variable": variable, "descriptor": descriptor, "distance": distance,
         "mask": mask, "folds": folds,
     }  # fmt: skip
-    name = _name_of(path, comparison, reading)
-    folder = files.as_path("out", out) if out is not None else run / f"{EVALUATION}-{name}"
-    files.check_can_write("out", folder)
     rdms = rdms_of(run)
-    brains = reference_for(rdms, path, **reading)
+    brains = reference_for(rdms, path, **reading)  # checks how it is read
+    check_name("comparison", comparison, COMPARISONS)
+    default = run / f"{EVALUATION}-{_name_of(path, comparison, reading)}"
+    folder = files.as_path("out", out) if out is not None else default
+    files.check_can_write("out", folder)
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
         seed, missing=missing,
