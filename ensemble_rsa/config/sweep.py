@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ensemble_rsa.config.settings import GROUPED, STACKED, Config, changes_images, weight_seeds
+from ensemble_rsa.config.settings import (
+    GROUPED,
+    STACKED,
+    Config,
+    TrainingConfig,
+    changes_images,
+    weight_seeds,
+)
 from ensemble_rsa.errors import InputError, check_name, shown
 from ensemble_rsa.scalars import is_number
 
@@ -70,6 +77,17 @@ def sweep(config: Config, **values: Sequence[int | float]) -> Config:
         **stacked,
     )
     return replace(config, training=changed)
+
+
+def own_seeds(training: TrainingConfig) -> dict[str, tuple[int, ...]]:
+    """The seeds, besides those of weights, that instances do not share: setting → one for each.
+
+    >>> from ensemble_rsa.config.settings import TrainingConfig
+    >>> own_seeds(TrainingConfig(instances=2, order_seed=(0, 7)))
+    {'order_seed': (0, 7)}
+    """
+    values = {name: getattr(training, name) for name in GROUPED}
+    return {name: seeds for name, seeds in values.items() if isinstance(seeds, tuple)}
 
 
 def vary(config: Config, what: Sequence[str]) -> Config:

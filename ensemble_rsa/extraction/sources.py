@@ -29,7 +29,8 @@ from ensemble_rsa.arrays.labels import plain_values
 from ensemble_rsa.arrays.reading import warn_of_reading
 from ensemble_rsa.arrays.refused import not_an_array
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig
-from ensemble_rsa.config.settings import GROUPED, seeds_of_instance
+from ensemble_rsa.config.settings import seeds_of_instance
+from ensemble_rsa.config.sweep import own_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.stimuli import choose_stimuli
@@ -125,11 +126,7 @@ def source_from_run(
         variables={
             f"{part}_accuracy": values for part, values in run.accuracy.items() if has_accuracy
         },
-        seeds_of={
-            name: tuple(getattr(run.config.training, name))
-            for name in GROUPED
-            if isinstance(getattr(run.config.training, name), tuple)
-        },
+        seeds_of=own_seeds(run.config.training),
         attributes={
             "model": readable(run.config.model.model.rpartition(":")[2]),
             "dataset": readable(run.config.data.dataset),

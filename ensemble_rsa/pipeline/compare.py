@@ -67,8 +67,8 @@ def compare_runs(
 
     Raises:
         InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
-            and seed; other stimuli, another distance, no layer in common, fewer than three
-            instances, or an unknown comparison.
+            and instance, or whose networks share some weight seeds; other stimuli, another
+            distance, no layer in common, fewer than three instances, or an unknown comparison.
     """
     statistics = checked_settings(settings).statistics
     check_name("comparison", comparison, COMPARISONS)

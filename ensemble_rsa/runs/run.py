@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import files
-from ensemble_rsa.config.settings import GROUPED, Config, saved_epochs
+from ensemble_rsa.config.settings import Config, saved_epochs
+from ensemble_rsa.config.sweep import own_seeds
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import Blueprint, module_file
@@ -82,11 +83,7 @@ def save_run(
             "epoch": np.arange(1, len(trained.history.train_loss) + 1),
             "instance": np.arange(len(trained.seeds)),
             "seed": ("instance", list(trained.seeds)),
-            **{
-                name: ("instance", list(getattr(config.training, name)))
-                for name in GROUPED
-                if isinstance(getattr(config.training, name), tuple)
-            },
+            **{name: ("instance", list(own)) for name, own in own_seeds(config.training).items()},
         },
     )
     files.write_dataset(folder / run_folder.HISTORY, history)

@@ -59,14 +59,17 @@ def plan_evaluation(
         `n_instances, n_subjects, n_stimuli` after those of the RDMs, `standard_error`, `width` and
         `power`.
     """
+    given = {
+        name: numbers_of(name, counts, LEAST_LEVELS[name])
+        for name, counts in numbers.items()
+        if counts is not None
+    }
     found = evaluate(rdms, reference, comparison, confidence=confidence)
     dims, coords = axes
     n_instances, n_subjects = found.similarity.shape[-2:]
     pilot = dict(zip(FACTORS, (n_instances, n_subjects, n_stimuli), strict=True))
     chosen = {
-        each: around(pilot[each], LEAST_LEVELS[each])
-        if numbers[each] is None
-        else numbers_of(each, numbers[each], LEAST_LEVELS[each])
+        each: given[each] if each in given else around(pilot[each], LEAST_LEVELS[each])
         for each in FACTORS
     }
     grid = np.meshgrid(*chosen.values(), indexing="ij")
