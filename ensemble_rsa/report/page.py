@@ -1,4 +1,7 @@
-"""Self-contained HTML pages: no script, no file beside them, nothing fetched from the network."""
+"""Self-contained HTML pages: no file beside them, and nothing fetched from the network.
+
+Every page can be read without its scripts, which add what a page on paper does not have.
+"""
 
 import base64
 import json
@@ -6,10 +9,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ensemble_rsa.files import atomic_path
 from ensemble_rsa.report.captions import Caption
+from ensemble_rsa.report.contents import Contents
+from ensemble_rsa.report.inline import json_block, read_script, read_style, security_policy
 from ensemble_rsa.report.rendering import ENVIRONMENT
 
 _WIDE = 1500  # pixels; at 300 dpi, wider than one column of a journal
@@ -30,13 +36,21 @@ def write_page(
     template: str,
     figures: Sequence[PageFigure],
     details: Mapping[str, Mapping[str, Any]],
+    data: Mapping[str, Any] = MappingProxyType({}),
+    scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
     **values: Any,
 ) -> Path:
     """Fill in a page template and write it; the file appears under its name when it is complete.
 
     Figures are embedded. `details` are shown as JSON at the end, under their headings; empty ones
-    are left out. Returns `path`.
+    are left out. `data` are for scripts, by the id under which these find them. `scripts` and
+    `styles` are names of further files of the package. A template makes its headings by
+    `heading("Text")`. Returns `path`.
     """
+    contents = Contents()
+    code = [read_script(name) for name in ("page.js", *scripts)]
+    looks = [read_style(name) for name in ("style.css", *styles)]
     page = ENVIRONMENT.get_template(f"{template}.html.j2").render(
         figures=[embed(figure) for figure in figures],
         details={
@@ -44,6 +58,12 @@ def write_page(
             for heading, shown in details.items()
             if shown
         },
+        data=[json_block(name, value) for name, value in data.items()],
+        policy=security_policy(code, looks),
+        scripts=code,
+        styles=looks,
+        heading=contents.heading,
+        contents=contents.entries,
         **values,
     )
     path = Path(path)

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -22,7 +23,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.words, self.open = [], [], []
+        self.tags, self.words, self.open, self.scripts = [], [], [], []
         self.feed(text)
         self.text = re.sub(r"\s+", " ", " ".join(self.words))
 
@@ -35,8 +36,23 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if self.open and self.open[-1] == "script" and "type" not in self.tags[-1][1]:
+            self.scripts.append(data)
+        if not {"style", "script"} & {*self.open}:
             self.words.append(data)
+
+    def allows_only_own_scripts(self):
+        """Check that the policy has the hash of each script, and of no other."""
+        policy = next(a["content"] for _, a in self.tags if "http-equiv" in a)
+        hashes = [
+            base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            for text in self.scripts
+        ]
+        rule = next(rule for rule in policy.split("; ") if rule.startswith("script-src"))
+        assert rule == " ".join(["script-src", *(f"'sha256-{each}'" for each in hashes)])
+        assert policy.startswith("default-src 'none'; ")
+        keys = [key for _, attrs in self.tags for key in attrs]
+        assert [key for key in keys if key.startswith("on") or key == "style"] == []
 
     def shows(self, *words):
         assert self.open == []
@@ -64,11 +80,12 @@ def test_everything_is_inside_one_file(make_results, make_history, tmp_path):
         data = base64.b64encode(path.read_bytes()).decode()
         assert attrs["src"] == f"data:image/png;base64,{data}"
         assert attrs["alt"] in page.text
-    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    assert not {"link", "iframe", "object"} & {tag for tag, _ in page.tags}
     references = [attrs[key] for _, attrs in page.tags for key in ("src", "href") if key in attrs]
-    assert all(reference.startswith("data:") for reference in references)
+    assert all(reference.startswith(("data:", "#")) for reference in references)
     whole = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"url\(|@import|https?://", whole)
+    namespace = "http://www.w3.org/2000/svg"  # a name, which nothing is fetched from
+    assert not re.search(r"url\(|@import|https?://", whole.replace(namespace, ""))
     assert {path.name for path in tmp_path.iterdir()} == {"figures", "report.html"}
 
 
@@ -112,7 +129,8 @@ def test_markup_in_names_stays_text(make_results, tmp_path):
     results = make_results(layers=["<script>alert(1)</script>", "b"], n_instances=3)
     results.attrs["dataset"] = "folder:<img src=x onerror=alert(1)>"
     page = write(tmp_path, results, config={"categories": ["</pre><script>"]})
-    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+    assert "img" not in {tag for tag, _ in page.tags}
+    page.allows_only_own_scripts()
     page.shows("<script>alert(1)</script>", '"</pre><script>"')
 
 
