@@ -17,6 +17,7 @@ from .analysis.inference.evaluate import evaluate as evaluate
 from .analysis.mds import mds as mds
 from .analysis.planning import plan as plan
 from .analysis.random_categories import random_category_consistency as random_category_consistency
+from .analysis.stimulus_consistency import stimulus_consistency as stimulus_consistency
 from .config.analysis import AnalysisConfig as AnalysisConfig
 from .config.analysis import RdmConfig as RdmConfig
 from .config.analysis import StatisticsConfig as StatisticsConfig

@@ -14,11 +14,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "groups",
         "identification",
         "inference",
+        "layouts",
         "mds",
         "measures",
         "outliers",
         "planning",
         "random_categories",
         "robust_correlation",
+        "stimulus_consistency",
     ],
 )

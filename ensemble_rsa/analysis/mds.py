@@ -147,7 +147,7 @@ def _best_of_starts(
     starts = jax.lax.map(lambda delta: _starts(delta, noise), deltas, batch_size=at_once)
     runs = (jnp.repeat(jnp.arange(n_problems), n_init), starts.reshape(-1, *noise.shape[1:]))
     solved = jax.lax.map(
-        lambda run: _smacof(deltas[run[0]], run[1], max_iter, tolerance), runs, batch_size=at_once
+        lambda run: smacof(deltas[run[0]], run[1], max_iter, tolerance), runs, batch_size=at_once
     )
     points, stresses, n_iter = (
         part.reshape(n_problems, n_init, *part.shape[1:]) for part in solved
@@ -176,7 +176,7 @@ def _starts(
     return spread.at[0].multiply(_NOISE).at[0].add(near)
 
 
-def _smacof(
+def smacof(
     delta: Float[Array, "stimulus stimulus"],
     start: Float[Array, "stimulus component"],
     max_iter: int | Array,
@@ -195,7 +195,7 @@ def _smacof(
 
     def step(state):
         points, *_, iteration = state
-        between = _distances(points)
+        between = distances_between(points)
         ratio = jnp.where(between > 0, delta / jnp.where(between > 0, between, 1), 0)
         # With a column of ones, the product also sums the rows, which is faster than a second pass.
         product = jnp.matmul(ratio, jnp.concatenate([points, ones], 1), precision="highest")
@@ -210,10 +210,13 @@ def _smacof(
     least = size * jnp.finfo(delta.dtype).eps
     state = (start - jnp.mean(start, 0, keepdims=True), jnp.array(jnp.inf), size, jnp.array(0))
     points, _, _, n_iter = jax.lax.while_loop(not_converged, step, state)
-    return points, jnp.sum((delta - _distances(points)) ** 2) / 2, n_iter
+    return points, jnp.sum((delta - distances_between(points)) ** 2) / 2, n_iter
 
 
-def _distances(points: Float[Array, "stimulus component"]) -> Float[Array, "stimulus stimulus"]:
+def distances_between(
+    points: Float[Array, "stimulus component"],
+) -> Float[Array, "stimulus stimulus"]:
+    """Euclidean distances of all points."""
     # Component by component, which XLA fuses; a sum over a short last axis is 15 times slower.
     return jnp.sqrt(
         sum((points[:, None, c] - points[None, :, c]) ** 2 for c in range(points.shape[1]))

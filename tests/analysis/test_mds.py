@@ -5,10 +5,10 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from ensemble_rsa.analysis import mds as module
-from ensemble_rsa.analysis.mds import _smacof, mds
+from ensemble_rsa.analysis.mds import mds, smacof
 from ensemble_rsa.errors import InputError
 
-smacof = jax.jit(_smacof)
+smacof = jax.jit(smacof)
 
 
 def noisy_rdm(rng, n_stimuli=10, n_units=12):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
 import ensemble_rsa as ersa
 from ensemble_rsa.analysis import alignment, bootstrap, robust_correlation
@@ -50,6 +50,12 @@ def of_pairs(matrix: np.ndarray) -> np.ndarray:
 
 def consistency(rdms: np.ndarray, _codes: Any = None) -> np.ndarray:
     return of_pairs(correlations(rdms, rdms) ** 2)
+
+
+def of_stimuli(rdms: np.ndarray, _codes: Any = None) -> np.ndarray:
+    squares = np.array([squareform(rdm) for rdm in rdms])
+    rows = [np.delete(squares[:, i], i, axis=1) for i in range(squares.shape[1])]
+    return np.array([consistency(each).mean() for each in rows])
 
 
 def standard_scores(rdms: np.ndarray) -> np.ndarray:
@@ -214,6 +220,7 @@ DOORS = {
     "category_clustering_index": Door(
         ersa.category_clustering_index, clustering, has_labels=True
     ),
+    "stimulus_consistency": Door(lambda r, _: ersa.stimulus_consistency(r), of_stimuli),
     "second_level_distances": Door(
         lambda r, _: ersa.second_level_distances(r), lambda r, _: 1 - correlations(r, r)
     ),

@@ -83,6 +83,7 @@ CALLS = {
     "consistency_between": (rdms, lambda r: ersa.consistency_between(r, rdms()[:2])),
     "compare_groups": (rdms, lambda r: ersa.compare_groups(r, rdms() ** 2, n_permutations=9)),
     "plan": (rdms, lambda r: ersa.plan(r, instances=[3], stimuli=[6]).consistency.values),
+    "stimulus_consistency": (rdms, ersa.stimulus_consistency),
     "second_level_distances": (rdms, ersa.second_level_distances),
     "noise_ceiling": (rdms, ersa.noise_ceiling),
     "evaluate": (rdms, lambda r: ersa.evaluate(r, rdms() ** 2, over="instances")),
