@@ -1,9 +1,9 @@
 """Draw which interval, test and comparison answers which question.
 
-    python scripts/flow_chart.py            writes docs/flow_chart.png
+    python scripts/flow_chart.py            writes docs/images/flow_chart.png
 
-One row for each condition under which a call is the right one; `docs/statistics.md` shows the chart
-and explains its rows.
+One row for each condition under which a call is the right one. `docs/howto/intervals.md` shows
+the chart and explains its rows.
 """
 
 import argparse
@@ -90,7 +90,7 @@ ROW, GAP = 0.4, 0.18
 def main() -> None:
     """Draw the chart."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("docs/flow_chart.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/flow_chart.png"))
     options = parser.parse_args()
     height = sum(ROW * len(rows) + GAP for *_, rows in CHART) + 0.35
     with paper_style():

@@ -1,6 +1,6 @@
 """Simulate how often the tests of `compare_groups` find a difference, and how often wrongly.
 
-    python scripts/group_tests.py            prints the tables of docs/statistics.md
+    python scripts/group_tests.py            prints the tables of docs/howto/groups.md
 
 The RDM of each simulated instance is the geometry of its group plus noise of its own, whose SD is
 lognormal: of spread 0.5 (SD of its logarithm) unless a column says otherwise. The noise of a group

@@ -1,6 +1,6 @@
 """Simulate how often 95 % intervals contain the true mean consistency.
 
-    python scripts/interval_coverage.py            writes docs/interval_coverage.png, prints tables
+    python scripts/interval_coverage.py      writes docs/images/interval_coverage.png, prints tables
 
 The RDM of each simulated instance is a pattern shared by all instances plus noise of its own, whose
 SD is lognormal; in the last model one instance in ten is dead: noise alone. The true value is the
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=2000, help="per number of instances")
     parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path("docs/interval_coverage.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/interval_coverage.png"))
     arguments = parser.parse_args()
     found = {}
     for name, model in MODELS.items():

@@ -221,7 +221,7 @@ def _failure(error: Exception) -> str:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of a command, and in `run_command` what it runs."""
-    parser, parsers = _parsers()
+    parser, parsers = build_parsers()
     words = [_hyphenated(word) for word in arguments]
     if not words:
         parser.print_help()
@@ -254,7 +254,7 @@ def _refuse_flag_before_command(
     parser.error(f"{flag}: expected after the command, as in {PROGRAM} {command} {words[0]}")
 
 
-def _parsers() -> tuple[Parser, dict[str, Parser]]:
+def build_parsers() -> tuple[Parser, dict[str, Parser]]:
     """The parser of the program, and that of each command."""
     parser = Parser(prog=PROGRAM, description=_summary(ensemble_rsa))
     parser.add_argument(

@@ -106,14 +106,14 @@ class DataConfig:
 
     @property
     def folder(self) -> Path | None:
-        """PATH in `folder:PATH`; None for the other data sets."""
+        """The folder of images that the data set names; None for the other data sets."""
         if not self.dataset.startswith(FOLDER):
             return None
         return Path(self.dataset.removeprefix(FOLDER)).expanduser()
 
     @property
     def file(self) -> Path | None:
-        """FILE in `arrays:FILE`; None for the other data sets."""
+        """The file of arrays that the data set names; None for the other data sets."""
         if not self.dataset.startswith(ARRAYS):
             return None
         return Path(self.dataset.removeprefix(ARRAYS)).expanduser()

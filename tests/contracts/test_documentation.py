@@ -1,16 +1,39 @@
-"""Names that the documentation uses exist, in a process that has imported nothing else."""
+"""What the documentation names, links to and lists exists, before the site is built."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import ensemble_rsa as ersa
+
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# Pages that the build writes: notebooks are copied, the gallery is drawn.
+WRITTEN = {*(f"tutorials/{each.stem}" for each in NOTEBOOKS), "auto_gallery/index"}
+
+
+def markdown(path: Path) -> str:
+    """The text of a page, or of the text cells of a notebook."""
+    if path.suffix != ".ipynb":
+        return path.read_text(encoding="utf-8")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^(`{3,}).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def test_every_name_of_the_documentation_can_be_reached():
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    found = {name for page in pages for name in re.findall(r"\bersa((?:\.\w+)+)", page.read_text())}
+    """In a process that has imported nothing else."""
+    texts = [page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *PAGES)]
+    found = {name for text in texts for name in re.findall(r"\bersa((?:\.\w+)+)", text)}
     assert len(found) > 20
     program = f"""
 import ensemble_rsa as ersa
@@ -21,3 +44,40 @@ for name in {sorted(found)!r}:
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert not ended.returncode, ended.stderr
+
+
+def test_every_public_name_has_a_page_of_the_reference():
+    text = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
+    listed = [
+        word for block in blocks(text, "eval-rst") for word in re.findall(r"^ +(\w+)$", block, re.M)
+    ]
+    assert sorted(listed) == sorted(ersa.__all__)
+
+
+def test_every_page_is_in_one_table_of_contents():
+    listed = []
+    for page in PAGES:
+        for block in blocks(page.read_text(encoding="utf-8"), "toctree"):
+            entries = [line for line in block.splitlines() if line and not line.startswith(":")]
+            listed += [(page.parent / entry).relative_to(DOCS).as_posix() for entry in entries]
+    assert len(listed) == len(set(listed))
+    written = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES}
+    assert {*listed, "index"} == written | WRITTEN
+
+
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *NOTEBOOKS, *PAGES],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_links_point_at_files(path):
+    for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", without_code(markdown(path))):
+        if not re.match(r"https?:|mailto:", target):
+            file = (path.parent / target).resolve()
+            within = file.is_relative_to(DOCS) and file.relative_to(DOCS).with_suffix("").as_posix()
+            assert file.exists() or within in WRITTEN, target
+
+
+def blocks(text: str, directive: str) -> list[str]:
+    """The contents of the fenced directives of a page."""
+    return re.findall(rf"^```{{{directive}}}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)

@@ -1,7 +1,8 @@
 """Bootstrap intervals of mean consistency and of the category clustering index.
 
 The 45 pairs of 10 instances are not independent, so the bootstrap over pairs, which the paper
-reports (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w), is too narrow: see docs/statistics.md.
+reports (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w), is too narrow: see
+docs/explanation/pairs.md.
 
 Resamples are drawn on the host from a named stream: a seed gives the same resamples on every
 backend and for every block size, and the first of many are those of few. `over`, `n_resamples`,

@@ -1,7 +1,8 @@
 """Intervals and tests of statistics of an ensemble by deleting one instance at a time.
 
 `jackknife_statistic` takes any statistic of instances, `jackknife_pairs` the mean of values of
-instance pairs. Bootstraps over few instances are too narrow: docs/statistics.md compares coverage.
+instance pairs. Bootstraps over few instances are too narrow: docs/explanation/pairs.md has their
+coverage.
 
 With U the statistic of all n instances, U₋ᵢ that without instance i, and z a transformation, the
 standard error is SE² = (n − 1) / n · Σᵢ (z(U₋ᵢ) − mean z(U₋))², and the interval z(U) ± t · SE with

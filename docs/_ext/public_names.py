@@ -1,0 +1,34 @@
+"""The default role of docstrings: a public name is a link to its page, other text is code."""
+
+from docutils import nodes
+from docutils.parsers.rst.states import Inliner
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyXRefRole
+
+import ensemble_rsa
+
+NAMES = frozenset(ensemble_rsa.__all__)
+
+
+def public(
+    name: str,
+    rawtext: str,
+    text: str,
+    lineno: int,
+    inliner: Inliner,
+    options: dict | None = None,
+    content: tuple = (),
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Return a reference to a public name, or literal text."""
+    if text.removeprefix("ersa.").removeprefix("ensemble_rsa.") in NAMES:
+        short = text.removeprefix("ersa.").removeprefix("ensemble_rsa.")
+        target = f"{text} <ensemble_rsa.{short}>"
+        role = PyXRefRole()
+        return role("py:obj", f"`{target}`", target, lineno, inliner, options or {}, content)
+    return [nodes.literal(rawtext, text)], []
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the role."""
+    app.add_role("public", public)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
