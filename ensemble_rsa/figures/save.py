@@ -1,5 +1,6 @@
 """Which figures a set of results allows, and writing them to files."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
 }
 
 _TRAINING = "training"
+_UNDATED = {"Date": None}
+_LONG = re.compile(r"scale\([^)]*\)|\d+\.\d{3,}")
 
 
 def figure_names(results: xr.Dataset, history: xr.Dataset | None) -> list[str]:
@@ -73,11 +76,20 @@ def save_figures(
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG (300 dpi), and as PDF beside it; return the PNG's path."""
+    """Write a figure as PNG (300 dpi), and as PDF and SVG beside it; return the PNG's path."""
     use_installed_fonts(figure)
-    # Without a date in it, the same results give the same file.
-    for target, metadata in ((path, {}), (path.with_suffix(".pdf"), {"CreationDate": None})):
+    # Without a date in them, the same results give the same files.
+    for ending, metadata in ((".png", {}), (".pdf", {"CreationDate": None}), (".svg", _UNDATED)):
+        target = path.with_suffix(ending)
         with atomic_path(target) as partial, paper_style(), without_glyph_warnings():
-            figure.savefig(partial, format=target.suffix[1:], dpi=PNG_DPI, metadata=metadata)
+            figure.savefig(partial, format=ending[1:], dpi=PNG_DPI, metadata=metadata)
+            if ending == ".svg":
+                drawing = partial.read_text(encoding="utf-8")
+                partial.write_text(_LONG.sub(_shortened, drawing), encoding="utf-8")
         figure.set_layout_engine("none")  # keep the layout of the first format
     return path
+
+
+def _shortened(number: re.Match[str]) -> str:
+    """A number of an SVG with two decimals, a hundredth of a point; factors stay as they are."""
+    return number[0] if number[0].startswith("scale") else f"{float(number[0]):.2f}"

@@ -63,6 +63,7 @@ _SETTINGS: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.handlelength": 1.6,
     "pdf.fonttype": 42,  # TrueType, as journals require, instead of outlines
+    "svg.hashsalt": "ensemble_rsa",  # the ids in a drawing are the same each time
 }
 
 

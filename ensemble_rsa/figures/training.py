@@ -15,12 +15,12 @@ from ensemble_rsa.figures import style
 from ensemble_rsa.figures.style import FLAGGED, INK
 from ensemble_rsa.figures.wording import noted_instances
 
-_PANELS = (
+PANELS = (
     ("train_loss", "Training loss (nats)"),
     ("train_accuracy", "Training accuracy"),
     ("test_accuracy", "Test accuracy"),
 )
-_ORDINARY = "#7fa8c9"
+ORDINARY = "#7fa8c9"
 _DASHES = ("--", ":", "-.")
 _MOST_NAMED = 6
 
@@ -35,7 +35,7 @@ def draw_training(
     were not evaluated; a variable that is missing leaves its panel out. Instances that are
     `flagged` (`instance`, `seed`, `reason`) are named.
     """
-    panels = [(name, label) for name, label in _PANELS if name in history]
+    panels = [(name, label) for name, label in PANELS if name in history]
     noted = noted_instances(history, flagged)
     handles = _legend_handles(history.sizes["instance"] - len(noted), noted)
     n_columns = 2 if len(handles) > 3 else 3
@@ -56,7 +56,7 @@ def _draw_panel(axes: Axes, curves: xr.DataArray, marked: list[int]) -> None:
     for number in ordinary + marked:
         values = curves.sel(instance=number).values
         known = np.isfinite(values)
-        look: dict[str, Any] = {"color": _ORDINARY, "linewidth": 0.6, "zorder": 1}
+        look: dict[str, Any] = {"color": ORDINARY, "linewidth": 0.6, "zorder": 1}
         if number in marked:
             look = {**_marked_style(marked.index(number)), "zorder": 3}
         marker = "." if known.sum() < 12 else ""
@@ -76,18 +76,24 @@ def _set_scale(axes: Axes, curves: xr.DataArray) -> None:
     if "accuracy" in str(curves.name):
         axes.set_ylim(0.0, 1.02)
         return
-    values = curves.values[np.isfinite(curves.values)]
-    # A loss that falls by orders of magnitude looks flat on a linear axis.
-    if len(values) and values.min() > 0 and values.max() / values.min() > 20:
+    if is_steep(curves):
         style.set_log_scale(axes)
     else:
         axes.set_ylim(bottom=0.0)
 
 
+def is_steep(curves: xr.DataArray) -> bool:
+    """Whether losses fall by so many orders of magnitude that a linear axis shows them as flat."""
+    if "accuracy" in str(curves.name):
+        return False
+    values = curves.values[np.isfinite(curves.values)]
+    return bool(len(values) and values.min() > 0 and values.max() / values.min() > 20)
+
+
 def _legend_handles(n_ordinary: int, noted: Mapping[int, Mapping[str, Any]]) -> list[Line2D]:
     handles = []
     if n_ordinary:
-        handles.append(Line2D([], [], color=_ORDINARY, linewidth=0.8, label="one instance"))
+        handles.append(Line2D([], [], color=ORDINARY, linewidth=0.8, label="one instance"))
     if n_ordinary > 1:
         mean = f"mean of {n_ordinary} instances"
         handles.append(Line2D([], [], color=INK, linewidth=1.2, label=mean))

@@ -22,27 +22,34 @@ from markupsafe import Markup
 _ESCAPES = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
 
 
-def json_block(name: str, value: Any) -> Markup:
+def json_block(name: str, value: Any, title: str = "") -> Markup:
     r"""Return a block of data for scripts: `JSON.parse(document.getElementById(name).textContent)`.
 
-    Arrays become lists. NaN and infinity, which JSON lacks, become null.
+    Arrays become lists. NaN and infinity, which JSON lacks, become null. A `title` is in the
+    block's `dataset`.
 
     >>> json_block("names", ["</script>", float("nan")])
     Markup('<script type="application/json" id="names">["\\u003c/script\\u003e",null]</script>')
     """
+    return _block("application/json", name, json_text(value), title)
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON without spaces that may stand in a page."""
     text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return _block("application/json", name, text.translate(_ESCAPES))
+    return text.translate(_ESCAPES)
 
 
-def packed_block(name: str, content: bytes) -> Markup:
+def packed_block(name: str, content: bytes, title: str = "") -> Markup:
     """Return a block of bytes for scripts: deflated (zlib), in base64."""
     packed = base64.b64encode(zlib.compress(content, 9)).decode("ascii")
-    return _block("text/plain", name, packed)
+    return _block("text/plain", name, packed, title)
 
 
-def _block(kind: str, name: str, content: str) -> Markup:
-    block = Markup('<script type="{}" id="{}">{}</script>')
-    return block.format(kind, name, Markup(content))
+def _block(kind: str, name: str, content: str, title: str) -> Markup:
+    about = Markup(' data-title="{}"').format(title) if title else ""
+    block = Markup('<script type="{}" id="{}"{}>{}</script>')
+    return block.format(kind, name, about, Markup(content))
 
 
 def _plain(value: Any) -> Any:

@@ -8,10 +8,12 @@ import xarray as xr
 
 from ensemble_rsa.figures.wording import noted_instances
 from ensemble_rsa.report.captions import render
+from ensemble_rsa.report.charts import figure_chart
 from ensemble_rsa.report.evaluation import StoredEvaluation, evaluation_section
 from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.sentence import result_sentence
+from ensemble_rsa.report.tables import figure_tables
 from ensemble_rsa.report.values import (
     ceiling_at,
     clustering_at,
@@ -62,13 +64,17 @@ def write_report(
         "n_epochs": trained.get("epoch"),
         "n_unflagged": trained.get("instance", 0) - n_flagged,
     }
+    noted = [*flagged, *excluded]
+    shown = []
+    for number, file in enumerate(map(Path, figures), 1):
+        tables = figure_tables(file.stem, results, history)
+        chart = figure_chart(file.stem, results, history, noted, tables)
+        caption = render(f"captions/{file.stem}", **captions)
+        shown.append(PageFigure(file, f"Figure {number}", caption, "", tables, chart))
     return write_page(
         path,
         "report",
-        figures=[
-            PageFigure(file, f"Figure {number}", render(f"captions/{file.stem}", **captions))
-            for number, file in enumerate(map(Path, figures), 1)
-        ],
+        figures=shown,
         details={"Settings": config, "Versions and times": manifest, "Numbers": summary},
         title=render_text("title", **values),
         setting=render_text("setting", **values),

@@ -1,4 +1,5 @@
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
@@ -27,7 +28,7 @@ def test_what_is_missing_is_left_out(foreign_results, make_history):
     assert [*draw_figures(foreign_results.drop_vars("embedding"), None)] == drawn[1:]
 
 
-def test_a_png_of_300_dpi_beside_a_pdf_and_the_same_files_again(foreign_results, tmp_path):
+def test_a_png_of_300_dpi_beside_a_pdf_and_an_svg_and_again_the_same(foreign_results, tmp_path):
     results = foreign_results.drop_vars(["embedding", "second_level_embedding"])
     (path,) = save_figures(results, None, tmp_path / "a")
     with Image.open(path) as picture:
@@ -35,9 +36,12 @@ def test_a_png_of_300_dpi_beside_a_pdf_and_the_same_files_again(foreign_results,
         assert (picture.format, picture.width) == ("PNG", 1050)
         assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    assert len(list(path.parent.iterdir())) == 2
+    drawing = path.with_suffix(".svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(drawing).get("viewBox").split()[2] == "252"  # 3.5 inches, points
+    assert "scale(0.015625)" in drawing  # of letters: only lengths are shortened
+    assert len(list(path.parent.iterdir())) == 3
     (again,) = save_figures(results, None, tmp_path / "b")
-    for suffix in (".png", ".pdf"):
+    for suffix in (".png", ".pdf", ".svg"):
         assert path.with_suffix(suffix).read_bytes() == again.with_suffix(suffix).read_bytes()
 
 

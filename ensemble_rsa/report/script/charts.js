@@ -1,0 +1,413 @@
+// Charts that answer to pointer and keyboard, in place of the pictures of the same figures: values
+// by layer, curves over epochs, and all RDMs compared with each other. They draw the tables in the
+// page, which are also what is saved as CSV. Lengths are pixels of the screen.
+"use strict";
+if (window.reportPage) {
+  const { element, button, json, table, token, mark, keep } = window.reportPage;
+  const INK = "var(--ink)", GREY = "var(--mark)", LEFT = 48, TOP = 30;
+
+  const add = (parent, tag, attributes = {}, text = null) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    if (text !== null) made.textContent = text;
+    parent.append(made);
+    return made;
+  };
+  const write = (svg, x, y, text, anchor = "start", more = {}) =>
+    add(svg, "text", { x, y, "text-anchor": anchor, ...more }, text);
+  const line = (svg, points, look) => {
+    const d = points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+    return add(svg, "path", { d, fill: "none", ...look });
+  };
+  const MARKS = {
+    circle: (x, y) => `M${x - 3.6} ${y}a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z`,
+    square: (x, y) => `M${x - 3.3} ${y - 3.3}h6.6v6.6h-6.6z`,
+    triangle: (x, y) => `M${x} ${y - 4.4}l4.2 7.6h-8.4z`,
+    diamond: (x, y) => `M${x} ${y - 4.8}l4.4 4.8l-4.4 4.8l-4.4 -4.8z`,
+  };
+  const range = (n) => [...Array(n).keys()];
+  const isKnown = (value) => Number.isFinite(value);
+  const written = (value) => (isKnown(value) ? String(Number(value.toPrecision(4))) : "not defined");
+  const of = (...names) => names.map(token).join(" ");
+
+  // A drawing with a readout. Its spots are what can be read, in the order of the arrow keys; up
+  // and down go `stride` spots further.
+  class View {
+    constructor(stage, label) {
+      this.svg = add(stage.picture, "svg", { role: "img", "aria-label": label, tabindex: 0 });
+      Object.assign(this, { readout: stage.readout, spots: [], stride: 1, place: -1 });
+      const on = (kind, act) => this.svg.addEventListener(kind, act);
+      on("pointermove", (event) => this.point(event));
+      on("pointerdown", (event) => this.point(event));
+      on("pointerleave", () => this.leave());
+      on("blur", () => this.leave());
+      on("keydown", (event) => this.press(event));
+      on("click", () => this.choose());
+    }
+    begin(width, height) {
+      this.svg.replaceChildren();
+      this.svg.setAttribute("width", width);
+      this.svg.setAttribute("height", height);
+      [this.spots, this.place] = [[], -1];
+    }
+    near(x, y) {
+      let nearest = -1, least = 24 ** 2;
+      this.spots.forEach((spot, place) => {
+        const distance = (spot.x - x) ** 2 + (spot.y - y) ** 2;
+        if (distance < least) [nearest, least] = [place, distance];
+      });
+      return nearest;
+    }
+    point({ clientX, clientY }) {
+      const box = this.svg.getBoundingClientRect();
+      const place = this.near(clientX - box.left, clientY - box.top);
+      if (place < 0) this.leave();
+      else this.read(place);
+    }
+    press(event) {
+      const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.stride, ArrowUp: -this.stride };
+      if (event.key === "Enter") this.choose();
+      if (!(event.key in steps)) return;
+      event.preventDefault();
+      const place = this.place < 0 ? 0 : this.place + steps[event.key];
+      if (place >= 0 && place < this.spots.length) this.read(place);
+    }
+    read(place) {
+      if (place === this.place) return;
+      this.place = place;
+      const { x, y, text, names } = this.spots.at(place);
+      this.ring?.remove();
+      this.ring = add(this.svg, "circle", { cx: x, cy: y, r: 7, class: "ring" });
+      this.readout.textContent = text();
+      mark(names);
+    }
+    leave() {
+      if (this.place < 0) return;
+      this.place = -1;
+      this.ring?.remove();
+      this.readout.textContent = this.readout.dataset.hint;
+      mark(null);
+    }
+    choose() {
+      const { names } = (this.place >= 0 && this.spots.at(this.place)) || { names: [] };
+      if (names.length === 1) keep(names[0]);
+    }
+  }
+
+  // Axes
+
+  const ticks = (low, high, most) => {
+    const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough);
+    const first = Math.ceil(low / step - 1e-9), n = Math.floor(high / step + 1e-9) - first + 1;
+    return range(n).map((i) => Number(((first + i) * step).toPrecision(12)));
+  };
+  const logTicks = (low, high) => {
+    const first = Math.ceil(Math.log10(low)), n = Math.floor(Math.log10(high)) - first + 1;
+    return range(n).map((i) => Number((10 ** (first + i)).toPrecision(1)));
+  };
+  const scale = ([low, high], [start, end], log = false) => {
+    const at = log ? Math.log : (value) => value;
+    return (value) => start + ((at(value) - at(low)) / (at(high) - at(low) || 1)) * (end - start);
+  };
+  const yAxis = (svg, y, values, right, label) => {
+    for (const value of values) {
+      add(svg, "path", { d: `M${LEFT} ${y(value)}H${right}`, class: "grid" });
+      write(svg, LEFT - 8, y(value) + 4, String(value).replace("-", "−"), "end");
+    }
+    write(svg, 6, 16, label, "start", { class: "label" });
+  };
+  const xAxis = (svg, right, bottom) => add(svg, "path", { d: `M${LEFT} ${bottom}H${right}`, class: "axis" });
+  // Names below an axis, turned if they are wide and thinned if there are many.
+  const turnedNames = (layers, room) => Math.max(...layers.map((name) => name.length)) * 7.5 > room;
+  const nameLayers = (svg, layers, x, bottom, room) => {
+    const turned = turnedNames(layers, room), step = Math.max(1, Math.ceil(15 / room));
+    layers.forEach((name, place) => {
+      if (place % step) return;
+      const [at, below] = [x(place), bottom + 18];
+      if (turned) write(svg, at + 4, below - 2, name, "end", { transform: `rotate(-40 ${at + 4} ${below - 2})` });
+      else write(svg, at, below, name, "middle");
+    });
+  };
+  const depthOfNames = (layers, turned) =>
+    turned ? Math.min(120, 26 + 4.6 * Math.max(...layers.map((name) => name.length))) : 28;
+
+  // Values by layer: series of means with intervals, and behind them single instances or pairs.
+  const byLayer = (spec, stage) => {
+    const { values, levels } = table(spec.table), layers = levels.layer.map(String);
+    const points = spec.points && table(spec.points.table).values;
+    const fits = (of_, row, where = {}) => Object.entries(where).every(([name, level]) => of_[name][row] === level);
+    const layerOf = (of_, row) => layers.indexOf(String(of_.layer[row]));
+    const view = new View(stage, stage.title);
+    const shown = new Set(spec.shown);
+    const isOn = (one) => shown.has(one.label);
+    const series = spec.series.map((one) => ({
+      ...one, rows: range(values.layer.length).filter((row) => fits(values, row, one.where)),
+    }));
+
+    const drawPoints = (one, colour, x, y) => {
+      const rows = range(points.layer.length).filter((row) => fits(points, row, one.where));
+      const perLayer = rows.length / layers.length, lines = new Map();
+      rows.forEach((row, place) => {
+        const members = spec.points.of.map((name) => points[name][row]), value = points[spec.points.value][row];
+        const spread = spec.points.joined || perLayer < 2 ? 0 : (0.6 * (place % perLayer)) / (perLayer - 1) - 0.3;
+        const [cx, cy] = [x(layerOf(points, row) + spread), y(value)];
+        add(view.svg, "circle", { cx, cy, r: 1.8, fill: colour, class: "dot", "data-of": of(...members) });
+        const who = `${members.length > 1 ? "instances" : "instance"} ${members.join(" and ")}`;
+        const text = () => `${points.layer[row]}, ${who}: ${spec.unit} ${written(value)}`;
+        view.spots.push({ x: cx, y: cy, text, names: members });
+        lines.set(members[0], [...(lines.get(members[0]) ?? []), [cx, cy]]);
+      });
+      if (!spec.points.joined) return;
+      lines.forEach((at, name) => line(view.svg, at, { stroke: GREY, class: "thin", "data-of": of(name) }));
+    };
+
+    const drawMeans = (one, x, y, aside) => {
+      const at = (row) => x(layerOf(values, row) + aside);
+      const known = one.rows.filter((row) => isKnown(values[one.value][row]));
+      for (const { low, high, wide } of spec.intervals.filter((each) => isOn(each) && !one.bare)) {
+        for (const row of known) {
+          const [from, to] = [values[low][row], values[high][row]];
+          if (!isKnown(from) || !isKnown(to)) continue;
+          const caps = wide ? "" : `M${at(row) - 3} ${y(from)}h6M${at(row) - 3} ${y(to)}h6`;
+          const d = `M${at(row)} ${y(from)}V${y(to)}${caps}`;
+          add(view.svg, "path", { d, stroke: one.colour, class: wide ? "broad" : "bar" });
+        }
+      }
+      const path = known.map((row) => [at(row), y(values[one.value][row])]);
+      line(view.svg, path, { stroke: one.colour, class: one.bare ? "mean dashed" : "mean" });
+      known.forEach((row, place) => {
+        const [cx, cy] = path[place];
+        add(view.svg, "path", { d: MARKS[one.marker](cx, cy), fill: one.colour, class: "point" });
+        const bounds = (each) => `; ${each.label}: ${written(values[each.low][row])} to ${written(values[each.high][row])}`;
+        const text = () =>
+          `${values.layer[row]}${series.length > 1 ? `, ${one.label}` : ""}: ${spec.of} ${written(values[one.value][row])}` +
+          (one.bare ? "" : spec.intervals.filter((each) => isKnown(values[each.low][row])).map(bounds).join(""));
+        view.spots.push({ x: cx, y: cy, text, names: [] });
+      });
+    };
+
+    const draw = () => {
+      const width = stage.width(), right = width - 10, bottom = 300, room = (right - LEFT) / layers.length;
+      view.begin(width, bottom + depthOfNames(layers, turnedNames(layers, room)));
+      const lit = series.filter(isOn), withPoints = points && isOn(spec.points);
+      const drawn = [
+        ...lit.flatMap((one) => one.rows.map((row) => values[one.value][row])),
+        ...spec.intervals.filter(isOn).flatMap(({ low, high }) => [...values[low], ...values[high]]),
+        ...(withPoints ? points[spec.points.value] : []), ...spec.ends, ...(spec.band ?? []),
+      ].filter(isKnown);
+      const ends = [Math.min(...drawn), Math.max(...drawn)];
+      const x = scale([-0.5, layers.length - 0.5], [LEFT, right]), y = scale(ends, [bottom, TOP]);
+      if (spec.band) {
+        const [low, high] = spec.band;
+        add(view.svg, "path", { d: `M${LEFT} ${y(low)}H${right}V${y(high)}H${LEFT}z`, class: "band" });
+      }
+      yAxis(view.svg, y, ticks(...ends, 6), right, spec.label);
+      xAxis(view.svg, right, bottom);
+      nameLayers(view.svg, layers, x, bottom, room);
+      if (withPoints) lit.forEach((one) => drawPoints(one, lit.length > 1 ? one.colour : GREY, x, y));
+      lit.forEach((one, place) => drawMeans(one, x, y, 0.14 * (place - (lit.length - 1) / 2)));
+    };
+
+    const toggle = (one, sample) => {
+      const box = element("input", { type: "checkbox" });
+      box.checked = isOn(one);
+      box.addEventListener("change", () => {
+        shown[box.checked ? "add" : "delete"](one.label);
+        draw();
+      });
+      const drawing = add(element("span"), "svg", { width: 22, height: 12, "aria-hidden": "true" });
+      sample.forEach((look) => add(drawing, "path", { fill: "none", ...look }));
+      stage.controls.append(element("label", {}, box, drawing, ` ${one.label}`));
+    };
+    for (const one of series) {
+      const path = { d: "M0 6H22", stroke: one.colour, class: one.bare ? "mean dashed" : "mean" };
+      toggle(one, [path, { d: MARKS[one.marker](11, 6), fill: one.colour }]);
+    }
+    for (const one of spec.intervals) {
+      toggle(one, [one.wide ? { d: "M11 0V12", stroke: INK, class: "broad" } : { d: "M11 1V11M8 1h6M8 11h6", stroke: INK, class: "bar" }]);
+    }
+    if (points) toggle(spec.points, [{ d: MARKS.circle(11, 6), fill: GREY, transform: "translate(5 3) scale(.5)" }]);
+    return draw;
+  };
+
+  // Curves over epochs: a panel for each quantity, a line for each instance.
+  const curves = (spec, stage) => {
+    const { values, levels } = table(spec.table), { instance: instances, epoch: epochs } = levels;
+    const panels = spec.panels.map((panel) => ({ ...panel, view: new View(stage, panel.label) }));
+    const panelOf = (width, { view, name, label, log }) => {
+      const right = width - 10, bottom = 230, known = values[name].filter(isKnown);
+      view.begin(width, bottom + 42);
+      view.stride = epochs.length;
+      const low = log ? Math.min(...known) : 0, high = Math.max(...known, ...(log ? [] : spec.ends[name] ?? []));
+      const x = scale([epochs[0] - 1, epochs.at(-1)], [LEFT, right]), y = scale([low, high], [bottom, TOP], log);
+      yAxis(view.svg, y, log ? logTicks(low, high) : ticks(low, high, 5), right, label);
+      xAxis(view.svg, right, bottom);
+      for (const epoch of ticks(epochs[0] - 1, epochs.at(-1), width / 70).filter(Number.isInteger)) {
+        write(view.svg, x(epoch), bottom + 18, epoch, "middle");
+      }
+      write(view.svg, right, bottom + 36, "Epoch", "end", { class: "label" });
+      instances.forEach((instance, own) => {
+        const noted = spec.noted[instance], path = [];
+        const name_ = `Instance ${instance}${spec.seeds.length ? ` (seed ${spec.seeds[own]})` : ""}`;
+        epochs.forEach((epoch, place) => {
+          const value = values[name][place * instances.length + own];
+          if (!isKnown(value)) return;
+          path.push([x(epoch), y(value)]);
+          const text = () => `${name_}, epoch ${epoch}: ${label.toLowerCase()} ${written(value)}${noted ? `; ${noted}` : ""}`;
+          view.spots.push({ x: path.at(-1)[0], y: path.at(-1)[1], text, names: [instance] });
+        });
+        const look = noted ? { stroke: spec.flagged, class: "curve noted" } : { stroke: spec.ordinary, class: "curve" };
+        line(view.svg, path, { ...look, "data-of": of(instance) });
+      });
+    };
+    return () => {
+      const room = stage.width(), columns = room > 620 ? panels.length : 1;
+      panels.forEach((panel) => panelOf(Math.floor((room - 16 * (columns - 1)) / columns), panel));
+    };
+  };
+
+  // All RDMs compared: the matrix of their distances, and its layout.
+  const secondLevel = (spec, stage) => {
+    const { distance } = table(spec.matrix).values, points = table(spec.layout);
+    const layers = points.levels.layer.map(String), instances = points.levels.instance;
+    const k = instances.length, n = layers.length * k, highest = Math.max(...distance) || 1;
+    const at = (i, j) => (i === j ? 0 : i > j ? at(j, i) : distance[i * n - (i * (i + 3)) / 2 + j - 1]);
+    const nameOf = (i) => `${layers[Math.floor(i / k)]} of instance ${instances[i % k]}`;
+    const colour = (share) => {
+      const place = share * (spec.colours.length - 1), low = Math.floor(place);
+      const [a, b] = [spec.colours[low], spec.colours[Math.min(low + 1, spec.colours.length - 1)]];
+      return a.map((value, part) => Math.round(value + (place - low) * (b[part] - value)));
+    };
+    const paint = () => {
+      const canvas = element("canvas", { width: n, height: n }), brush = canvas.getContext("2d");
+      const pixels = brush.createImageData(n, n);
+      range(n * n).forEach((i) => pixels.data.set([...colour(at(Math.floor(i / n), i % n) / highest), 255], 4 * i));
+      brush.putImageData(pixels, 0, 0);
+      return canvas.toDataURL();
+    };
+    const address = paint();
+    const matrix = new View(stage, `${stage.title}: matrix`), plane = new View(stage, `${stage.title}: layout`);
+
+    const drawMatrix = (width) => {
+      const { svg } = matrix, left = 70, top = 14, side = Math.min(width - left - 60, 420), cell = side / n;
+      const middle = (place) => (place + 0.5) * k * cell;
+      matrix.begin(width, top + side + depthOfNames(layers, true));
+      add(svg, "image", { x: left, y: top, width: side, height: side, href: address, class: "pixels" });
+      range(layers.length).slice(1).forEach((place) => {
+        const edge = place * k * cell;
+        add(svg, "path", { d: `M${left} ${top + edge}h${side}M${left + edge} ${top}v${side}`, class: "between" });
+      });
+      const step = Math.max(1, Math.ceil((14 * layers.length) / side));
+      layers.forEach((layer, place) => place % step || write(svg, left - 6, top + middle(place) + 4, layer, "end"));
+      nameLayers(svg, layers, (place) => left + middle(place), top + side, Math.min(k * cell, 20));
+      instances.forEach((instance, own) => {
+        const bands = range(layers.length).map((place) => {
+          const edge = (place * k + own) * cell;
+          return `M${left} ${top + edge}h${side}v${cell}h${-side}zM${left + edge} ${top}v${side}h${cell}v${-side}z`;
+        });
+        add(svg, "path", { d: bands.join(""), class: "rows", "data-of": of(instance) });
+      });
+      const bar = left + side + 14, y = scale([0, highest], [top + side, top]);
+      range(40).forEach((i) => {
+        const fill = `rgb(${colour(i / 39).join()})`;
+        add(svg, "rect", { x: bar, width: 12, y: y(((i + 1) * highest) / 40), height: side / 40 + 0.5, fill });
+      });
+      for (const value of ticks(0, highest, 5)) write(svg, bar + 17, y(value) + 4, value);
+      matrix.stride = n;
+      matrix.near = (x, y_) => {
+        const [row, column] = [y_ - top, x - left].map((where) => Math.floor(where / cell));
+        return row >= 0 && row < n && column >= 0 && column < n ? row * n + column : -1;
+      };
+      matrix.spots = {
+        length: n * n,
+        at: (place) => {
+          const i = Math.floor(place / n), j = place % n;
+          return {
+            x: left + (j + 0.5) * cell, y: top + (i + 0.5) * cell, names: [...new Set([instances[i % k], instances[j % k]])],
+            text: () => `${nameOf(i)} and ${i === j ? "itself" : nameOf(j)}: 1 − r = ${written(at(i, j))}`,
+          };
+        },
+      };
+    };
+
+    const drawPlane = (width) => {
+      const { svg } = plane, { x: xs, y: ys } = points.values, top = 14, side = Math.min(width - 20, 420), start = (width - side) / 2;
+      const extent = [xs, ys].map((values) => [Math.min(...values), Math.max(...values)]);
+      const span = Math.max(...extent.map(([low, high]) => high - low)) || 1, unit = (side - 36) / span;
+      const place = ([low, high], from, sign) => (value) => from + side / 2 + sign * (value - (low + high) / 2) * unit;
+      const x = place(extent[0], start, 1), y = place(extent[1], top, -1);
+      plane.begin(width, top + side + 46);
+      plane.stride = k;
+      add(svg, "rect", { x: start, y: top, width: side, height: side, class: "frame" });
+      instances.forEach((instance, own) => {
+        const path = range(layers.length).map((layer) => [x(xs[layer * k + own]), y(ys[layer * k + own])]);
+        line(svg, path, { stroke: GREY, class: "thin", "data-of": of(instance) });
+      });
+      range(n).forEach((i) => {
+        const names = [instances[i % k]], [cx, cy] = [x(xs[i]), y(ys[i])];
+        add(svg, "circle", { cx, cy, r: 5, fill: spec.shades[Math.floor(i / k)], class: "point", "data-of": of(...names) });
+        plane.spots.push({ x: cx, y: cy, text: () => nameOf(i), names });
+      });
+      const length = ticks(0, span, 5)[1], bottom = top + side - 12;
+      add(svg, "path", { d: `M${start + 10} ${bottom}h${length * unit}`, stroke: INK, class: "bar" });
+      write(svg, start + length * unit + 16, bottom + 4, `${length} (1 − r); stress ${spec.stress.toFixed(2)}`);
+      const step = side / layers.length, below = top + side + 10;
+      spec.shades.forEach((fill, i) => add(svg, "rect", { x: start + i * step, y: below, width: step + 0.5, height: 8, fill }));
+      write(svg, start, below + 24, layers[0]);
+      write(svg, start + side, below + 24, layers.at(-1), "end");
+    };
+    return () => {
+      const room = stage.width(), width = room > 700 ? Math.floor((room - 16) / 2) : room;
+      drawMatrix(width);
+      drawPlane(width);
+    };
+  };
+
+  // A chart is drawn when its figure comes near the window, and again when the width changes.
+  const KINDS = { layers: byLayer, curves, second_level: secondLevel };
+  const HINT = "Point at the figure to read a value, or focus it and use the arrow keys.";
+  const draws = [];
+  const begin = (spec, figure) => {
+    const label = `What ${figure.dataset.label} shows`;
+    const controls = element("div", { class: "controls", role: "group", "aria-label": label });
+    const picture = element("div", { class: "picture" });
+    const readout = element("output", { class: "readout", "data-hint": HINT }, HINT);
+    const chart = element("div", { class: "chart" }, controls, picture, readout);
+    figure.querySelector(".still").before(chart);
+    figure.classList.add("live");
+    const title = figure.querySelector("img").alt;
+    const draw = KINDS[spec.kind](spec, { controls, picture, readout, title, width: () => Math.max(240, picture.clientWidth) });
+    draws.push(draw);
+    draw();
+    if (!controls.children.length) controls.remove();
+    mark(null);
+  };
+  const specs = new Map((json("charts") ?? []).map((spec) => [document.getElementById(spec.figure), spec]));
+  const watch = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      watch.unobserve(target);
+      begin(specs.get(target), target);
+    }
+  }, { rootMargin: "500px" });
+  specs.forEach((_, figure) => watch.observe(figure));
+
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth === width) return;
+    width = window.innerWidth;
+    draws.forEach((draw) => draw());
+    mark(null);
+  });
+
+  const [[first, spec] = []] = specs;
+  if (spec?.instances?.length > 1) {
+    const bar = element("div", { class: "instances", role: "group", "aria-label": "Follow an instance" });
+    bar.append(element("span", {}, "Follow an instance:"));
+    for (const name of spec.instances) {
+      bar.append(button(String(name), () => keep(name), { "aria-pressed": "false", "data-keeps": token(name) }));
+    }
+    first.parentElement.before(bar);
+  }
+}
