@@ -1,6 +1,8 @@
 """Activations with their stimuli in another order, or some of them, without reading them first."""
 
 import dataclasses
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,4 +47,13 @@ def with_stimuli(
         activations=lambda instance: (
             (name, ChosenRows(array, positions)) for name, array in source.activations(instance)
         ),
+        images=None if source.images is None else partial(_chosen, source.images, positions),
     )
+
+
+def _chosen(
+    images: Callable[[], Iterable[np.ndarray]], positions: Int[np.ndarray, " chosen"]
+) -> list[np.ndarray]:
+    wanted = {*positions.tolist()}
+    kept = {i: image for i, image in enumerate(images()) if i in wanted}
+    return [kept[i] for i in positions.tolist()]

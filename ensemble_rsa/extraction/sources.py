@@ -74,6 +74,8 @@ class ActivationSource:
         probe: position of an instance → activations by layer for the first stimuli, `PROBED` at
             most; again for these; and for as many copies of the first one. None where there are no
             networks.
+        images: yields the pixels of each stimulus in order, `(height, width)` or `(height, width,
+            channel)`, 0 … 255, for thumbnails. None where there are no images.
     """
 
     layers: tuple[str, ...]
@@ -92,6 +94,7 @@ class ActivationSource:
     notes: Sequence[str] = ()
     weights: Callable[[int], Mapping[str, np.ndarray]] | None = None
     probe: Callable[[int], Sequence[Mapping[str, np.ndarray]]] | None = None
+    images: Callable[[], Iterable[np.ndarray]] | None = None
 
 
 @fixed_settings()
@@ -134,6 +137,7 @@ def source_from_run(
             "scale": _scale(run, dataset, rdm),
         },
         weights=lambda position: named_arrays(member(parameters, position)),
+        images=lambda: stimuli.images,
         set_aside={
             "flagged": [dataclasses.asdict(instance) for instance in run.flagged],
             "replaced": [

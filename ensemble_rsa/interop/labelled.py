@@ -214,7 +214,7 @@ def select_stimuli(
             f"is {unknown[0]!r}"
         )
     order = np.array([place[stimulus] for stimulus in wanted])
-    chosen = rdms.isel(stimulus=order, stimulus_pair=_pair_positions(order, len(got)))
+    chosen = rdms.isel(stimulus=order, stimulus_pair=pair_positions(order, len(got)))
     if len(wanted) < len(got):
         chosen = chosen.drop_dims("category_pair", errors="ignore")
         chosen = chosen.drop_vars("constant_patterns", errors="ignore")
@@ -245,7 +245,7 @@ def _check_same_ids(name: str, got: list[Any], expected: list[Any]) -> None:
         )
 
 
-def _pair_positions(order: Int[np.ndarray, " chosen"], n: int) -> Int[np.ndarray, " pair"]:
+def pair_positions(order: Int[np.ndarray, " chosen"], n: int) -> Int[np.ndarray, " pair"]:
     """Return the positions of the chosen stimuli's pairs in a condensed RDM of `n` stimuli."""
     rows, columns = pair_indices(len(order))
     low, high = np.minimum(order[rows], order[columns]), np.maximum(order[rows], order[columns])

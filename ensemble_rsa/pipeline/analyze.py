@@ -18,6 +18,8 @@ from ensemble_rsa.figures.save import figure_names, save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_run, stored_findings
 from ensemble_rsa.pipeline.evaluations import stored_evaluations
+from ensemble_rsa.pipeline.exploration import keep_thumbnails, stored_exploration
+from ensemble_rsa.pipeline.extract import source_of
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
@@ -91,13 +93,16 @@ def analyze_run(
     with _timed(seconds, "extract"):
         stored = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
         if isinstance(run, ImportedRun) and stored is not None:
-            rdms, findings = stored, stored_findings(run)
+            rdms, findings, images = stored, stored_findings(run), None
         else:
-            rdms, findings = extract_run(run, settings, progress)
+            source = source_of(run, settings)
+            rdms, findings = extract_run(run, source, settings, progress)
+            images = source.images
     with _timed(seconds, "analyze"):
         results = analyze(rdms, settings)
     rdms.attrs = {"distance": rdms.attrs["distance"]}
     save_rdms(folder / run_folder.RDMS, rdms)
+    keep_thumbnails(folder, run.path, rdms.stimulus.values, images)
     files.write_dataset(folder / run_folder.RESULTS, results)
     files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))
     records = [finding.as_record() for finding in findings]
@@ -175,6 +180,7 @@ def _report(
         excluded=[*set_aside(results, "excluded"), *set_aside(results, "replaced")],
         flagged=set_aside(results, "flagged"),
         evaluations=stored_evaluations(folder),
+        explored=stored_exploration(folder),
     )
 
 

@@ -57,7 +57,7 @@ def check_networks(
     if isinstance(source, ImportedRun):
         return stored_findings(source)
     if isinstance(source, Run):
-        return extract_run(source, settings, progress)[1]
+        return extract_run(source, source_of(source, settings), settings, progress)[1]
     if not isinstance(source, ActivationSource):
         raise InputError(
             "source: expected what from_files or from_networks returns, or a run, got "
@@ -98,13 +98,15 @@ def extract_source(
 
 
 def extract_run(
-    run: Run | ImportedRun, settings: AnalysisConfig, progress: RdmProgress | None
+    run: Run | ImportedRun,
+    source: ActivationSource,
+    settings: AnalysisConfig,
+    progress: RdmProgress | None,
 ) -> tuple[xr.Dataset, list[Finding]]:
-    """Return the RDMs of a run, and the findings on them.
+    """Return the RDMs of a run, whose `source_of` is given, and the findings on them.
 
     Findings of an import are kept, unless they are found again with other numbers.
     """
-    source = source_of(run, settings)
     if isinstance(run, ImportedRun):
         rdms, after = _extract(source, settings, progress)
         again = {_without_numbers(one) for one in after}

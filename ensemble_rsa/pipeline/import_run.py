@@ -11,6 +11,7 @@ from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_source
+from ensemble_rsa.pipeline.exploration import keep_thumbnails
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
 from ensemble_rsa.runs.source_files import describe_file
@@ -59,4 +60,5 @@ def import_run(
         files.write_dataset(partial / EXTRACTED, rdms)
         rdms.attrs = {"distance": rdms.attrs["distance"]}
         save_rdms(partial / run_folder.RDMS, rdms)
+        keep_thumbnails(partial, partial, rdms.stimulus.values, source.images)
     return folder

@@ -10,6 +10,7 @@ from ensemble_rsa.figures.wording import noted_instances
 from ensemble_rsa.report.captions import render
 from ensemble_rsa.report.charts import figure_chart
 from ensemble_rsa.report.evaluation import StoredEvaluation, evaluation_section
+from ensemble_rsa.report.explorer import Explored, make_explorer
 from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.sentence import result_sentence
@@ -44,6 +45,7 @@ def write_report(
     excluded: Sequence[Mapping[str, Any]] = (),
     flagged: Sequence[Mapping[str, Any]] = (),
     evaluations: Sequence[StoredEvaluation] = (),
+    explored: Explored | None = None,
 ) -> Path:
     """Write `report.html`, and return its path.
 
@@ -51,8 +53,10 @@ def write_report(
     None for activations from elsewhere. The names of the `figures`, PNG files, select the captions.
     Instances that are `excluded` were left out; those that are `flagged` were kept although they
     did not converge (`instance`, `seed`, `reason` of each). The findings in the summary come first.
-    Each of the `evaluations` against brains or behaviour is a section.
+    Each of the `evaluations` against brains or behaviour is a section. `explored` are RDMs and
+    thumbnails to explore; None where they are not at hand.
     """
+    explorer = None if explored is None else make_explorer(explored, results)
     values = dataset_values(results)
     accuracies = {
         name: known_accuracies(results, name) for name in ("train_accuracy", "test_accuracy")
@@ -75,6 +79,10 @@ def write_report(
         path,
         "report",
         figures=shown,
+        data={} if explorer is None else {"explorer-data": explorer.data},
+        scripts=[] if explorer is None else ["explorer.js"],
+        styles=[] if explorer is None else ["explorer.css"],
+        explorer=None if explorer is None else explorer.words,
         details={"Settings": config, "Versions and times": manifest, "Numbers": summary},
         title=render_text("title", **values),
         setting=render_text("setting", **values),

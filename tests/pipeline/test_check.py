@@ -11,6 +11,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.sources import source_from_arrays
 from ensemble_rsa.hygiene.finding import Finding
 from ensemble_rsa.pipeline.check import extract_run, stored_findings
+from ensemble_rsa.pipeline.extract import source_of
 from ensemble_rsa.runs.imported import open_run
 
 
@@ -74,7 +75,7 @@ def test_other_rdms_of_an_import_replace_the_numbers_of_its_findings(tmp_path):
     stored = stored_findings(run)
     assert [(one.severity, one.instance) for one in stored[:1]] == [("warn", 2)]
     settings = ersa.AnalysisConfig.of(distance="euclidean", stimuli=9)
-    rdms, findings = extract_run(run, settings, None)
+    rdms, findings = extract_run(run, source_of(run, settings), settings, None)
     assert rdms.attrs["distance"] == "euclidean"
     assert findings == stored
     path = run.path / "manifest.json"

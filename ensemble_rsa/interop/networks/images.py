@@ -32,6 +32,7 @@ class Images:
         batches: yields all images, batch by batch; can be called again and again.
         files: the folder or files that they were read from.
         notes: how they are read.
+        pictures: yields the pixels of each image, 0 … 255; None for arrays.
     """
 
     ids: tuple[Any, ...]
@@ -39,6 +40,7 @@ class Images:
     batches: Batches
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    pictures: Callable[[], Iterator[np.ndarray]] | None = None
 
 
 class ImageFiles(NamedTuple):
@@ -141,7 +143,8 @@ def images_from_files(
             yield batch
 
     named = None if categories is None else tuple(categories)
-    return Images(tuple(listed.ids), named, batches, listed.given, tuple(notes))
+    pictures = lambda: (np.asarray(decode_rgb(file)) for file in files)
+    return Images(tuple(listed.ids), named, batches, listed.given, tuple(notes), pictures)
 
 
 def _stacked(batch: list[np.ndarray], files: Sequence[Path], store: list[ImageStore]) -> np.ndarray:

@@ -19,6 +19,7 @@ from ensemble_rsa.interop.networks.network import (
     some_images,
 )
 from ensemble_rsa.interop.networks.opened import Networks, open_networks
+from ensemble_rsa.interop.networks.pictures import pictures_in
 from ensemble_rsa.interop.networks.preprocess import Preprocess, default_preprocess
 from ensemble_rsa.interop.networks.scratch import LayerStore, as_rows
 from ensemble_rsa.models.by_name import function_by_name, lasting_name
@@ -107,6 +108,7 @@ def from_networks(
         notes=(*names.notes, *opened.images.notes, *_layer_notes(chosen)),
         weights=stream.weights if opened.first.has_weights else None,
         probe=stream.probe,
+        images=opened.images.pictures or pictures_in(opened.images.batches, opened.few),
     )
 
 
