@@ -127,7 +127,7 @@ def _categories(rdms: xr.Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _balanced(codes: Int[np.ndarray, " stimulus"], n: int) -> Int[np.ndarray, " chosen"]:
-    """The first stimuli of each category, about `n` in all, and as many of each if they have them."""
+    """The first stimuli of each category, about `n` in all, as many of each if they have them."""
     n_categories = int(codes.max()) + 1
     if n < len(codes) and n > n_categories:
         n -= n % n_categories

@@ -26,7 +26,9 @@ _MOST = 10_000  # stimuli: Pillow reads no longer texts than their ids
 _QUALITY = 82  # of JPEG
 
 
-def write_thumbnails(path: Path, stimuli: Sequence[Any], images: Iterable[np.ndarray]) -> None:
+def write_thumbnails(
+    path: Path, stimuli: Sequence[Any] | np.ndarray, images: Iterable[np.ndarray]
+) -> None:
     """Write the thumbnails of images `(height, width, channel)`, 0 … 255, one for each stimulus.
 
     They are as large as leaves all of them a million pixels, from 16 to 96 on the longer side;
@@ -52,7 +54,7 @@ def write_thumbnails(path: Path, stimuli: Sequence[Any], images: Iterable[np.nda
 
 
 def read_thumbnails(
-    path: Path, stimuli: Sequence[Any]
+    path: Path, stimuli: Sequence[Any] | np.ndarray
 ) -> UInt8[np.ndarray, "stimulus side side channel"] | None:
     """Return the thumbnails of these stimuli; None where the file is missing or lacks one of them.
 
