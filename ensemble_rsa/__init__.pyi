@@ -1,4 +1,5 @@
 from . import analysis as analysis
+from . import figures as figures
 from . import interop as interop
 from . import rdm as rdm
 from . import similarity as similarity

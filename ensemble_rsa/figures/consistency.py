@@ -6,7 +6,6 @@ Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ensemble_rsa.figures import style
@@ -19,6 +18,7 @@ from ensemble_rsa.figures.lines import (
     interval_handles,
 )
 from ensemble_rsa.figures.style import GREY, INK
+from ensemble_rsa.figures.target import Panel, one_panel
 from ensemble_rsa.figures.wording import surrogate_title
 
 _HEIGHT = 2.9
@@ -26,13 +26,15 @@ _MOST_LAYERS_IN_A_COLUMN = 16
 
 
 @style.paper_style()
-def draw_consistency(results: xr.Dataset) -> Figure:
+def draw_consistency(results: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Exemplar-based consistency of every layer: mean, both intervals, and each pair as a dot.
 
     `results` needs `consistency (kind, layer, instance_pair)`, `consistency_mean (kind, layer)` and
     `consistency_low, consistency_high (bootstrap, kind, layer)`, all squared correlations.
+    They are drawn on `ax`, which is returned, or on the axes of a new figure.
     """
-    figure, axes, width = _new_axes(results, _HEIGHT)
+    panel = _panel(results, ax, _HEIGHT)
+    axes = panel.axes
     chosen = results.sel(kind="exemplar")
     pairs = chosen.consistency.transpose("layer", "instance_pair").values
     n_layers, n_pairs = pairs.shape
@@ -43,37 +45,42 @@ def draw_consistency(results: xr.Dataset) -> Figure:
         zorder=1, label="pairs",
     )  # fmt: skip
     mean = draw_by_layer(
-        axes, style.layer_names(results), [(chosen, Look(INK, "o", "mean over pairs"))], width
+        axes,
+        style.layer_names(results),
+        [(chosen, Look(INK, "o", "mean over pairs"))],
+        panel.width,
     )
     axes.set_ylabel(CONSISTENCY_LABEL)
     label = f"one of {n_pairs} instance pairs" if n_pairs > 1 else "the only pair of instances"
     dot = Line2D([], [], color=GREY, marker="o", markersize=2, linestyle="", label=label)
-    _add_legend(figure, results, [dot, *mean])
-    return figure
+    _add_legend(panel, results, [dot, *mean])
+    return axes
 
 
 @style.paper_style()
-def draw_category_consistency(results: xr.Dataset) -> Figure:
+def draw_category_consistency(results: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Consistency of exemplars, category centroids and within-category distances in one panel.
 
-    `results` is as for `draw_consistency`; every kind it holds is drawn.
+    `results` and `ax` are as for `draw_consistency`; every kind that results hold is drawn.
     """
-    figure, axes, width = _new_axes(results, _HEIGHT)
+    panel = _panel(results, ax, _HEIGHT)
+    axes = panel.axes
     lines = [(results.sel(kind=kind), KIND_LOOKS[kind]) for kind in results.kind.values.tolist()]
-    handles = draw_by_layer(axes, style.layer_names(results), lines, width, spacing=0.14)
+    handles = draw_by_layer(axes, style.layer_names(results), lines, panel.width, spacing=0.14)
     axes.set_ylabel(CONSISTENCY_LABEL)
-    _add_legend(figure, results, handles)
-    return figure
+    _add_legend(panel, results, handles)
+    return axes
 
 
 @style.paper_style()
-def draw_clustering(results: xr.Dataset) -> Figure:
+def draw_clustering(results: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Category clustering index by layer: a thin line per instance, their mean and its interval.
 
     `results` needs `category_clustering_index (layer, instance)` and its `_mean, _low, _high
-    (layer)`, bounds over instances.
+    (layer)`, bounds over instances. `ax` is as for `draw_consistency`.
     """
-    figure, axes, width = _new_axes(results, 2.1)
+    panel = _panel(results, ax, 2.1)
+    axes = panel.axes
     name = "category_clustering_index"
     places = np.arange(results.sizes["layer"])
     axes.plot(
@@ -83,27 +90,26 @@ def draw_clustering(results: xr.Dataset) -> Figure:
     look = Look(INK, "o", "mean")
     draw_line(axes, places, results, name, look)
     axes.axhline(0.0, color=GREY, linewidth=0.5, zorder=0)
-    style.set_layer_axis(axes, style.layer_names(results), width)
+    style.set_layer_axis(axes, style.layer_names(results), panel.width)
     axes.set_ylabel("Category clustering\nindex (CCI)")
     if results.sizes["instance"] == 1:
-        return figure  # the mean of one needs no legend
+        return axes  # the mean of one needs no legend
     one = Line2D([], [], color=GREY, linewidth=0.5, label="one instance")
     bars = interval_handles(results.drop_dims("instance_pair", errors="ignore"), ["instances"])
-    style.add_legend(figure, [one, look.handle(), *bars], 3)
-    return figure
+    panel.add_legend([one, look.handle(), *bars], 3)
+    return axes
 
 
-def _new_axes(results: xr.Dataset, height: float) -> tuple[Figure, Axes, float]:
-    """A figure with one panel, its axes, and their width in inches."""
+def _panel(results: xr.Dataset, ax: Axes | None, height: float) -> Panel:
+    """The axes, or those of a new figure, which is wide where there are many layers."""
     few = results.sizes["layer"] <= _MOST_LAYERS_IN_A_COLUMN
     width = style.SINGLE_COLUMN if few else style.DOUBLE_COLUMN
-    figure = style.new_figure(width, height, surrogate_title(results))
-    return figure, figure.subplots(), width - 0.6
+    return one_panel(ax, width, height, surrogate_title(results))
 
 
-def _add_legend(figure: Figure, results: xr.Dataset, handles: list[Line2D]) -> None:
+def _add_legend(panel: Panel, results: xr.Dataset, handles: list[Line2D]) -> None:
     """The legend: kinds in the first row, intervals below (matplotlib fills it by columns)."""
     n_columns = max(2, len(handles))
     if bars := interval_handles(results):
         handles = [handles[0], bars[0], *handles[1:2], bars[1], *handles[2:]]
-    style.add_legend(figure, handles, n_columns)
+    panel.add_legend(handles, n_columns)

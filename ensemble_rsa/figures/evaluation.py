@@ -3,13 +3,13 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import draw_intervals
 from ensemble_rsa.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY_BLUE, VERMILION
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import COMPARISON_NAMES, percent
 
 _COLOURS = (BLUE, VERMILION, GREEN, SKY_BLUE, PURPLE, ORANGE, GREY)
@@ -17,12 +17,13 @@ _BAND = "#e4e4e4"
 
 
 @style.paper_style()
-def draw_evaluation(evaluation: xr.Dataset) -> Figure:
+def draw_evaluation(evaluation: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Similarity with the reference (a), share of the ceiling (b), and sources of uncertainty (c).
 
-    `evaluation` is from `ensemble_rsa.pipeline.evaluate.evaluation_dataset`.
+    `evaluation` is from `evaluate_run`. It is drawn on `figure` (or a sub-figure), which is
+    returned, or on a new one.
     """
-    figure = style.new_figure(style.DOUBLE_COLUMN, 2.7, gap=0.04)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 2.7, gap=0.04)
     panels = figure.subplots(1, 3)
     names = style.layer_names(evaluation, 12)
     for axes, letter, draw in zip(

@@ -8,26 +8,27 @@ import math
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import category_handles
 from ensemble_rsa.figures.style import INK
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import instance_name, surrogate_title
 
 _GAP = 0.06  # height of the gap between blocks of layers, in panels
 
 
 @style.paper_style()
-def draw_geometry(results: xr.Dataset) -> Figure:
+def draw_geometry(results: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Two-dimensional MDS of the stimuli: a column per layer, a row per instance, in blocks.
 
     Each block holds the same layers of all instances shown, one above the other. Every panel has
     its own scale, given by the bar in its corner (in units of the first-level distance).
 
     `results` needs `embedding (shown, layer, stimulus, component)` and `embedding_stress (shown,
-    layer)`; categories are coloured where `stimulus` has a coordinate `category`.
+    layer)`; categories are coloured where `stimulus` has a coordinate `category`. They
+    are drawn on `figure` (or a sub-figure), which is returned, or on a new one.
     """
     n_shown, n_layers = results.sizes["shown"], results.sizes["layer"]
     n_columns = min(n_layers, 5 if n_layers <= 10 else 8)
@@ -37,7 +38,7 @@ def draw_geometry(results: xr.Dataset) -> Figure:
     names = style.layer_names(results, int(panel * 72 / 4.6))  # letters of 4.6 points
     between = "\n" if panel < 1.2 or max(map(len, names)) > 10 else ", "
     height = n_blocks * n_shown * (panel + (0.24 if between == "\n" else 0.14)) + 0.45
-    figure = style.new_figure(width, height, surrogate_title(results), pad=0.02)
+    figure = several_panels(figure, width, height, surrogate_title(results), pad=0.02)
     heights = ([1.0] * n_shown + [_GAP]) * n_blocks
     grid = figure.add_gridspec(len(heights) - 1, n_columns, height_ratios=heights[:-1])
     for layer in range(n_layers):
@@ -97,7 +98,7 @@ def _draw_scale(axes: Axes, points: np.ndarray) -> None:
 
 
 def _name_categories(
-    figure: Figure, place: SubplotSpec | None, categories: np.ndarray, most_in_column: int
+    figure: Panels, place: SubplotSpec | None, categories: np.ndarray, most_in_column: int
 ) -> None:
     """The legend, in the unused cells of the last block if there are any, else below."""
     handles = category_handles(categories)

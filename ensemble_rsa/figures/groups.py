@@ -3,26 +3,27 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import Look, draw_intervals, interval_handles
 from ensemble_rsa.figures.style import GREY, INK
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import similarity_name
 
 SIGNIFICANT = 0.05
 
 
 @style.paper_style()
-def draw_groups(comparison: xr.Dataset) -> Figure:
+def draw_groups(comparison: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Similarities within and between two groups by layer, and whether they differ in two ways.
 
-    `comparison` is from `comparison_dataset`. The middle panel has the difference of the means
+    `comparison` is from `compare_runs`. It is drawn on `figure` (or a sub-figure), which is
+    returned, or on a new one. The middle panel has the difference of the means
     within and between with its lower bound, the lowest their ratio with its interval. Filled points
     are layers with an adjusted p of at most 0.05.
     """
-    figure = style.new_figure(style.SINGLE_COLUMN, 4.9)
+    figure = several_panels(figure, style.SINGLE_COLUMN, 4.9)
     above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 2))
     places = np.arange(comparison.sizes["layer"])
     a, b = (style.shorten(str(comparison.attrs[name]), 24) for name in ("name_a", "name_b"))

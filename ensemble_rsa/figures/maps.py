@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap, to_hex
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
@@ -50,7 +50,7 @@ def thinned(n: int) -> range:
 
 
 def add_colour_bar(
-    figure: Figure,
+    figure: FigureBase,
     mapped: ScalarMappable,
     axes: Axes | list[Axes],
     label: str,
@@ -72,7 +72,7 @@ def layer_shades(n_layers: int) -> list[str]:
     return [to_hex(shade) for shade in depth(np.linspace(0.0, 1.0, n_layers))]
 
 
-def add_layer_bar(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
+def add_layer_bar(figure: FigureBase, axes: Axes, names: Sequence[str]) -> None:
     """Add a bar that names the layer of each colour."""
     n = len(names)
     norm = BoundaryNorm(np.arange(n + 1) - 0.5, n) if n > 1 else None

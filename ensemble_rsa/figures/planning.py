@@ -2,10 +2,10 @@
 
 import numpy as np
 import xarray as xr
-from matplotlib.figure import Figure
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.style import GREY
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import percent
 
 _COLOURS = (style.BLUE, style.GREEN, style.VERMILION, style.INK)
@@ -13,18 +13,19 @@ _MARKERS = ("o", "s", "^", "D")
 
 
 @style.paper_style()
-def draw_plan(plan: xr.Dataset) -> Figure:
+def draw_plan(plan: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Width of the interval and power by number of instances: a line for each number of stimuli.
 
-    `plan` is from `ensemble_rsa.analysis.planning.plan`, of one layer. Dashed lines are of other
+    `plan` is from `ensemble_rsa.plan`, of one layer. Dashed lines are of other
     networks that see the same stimuli. With a reference, the lines are numbers of subjects, at the
-    stimuli of the pilot or the number next to it. At most four numbers are drawn.
+    stimuli of the pilot or the number next to it. At most four numbers are drawn, on
+    `figure` (or a sub-figure), which is returned, or on a new one.
     """
     with_subjects = "n_subjects" in plan.dims
     lines = "n_subjects" if with_subjects else "n_stimuli"
     if with_subjects:
         plan = plan.sel(n_stimuli=plan.attrs["pilot_stimuli"], method="nearest")
-    figure = style.new_figure(style.DOUBLE_COLUMN, 2.6)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 2.6)
     left, right = figure.subplots(1, 2)
     instances = plan.n_instances.values
     places = np.arange(len(instances))

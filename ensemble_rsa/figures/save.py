@@ -18,12 +18,13 @@ from ensemble_rsa.figures.fonts import use_installed_fonts, without_glyph_warnin
 from ensemble_rsa.figures.geometry import draw_geometry
 from ensemble_rsa.figures.second_level import draw_second_level
 from ensemble_rsa.figures.style import PNG_DPI, paper_style
+from ensemble_rsa.figures.target import Drawn, root_of
 from ensemble_rsa.figures.training import draw_training
 from ensemble_rsa.figures.wording import surrogate_title
 from ensemble_rsa.files import atomic_path
 
 # In the order of the paper: name, which is also the file's, drawing, and the variable it needs.
-FIGURES: dict[str, tuple[Callable[[xr.Dataset], Figure], str]] = {
+FIGURES: dict[str, tuple[Callable[[xr.Dataset], Drawn], str]] = {
     "geometry": (draw_geometry, "embedding"),
     "second_level": (draw_second_level, "second_level_embedding"),
     "consistency": (draw_consistency, "consistency"),
@@ -56,9 +57,10 @@ def draw_figures(
     `history` holds belong here too.
     """
     names = figure_names(results, history)
-    figures = {name: FIGURES[name][0](results) for name in names if name != _TRAINING}
+    figures = {name: root_of(FIGURES[name][0](results)) for name in names if name != _TRAINING}
     if history is not None and _TRAINING in names:
-        figures[_TRAINING] = draw_training(history, flagged, surrogate_title(results))
+        title = surrogate_title(results)
+        figures[_TRAINING] = root_of(draw_training(history, flagged, title))
     return figures
 
 
@@ -75,8 +77,12 @@ def save_figures(
     return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG (300 dpi), and as PDF and SVG beside it; return the PNG's path."""
+def save_figure(drawn: Drawn, path: Path) -> Path:
+    """Write a figure as PNG (300 dpi), and as PDF and SVG beside it; return the PNG's path.
+
+    `drawn` is what a function that draws has returned: a figure, or its axes.
+    """
+    figure, path = root_of(drawn), Path(path)
     use_installed_fonts(figure)
     # Without a date in them, the same results give the same files.
     for ending, metadata in ((".png", {}), (".pdf", {"CreationDate": None}), (".svg", _UNDATED)):

@@ -5,16 +5,16 @@ Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w.
 
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import add_colour_bar, add_layer_bar, draw_blocks, layer_shades
 from ensemble_rsa.figures.style import GREY
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import as_ranges, surrogate_title
 
 
 @style.paper_style()
-def draw_second_level(results: xr.Dataset) -> Figure:
+def draw_second_level(results: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Second-level distances between RDMs, as a matrix (a) and as a two-dimensional MDS of it (b).
 
     Rows and columns of the matrix are ordered by layer, and within a layer by instance. In the MDS
@@ -22,16 +22,17 @@ def draw_second_level(results: xr.Dataset) -> Figure:
 
     `results` needs `second_level_distance (layer, instance, layer_b, instance_b)`, which is 1 − r
     between two RDMs, `second_level_embedding (layer, instance, component)` and `second_level_stress
-    ()`.
+    ()`. They are drawn on `figure` (or a sub-figure), which is returned, or on a new one.
     """
-    figure = style.new_figure(style.DOUBLE_COLUMN, 3.2, surrogate_title(results), gap=0.06)
+    title = surrogate_title(results)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 3.2, title, gap=0.06)
     matrix_axes, plane_axes = figure.subplots(1, 2)
     _draw_matrix(figure, matrix_axes, results)
     _draw_plane(figure, plane_axes, results)
     return figure
 
 
-def _draw_matrix(figure: Figure, axes: Axes, results: xr.Dataset) -> None:
+def _draw_matrix(figure: Panels, axes: Axes, results: xr.Dataset) -> None:
     distances = results.second_level_distance.transpose(
         "layer", "instance", "layer_b", "instance_b"
     )
@@ -44,7 +45,7 @@ def _draw_matrix(figure: Figure, axes: Axes, results: xr.Dataset) -> None:
     add_colour_bar(figure, image, axes, "Second-level distance (1 − r)")
 
 
-def _draw_plane(figure: Figure, axes: Axes, results: xr.Dataset) -> None:
+def _draw_plane(figure: Panels, axes: Axes, results: xr.Dataset) -> None:
     points = results.second_level_embedding.transpose("layer", "instance", "component").values
     for line in points.swapaxes(0, 1):
         axes.plot(*line.T, color=GREY, linewidth=0.5, zorder=1)

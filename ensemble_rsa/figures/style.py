@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import NullFormatter
 
@@ -99,7 +99,7 @@ def new_figure(
     return figure
 
 
-def add_legend(figure: Figure, handles: Sequence[Any], n_columns: int, **options: Any) -> None:
+def add_legend(figure: FigureBase, handles: Sequence[Any], n_columns: int, **options: Any) -> None:
     """Put a legend below all panels."""
     figure.legend(
         handles=handles, loc="outside lower center", ncols=n_columns, columnspacing=1.4, **options

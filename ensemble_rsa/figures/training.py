@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.style import FLAGGED, INK
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import noted_instances
 
 PANELS = (
@@ -27,13 +27,17 @@ _MOST_NAMED = 6
 
 @style.paper_style()
 def draw_training(
-    history: xr.Dataset, flagged: Sequence[Mapping[str, Any]] = (), title: str | None = None
-) -> Figure:
+    history: xr.Dataset,
+    flagged: Sequence[Mapping[str, Any]] = (),
+    title: str | None = None,
+    figure: Panels | None = None,
+) -> Panels:
     """Loss, training and test accuracy over epochs: a line per instance, the mean of the unflagged.
 
     `history` has `train_loss, train_accuracy, test_accuracy (epoch, instance)`, NaN for epochs that
     were not evaluated; a variable that is missing leaves its panel out. Instances that are
-    `flagged` (`instance`, `seed`, `reason`) are named.
+    `flagged` (`instance`, `seed`, `reason`) are named. They are drawn on `figure` (or a
+    sub-figure), which is returned, or on a new one.
     """
     panels = [(name, label) for name, label in PANELS if name in history]
     noted = noted_instances(history, flagged)
@@ -41,7 +45,7 @@ def draw_training(
     n_columns = 2 if len(handles) > 3 else 3
     n_rows = math.ceil(len(handles) / n_columns)
     height = 2.15 + 0.14 * n_rows + (0.15 if title else 0.0)
-    figure = style.new_figure(style.DOUBLE_COLUMN, height, title)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, height, title)
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True)
     for axes, (name, label) in zip(grid[0], panels, strict=True):
         _draw_panel(axes, history[name], list(noted))

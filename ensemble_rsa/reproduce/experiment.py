@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import xarray as xr
-from matplotlib.figure import Figure
 
 from ensemble_rsa.analysis.bootstrap.jackknife import Scale
+from ensemble_rsa.figures.target import Drawn
 from ensemble_rsa.reproduce.measures import Terms, mean_and_jackknife, statistics_of
 from ensemble_rsa.reproduce.workspace import Workspace
 
@@ -55,7 +55,7 @@ class Picture:
         values: what the template needs besides `dataset_values` of the result.
     """
 
-    draw: Callable[[xr.Dataset], Figure]
+    draw: Callable[[xr.Dataset], Drawn]
     values: Callable[[xr.Dataset], Mapping[str, Any]] = lambda result: {}
 
 

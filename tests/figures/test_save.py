@@ -69,7 +69,7 @@ def test_a_hundred_categories_look_different():
 def test_the_users_settings_are_neither_used_nor_changed(make_results):
     with mpl.rc_context({"axes.facecolor": "black", "font.size": 30}):
         before = dict(mpl.rcParams)
-        axes = draw_consistency(make_results(n_layers=2, n_instances=3)).axes[0]
+        axes = draw_consistency(make_results(n_layers=2, n_instances=3))
         assert dict(mpl.rcParams) == before
     assert axes.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
     assert axes.yaxis.label.get_size() == 7

@@ -64,7 +64,7 @@ def test_crossed_seeds_are_decomposed_and_others_are_not(rdms, results):
         variance = found.seed_variance.values[:, layer]
         np.testing.assert_allclose(variance, np.maximum(expected, 0), atol=1e-6)
         np.testing.assert_array_equal(found.seed_variance_clipped.values[:, layer], expected < 0)
-    heights = [bar.get_height() for bar in draw_crossed_seeds(found).axes[0].patches]
+    heights = [bar.get_height() for bar in draw_crossed_seeds(found).patches]
     np.testing.assert_allclose(heights, found.seed_variance.values.ravel())
     for incomplete in (crossed.isel(instance=[0, 1, 2]), crossed.drop_vars("seed")):
         assert "seed_variance" not in analyze(incomplete, SETTINGS)

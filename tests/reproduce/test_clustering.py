@@ -102,7 +102,7 @@ def test_findings_are_the_papers_number_and_its_sign(result):
 
 
 def test_outliers_are_ringed_and_every_layer_has_both_intervals(result):
-    axes, bar = draw_clustering_and_consistency(result).axes
+    axes, bar = draw_clustering_and_consistency(result).figure.axes
     points = next(c for c in axes.collections if c.get_label() == "layers").get_offsets()
     index = result.category_clustering_index_mean
     np.testing.assert_allclose(points, np.stack([index, result.consistency_mean], 1))
@@ -125,7 +125,7 @@ def test_layers_that_are_all_alike_have_no_correlation(result, tmp_path):
     reason = "y: expected values that differ, got 0.5 throughout"
     assert skipped.note == f"not defined: {reason}"
     assert clustering.caption_values(alike)["undefined"] == reason
-    assert draw_clustering_and_consistency(alike).axes[0].get_title("right") == "skipped r = –"
+    assert draw_clustering_and_consistency(alike).get_title("right") == "skipped r = –"
 
 
 def test_each_correlation_has_its_own_reason():

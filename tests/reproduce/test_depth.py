@@ -80,7 +80,7 @@ def test_fig4_findings_are_the_printed_numbers_and_the_fall_to_the_last_layer(re
 
 
 def test_fig4_has_a_line_for_each_network(result):
-    axes = draw_depth(result).axes[0]
+    axes = draw_depth(result)
     lines = lines_of(axes)
     assert set(lines) == {"All-CNN-C", "All-CNN-7 surrogate"}
     expected = result.consistency_mean.sel(network="all_cnn_7", distance="correlation")

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ensemble_rsa.figures import style
@@ -17,6 +16,7 @@ from ensemble_rsa.figures.lines import (
     interval_handles,
 )
 from ensemble_rsa.figures.style import GREY, INK
+from ensemble_rsa.figures.target import Panels, several_panels
 
 _LOOKS = KIND_LOOKS | {
     "within_category": KIND_LOOKS["within_category"]._replace(label="within-category, pooled"),
@@ -29,13 +29,15 @@ _PERCENTILES = (2.5, 97.5)
 
 
 @style.paper_style()
-def draw_categories(result: xr.Dataset) -> Figure:
+def draw_categories(result: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Consistency by layer of four kinds (a); random categories in the last layer (b).
 
     `result` needs `consistency (kind, layer, instance_pair)` with its mean and intervals, and
     `random_consistency (draw, instance_pair)`.
+
+    They are drawn on `figure` (or a sub-figure), which is returned, or on a new one.
     """
-    figure = style.new_figure(style.DOUBLE_COLUMN, 3.0, gap=0.05)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 3.0, gap=0.05)
     by_layer, control = figure.subplots(1, 2, width_ratios=[1.35, 1])
     lines = [(result.sel(kind=kind), _LOOKS[kind]) for kind in result.kind.values.tolist()]
     names = style.layer_names(result)

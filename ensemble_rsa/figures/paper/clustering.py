@@ -3,18 +3,18 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals, interval_handles
 from ensemble_rsa.figures.maps import add_layer_bar, layer_shades
 from ensemble_rsa.figures.style import FLAGGED, GREY
+from ensemble_rsa.figures.target import one_panel
 from ensemble_rsa.figures.wording import signed
 
 
 @style.paper_style()
-def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
+def draw_clustering_and_consistency(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Layers by their clustering index and their consistency, both with intervals.
 
     The line is the least-squares fit to the layers that the skipped correlation keeps; those that
@@ -22,10 +22,11 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
 
     `result` needs `category_clustering_index_mean, …_low, …_high (layer)`, `consistency_mean
     (layer)`, `consistency_low, consistency_high (bootstrap, layer)`, `correlation (estimator)` and
-    `outlier (estimator, layer)`.
+    `outlier (estimator, layer)`. They are drawn on `ax`, which is returned, or on the axes of a new
+    figure.
     """
-    figure = style.new_figure(style.SINGLE_COLUMN, 3.3)
-    axes = figure.subplots()
+    panel = one_panel(ax, style.SINGLE_COLUMN, 3.3)
+    axes = panel.axes
     x, y = result.category_clustering_index_mean.values, result.consistency_mean.values
     excluded = result.outlier.sel(estimator="skipped").values.astype(bool)
     slope, height = np.polyfit(x[~excluded], y[~excluded], 1)
@@ -48,10 +49,10 @@ def draw_clustering_and_consistency(result: xr.Dataset) -> Figure:
     axes.set_ylabel(CONSISTENCY_LABEL)
     skipped = float(result.correlation.sel(estimator="skipped"))
     axes.set_title(f"skipped r = {signed(skipped)}", loc="right")
-    add_layer_bar(figure, axes, style.layer_names(result))
+    add_layer_bar(axes.figure, axes, style.layer_names(result))
     handles = [*interval_handles(result), fit, *([ring] if excluded.any() else [])]
-    style.add_legend(figure, handles, 2)
-    return figure
+    panel.add_legend(handles, 2)
+    return axes
 
 
 def _draw_bars(axes: Axes, result: xr.Dataset, shades: list[str]) -> None:

@@ -3,27 +3,29 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import Look, draw_line, interval_handles
 from ensemble_rsa.figures.maps import add_colour_bar
 from ensemble_rsa.figures.style import BLUE, GREEN, INK, ORANGE, VERMILION
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import number
 
 _GAP = 0.3  # of a cell, before the column without dropout at test
 
 
 @style.paper_style()
-def draw_dropout(result: xr.Dataset) -> Figure:
+def draw_dropout(result: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Accuracies (a), consistency by samples (b), clustering (c), consistency by rate (d, e).
 
     `result` needs, each with its mean and interval, `train_accuracy, test_accuracy,
     dropout_accuracy (dropout, instance)`, `consistency, unshared_consistency, centroid_consistency
     (dropout, instance_pair)`, `sampled_consistency (dropout, sample, instance_pair)` and
     `clustering_index (layer, dropout, instance)`. (a), (b) and (c) are the paper's panels.
+
+    They are drawn on `figure` (or a sub-figure), which is returned, or on a new one.
     """
-    figure = style.new_figure(style.DOUBLE_COLUMN, 5.1, pad=0.05, gap=0.03)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 5.1, pad=0.05, gap=0.03)
     panels = figure.subplot_mosaic("aabbbb;ccddee", height_ratios=[1.15, 1])
     _draw_samples(figure, panels["b"], result)
     layers = [(result.sel(layer=name), str(name)) for name in result.layer.values]
@@ -63,7 +65,7 @@ def draw_dropout(result: xr.Dataset) -> Figure:
     return figure
 
 
-def _draw_samples(figure: Figure, axes: Axes, result: xr.Dataset) -> None:
+def _draw_samples(figure: Panels, axes: Axes, result: xr.Dataset) -> None:
     """A heat map with its numbers; the column without dropout at test is set apart by a gap."""
     sampled = result.sampled_consistency_mean.transpose("dropout", "sample").values
     n_rates, n_samples = sampled.shape

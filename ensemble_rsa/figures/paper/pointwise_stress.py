@@ -3,26 +3,28 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.maps import category_handles
 from ensemble_rsa.figures.style import INK
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import instance_name
 
 _SLOT = 0.84  # width of a layer's dots, in layers
 
 
 @style.paper_style()
-def draw_pointwise_stress(result: xr.Dataset) -> Figure:
+def draw_pointwise_stress(result: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Stress of every stimulus in every layer, one row of panels for each instance shown.
 
     `result` needs `embedding_pointwise_stress (layer, shown, stimulus)`, `embedding_stress (layer,
     shown)`, coordinates `category (stimulus)` and `seed (instance)`.
+
+    They are drawn on `figure` (or a sub-figure), which is returned, or on a new one.
     """
     n_shown = result.sizes["shown"]
-    figure = style.new_figure(style.DOUBLE_COLUMN, 1.5 * n_shown + 0.7)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 1.5 * n_shown + 0.7)
     rows = np.atleast_1d(figure.subplots(n_shown, 1, sharex=True, sharey=True))
     for row, axes in enumerate(rows):
         _draw_row(axes, result.isel(shown=row))

@@ -5,10 +5,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import xarray as xr
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, Look, draw_by_layer, interval_handles
+from ensemble_rsa.figures.target import Panels, one_panel, several_panels
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, MODEL_NAMES, capitalize
 
 # Colour and marker of each network, for the first and the second distance of a panel.
@@ -37,7 +38,7 @@ _SIMILARITIES = (
 )
 
 
-class _Panel(NamedTuple):
+class _Lines(NamedTuple):
     """Lines of one variable, the names of their points, and the axis label."""
 
     lines: Sequence[tuple[xr.Dataset, Look]]
@@ -48,22 +49,24 @@ class _Panel(NamedTuple):
 
 
 @style.paper_style()
-def draw_depth(result: xr.Dataset) -> Figure:
+def draw_depth(result: xr.Dataset, ax: Axes | None = None) -> Axes:
     """Consistency by layer, a line for each network, with both intervals (Figs 4 and 6).
 
     `result` needs `consistency (network, distance, layer, instance_pair)` of one distance, its
     `_mean`, `_low` and `_high`, with NaN where a network has no such layer, and `surrogate
-    (network)`.
+    (network)`. They are drawn on `ax`, which is returned, or on the axes of a new figure.
     """
-    panel = _Panel(
-        _networks(result, result.distance.values[:1].tolist()), style.layer_names(result)
-    )
-    n_columns = 2 if len(panel.lines) == 2 else 3
-    return _draw(result, [panel], 2.7, n_columns=n_columns, spacing=0.2)
+    lines = _networks(result, result.distance.values[:1].tolist())
+    panel = one_panel(ax, style.SINGLE_COLUMN, 2.7, margin=0.4, gap=0.04)
+    handles = draw_by_layer(panel.axes, style.layer_names(result), lines, panel.width, 0.2)
+    panel.axes.set_ylabel(CONSISTENCY_LABEL)
+    handles += interval_handles(result)
+    panel.add_legend(handles, 2 if len(lines) == 2 else 3)
+    return panel.axes
 
 
 @style.paper_style()
-def draw_distances(result: xr.Dataset) -> Figure:
+def draw_distances(result: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Consistency by layer for cosine (a), both Euclidean distances (b) and norms (c) (Fig. 5).
 
     `result` is as for `draw_depth`, of four distances.
@@ -71,21 +74,21 @@ def draw_distances(result: xr.Dataset) -> Figure:
     titles = [*(capitalize(DISTANCE_NAMES[each[0]]) for each in _DISTANCES)]
     titles[1] = "Euclidean distances"
     panels = [
-        _Panel(_networks(result, distances), style.layer_names(result), title)
+        _Lines(_networks(result, distances), style.layer_names(result), title)
         for distances, title in zip(_DISTANCES, titles, strict=True)
     ]
-    return _draw(result, panels, 2.9, n_columns=3, spacing=0.2)
+    return _draw(figure, result, panels, 2.9, n_columns=3, spacing=0.2)
 
 
 @style.paper_style()
-def draw_blank(result: xr.Dataset) -> Figure:
+def draw_blank(result: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Consistency with and without cocktail-blank normalisation, by distance (Fig. S7).
 
     `result` needs `consistency (normalisation, distance, layer, instance_pair)` with its mean and
     intervals.
     """
     panels = [
-        _Panel(
+        _Lines(
             [
                 (result.sel(distance=distance, normalisation=name), look)
                 for name, look in _NORMALISATIONS.items()
@@ -95,11 +98,11 @@ def draw_blank(result: xr.Dataset) -> Figure:
         )
         for distance in result.distance.values.tolist()
     ]
-    return _draw(result, panels, 2.8, n_columns=4, spacing=0.24)
+    return _draw(figure, result, panels, 2.8, n_columns=4, spacing=0.24)
 
 
 @style.paper_style()
-def draw_training_sets(result: xr.Dataset) -> Figure:
+def draw_training_sets(result: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Consistency of networks trained on other images (a) or other categories (b) (Fig. S3).
 
     `result` needs `images_mean, _low, _high (condition, layer)` and `categories_mean, _low, _high
@@ -107,14 +110,14 @@ def draw_training_sets(result: xr.Dataset) -> Figure:
     """
     lines = [(result.sel(condition=name), look) for name, look in _CONDITIONS.items()]
     panels = [
-        _Panel(lines, style.layer_names(result), "Other images, same categories", "images"),
-        _Panel(lines, style.layer_names(result), "Other categories", "categories"),
+        _Lines(lines, style.layer_names(result), "Other images, same categories", "images"),
+        _Lines(lines, style.layer_names(result), "Other categories", "categories"),
     ]
-    return _draw(result, panels, 2.7, over=["instances"])
+    return _draw(figure, result, panels, 2.7, over=["instances"])
 
 
 @style.paper_style()
-def draw_layer_similarity(result: xr.Dataset) -> Figure:
+def draw_layer_similarity(result: xr.Dataset, figure: Panels | None = None) -> Panels:
     """Similarity by the distance between layers (a), and of neighbours by depth (b) (Fig. S2).
 
     `result` needs `similarity_by_distance_mean, _low, _high (origin, layer_distance)`, of one
@@ -129,11 +132,11 @@ def draw_layer_similarity(result: xr.Dataset) -> Figure:
         for dimension, n in (("origin", 2), ("course", 3))
     )
     panels = [
-        _Panel(by_distance, distances, "", "similarity_by_distance", "Layers apart"),
-        _Panel(by_depth, pairs, "", "similarity_of_neighbours", "Neighbouring layers"),
+        _Lines(by_distance, distances, "", "similarity_by_distance", "Layers apart"),
+        _Lines(by_depth, pairs, "", "similarity_of_neighbours", "Neighbouring layers"),
     ]
     label = "Similarity of RDMs\n(shared variance, r²)"
-    return _draw(result, panels, 2.7, label, over=["instances"], spacing=0.08)
+    return _draw(figure, result, panels, 2.7, label, over=["instances"], spacing=0.08)
 
 
 def _networks(result: xr.Dataset, distances: Sequence[str]) -> list[tuple[xr.Dataset, Look]]:
@@ -150,18 +153,18 @@ def _networks(result: xr.Dataset, distances: Sequence[str]) -> list[tuple[xr.Dat
 
 
 def _draw(
+    figure: Panels | None,
     result: xr.Dataset,
-    panels: Sequence[_Panel],
+    panels: Sequence[_Lines],
     height: float,
     label: str = CONSISTENCY_LABEL,
     over: Sequence[str] = ("pairs", "instances"),
     n_columns: int = 2,
     spacing: float = 0.1,
-) -> Figure:
+) -> Panels:
     """Panels side by side with one y axis, and a legend below."""
-    several = len(panels) > 1
-    width = style.DOUBLE_COLUMN if several else style.SINGLE_COLUMN
-    figure = style.new_figure(width, height, gap=0.04)
+    width = style.DOUBLE_COLUMN
+    figure = several_panels(figure, width, height, gap=0.04)
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     handles = []
     for axes, letter, panel in zip(row, "abcdefgh", panels, strict=False):
@@ -170,8 +173,7 @@ def _draw(
         )
         handles = max(handles, drawn, key=len)
         axes.set_xlabel(panel.label)
-        if several:
-            style.add_letter(axes, letter, panel.title)
+        style.add_letter(axes, letter, panel.title)
     row[0].set_ylabel(label)
     style.add_legend(figure, [*handles, *interval_handles(result, over)], n_columns)
     return figure

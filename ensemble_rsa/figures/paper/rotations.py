@@ -3,11 +3,11 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from ensemble_rsa.figures import style
 from ensemble_rsa.figures.style import GREY, INK
+from ensemble_rsa.figures.target import Panels, several_panels
 
 # Label, colour, width and dashes: lines that coincide differ in width and dashes.
 _LOOKS = {
@@ -20,15 +20,17 @@ _LOOKS = {
 
 
 @style.paper_style()
-def draw_rotations(result: xr.Dataset, about: str) -> Figure:
+def draw_rotations(result: xr.Dataset, about: str, figure: Panels | None = None) -> Panels:
     """Rotations about the patterns' `centre` or the `origin`: two units, consistency, distances.
 
     `result` needs `angle (about, step)`, `consistency (about, distance, step, set)`, `example
     (about, state, stimulus, unit)`, `example_centre (about, unit)` and `distance_before,
     distance_after (about, shown, stimulus_pair)`.
+
+    They are drawn on `figure` (or a sub-figure), which is returned, or on a new one.
     """
     chosen = result.sel(about=about)
-    figure = style.new_figure(style.DOUBLE_COLUMN, 2.75, gap=0.04)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 2.75, gap=0.04)
     example, course, change = figure.subplots(1, 3)
     _draw_example(example, chosen)
     if about == "centre":

@@ -3,7 +3,6 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, NullLocator
@@ -12,6 +11,7 @@ from ensemble_rsa.figures import style
 from ensemble_rsa.figures.lines import KIND_LOOKS, Look, draw_line, interval_handles
 from ensemble_rsa.figures.maps import add_colour_bar, draw_blocks, layer_shades
 from ensemble_rsa.figures.style import GREY, INK
+from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import signed
 
 EARLY = 10  # the paper's early epochs end here
@@ -21,19 +21,21 @@ _EARLIER = Look(GREY, "D", "before 50,000 images (ours)")
 
 
 @style.paper_style()
-def draw_trajectory(result: xr.Dataset, kind: str) -> Figure:
+def draw_trajectory(result: xr.Dataset, kind: str, figure: Panels | None = None) -> Panels:
     """Consistency between epochs and instances (a), by epoch (b), accuracy (c), one on the other.
 
     `kind` is exemplar or centroid. `result` needs `similarity (kind, epoch, instance, epoch_b,
     instance_b)`, `consistency (kind, epoch, instance_pair)`, and `test_accuracy (epoch, instance)`,
     with means and intervals, `compared (epoch)`, `correlation (kind, estimator)` and `outlier
     (kind, estimator, epoch)`. Epochs past the tenth have a matrix of their own, with the first.
+
+    They are drawn on `figure` (or a sub-figure), which is returned, or on a new one.
     """
     chosen = result.sel(kind=kind)
     epochs = [int(epoch) for epoch in result.epoch.values if epoch > 0]
     early = [epoch for epoch in epochs if epoch <= EARLY]
     later = [epoch for epoch in epochs if epoch > EARLY]
-    figure = style.new_figure(style.DOUBLE_COLUMN, 5.6 if later else 3.7, pad=0.05, gap=0.04)
+    figure = several_panels(figure, style.DOUBLE_COLUMN, 5.6 if later else 3.7, pad=0.05, gap=0.04)
     # t: all of training, l: the legend
     mosaic, heights = ("aaattt;bbccdd", [3, 2]) if later else ("aabc;aadl", [1, 1])
     panels = figure.subplot_mosaic(mosaic, height_ratios=heights)
