@@ -11,6 +11,12 @@ MODEL_NAMES = {
     "all_cnn_7": "All-CNN-7",
     "all_cnn_7b": "All-CNN-7 (variant B)",
     "alexnet": "AlexNet",
+    "resnet18": "ResNet-18",
+    "resnet20": "ResNet-20",
+    "resnet32": "ResNet-32",
+    "resnet56": "ResNet-56",
+    "vit": "a small vision transformer",
+    "mlp": "a multilayer perceptron",
 }
 DISTANCE_NAMES = {
     "correlation": "correlation distance",
@@ -116,6 +122,16 @@ def as_ranges(numbers: Sequence[Any] | np.ndarray) -> str:
     return ", ".join(
         f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
     )
+
+
+def enumeration(words: Iterable[Any]) -> str:
+    """Words with commas, and "and" before the last.
+
+    >>> enumeration(["a", "b", "c"]), enumeration([200])
+    ('a, b and c', '200')
+    """
+    *first, last = map(str, words)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def percent(results: xr.Dataset) -> str:

@@ -14,12 +14,12 @@ from matplotlib.colors import to_rgb
 
 from ensemble_rsa.figures.lines import KIND_LOOKS
 from ensemble_rsa.figures.maps import layer_shades
-from ensemble_rsa.figures.style import BLUE, FLAGGED, INK
+from ensemble_rsa.figures.style import FLAGGED, INK
 from ensemble_rsa.figures.training import ORDINARY, PANELS, is_steep
 from ensemble_rsa.figures.wording import noted_instances, percent
 from ensemble_rsa.report.tables import Table
 
-_MARKERS = {"o": "circle", "s": "square", "^": "triangle", "D": "diamond"}
+_MARKERS = {"o": "circle", "s": "square", "^": "triangle"}
 _STOPS = 32  # of a colour scale, between which colours are interpolated
 Chart = dict[str, Any]
 
@@ -137,29 +137,3 @@ _CHARTS: dict[str, Callable[[xr.Dataset, Mapping[str, Table]], Chart | None]] = 
     "category_consistency": lambda results, tables: _consistency(results, tables, every=True),
     "clustering": _clustering,
 }
-
-
-def evaluation_chart(evaluation: xr.Dataset, table: str) -> Chart:
-    """Return the chart of similarity with a reference by layer; `table` is the id of its table."""
-    lower, upper = (float(evaluation[f"subject_ceiling_{end}"]) for end in ("lower", "upper"))
-    networks, others = "networks", "one network from the others"
-    series: list[Chart] = [{"label": networks, "colour": BLUE, "marker": "circle", "value": "mean"}]
-    if np.isfinite(evaluation.instance_ceiling_lower.values).any():
-        series.append(
-            {"label": others, "colour": INK, "marker": "diamond", "bare": True,
-             "value": "instance_ceiling_lower"}
-        )  # fmt: skip
-    level = f"{percent(evaluation)} % CI"
-    chart: Chart = {
-        "kind": "layers",
-        "table": table,
-        "label": "Similarity of RDMs",
-        "of": "similarity",
-        "ends": [0, 1],
-        "series": series,
-        "shown": [*(one["label"] for one in series), level],
-        "intervals": [{"label": level, "low": "low", "high": "high"}],
-    }
-    if np.isfinite([lower, upper]).all():
-        chart["band"] = [lower, upper]
-    return chart

@@ -9,6 +9,8 @@ import xarray as xr
 
 from ensemble_rsa.figures.wording import percent, similarity_name
 from ensemble_rsa.report.captions import render
+from ensemble_rsa.report.figure_tables import layer_table
+from ensemble_rsa.report.methods import comparison_methods
 from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
 
@@ -73,16 +75,28 @@ def write_comparison(
     return write_page(
         path,
         "comparison",
-        figures=[PageFigure(figure, "Figure 1", render("captions/comparison", **values))],
+        figures=[
+            PageFigure(
+                figure,
+                "Figure 1",
+                render("captions/comparison", **values),
+                tables={"comparison": layer_table("layers", comparison, _by_layer(comparison))},
+            )
+        ],
         details={"Numbers": {**comparison.attrs, "layers": _plain(rows)}, "Versions": manifest},
         title=f"{values['name_a']} and {values['name_b']} compared",
         setting=f"{values['n_a']} and {values['n_b']} instances, {unit}.",
         created=str(manifest.get("created", "")),
         sentence=comparison_sentence(comparison),
+        methods=comparison_methods(values, manifest),
         rows=rows,
         **{name: values[name] for name in ("name_a", "name_b", "level", "significant", "least_p",
                                            "n_relabellings", "exact", "similarity")},
     )  # fmt: skip
+
+
+def _by_layer(comparison: xr.Dataset) -> list[str]:
+    return [str(name) for name, column in comparison.items() if column.dims == ("layer",)]
 
 
 def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ import xarray as xr
 
 from ensemble_rsa.figures.wording import COMPARISON_NAMES, percent
 from ensemble_rsa.report.captions import render
+from ensemble_rsa.report.figure_tables import evaluation_tables
+from ensemble_rsa.report.methods import evaluation_methods
 from ensemble_rsa.report.page import PageFigure, embed, write_page
 from ensemble_rsa.report.rendering import render_text
 
@@ -87,17 +89,18 @@ def evaluation_values(evaluation: xr.Dataset) -> dict[str, Any]:
 
 def _heading(attributes: Mapping[str, Any]) -> str:
     """The reference with what of its reading, and of the comparison, differs from the defaults."""
-    words = [attributes["reference"]]
-    if where := attributes.get("reference_where"):
-        words.append(where)
-    words += [
-        f"{name} {attributes[f'reference_{name}']}"
-        for name in _READING
-        if f"reference_{name}" in attributes
-    ]
+    words = [attributes["reference"], *_read(attributes)]
     if attributes["comparison"] != DEFAULT_COMPARISON:
         words.append(COMPARISON_NAMES[attributes["comparison"]])
     return ", ".join(words)
+
+
+def _read(attributes: Mapping[str, Any]) -> list[str]:
+    """How a reference was read, where it is not by default."""
+    where = attributes.get("reference_where")
+    options = [name for name in _READING if f"reference_{name}" in attributes]
+    given = [f"{name} {attributes[f'reference_{name}']}" for name in options]
+    return [where, *given] if where else given
 
 
 def evaluation_sentence(evaluation: xr.Dataset) -> str:
@@ -122,10 +125,18 @@ class StoredEvaluation(NamedTuple):
     outdated: bool
 
 
-def evaluation_section(stored: StoredEvaluation, label: str) -> dict[str, Any]:
-    """Return the values of a section of a run's report; `label` is that of the figure."""
+def evaluation_figure(stored: StoredEvaluation, number: int) -> PageFigure:
+    """Return the figure of an evaluation in a run's report."""
+    caption = render("captions/evaluation", **evaluation_values(stored.dataset))
+    tables = {
+        f"{name}-{number}": table for name, table in evaluation_tables(stored.dataset).items()
+    }
+    return PageFigure(stored.figure, f"Figure {number}", caption, tables=tables)
+
+
+def evaluation_section(stored: StoredEvaluation, figure: PageFigure) -> dict[str, Any]:
+    """Return the values of a section of a run's report; `figure` is that of the evaluation."""
     values = evaluation_values(stored.dataset)
-    figure = PageFigure(stored.figure, label, render("captions/evaluation", **values))
     return {
         "found": values,
         "setting": _setting(values),
@@ -150,11 +161,19 @@ def write_evaluation(
     return write_page(
         path,
         "evaluation",
-        figures=[PageFigure(figure, "Figure 1", render("captions/evaluation", **values))],
+        figures=[
+            PageFigure(
+                figure,
+                "Figure 1",
+                render("captions/evaluation", **values),
+                tables=evaluation_tables(evaluation),
+            )
+        ],
         details={"Settings": evaluation.attrs, "Versions": manifest},
         title=f"{values['run']} against {values['heading']}",
         setting=_setting(values),
         created=str(manifest.get("created", "")),
         sentence=evaluation_sentence(evaluation),
+        methods=evaluation_methods(values, _read(evaluation.attrs), manifest),
         values=values,
     )

@@ -22,6 +22,7 @@ ENVIRONMENT.filters |= {
     "bounds": wording.bounds,
     "capitalize_first": wording.capitalize,
     "compact": wording.compact,
+    "enumeration": wording.enumeration,
     "distance_name": lambda distance: wording.DISTANCE_NAMES.get(distance, distance),
     "interval": wording.interval,
     "kind_name": wording.KIND_NAMES.__getitem__,

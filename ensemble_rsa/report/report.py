@@ -9,12 +9,17 @@ import xarray as xr
 from ensemble_rsa.figures.wording import noted_instances
 from ensemble_rsa.report.captions import render
 from ensemble_rsa.report.charts import figure_chart
-from ensemble_rsa.report.evaluation import StoredEvaluation, evaluation_section
+from ensemble_rsa.report.evaluation import (
+    StoredEvaluation,
+    evaluation_figure,
+    evaluation_section,
+)
 from ensemble_rsa.report.explorer import Explored, make_explorer
+from ensemble_rsa.report.figure_tables import figure_tables
+from ensemble_rsa.report.methods import analysis_methods
 from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.sentence import result_sentence
-from ensemble_rsa.report.tables import figure_tables
 from ensemble_rsa.report.values import (
     ceiling_at,
     clustering_at,
@@ -75,6 +80,9 @@ def write_report(
         chart = figure_chart(file.stem, results, history, noted, tables)
         caption = render(f"captions/{file.stem}", **captions)
         shown.append(PageFigure(file, f"Figure {number}", caption, "", tables, chart))
+    further = [
+        evaluation_figure(one, number) for number, one in enumerate(evaluations, len(shown) + 1)
+    ]
     return write_page(
         path,
         "report",
@@ -88,6 +96,7 @@ def write_report(
         setting=render_text("setting", **values),
         created=str(manifest.get("created", "")),
         sentence=result_sentence(results, summary),
+        methods=analysis_methods(results, manifest, config),
         rows=[
             {
                 "layer": layer,
@@ -98,9 +107,10 @@ def write_report(
             for place, layer in enumerate(values["layers"])
         ],
         instances=results.instance.values.tolist() if any(accuracies.values()) or flagged else [],
+        further=further,
         evaluations=[
-            evaluation_section(one, f"Figure {number}")
-            for number, one in enumerate(evaluations, len(figures) + 1)
+            evaluation_section(one, figure)
+            for one, figure in zip(evaluations, further, strict=True)
         ],
         notes=noted_instances(results, flagged),
         outlying=outlying(results),

@@ -7,7 +7,9 @@ from typing import Any
 
 from ensemble_rsa.figures.wording import paper_figure
 from ensemble_rsa.report.captions import Caption
+from ensemble_rsa.report.methods import reproduction_methods
 from ensemble_rsa.report.page import PageFigure, write_page
+from ensemble_rsa.report.tables import Table
 
 
 def write_reproduction(
@@ -16,6 +18,7 @@ def write_reproduction(
     rows: Sequence[Mapping[str, Any]],
     variants: Sequence[Mapping[str, Any]],
     figures: Mapping[str, tuple[Path, Caption]],
+    tables: Mapping[str, Mapping[str, Table]],
     origin: Mapping[str, Any],
     created: str,
     summary: str = "",
@@ -31,6 +34,7 @@ def write_reproduction(
         variants: results for the switches that the paper leaves open: `variant, what, flagged,
             replaced`, and `accuracy, correlation, euclidean` with a mean and two bounds each.
         figures: name, such as `fig4` → PNG file and caption.
+        tables: name of a figure → its numbers, see `PageFigure`.
         origin: versions, commit, and the settings of each ensemble.
         created: the date.
         summary: how many rows are met, in sentences.
@@ -40,7 +44,9 @@ def write_reproduction(
         path,
         "reproduction",
         figures=[
-            PageFigure(file, paper_figure(name), caption, verdicts.get(name, ""))
+            PageFigure(
+                file, paper_figure(name), caption, verdicts.get(name, ""), tables.get(name, {})
+            )
             for name, (file, caption) in figures.items()
         ],
         details={"Ensembles and versions": origin},
@@ -50,5 +56,6 @@ def write_reproduction(
         scale=scale,
         rows=rows,
         summary=summary,
+        methods=reproduction_methods(origin),
         variants=variants,
     )

@@ -4,14 +4,13 @@ One row is one observation. Columns of names are stored as levels and codes, as 
 pandas is, and numbers are rounded to six significant digits.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 MOST_ROWS = 50_000  # in a page; of more, there are the files that the page was made from
-CURVES = ("train_loss", "train_accuracy", "test_accuracy")
 
 
 class Names(NamedTuple):
@@ -67,132 +66,56 @@ def _rounded(values: np.ndarray) -> list[Any]:
     return [float(f"{value:.6g}") for value in values.tolist()]
 
 
-def _consistency(results: xr.Dataset) -> dict[str, Table]:
-    dims = {"kind": _listed(results, "kind"), "layer": _listed(results, "layer")}
-    over = {
-        f"{end}_over_{name}": results[f"consistency_{end}"].sel(bootstrap=name)
-        for name in _listed(results, "bootstrap")
-        for end in ("low", "high")
-    }
-    means = {"mean_r2": results.consistency_mean, **over}
-    values = results.consistency.transpose("kind", "layer", "instance_pair").values
-    kind, layer, pair = np.indices(values.shape).reshape(3, -1)
-    place = {name: at for at, name in enumerate(_listed(results, "instance"))}
-    members = {
-        f"instance_{letter}": Names(
-            list(place), np.array([place[name] for name in _listed(results, f"pair_{end}")])[pair]
-        )
-        for letter, end in (("a", "first"), ("b", "second"))
-    }
-    names = {"kind": Names(dims["kind"], kind), "layer": Names(dims["layer"], layer)}
-    return {
-        "consistency": long_table("means and intervals", dims, _transposed(means, dims)),
-        "pairs": Table("pairs of instances", {**names, **members, "r2": values.ravel()}),
-    }
+def result_table(results: xr.Dataset) -> Table:
+    """Return every number of a data set: its variable, its place along each dimension, its value.
 
+    Dimensions that a variable does not have are empty. The largest variables are left out if there
+    are more than `MOST_ROWS` numbers.
 
-def _clustering(results: xr.Dataset) -> dict[str, Table]:
-    name = "category_clustering_index"
-    dims = _layers_and_instances(results)
-    layers = {"layer": dims["layer"]}
-    means = {part: results[f"{name}_{part}"] for part in ("mean", "low", "high")}
-    return {
-        "clustering": long_table("means and intervals", layers, _transposed(means, layers)),
-        "clustering_instances": long_table(
-            "instances", dims, _transposed({"cci": results[name]}, dims)
+    >>> found = xr.Dataset({"a": 1.0, "b": ("layer", [2.0, 3.0])}, {"layer": ["x", "y"]})
+    >>> result_table(found).columns["layer"]
+    Names(levels=['', 'x', 'y'], codes=array([0, 1, 2]))
+    """
+    kept, n_rows = {}, 0
+    for name, column in sorted(results.items(), key=lambda item: item[1].size):
+        if column.dtype.kind in "fiub" and n_rows + column.size <= MOST_ROWS:
+            kept[str(name)] = column
+            n_rows += column.size
+    dims = list(dict.fromkeys(str(dim) for column in kept.values() for dim in column.dims))
+    places: dict[str, list[np.ndarray]] = {dim: [] for dim in dims}
+    for column in kept.values():
+        indices = np.indices(column.shape).reshape(column.ndim, column.size)
+        at = dict(zip(column.dims, indices, strict=True))
+        for dim in dims:
+            places[dim].append(at[dim] + 1 if dim in at else np.zeros(column.size, int))
+    sizes = [column.size for column in kept.values()]
+    columns: dict[str, Names | np.ndarray] = {
+        "variable": Names(list(kept), np.repeat(np.arange(len(kept)), sizes)),
+        **{dim: Names(["", *_levels(results, dim)], np.concatenate(places[dim])) for dim in dims},
+        "value": np.concatenate(
+            [np.ravel(column.values).astype(float) for column in kept.values()]
         ),
     }
+    return Table("results", columns)
 
 
-def _second_level(results: xr.Dataset) -> dict[str, Table]:
-    dims = _layers_and_instances(results)
-    order = ("layer", "instance", "layer_b", "instance_b")
-    n = len(dims["layer"]) * len(dims["instance"])
-    square = results.second_level_distance.transpose(*order).values.reshape(n, n)
-    first, second = np.triu_indices(n, 1)
-    columns: dict[str, Names | np.ndarray] = {}
-    for letter, place in (("a", first), ("b", second)):
-        layer, instance = np.divmod(place, len(dims["instance"]))
-        columns[f"layer_{letter}"] = Names(dims["layer"], layer)
-        columns[f"instance_{letter}"] = Names(dims["instance"], instance)
-    points = results.second_level_embedding.transpose("layer", "instance", "component").values
-    plane = {axis: points[..., i] for i, axis in enumerate("xy")}
-    return {
-        "distances": Table("matrix", columns | {"distance": square[first, second]}),
-        "layout": long_table("layout", dims, plane),
-    }
+def _levels(results: xr.Dataset, dim: str) -> list[Any]:
+    """Names of the places along a dimension: its coordinate, or all coordinates along it."""
+    if dim in results.coords:
+        return listed(results, dim)
+    along = [values.values.tolist() for values in results.coords.values() if values.dims == (dim,)]
+    if not along:
+        return list(range(results.sizes[dim]))
+    return [" / ".join(map(str, row)) for row in zip(*along, strict=True)]
 
 
-def _geometry(results: xr.Dataset) -> dict[str, Table]:
-    dims = {
-        "instance": _listed(results, "shown"),
-        "layer": _listed(results, "layer"),
-        "stimulus": _listed(results, "stimulus")
-        if "stimulus" in results.coords
-        else list(range(results.sizes["stimulus"])),
-    }
-    points = results.embedding.transpose("shown", "layer", "stimulus", "component").values
-    table = long_table("layout", dims, {axis: points[..., i] for i, axis in enumerate("xy")})
-    if "category" in results.coords:
-        names, codes = np.unique(results.category.values.astype(str), return_inverse=True)
-        shown = table.columns["stimulus"]
-        assert isinstance(shown, Names)
-        category = {"category": Names(names.tolist(), codes[shown.codes])}
-        table = Table(table.title, {**category, **table.columns})
-    return {"geometry": table}
-
-
-def _crossed_seeds(results: xr.Dataset) -> dict[str, Table]:
-    dims = {name: _listed(results, name) for name in ("seed_component", "layer")}
-    names = ("seed_variance", "seed_variance_share")
-    values = {name: results[name] for name in names if name in results}
-    return {"crossed_seeds": long_table("components", dims, _transposed(values, dims))}
-
-
-_TABLES: dict[str, Callable[[xr.Dataset], dict[str, Table]]] = {
-    "geometry": _geometry,
-    "second_level": _second_level,
-    "consistency": _consistency,
-    "category_consistency": _consistency,
-    "clustering": _clustering,
-    "crossed_seeds": _crossed_seeds,
-}
-
-
-def figure_tables(name: str, results: xr.Dataset, history: xr.Dataset | None) -> dict[str, Table]:
-    """Return the tables of a figure of an analysis by their ids; none for an unknown figure.
-
-    `name` is that of the figure's file. Tables of more than `MOST_ROWS` are left out.
-    """
-    if name == "training":
-        found = {"training": training_table(history)} if history is not None else {}
-    else:
-        found = _TABLES[name](results) if name in _TABLES else {}
-    return {key: table for key, table in found.items() if table.n_rows <= MOST_ROWS}
-
-
-def training_table(history: xr.Dataset) -> Table:
-    """Return loss and accuracies of every epoch and instance."""
-    dims = {"epoch": _listed(history, "epoch"), "instance": _listed(history, "instance")}
-    curves = [name for name in CURVES if name in history]
-    return long_table("curves", dims, _transposed({name: history[name] for name in curves}, dims))
-
-
-def layer_table(title: str, dataset: xr.Dataset, names: Sequence[str]) -> Table:
-    """Return variables that have a value for each layer."""
-    dims = {"layer": _listed(dataset, "layer")}
-    return long_table(title, dims, _transposed({name: dataset[name] for name in names}, dims))
-
-
-def _transposed(
+def transposed(
     values: Mapping[str, xr.DataArray], dims: Mapping[str, Sequence[Any]]
 ) -> dict[str, np.ndarray]:
+    """Return values with their axes in the order of `dims`."""
     return {name: value.transpose(*dims).values for name, value in values.items()}
 
 
-def _listed(dataset: xr.Dataset, name: str) -> list[Any]:
+def listed(dataset: xr.Dataset, name: str) -> list[Any]:
+    """Return a coordinate as a list."""
     return np.atleast_1d(dataset[name].values).tolist()
-
-
-def _layers_and_instances(results: xr.Dataset) -> dict[str, list[Any]]:
-    return {name: _listed(results, name) for name in ("layer", "instance")}

@@ -16,6 +16,7 @@ from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.extract import check_enough_stimuli
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.report.reproduction import write_reproduction
+from ensemble_rsa.report.tables import result_table
 from ensemble_rsa.reproduce.cache import REMOVE, load_or_make
 from ensemble_rsa.reproduce.captions import caption
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
@@ -241,6 +242,13 @@ def _write_report(work: Workspace) -> Path:
         name: {"hash": config_hash(config), **config_to_dict(config)}
         for name, config in work.scale.ensembles.items()
     }
+    tables = {
+        name: {experiment.name: result_table(files.read_dataset(path, REMOVE))}
+        for experiment in EXPERIMENTS
+        for name in experiment.pictures
+        if name in figures and not missing_ensemble(work.scale, experiment)
+        if (path := result_path(work, experiment)).is_file()
+    }
     verdicts = {
         name: verdict_of_figure([row for row in rows if row.figure == name]) for name in figures
     }
@@ -248,6 +256,6 @@ def _write_report(work: Workspace) -> Path:
     variants = [dataclasses.asdict(row) for row in read_variants(work)]
     path, today = work.root / run_folder.REPORT, datetime.datetime.now(datetime.UTC).date()
     return write_reproduction(
-        path, work.scale.name, ledger, variants, figures, origin, today.isoformat(),
+        path, work.scale.name, ledger, variants, figures, tables, origin, today.isoformat(),
         summary(rows), verdicts,
     )  # fmt: skip

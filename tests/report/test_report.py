@@ -226,7 +226,7 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
     file = small_figures(tmp_path / "figures", "s3")[0]
     path = write_reproduction(
         tmp_path / "report.html", "small", [row, effect, stands, exact, missing], [variant],
-        {"s3": (file, Caption("Title", "Text & more."))}, {"commit": "abc"}, "2026-01-02",
+        {"s3": (file, Caption("Title", "Text & more."))}, {}, {"commit": "abc"}, "2026-01-02",
         "All effects hold.", {"s3": "It holds."},
     )  # fmt: skip
     page = Page(path.read_text(encoding="utf-8"))
@@ -237,7 +237,7 @@ def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
         "<b>consistency above 0 not defined",
         "above 0 0.300 0.400 to 0.500 met 0.020 stands",
         "above 0 0.250 met",
-        "Verdict. All effects hold.",
+        "Verdict All effects hold.",
         "It holds. Fig. S3. Title.",
         "padded padding 0.850 (0.840 to 0.860) 0.440 (0.400 to 0.500)",
         "1 kept, 2 replaced",

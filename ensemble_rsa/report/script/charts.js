@@ -23,7 +23,6 @@ if (window.reportPage) {
     circle: (x, y) => `M${x - 3.6} ${y}a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z`,
     square: (x, y) => `M${x - 3.3} ${y - 3.3}h6.6v6.6h-6.6z`,
     triangle: (x, y) => `M${x} ${y - 4.4}l4.2 7.6h-8.4z`,
-    diamond: (x, y) => `M${x} ${y - 4.8}l4.4 4.8l-4.4 4.8l-4.4 -4.8z`,
   };
   const range = (n) => [...Array(n).keys()];
   const isKnown = (value) => Number.isFinite(value);
@@ -165,7 +164,7 @@ if (window.reportPage) {
     const drawMeans = (one, x, y, aside) => {
       const at = (row) => x(layerOf(values, row) + aside);
       const known = one.rows.filter((row) => isKnown(values[one.value][row]));
-      for (const { low, high, wide } of spec.intervals.filter((each) => isOn(each) && !one.bare)) {
+      for (const { low, high, wide } of spec.intervals.filter((each) => isOn(each))) {
         for (const row of known) {
           const [from, to] = [values[low][row], values[high][row]];
           if (!isKnown(from) || !isKnown(to)) continue;
@@ -175,14 +174,14 @@ if (window.reportPage) {
         }
       }
       const path = known.map((row) => [at(row), y(values[one.value][row])]);
-      line(view.svg, path, { stroke: one.colour, class: one.bare ? "mean dashed" : "mean" });
+      line(view.svg, path, { stroke: one.colour, class: "mean" });
       known.forEach((row, place) => {
         const [cx, cy] = path[place];
         add(view.svg, "path", { d: MARKS[one.marker](cx, cy), fill: one.colour, class: "point" });
         const bounds = (each) => `; ${each.label}: ${written(values[each.low][row])} to ${written(values[each.high][row])}`;
         const text = () =>
           `${values.layer[row]}${series.length > 1 ? `, ${one.label}` : ""}: ${spec.of} ${written(values[one.value][row])}` +
-          (one.bare ? "" : spec.intervals.filter((each) => isKnown(values[each.low][row])).map(bounds).join(""));
+          spec.intervals.filter((each) => isKnown(values[each.low][row])).map(bounds).join("");
         view.spots.push({ x: cx, y: cy, text, names: [] });
       });
     };
@@ -194,14 +193,10 @@ if (window.reportPage) {
       const drawn = [
         ...lit.flatMap((one) => one.rows.map((row) => values[one.value][row])),
         ...spec.intervals.filter(isOn).flatMap(({ low, high }) => [...values[low], ...values[high]]),
-        ...(withPoints ? points[spec.points.value] : []), ...spec.ends, ...(spec.band ?? []),
+        ...(withPoints ? points[spec.points.value] : []), ...spec.ends,
       ].filter(isKnown);
       const ends = [Math.min(...drawn), Math.max(...drawn)];
       const x = scale([-0.5, layers.length - 0.5], [LEFT, right]), y = scale(ends, [bottom, TOP]);
-      if (spec.band) {
-        const [low, high] = spec.band;
-        add(view.svg, "path", { d: `M${LEFT} ${y(low)}H${right}V${y(high)}H${LEFT}z`, class: "band" });
-      }
       yAxis(view.svg, y, ticks(...ends, 6), right, spec.label);
       xAxis(view.svg, right, bottom);
       nameLayers(view.svg, layers, x, bottom, room);
@@ -221,8 +216,7 @@ if (window.reportPage) {
       stage.controls.append(element("label", {}, box, drawing, ` ${one.label}`));
     };
     for (const one of series) {
-      const path = { d: "M0 6H22", stroke: one.colour, class: one.bare ? "mean dashed" : "mean" };
-      toggle(one, [path, { d: MARKS[one.marker](11, 6), fill: one.colour }]);
+      toggle(one, [{ d: "M0 6H22", stroke: one.colour, class: "mean" }, { d: MARKS[one.marker](11, 6), fill: one.colour }]);
     }
     for (const one of spec.intervals) {
       toggle(one, [one.wide ? { d: "M11 0V12", stroke: INK, class: "broad" } : { d: "M11 1V11M8 1h6M8 11h6", stroke: INK, class: "bar" }]);
