@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from rich.console import Console
 
 import ensemble_rsa
-from ensemble_rsa.cli import bench, evaluation, imports, planning, reproduce
+from ensemble_rsa.cli import bench, evaluation, imports, planning, reproduce, view
 from ensemble_rsa.cli.options import (
     REQUIRED,
     Option,
@@ -173,6 +173,7 @@ COMMANDS = {
     "train": Command(train, [NEW_RUN, RECIPE, SWEEP, VARY, RESUME, PRINT, QUIET], Config),
     "import": Command(imports.import_source, imports.OPTIONS),
     "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
+    "view": Command(view.view, view.OPTIONS),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
     "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON, MATCH], AnalysisConfig),
     "evaluate": Command(evaluation.evaluate, [RUN, *evaluation.OPTIONS]),

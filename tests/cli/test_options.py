@@ -130,7 +130,7 @@ def test_other_arguments():
 
 # Words, and the one line on stderr.
 MISTAKES = {
-    "trian": "unknown command 'trian'; choose from demo, train, import, analyze, report, "
+    "trian": "unknown command 'trian'; choose from demo, train, import, analyze, view, report, "
     "compare, evaluate, plan, export, reproduce, bench; did you mean train? "
     "see ensemble-rsa --help",
     "--quiet": "unknown flag --quiet; see ensemble-rsa --help",
