@@ -95,7 +95,7 @@ def make_explorer(explored: Explored, results: xr.Dataset) -> Explorer | None:
     }
     words = {
         "layers": data["layers"],
-        "instances": [one["name"] for one in data["instances"]],
+        "instances": data["instances"],
         "n_instances": n_instances,
         "n_stimuli": n_stimuli,
         "n_chosen": len(chosen),
@@ -148,14 +148,13 @@ def _ids(rdms: xr.Dataset, chosen: Int[np.ndarray, " chosen"]) -> list[str]:
     return [str(one) for one in rdms.stimulus.values[chosen]]
 
 
-def _instances(rdms: xr.Dataset, results: xr.Dataset) -> list[dict[str, Any]]:
-    seeds = (
-        dict(zip(results.instance.values.tolist(), results.seed.values.tolist(), strict=True))
-        if has_seeds(results)
-        else {}
-    )
+def _instances(rdms: xr.Dataset, results: xr.Dataset) -> list[str]:
+    """Names of instances, with seeds if these say more."""
+    numbers = rdms.instance.values.tolist()
+    seeds = results.seed.sel(instance=numbers).values.tolist() if has_seeds(results) else numbers
     return [
-        {"name": f"Instance {one}", "seed": seeds.get(one)} for one in rdms.instance.values.tolist()
+        f"Instance {number}" + ("" if seeds == numbers else f", seed {seed}")
+        for number, seed in zip(numbers, seeds, strict=True)
     ]
 
 

@@ -166,8 +166,7 @@
   const panels = networks.map((network) => {
     const square = layered(make("div", {className: "ex-square"}),
       {role: "application", tabindex: 0, "aria-roledescription": "layout"});
-    const stress = make("span", {}), {name, seed} = data.instances[network];
-    const title = make("span", {}, make("b", {}, name), seed === null ? "" : ` (seed ${seed})`);
+    const stress = make("span", {}), title = make("b", {}, data.instances[network]);
     const figure = make("figure", {}, square, make("figcaption", {}, title, stress));
     const panel = {network, figure, square, stress, width: 0};
     square.onpointermove = (event) => {
@@ -308,7 +307,7 @@
     root.querySelectorAll(".ex-layer-now").forEach((one) => { one.textContent = name; });
     for (const panel of panels) {
       panel.stress.textContent = `stress ${data.stress[layer][panel.network].toFixed(2)}`;
-      panel.square.setAttribute("aria-label", `${data.instances[panel.network].name}, ${name}`);
+      panel.square.setAttribute("aria-label", `${data.instances[panel.network]}, ${name}`);
     }
     showKept();
     showGallery();
@@ -346,7 +345,7 @@
         `consistency ${value.toFixed(3)} in ${data.layers[layer]}, ` +
         `${place.indexOf(kept) + 1} of ${place.length} from the least consistent`)),
       ...visible().map(({network}) => make("div", {className: "ex-row"},
-        make("span", {}, data.instances[network].name),
+        make("span", {}, data.instances[network]),
         ...lists[network].map((stimulus) => imageButton(stimulus, 36,
           `nearest in ${sharing(stimulus)} of ${nNetworks} networks`,
           bar(sharing(stimulus) / nNetworks))))));
@@ -370,7 +369,7 @@
   const scatter = layered(find("scatter"), {role: "img"});
   const STRIP = 7, MARGIN = 30; // pixels: of categories beside the matrix, and of axes
   const chosen = (id) => Number(find(id).value);
-  const networkName = (network) => data.instances[network]?.name ?? "mean of instances";
+  const networkName = (network) => data.instances[network] ?? "mean of instances";
   let order = [], xs = [], ys = [], cell = null, spots = [];
 
   function viridis(share) {
@@ -488,7 +487,7 @@
       make("div", {}, thumbnail(first, 64), described(first)),
       make("div", {}, thumbnail(second, 64), described(second)),
       make("div", {className: "ex-bars"}, ...values.flatMap((value, network) => [
-        make("span", {}, data.instances[network].name), bar(value / largest),
+        make("span", {}, data.instances[network]), bar(value / largest),
         make("span", {className: "ex-value"}, value.toFixed(3))])));
   }
 
@@ -555,7 +554,7 @@
       arrange();
       showKept();
     };
-    find("shown").append(make("label", {}, box, data.instances[panel.network].name));
+    find("shown").append(make("label", {}, box, data.instances[panel.network]));
   }
   function arrange() {
     find("panels").toggleAttribute("data-few", visible().length <= 3);
@@ -566,6 +565,7 @@
   if (sprite) find("pictures").onchange = arrange;
   for (const id of ["a-layer", "a-network", "b-layer", "b-network", "order"]) find(id).onchange = drawRdms;
 
+  find("without").remove();
   root.hidden = false;
   find("a-layer").value = nLayers - 1;
   find("a-network").value = 0;

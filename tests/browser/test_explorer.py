@@ -1,0 +1,327 @@
+"""The explorer of a report in a browser, held against NumPy and SciPy on the RDMs of the run."""
+
+import json
+import re
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.cluster.hierarchy import average, leaves_list
+from scipy.spatial.distance import pdist, squareform
+
+from ensemble_rsa import stimulus_consistency
+from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.report.explorer import Explored
+from ensemble_rsa.report.report import write_report
+from tests.report.unpacking import unpacked
+
+pytestmark = pytest.mark.slow
+READY = "#explorer[data-ready]"
+
+
+@pytest.fixture(scope="module")
+def rdms(tiny_report):
+    return load_rdms(tiny_report.parent / "rdms.h5").transpose("layer", "instance", ...)
+
+
+@pytest.fixture
+def page(tiny_report, open_page):
+    page = open_page(tiny_report)
+    page.wait_for_selector(READY)
+    return page
+
+
+@pytest.fixture(scope="module")
+def data(tiny_report):
+    text = tiny_report.read_text(encoding="utf-8")
+    block = re.search(r'<script type="application/json" id="explorer-data">(.*?)</script>', text)
+    assert block
+    return json.loads(block[1])
+
+
+def places(data, layer):
+    """Where the page shows each stimulus of each panel, from 0 to 1, to the right and down."""
+    shape = (len(data["layers"]), len(data["instances"]), len(data["stimuli"]), 2)
+    values = unpacked(data["places"], shape)[layer] / data["levels"]
+    return 0.04 + 0.92 * np.stack([values[..., 0], 1 - values[..., 1]], -1)
+
+
+def hover(page, square, place):
+    """Move the pointer to a place in an element, given as shares of its sides."""
+    square.scroll_into_view_if_needed()
+    box = square.bounding_box()
+    page.mouse.move(box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"])
+
+
+def panels(page):
+    return page.locator("#ex-panels .ex-square")
+
+
+def kept_neighbours(page):
+    rows = page.locator("#ex-kept .ex-row").all()
+    return [
+        [int(one.get_attribute("data-stimulus")) for one in row.locator("button").all()]
+        for row in rows
+    ]
+
+
+def nearest(rdms, layer, stimulus, n=5):
+    found = []
+    for rdm in rdms.exemplar.values[layer]:
+        row = squareform(rdm)[stimulus]
+        row[stimulus] = np.inf
+        found.append(np.argsort(row, kind="stable")[:n].tolist())
+    return found
+
+
+def to_layer(page, layer):
+    page.locator("#ex-layer").fill(str(layer))
+    page.wait_for_selector('#explorer[data-moving="no"]')
+
+
+def test_pointing_at_a_stimulus_marks_it_in_all_panels_and_describes_it(page, data):
+    last = len(data["layers"]) - 1
+    place = places(data, last)[1]
+    alone = int(np.sort(squareform(pdist(place)), 1)[:, 1].argmax())
+    hover(page, panels(page).nth(1), place[alone])
+    marked = [one.get_attribute("data-pointed") for one in panels(page).all()]
+    assert marked == [str(alone)] * len(data["instances"])
+    stress = unpacked(data["pointwise"], (last + 1, -1, len(data["stimuli"])))[last, 1, alone] / 255
+    shown = page.locator("#ex-tip").inner_text()
+    assert data["stimuli"][alone] in shown
+    assert f"pointwise stress {stress:.2f}" in shown
+    page.mouse.move(1, 1)
+    assert panels(page).first.get_attribute("data-pointed") == ""
+    assert page.locator("#ex-tip").is_hidden()
+
+
+def test_a_click_lists_the_nearest_neighbours_of_the_rdms(page, data, rdms):
+    last = len(data["layers"]) - 1
+    place = places(data, last)[0]
+    alone = int(np.sort(squareform(pdist(place)), 1)[:, 1].argmax())
+    hover(page, panels(page).first, place[alone])
+    page.mouse.down()
+    page.mouse.up()
+    assert kept_neighbours(page) == nearest(rdms, last, alone)
+    assert data["stimuli"][alone] in page.locator(".ex-about").inner_text()
+    to_layer(page, 0)
+    assert kept_neighbours(page) == nearest(rdms, 0, alone)
+    page.locator("#ex-stimulus").select_option("7")
+    assert kept_neighbours(page) == nearest(rdms, 0, 7)
+
+
+def test_the_slider_moves_points_to_the_layer(page, data):
+    picture = lambda: panels(page).first.locator("canvas").first.evaluate("one => one.toDataURL()")
+    before = picture()
+    page.locator("#ex-layer").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector('#explorer[data-moving="no"]')
+    assert page.locator("#ex-layer-name").inner_text() == data["layers"][-2]
+    assert page.locator("#ex-layer").get_attribute("aria-valuetext") == data["layers"][-2]
+    assert picture() != before
+    stress = data["stress"][-2][0]
+    assert f"stress {stress:.2f}" in page.locator("#ex-panels figcaption").first.inner_text()
+    to_layer(page, len(data["layers"]) - 1)
+    page.wait_for_timeout(600)
+    assert picture() == before
+
+
+def test_reduced_motion_moves_points_at_once(tiny_report, open_page):
+    page = open_page(tiny_report, reduced_motion="reduce")
+    page.wait_for_selector(READY)
+    moving = "slider => { slider.value = 0; slider.oninput({target: slider}); "
+    moving += 'return document.getElementById("explorer").dataset.moving; }'
+    assert page.locator("#ex-layer").evaluate(moving) == "no"
+
+
+def test_everything_can_be_done_from_the_keyboard(page, data, rdms):
+    place = places(data, len(data["layers"]) - 1)[0]
+    page.locator("#ex-stimulus").select_option(str(int(place[:, 0].argmin())))
+    panels(page).first.focus()
+    assert page.evaluate("document.activeElement.className") == "ex-square"
+    page.keyboard.press("ArrowRight")
+    pointed = int(panels(page).first.get_attribute("data-pointed"))
+    moved = place[pointed] - place[place[:, 0].argmin()]
+    assert moved[0] >= abs(moved[1]) > 0
+    assert data["stimuli"][pointed] in page.locator("#ex-said").inner_text()
+    page.keyboard.press("Enter")
+    assert panels(page).nth(2).get_attribute("data-kept") == str(pointed)
+    page.keyboard.press("PageUp")
+    assert page.locator("#ex-layer-name").inner_text() == data["layers"][-2]
+    assert kept_neighbours(page) == nearest(rdms, len(data["layers"]) - 2, pointed)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(
+        "Instance 1"
+    )
+
+
+def test_networks_are_chosen_and_categories_highlighted(page, data):
+    page.get_by_label(data["instances"][1], exact=True).uncheck()
+    assert panels(page).nth(1).is_hidden()
+    assert panels(page).nth(0).is_visible()
+    assert len(kept_neighbours(page)) == 2
+    button = page.locator("#ex-categories button").nth(3)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    page.get_by_label("Images instead of dots").check()
+
+
+def test_a_cell_of_the_matrix_gives_the_distances_of_its_pair(page, data, rdms):
+    n = len(data["stimuli"])
+    page.locator("#ex-a-layer").select_option("0")
+    matrix = page.locator("#ex-matrix")
+    width = matrix.bounding_box()["width"]
+    middle = lambda i: (7 + (i + 0.5) * (width - 7) / n) / width
+    hover(page, matrix, (middle(41), middle(3)))
+    shown = page.locator("#ex-pair")
+    assert data["stimuli"][3] in shown.inner_text()
+    assert data["stimuli"][41] in shown.inner_text()
+    values = [float(one.inner_text()) for one in page.locator("#ex-pair .ex-value").all()]
+    exact = np.array([squareform(rdm)[3, 41] for rdm in rdms.exemplar.values[0]])
+    steps = np.ptp(rdms.exemplar.values[0], axis=-1) / 255
+    assert (np.abs(values - exact) <= steps / 2 + 6e-4).all()
+    matrix.focus()
+    page.keyboard.press("ArrowDown")
+    assert data["stimuli"][4] in shown.inner_text()
+    assert data["stimuli"][4] in page.locator("#ex-said").inner_text()
+
+
+def test_the_matrix_is_sorted_by_clustering(page, data, rdms):
+    page.locator("#ex-a-layer").select_option("1")
+    page.locator("#ex-a-network").select_option("2")
+    page.locator("#ex-order").select_option("cluster")
+    first, second = leaves_list(average(rdms.exemplar.values[1, 2]))[:2]
+    matrix = page.locator("#ex-matrix")
+    matrix.focus()
+    page.keyboard.press("ArrowRight")
+    names = page.locator("#ex-pair .ex-name").all_inner_texts()
+    assert data["stimuli"][first] in names[0]
+    assert data["stimuli"][second] in names[1]
+
+
+def test_two_rdms_are_shown_against_each_other(page, data, rdms):
+    page.locator("#ex-a-layer").select_option("0")
+    page.locator("#ex-a-network").select_option(label=data["instances"][2])
+    page.locator("#ex-b-network").select_option(label="Mean of instances")
+    x, y = rdms.exemplar.values[0, 2], rdms.exemplar.values[-1].mean(0)
+    r = np.corrcoef(x, y)[0, 1]
+    text = page.locator("#ex-scatter-text").inner_text()
+    found = re.search(r"r = (-?[\d.]+), r² = ([\d.]+)", text)
+    assert found
+    np.testing.assert_allclose([float(found[1]), float(found[2])], [r, r * r], atol=3e-3)
+    scatter = page.locator("#ex-scatter")
+    width = scatter.bounding_box()["width"]
+    inner = width - 38
+    pair = int(x.argmax())
+    left = 30 + inner
+    top = 8 + inner * (1 - (y[pair] - y.min()) / np.ptp(y))
+    hover(page, scatter, (left / width, float(top) / width))
+    i, j = (index[pair] for index in np.triu_indices(len(data["stimuli"]), 1))
+    for one in (i, j):
+        assert data["stimuli"][one] in page.locator("#ex-pair").inner_text()
+
+
+def test_the_gallery_is_in_the_order_of_stimulus_consistency(page, data, rdms):
+    for layer in (len(data["layers"]) - 1, 0):
+        to_layer(page, layer)
+        values = stimulus_consistency(rdms.exemplar.values[layer])
+        order = np.argsort(values)
+        for name, expected in (("least", order), ("most", order[::-1])):
+            buttons = page.locator(f"#ex-{name} button")
+            shown = [int(one.get_attribute("data-stimulus")) for one in buttons.all()]
+            np.testing.assert_allclose(values[shown], values[expected[:12]], atol=2e-5)
+            texts = [float(text) for text in buttons.all_inner_texts()]
+            np.testing.assert_allclose(texts, values[shown], atol=6e-4)
+    page.locator("#ex-least button").nth(2).click()
+    assert panels(page).first.get_attribute("data-kept") == str(order[2])
+
+
+def test_it_fits_on_a_phone(tiny_report, open_page, overflow):
+    page = open_page(tiny_report, width=360, height=740, has_touch=True)
+    page.wait_for_selector(READY)
+    assert overflow(page) <= 0
+    assert all(100 < panel.bounding_box()["width"] < 360 for panel in panels(page).all())
+    panels(page).first.tap()
+    page.locator("#ex-most button").first.tap()
+
+
+def test_without_script_a_sentence_stands_in_its_place(tiny_report, open_page):
+    page = open_page(tiny_report, java_script_enabled=False)
+    assert page.locator("#explorer").is_hidden()
+    assert page.get_by_text("since it needs JavaScript").is_visible()
+    assert page.locator("figure img").first.is_visible()
+
+
+def test_axe_core_finds_nothing_serious_in_it(page, serious_violations):
+    assert serious_violations(page, "#explorer") == []
+
+
+def small(folder, names, n_instances=3, thumbnails=None, n=12):
+    """The report of made-up RDMs of one layer, with these categories, ids and layers."""
+    rng = np.random.default_rng(2)
+    patterns = rng.normal(size=(n_instances, n, 8))
+    rdms = xr.Dataset(
+        {"exemplar": (("layer", "instance", "stimulus_pair"),
+                      np.array([[pdist(one) for one in patterns]], np.float32))},
+        coords={"layer": [names[0]], "instance": np.arange(n_instances),
+                "stimulus": [f"{names[0]}{i}" for i in range(n)],
+                "category": ("stimulus", np.resize(names, n))},
+        attrs={"distance": "euclidean"},
+    )  # fmt: skip
+    results = rdms.drop_vars("exemplar").assign_coords(kind=[], bootstrap=[])
+    explored = Explored(rdms, thumbnails)
+    return write_report(folder / "report.html", results, None, {}, {}, {}, [], explored=explored)
+
+
+BAD = ["</script><img src=x onerror=alert(1)>", "\u2028<!--<script>", "&lt;\u2029\"'"]
+
+
+def test_names_stay_text(tmp_path, open_page):
+    page = open_page(small(tmp_path, BAD))
+    page.wait_for_selector(READY)
+    assert page.locator("img[src=x]").count() == 0
+    assert BAD[0] in page.locator("#ex-categories").inner_text()
+    assert page.locator("#ex-stimulus optgroup").first.get_attribute("label") in BAD
+
+
+@pytest.mark.parametrize("n_instances", [1, 2])
+def test_few_instances_without_images_are_dots(tmp_path, open_page, n_instances):
+    page = open_page(small(tmp_path, ["a", "b"], n_instances))
+    page.wait_for_selector(READY)
+    assert panels(page).count() == n_instances
+    assert page.locator("#ex-pictures").count() == 0
+    assert page.locator("#ex-least").count() == (n_instances > 1)
+    drawn = page.locator(".ex-about canvas").evaluate(
+        "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(Boolean)"
+    )
+    assert drawn
+
+
+def test_hover_at_1000_stimuli_is_measured(tmp_path, open_page, record_property):
+    path = small(tmp_path, list("abcdefghij"), n_instances=10, n=1000)
+    page = open_page(path)
+    began = time.perf_counter()
+    page.reload()
+    page.wait_for_selector(READY)
+    opened = time.perf_counter() - began
+    milliseconds = page.evaluate("""async () => {
+        const panel = document.querySelector("#ex-panels .ex-square"), taken = [];
+        panel.scrollIntoView();
+        const box = panel.getBoundingClientRect(), frame = () => new Promise(requestAnimationFrame);
+        for (let i = 0; i < 40; i++) {
+            const place = {clientX: box.left + box.width * (.2 + .015 * i),
+                           clientY: box.top + box.height * (.3 + .01 * i)};
+            await frame();
+            const began = performance.now();
+            panel.dispatchEvent(new PointerEvent("pointermove", place));
+            await frame();
+            taken.push(performance.now() - began);
+        }
+        return taken;
+    }""")
+    record_property("hover_ms", [round(one, 1) for one in sorted(milliseconds)])
+    record_property("open_s", round(opened, 2))
+    assert panels(page).count() == 10
