@@ -18,7 +18,7 @@ from PIL import Image, PngImagePlugin
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.files import atomic_path
 
-THUMBNAILS = "stimuli.png"
+THUMBNAILS = "thumbnails.png"
 _IDS = "stimuli"  # the key of the ids in the file
 _LARGEST, _SMALLEST = 96, 16  # sides of a thumbnail, in pixels (ours)
 _ALL = 2**20  # pixels of all thumbnails together, about

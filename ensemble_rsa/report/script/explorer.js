@@ -482,10 +482,9 @@
     spotted.stroke();
     const values = networks.map((network) => rdm1(ofLayer, network, pair));
     const largest = Math.max(...data.rdms.high[ofLayer]);
-    const first = inRdm[i], second = inRdm[j];
     find("pair").replaceChildren(
-      make("div", {}, thumbnail(first, 64), described(first)),
-      make("div", {}, thumbnail(second, 64), described(second)),
+      ...[inRdm[i], inRdm[j]].map((one) =>
+        make("div", {className: "ex-about"}, thumbnail(one, 64), described(one))),
       make("div", {className: "ex-bars"}, ...values.flatMap((value, network) => [
         make("span", {}, data.instances[network]), bar(value / largest),
         make("span", {className: "ex-value"}, value.toFixed(3))])));
