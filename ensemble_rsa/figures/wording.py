@@ -219,6 +219,16 @@ def accuracy_range(values: Any) -> str:
     return highest if lowest == highest else f"{lowest.removesuffix(' %')}–{highest}"
 
 
+def moment(text: str) -> str:
+    """A date, and the time to the minute if it has one.
+
+    >>> moment("2026-11-26T03:49:40+00:00"), moment("2026-01-02")
+    ('2026-11-26, 03:49 UTC', '2026-01-02')
+    """
+    day, _, time = text.partition("T")
+    return f"{day}, {time[:5]} {'UTC' if time.endswith('+00:00') else time[8:]}" if time else day
+
+
 def paper_figure(name: str) -> str:
     """The label of a figure in the paper.
 

@@ -27,6 +27,7 @@ ENVIRONMENT.filters |= {
     "interval": wording.interval,
     "kind_name": wording.KIND_NAMES.__getitem__,
     "model_name": lambda model: wording.MODEL_NAMES.get(model, model),
+    "moment": wording.moment,
     "number": wording.number,
     "p_value": wording.p_value,
     "paper_figure": wording.paper_figure,
