@@ -32,7 +32,14 @@ extensions = [
     "ours",
     "public_names",
 ]
-exclude_patterns = ["_build", "_ext", "_templates", "gallery", "auto_gallery/*.ipynb"]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "_templates",
+    "gallery",
+    "auto_gallery/**.ipynb",
+    "**sg_execution_times.rst",
+]
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # settings of the gallery hold functions
 

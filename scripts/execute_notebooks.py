@@ -3,7 +3,7 @@
     python scripts/execute_notebooks.py quickstart your_networks brains paper
 
 A complete execution takes minutes; `paper` continues from `runs/reproduce-small` in the working
-directory, where a finished folder is only drawn. Pictures are kept at no more than 1,400 pixels.
+directory, where a finished folder is only drawn. Pictures are kept at no more than 1,200 pixels.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-WIDEST = 1400
-COLOURS = 128
+WIDEST = 1200
+COLOURS = 64
 
 
 def main() -> None:

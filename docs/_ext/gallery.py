@@ -1,11 +1,13 @@
-"""Settings of the gallery: our figures are matplotlib's `Figure`, which pyplot does not know."""
+"""Settings of the gallery: figures are found in the variables, since pyplot does not know them."""
 
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
 from ensemble_rsa.figures.style import paper_style
+from ensemble_rsa.figures.target import root_of
 
 _DPI = 200
 
@@ -21,8 +23,9 @@ class FigureScraper:
         """Return the text that shows the figures that are new in an example's variables."""
         seen = block_vars.setdefault("seen_figures", set())
         values = list(block_vars["example_globals"].values())
+        figures = [root_of(value) for value in values if isinstance(value, Axes | Figure)]
         paths = []
-        for figure in (value for value in values if isinstance(value, Figure)):
+        for figure in figures:
             if id(figure) not in seen:
                 seen.add(id(figure))
                 path = next(block_vars["image_path_iterator"])
@@ -37,7 +40,7 @@ SETTINGS = {
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"/\w+\.py$",
     "image_scrapers": (FigureScraper(),),
-    "reset_modules": (),
+    "reset_modules": ("matplotlib",),
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,

@@ -38,8 +38,8 @@ class RobustCorrelation:
 
     Attributes:
         r: the correlation.
-        p: two-sided: the share of permutations of one series with |r| at least as large, or of t =
-            r √((n − 2) / (1 − r²)) with n − 2 degrees of freedom if there are none.
+        p: two-sided: the share of permutations of one series with an r of at least this size, or of
+            t = r √((n − 2) / (1 − r²)) with n − 2 degrees of freedom if there are none.
         low: lower end of Fisher's 95% interval tanh(artanh r ± 1.96 / √(n − 3)).
         high: upper end of it.
         n: number of points behind `r`, without outliers.
