@@ -50,7 +50,7 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 
 # Docstrings are Google style; `name` in them is a link if it is a public name, else code.
-smartquotes = False
+smartquotes_action = "D"  # dashes only; flags are code
 default_role = "public"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False

@@ -1,6 +1,7 @@
 """The directive `command-line`: every command and flag, from the parsers of the program."""
 
 import argparse
+import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -40,14 +41,22 @@ def table(group: argparse._ArgumentGroup, actions: list[argparse.Action]) -> str
         words = action.option_strings or [action.dest.upper()]
         flag = ", ".join(f"`{word}`" for word in words)
         value = action.metavar if action.nargs != 0 and action.option_strings else None
-        text = (action.help or "").replace("%%", "%").replace("|", "\\|")
-        for sign in "*_<":
-            text = text.replace(sign, f"\\{sign}")
+        text = markdown_of(action.help or "")
         shown = f" `{value}`".replace("|", "\\|") if value else ""
         rows.append(f"| {flag}{shown} | {text} |")
     is_section = group.description is not None
     title = f"**{group.title}**: {group.description}\n\n" if is_section else ""
     return title + ":::{table}\n:class: flags\n\n" + "\n".join(rows) + "\n:::"
+
+
+def markdown_of(text: str) -> str:
+    """The help of a flag as Markdown: flags that it names are code, signs stand for themselves."""
+    text = text.replace("%%", "%").replace("|", "\\|")
+    parts = text.split("`")  # every second part is code
+    plain = [re.sub(r"([*_<])", r"\\\1", part) for part in parts[::2]]
+    plain = [re.sub(r"(?<![\w-])(--[a-z][a-z0-9-]*)", r"`\1`", part) for part in plain]
+    parts[::2] = plain
+    return "`".join(parts)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

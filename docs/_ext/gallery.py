@@ -40,6 +40,7 @@ SETTINGS = {
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"/\w+\.py$",
     "image_scrapers": (FigureScraper(),),
+    "capture_repr": (),
     "reset_modules": ("matplotlib",),
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,

@@ -1,51 +1,106 @@
-"""The directive `ledger`: a table of the paper's numbers and effects beside ours.
+"""The directive `ledger`: the paper's numbers and effects beside ours.
 
-Its argument is a `comparison.json`, as `ensemble-rsa reproduce` writes it, relative to the page;
-`:kind:` is `effect` or `number`.
+    {ledger} effects small/comparison.json
+
+The file is what `ensemble-rsa reproduce` writes, relative to the page. `effects` and `numbers` are
+tables, `summary` is a sentence.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from ensemble_rsa.figures.wording import bounds, compact, p_value, paper_figure
+from ensemble_rsa.figures.wording import bounds, compact, paper_figure
+
+Row = dict[str, Any]
 
 
 class Ledger(SphinxDirective):
-    """A row for each effect (or number) of the file, in the order of the paper's figures."""
+    """Rows of a ledger in the order of the paper's figures, or how many effects are met."""
 
-    required_arguments = 1
-    option_spec = {"kind": lambda text: directives.choice(text, ("effect", "number"))}
+    required_arguments = 2
 
     def run(self) -> list[nodes.Node]:
-        """Return a table of a `comparison.json`."""
-        relative, path = self.env.relfn2path(self.arguments[0])
+        """Return the nodes of a table or a sentence."""
+        what, name = self.arguments
+        relative, path = self.env.relfn2path(name)
         self.env.note_dependency(relative)
-        kind = self.options.get("kind", "effect")
         rows = json.loads(Path(path).read_text(encoding="utf-8"))["rows"]
-        chosen = [row for row in rows if row["kind"] == kind]
-        lines = [
-            "| figure | quantity | ours | the paper | p, Holm | verdict |",
-            "|---|---|---|---|---|---|",
-        ]
-        lines += [f"| {' | '.join(cells(row))} |" for row in chosen]
-        return self.parse_text_to_nodes("\n".join(lines))
+        write = {"effects": effects, "numbers": numbers, "summary": summary}[what]
+        return self.parse_text_to_nodes(write(rows))
 
 
-def cells(row: dict) -> list[str]:
-    """The texts of a row of the table."""
-    ours = "–" if row["ours"] is None else compact(row["ours"])
-    if row["ours_low"] is not None and row["ours_high"] is not None:
-        ours += f" {bounds((row['ours_low'], row['ours_high']), 3)}"
-    paper = "–" if row["paper"] is None else compact(row["paper"])
-    holm = "–" if row["p_holm"] is None else p_value(row["p_holm"])
-    note = f"; {row['note']}" if row["note"] else ""
-    texts = [paper_figure(row["figure"]), row["quantity"], ours, paper, holm, row["verdict"] + note]
-    return [text.replace("|", "\\|") for text in texts]
+def effects(rows: list[Row]) -> str:
+    """A table of all effects."""
+    lines = ["| figure | effect | ours [95 % CI] | verdict |", "|---|---|---|---|"]
+    for row in of_kind(rows, "effect"):
+        stands = ", stands" if stands_corrected(row) else f", does not stand (p {holm(row)})"
+        verdict = row["verdict"] + (stands if row["verdict"] == "met" else "")
+        lines.append(table_row(row, ours(row), verdict))
+    return "\n".join(lines)
+
+
+def numbers(rows: list[Row]) -> str:
+    """A table of all numbers that the paper prints."""
+    lines = ["| figure | number | the paper | ours | |", "|---|---|---|---|---|"]
+    for row in of_kind(rows, "number"):
+        printed = value_and_ends(row["paper"], row["low"], row["high"])
+        verdict = "" if row["verdict"].startswith("not comparable") else row["verdict"]
+        lines.append(table_row(row, printed, ours(row), verdict))
+    return "\n".join(lines)
+
+
+def summary(rows: list[Row]) -> str:
+    """How many effects are met, and how many also with Holm's correction."""
+    found = [row for row in of_kind(rows, "effect") if row["verdict"] != "not run"]
+    met = [row for row in found if row["verdict"] == "met"]
+    standing = [row for row in met if stands_corrected(row)]
+    exact = [row for row in rows if row["kind"] == "exact"]
+    holds = sum(row["verdict"] == "met" for row in exact)
+    text = f"Of {len(found)} effects, {len(met)} are met, and {len(standing)} stand."
+    if exact:
+        text += f" Of {len(exact)} properties of distances (simulated), {holds} are met."
+    return text
+
+
+def of_kind(rows: list[Row], kind: str) -> list[Row]:
+    """The rows of a kind, by figure: 2 to 9, then S1 to S8."""
+    chosen = [row for row in rows if row["kind"] == kind]
+    return sorted(chosen, key=lambda row: row["figure"])
+
+
+def stands_corrected(row: Row) -> bool:
+    """Whether an effect is met with Holm's correction."""
+    return row["p_holm"] is not None and row["p_holm"] <= 0.05
+
+
+def holm(row: Row) -> str:
+    """The corrected p of a row."""
+    return "not defined" if row["p_holm"] is None else f"= {row['p_holm']:.3f}".replace("0.", ".")
+
+
+def ours(row: Row) -> str:
+    """Our value of a row."""
+    return value_and_ends(row["ours"], row["ours_low"], row["ours_high"])
+
+
+def value_and_ends(value: float | None, low: float | None, high: float | None) -> str:
+    """A number with its interval, as far as they are known."""
+    texts = [] if value is None else [compact(value).replace("-", "−")]
+    if low is not None and high is not None:
+        texts.append(bounds((low, high), 3).replace("-", "−"))
+    return " ".join(texts) or "–"
+
+
+def table_row(row: Row, *cells: str) -> str:
+    """A line of a table; the row's note stands below its quantity."""
+    note = f"<br>*{row['note']}*" if row["note"] else ""
+    texts = [paper_figure(row["figure"]), row["quantity"] + note, *cells]
+    return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in texts)} |"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

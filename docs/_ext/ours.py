@@ -2,6 +2,7 @@
 
 import re
 
+from command_line import markdown_of
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -19,7 +20,7 @@ class Ours(SphinxDirective):
         lines = ["| command | flag | |", "|---|---|---|"]
         for command in ("train", "analyze"):
             for action in build_parsers()[1][command]._actions:
-                text = (action.help or "").replace("%%", "%").replace("|", "\\|")
+                text = markdown_of(action.help or "")
                 if _MARKED.search(text):
                     lines.append(f"| {command} | `{action.option_strings[0]}` | {text} |")
         return self.parse_text_to_nodes("\n".join(lines))
