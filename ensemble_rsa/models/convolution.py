@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from ensemble_rsa.models.few_channels import convolve_few, few_kernel_gradient
 from ensemble_rsa.models.winograd import winograd, winograd_kernel_gradient
 
 NHWC = ("NHWC", "HWIO", "NHWC")
@@ -57,9 +58,15 @@ def _bias_backward(_: None, dy: Image) -> tuple[Image, Float[Array, " _"]]:
 add_bias.defvjp(lambda maps, bias: (maps + bias[None, None, None], None), _bias_backward)
 
 
-def _convolve(x: Image, kernel: Kernel, stride: int, pads: Pads, spread: int = 1) -> Image:
+def _convolve(
+    x: Image,
+    kernel: Kernel,
+    strides: tuple[int, int],
+    pads: Pads,
+    spread: tuple[int, int] = (1, 1),
+) -> Image:
     return lax.conv_general_dilated(
-        x, kernel, (stride, stride), pads, rhs_dilation=(spread, spread), dimension_numbers=NHWC
+        x, kernel, strides, pads, rhs_dilation=spread, dimension_numbers=NHWC
     )
 
 
@@ -76,7 +83,9 @@ def _forward(x: Image, kernel: Kernel, stride: int, pads: Pads) -> Image:
     """
     if math.prod(kernel.shape[:3]) <= FEW_INPUTS:
         return _patches(x, kernel, stride, pads)
-    return _convolve(x, kernel, stride, pads)
+    if stride == 1:
+        return convolve_few(x, kernel, pads, _convolve)
+    return _convolve(x, kernel, (stride, stride), pads)
 
 
 def _backward(stride: int, pads: Pads, saved: tuple[Image, Kernel], dy: Image):
@@ -125,13 +134,17 @@ def _grid_gradient(
         before = reach - (place[axis] + low - first[axis]) // stride
         back.append((before, counts[axis] + reach - dy.shape[axis + 1] - before))
     rotated = part[::-1, ::-1].swapaxes(2, 3)
-    return _convolve(dy, rotated, 1, tuple(back))  # pyright: ignore[reportArgumentType]
+    return convolve_few(dy, rotated, tuple(back), _convolve)  # pyright: ignore[reportArgumentType]
 
 
 def _kernel_gradient(x: Image, kernel: Kernel, stride: int, pads: Pads, dy: Image) -> Kernel:
     """Convolve the input with the upstream gradient, with channels as batch."""
-    channels_first = x.transpose(3, 1, 2, 0)
-    gradient = _convolve(channels_first, dy.transpose(1, 2, 0, 3), 1, pads, spread=stride)
+    if stride == 1:
+        window = kernel.shape[0], kernel.shape[1]
+        if (gradient := few_kernel_gradient(x, dy, window, pads, _convolve)) is not None:
+            return gradient
+    channels_first, spread = x.transpose(3, 1, 2, 0), (stride, stride)
+    gradient = _convolve(channels_first, dy.transpose(1, 2, 0, 3), (1, 1), pads, spread)
     return gradient[:, : kernel.shape[0], : kernel.shape[1]].transpose(1, 2, 0, 3)
 
 

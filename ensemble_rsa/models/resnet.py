@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.models.convnet import scaled_channels
+from ensemble_rsa.models.normalisation import BatchNorm, GroupNorm
 
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
     Norm = Literal["batch", "group"]
@@ -151,5 +152,5 @@ def _convolution(
 
 def _norm(norm: Norm, channels: int, rngs: nnx.Rngs) -> Callable[[Array], Array]:
     if norm == "batch":
-        return nnx.BatchNorm(channels, momentum=0.9, rngs=rngs)
-    return nnx.GroupNorm(channels, num_groups=gcd(channels, N_GROUPS), rngs=rngs)
+        return BatchNorm(channels, momentum=0.9, rngs=rngs)
+    return GroupNorm(channels, num_groups=gcd(channels, N_GROUPS), rngs=rngs)

@@ -1,11 +1,13 @@
 """Every way to compute a convolution gives the numbers of XLA's own, forward and backward."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ensemble_rsa.models import convolution, winograd
+from ensemble_rsa.models import convolution, few_channels, winograd
 from ensemble_rsa.models.convolution import CONVOLUTIONS, NHWC, spatial_pads
 
 CASES = [
@@ -82,6 +84,15 @@ def test_mapped_over_instances_matches_one_at_a_time(way, stride, rng, quickly):
     expected = jax.tree.map(lambda *leaves: np.stack(leaves), *alone)
     for found in quickly(mapped)(x, kernels):
         _assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("few", "stride"), [(15, 2), (14, 1)])  # 3 channels to 5
+def test_few_channels_are_convolved_by_blocks_of_results(few, stride, rng, monkeypatch):
+    monkeypatch.setattr(few_channels, "FEW", few)
+    monkeypatch.setattr(convolution, "FEW_INPUTS", 0)
+    convolve = partial(CONVOLUTIONS["plain_gradients"], window_strides=(1, 1), padding="SAME")
+    program = jax.make_jaxpr(convolve)(*_operands(rng, (6, 8), 3))
+    assert f"window_strides=({stride}, {stride})" in str(program)
 
 
 def test_tiles_are_not_used_where_they_would_round(rng):
