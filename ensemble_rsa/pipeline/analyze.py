@@ -18,7 +18,7 @@ from ensemble_rsa.figures.save import figure_names, save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_run, stored_findings
 from ensemble_rsa.pipeline.evaluations import stored_evaluations
-from ensemble_rsa.pipeline.exploration import keep_thumbnails, stored_exploration
+from ensemble_rsa.pipeline.exploration import keep_earlier, keep_thumbnails, stored_exploration
 from ensemble_rsa.pipeline.extract import source_of
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
@@ -102,11 +102,13 @@ def analyze_run(
         results = analyze(rdms, settings)
     rdms.attrs = {"distance": rdms.attrs["distance"]}
     save_rdms(folder / run_folder.RDMS, rdms)
-    keep_thumbnails(folder, run.path, rdms.stimulus.values, images)
     files.write_dataset(folder / run_folder.RESULTS, results)
     files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))
     records = [finding.as_record() for finding in findings]
     files.write_json(folder / run_folder.SUMMARY, summarize(results, seconds, records))
+    keep_thumbnails(folder, run.path, rdms.stimulus.values, images)
+    if not isinstance(run, ImportedRun):
+        keep_earlier(folder, run, rdms, settings)
     # The entries of training or import stay unchanged, since it may have run elsewhere.
     config = None if isinstance(run, ImportedRun) else run.config
     manifest["analysis"] = run_folder.make_manifest(config, {})

@@ -1,7 +1,7 @@
 """RDMs and activations of a run's networks, or of activations from anywhere."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,17 @@ def check_enough_stimuli(config: Config, settings: StimulusConfig) -> None:
 def _source_of(run: Run, settings: AnalysisConfig) -> ActivationSource:
     dataset = dataset_of(run)
     return source_from_run(run, dataset, _shown(run.config, settings.stimulus, dataset), settings)
+
+
+def sources_of_epochs(
+    run: Run, settings: AnalysisConfig, epochs: Sequence[int]
+) -> Iterator[ActivationSource]:
+    """Yield the activations of a run's networks after each of these epochs, which it kept."""
+    dataset = dataset_of(run)
+    shown = _shown(run.config, settings.stimulus, dataset)
+    for epoch in epochs:
+        then = dataclasses.replace(settings.rdm, epoch=epoch)
+        yield source_from_run(run, dataset, shown, dataclasses.replace(settings, rdm=then))
 
 
 def _shown(config: Config, settings: StimulusConfig, dataset: Dataset) -> Dataset:

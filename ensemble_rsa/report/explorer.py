@@ -43,10 +43,13 @@ class Explored:
     Attributes:
         rdms: as `extract` or `load_rdms` returns them.
         thumbnails: of the stimuli, in their order; None where there are no images.
+        earlier: RDMs of the same networks in training, `exemplar (epoch, layer, instance,
+            stimulus_pair)`, of some of the stimuli; None where there are none.
     """
 
     rdms: xr.Dataset
     thumbnails: UInt8[np.ndarray, "stimulus side side channel"] | None
+    earlier: xr.Dataset | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def make_explorer(explored: Explored, results: xr.Dataset) -> Explorer | None:
     rdms = explored.rdms
     if set(rdms.exemplar.dims) != {"layer", "instance", "stimulus_pair"}:
         return None
-    rdms = rdms.transpose("layer", "instance", ...)
+    rdms, earlier = rdms.transpose("layer", "instance", ...), explored.earlier
     every = rdms.exemplar.values
     n_layers, n_instances, n_pairs = every.shape
     n_stimuli = stimuli_of_pairs("rdms", n_pairs)
@@ -74,10 +77,19 @@ def make_explorer(explored: Explored, results: xr.Dataset) -> Explorer | None:
     codes, names = _categories(rdms, n_stimuli)
     n_shown = min(n_instances, _INSTANCES)
     each = n_layers * n_shown
-    chosen = _balanced(codes, min(_STIMULI, max(FEWEST, _PLACES // each)))
+    if earlier is None:
+        chosen = _balanced(codes, min(_STIMULI, max(FEWEST, _PLACES // each)))
+        trained = _of_stimuli(every[:, :n_shown], chosen, n_stimuli)
+        states, compared = trained, every
+        epochs = [""]
+    else:
+        chosen = np.flatnonzero(np.isin(rdms.stimulus.values, earlier.stimulus.values))
+        compared = np.concatenate([*earlier.exemplar.values, _of_stimuli(every, chosen, n_stimuli)])
+        states = compared[:, :n_shown]
+        trained = states[-n_layers:]
+        epochs = [*(f"after epoch {epoch}" for epoch in earlier.epoch.values), "at the end"]
     # n (n − 1) / 2 distances of each RDM
     in_rdm = _balanced(codes[chosen], min(_IN_RDM, math.isqrt(2 * _DISTANCES // each)))
-    shown = _of_stimuli(every[:, :n_shown], chosen, n_stimuli)
     thumbnails = explored.thumbnails
     data = {
         "layers": [str(name) for name in rdms.layer.values],
@@ -86,11 +98,12 @@ def make_explorer(explored: Explored, results: xr.Dataset) -> Explorer | None:
         "categories": [{"name": str(name), **category_style(i)} for i, name in enumerate(names)],
         "category": packed(codes[chosen]),
         "distance": DISTANCE_NAMES.get(rdms.attrs.get("distance", ""), "distance"),
-        **_layout(shown),
+        "epochs": epochs,
+        **_layout(states),
         "nearest": min(_NEIGHBOURS, len(chosen) - 1),
-        "neighbours": packed(_neighbours(shown)),
-        "consistency": _consistency(every, n_stimuli, chosen) if n_instances > 1 else None,
-        "rdms": _matrices(_of_stimuli(shown, in_rdm, len(chosen)), in_rdm),
+        "neighbours": packed(_neighbours(states)),
+        "consistency": _consistency(compared, chosen) if n_instances > 1 else None,
+        "rdms": _matrices(_of_stimuli(trained, in_rdm, len(chosen)), in_rdm),
         "thumbnails": None if thumbnails is None else _sprite(thumbnails[chosen]),
     }
     words = {
@@ -99,7 +112,9 @@ def make_explorer(explored: Explored, results: xr.Dataset) -> Explorer | None:
         "n_instances": n_instances,
         "n_stimuli": n_stimuli,
         "n_chosen": len(chosen),
+        "n_compared": n_stimuli if earlier is None else len(chosen),
         "n_in_rdm": len(in_rdm),
+        "epochs": epochs,
         "nearest": data["nearest"],
         "has_categories": len(names) > 1,
         "has_consistency": n_instances > 1,
@@ -186,11 +201,12 @@ def _neighbours(
 
 
 def _consistency(
-    rdms: Float[np.ndarray, "layer instance stimulus_pair"],
-    n_stimuli: int,
-    chosen: Int[np.ndarray, " chosen"],
+    rdms: Float[np.ndarray, "state instance stimulus_pair"], chosen: Int[np.ndarray, " chosen"]
 ) -> str:
-    values = rows_compared(rdms, n_stimuli)[:, chosen]
+    """Consistency of the chosen stimuli, of all or of those in the RDMs, in 16 bits."""
+    n = stimuli_of_pairs("rdms", rdms.shape[-1])
+    values = rows_compared(rdms, n)
+    values = values if n == len(chosen) else values[:, chosen]
     rounded = np.rint(np.clip(values, 0, 1) * (_UNDEFINED - 1))
     return packed(np.where(np.isnan(values), _UNDEFINED, rounded).astype(np.int64))
 
