@@ -24,13 +24,17 @@ class BatchNorm(nnx.BatchNorm):
 
     def __call__(self, x: Maps) -> Maps:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Standardise each channel over the batch, or by its averages when not training."""
-        if self.use_running_average or x.dtype != jnp.float32:
+        scale, bias = self.scale, self.bias
+        if self.use_running_average or x.dtype != jnp.float32 or scale is None or bias is None:
             return super().__call__(x)
-        y, mean, variance = _normalise(x, self.scale[...], self.bias[...], None, self.epsilon)
-        for average, new in ((self.mean, mean), (self.var, variance)):
-            new = lax.stop_gradient(new[0])
-            average[...] = self.momentum * average[...] + (1 - self.momentum) * new
+        found = _standardise(x, scale[...], bias[...], None, self.epsilon)
+        y, mean, variance = found  # pyright: ignore[reportGeneralTypeIssues]
+        self.mean[...] = self._average(self.mean[...], mean)
+        self.var[...] = self._average(self.var[...], variance)
         return y
+
+    def _average(self, before: Channels, new: Float[Array, "1 channel"]) -> Channels:
+        return self.momentum * before + (1 - self.momentum) * lax.stop_gradient(new[0])
 
 
 class GroupNorm(nnx.GroupNorm):
@@ -38,13 +42,15 @@ class GroupNorm(nnx.GroupNorm):
 
     def __call__(self, x: Maps) -> Maps:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Standardise each image over places and the channels of a group."""
-        if x.dtype != jnp.float32:
+        scale, bias = self.scale, self.bias
+        if x.dtype != jnp.float32 or scale is None or bias is None:
             return super().__call__(x)
-        return _normalise(x, self.scale[...], self.bias[...], self.num_groups, self.epsilon)[0]
+        found = _standardise(x, scale[...], bias[...], self.num_groups, self.epsilon)
+        return found[0]  # pyright: ignore[reportIndexIssue]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
-def _normalise(
+def _standardise(
     x: Maps, scale: Channels, bias: Channels, n_groups: int | None, epsilon: float
 ) -> tuple[Maps, Statistic, Statistic]:
     """Maps, and the mean and variance by which they were standardised, which have no gradient."""
@@ -73,7 +79,7 @@ def _backward(n_groups, _epsilon, saved, gradients):
     return dx * _over_map(inverse_sd), of_scale.sum(0), of_bias.sum(0)
 
 
-_normalise.defvjp(_forward, _backward)
+_standardise.defvjp(_forward, _backward)
 
 
 def _sums(x: Maps) -> Float[Array, "image channel"]:
