@@ -4,7 +4,11 @@ import xarray as xr
 
 from ensemble_rsa.analysis.crossed import crossed_variance_components, is_crossed
 
-FACTORS = {"order_seed": "data order", "dropout_seed": "dropout"}
+FACTORS = {
+    "order_seed": "data order",
+    "augmentation_seed": "augmentation",
+    "dropout_seed": "dropout",
+}
 
 
 def crossed_seeds(rdms: xr.Dataset) -> xr.Dataset | None:

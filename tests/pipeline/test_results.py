@@ -66,6 +66,9 @@ def test_crossed_seeds_are_decomposed_and_others_are_not(rdms, results):
         np.testing.assert_array_equal(found.seed_variance_clipped.values[:, layer], expected < 0)
     heights = [bar.get_height() for bar in draw_crossed_seeds(found).patches]
     np.testing.assert_allclose(heights, found.seed_variance.values.ravel())
+    augmented = analyze(crossed.rename(order_seed="augmentation_seed"), SETTINGS)
+    assert augmented.seed_component.values[1] == "augmentation"
+    np.testing.assert_array_equal(augmented.seed_variance, found.seed_variance)
     for incomplete in (crossed.isel(instance=[0, 1, 2]), crossed.drop_vars("seed")):
         assert "seed_variance" not in analyze(incomplete, SETTINGS)
 
