@@ -210,6 +210,7 @@ if (window.reportPage) {
       box.addEventListener("change", () => {
         shown[box.checked ? "add" : "delete"](one.label);
         draw();
+        mark(null);
       });
       const drawing = add(element("span"), "svg", { width: 22, height: 12, "aria-hidden": "true" });
       sample.forEach((look) => add(drawing, "path", { fill: "none", ...look }));
@@ -254,6 +255,12 @@ if (window.reportPage) {
         const look = noted ? { stroke: spec.flagged, class: "curve noted" } : { stroke: spec.ordinary, class: "curve" };
         line(view.svg, path, { ...look, "data-of": of(instance) });
       });
+      const ordinary = range(instances.length).filter((own) => !(instances[own] in spec.noted));
+      const means = epochs.map((epoch, place) => {
+        const all = ordinary.map((own) => values[name][place * instances.length + own]);
+        return all.every(isKnown) ? [x(epoch), y(all.reduce((sum, value) => sum + value, 0) / all.length)] : null;
+      });
+      if (ordinary.length > 1) line(view.svg, means.filter(Boolean), { stroke: INK, class: "mean" });
     };
     return () => {
       const room = stage.width(), columns = room > 620 ? panels.length : 1;
@@ -296,11 +303,11 @@ if (window.reportPage) {
       layers.forEach((layer, place) => place % step || write(svg, left - 6, top + middle(place) + 4, layer, "end"));
       nameLayers(svg, layers, (place) => left + middle(place), top + side, Math.min(k * cell, 20));
       instances.forEach((instance, own) => {
-        const bands = range(layers.length).map((place) => {
-          const edge = (place * k + own) * cell;
-          return `M${left} ${top + edge}h${side}v${cell}h${-side}zM${left + edge} ${top}v${side}h${cell}v${-side}z`;
-        });
-        add(svg, "path", { d: bands.join(""), class: "rows", "data-of": of(instance) });
+        const edges = range(layers.length).map((place) => (place * k + own) * cell), low = top + side;
+        const bands = (edge) => `M${left} ${top + edge}h${side}v${cell}h${-side}zM${left + edge} ${top}v${side}h${cell}v${-side}z`;
+        const ends = (edge) => `M${left - 5} ${top + edge}h5v${cell}h-5zM${left + edge} ${low}v5h${cell}v-5z`;
+        add(svg, "path", { d: edges.map(bands).join(""), class: "rows", "data-of": of(instance) });
+        add(svg, "path", { d: edges.map(ends).join(""), class: "ends", "data-of": of(instance) });
       });
       const bar = left + side + 14, y = scale([0, highest], [top + side, top]);
       range(40).forEach((i) => {
