@@ -1,0 +1,129 @@
+"""Draw the consistency of runs of different architectures by relative depth, and print a table.
+
+    python scripts/architectures.py --out figure.png \
+        'no augmentation:All-CNN-C=runs/cnn' 'no augmentation:ResNet-20=runs/resnet'
+
+Each argument is PANEL:LABEL=RUN, a run that `ensemble-rsa analyze` has analysed. Relative depth is
+0 in the first recorded layer and 1 in the last. Bars are 95 % intervals over instances (jackknife).
+"""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals
+from ensemble_rsa.figures.style import BLUE, GREEN, ORANGE, VERMILION
+
+LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (ORANGE, "D"))
+SHIFT = 0.008  # between lines, so that their bars stand apart
+
+
+class Group(NamedTuple):
+    """An ensemble: its panel, its label, and what `analyze` found."""
+
+    panel: str
+    label: str
+    results: xr.Dataset
+
+
+def main() -> None:
+    """Read all runs, print the table, and draw one panel for each name of a panel."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", metavar="PANEL:LABEL=RUN")
+    parser.add_argument("--out", type=Path, default=Path("architectures.png"))
+    options = parser.parse_args()
+    try:
+        groups = [read_group(text) for text in options.runs]
+    except InputError as error:
+        parser.error(str(error))
+    print_table(groups)
+    panels = list(dict.fromkeys(group.panel for group in groups))
+    labels = list(dict.fromkeys(group.label for group in groups))
+    if len(labels) > len(LOOKS):
+        parser.error(f"expected at most {len(LOOKS)} labels, got {', '.join(labels)}")
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(3.6 * len(panels), 3.0), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for panel, name in zip(axes[0], panels, strict=True):
+        for group in groups:
+            if group.panel == name:
+                draw_group(panel, group, labels.index(group.label))
+        panel.set(title=name, xlabel="Relative depth", ylim=(0, 1.02), xlim=(-0.05, 1.05))
+        panel.legend(frameon=False, fontsize="small", loc="lower left")
+    axes[0, 0].set_ylabel(CONSISTENCY_LABEL)
+    figure.savefig(options.out, dpi=200)
+    print(options.out)
+
+
+def read_group(text: str) -> Group:
+    """The run that an argument names.
+
+    Raises:
+        InputError: an argument of another form, or a run that has not been analysed.
+    """
+    name, equals, run = text.partition("=")
+    panel, colon, label = name.partition(":")
+    if not (equals and colon and panel and label):
+        raise InputError(f"runs: expected PANEL:LABEL=RUN, got {text!r}")
+    file = Path(run) / "results.nc"
+    if not file.is_file():
+        raise InputError(f"runs: {file}: no such file; analyse the run first")
+    return Group(panel, label, xr.load_dataset(file))
+
+
+def draw_group(axes: plt.Axes, group: Group, place: int) -> None:
+    """Draw the exemplar consistency of an ensemble from its first layer to its last."""
+    colour, marker = LOOKS[place]
+    found = exemplar(group.results)
+    x = np.linspace(0, 1, found.sizes["layer"]) + SHIFT * place
+    draw_intervals(axes, x, found.low.values, found.high.values, colour)
+    axes.plot(x, found["mean"], color=colour, marker=marker, markersize=4, linewidth=1,
+              label=group.label)  # fmt: skip
+
+
+def exemplar(results: xr.Dataset) -> xr.Dataset:
+    """Mean exemplar consistency by layer with its interval over instances."""
+    parts = {part: results[f"consistency_{part}"] for part in ("mean", "low", "high")}
+    found = xr.Dataset(parts).sel(kind="exemplar")
+    return found.sel(bootstrap="instances") if "bootstrap" in found.dims else found
+
+
+def print_table(groups: list[Group]) -> None:
+    """Print accuracies, and the consistency of the first, the middle, the last two layers."""
+    print(
+        "| networks | | n | training | test accuracy | first layer | middle | last but one | last |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for panel, label, results in groups:
+        found = exemplar(results)
+        n = found.sizes["layer"]
+        cells = [
+            f"{found['mean'].values[i]:.2f} [{found.low.values[i]:.2f}, {found.high.values[i]:.2f}]"
+            for i in (0, n // 2, n - 2, n - 1)
+        ]
+        accuracies = [accuracy(results, name) for name in ("train_accuracy", "test_accuracy")]
+        print(
+            "|",
+            " | ".join([label, panel, str(results.sizes["instance"]), *accuracies, *cells]),
+            "|",
+        )
+
+
+def accuracy(results: xr.Dataset, name: str) -> str:
+    """The lowest and the highest accuracy of an ensemble, where it is known."""
+    if name not in results:
+        return "–"
+    return f"{results[name].values.min():.2f} to {results[name].values.max():.2f}"
+
+
+if __name__ == "__main__":
+    main()
