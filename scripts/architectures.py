@@ -17,6 +17,7 @@ import xarray as xr
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.lines import Line2D
 
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals
@@ -54,11 +55,13 @@ def main() -> None:
         layout="constrained",
     )  # fmt: skip
     for panel, name in zip(axes[0], panels, strict=True):
-        for group in groups:
-            if group.panel == name:
-                draw_group(panel, group, labels.index(group.label))
+        lines = [
+            draw_group(panel, group, labels.index(group.label))
+            for group in groups
+            if group.panel == name
+        ]
         panel.set(title=name, xlabel="Relative depth", ylim=(0, 1.02), xlim=(-0.05, 1.05))
-        panel.legend(frameon=False, fontsize="small", loc="lower left")
+        panel.legend(handles=lines, frameon=False, fontsize="small", loc="lower left")
     axes[0, 0].set_ylabel(CONSISTENCY_LABEL)
     figure.savefig(options.out, dpi=200)
     print(options.out)
@@ -80,14 +83,17 @@ def read_group(text: str) -> Group:
     return Group(panel, label, xr.load_dataset(file))
 
 
-def draw_group(axes: plt.Axes, group: Group, place: int) -> None:
+def draw_group(axes: plt.Axes, group: Group, place: int) -> Line2D:
     """Draw the exemplar consistency of an ensemble from its first layer to its last."""
     colour, marker = LOOKS[place]
     found = exemplar(group.results)
     x = np.linspace(0, 1, found.sizes["layer"]) + SHIFT * place
     draw_intervals(axes, x, found.low.values, found.high.values, colour)
-    axes.plot(x, found["mean"], color=colour, marker=marker, markersize=4, linewidth=1,
-              label=group.label)  # fmt: skip
+    (line,) = axes.plot(
+        x, found["mean"], color=colour, marker=marker, markersize=4, linewidth=1,
+        label=group.label,
+    )  # fmt: skip
+    return line
 
 
 def exemplar(results: xr.Dataset) -> xr.Dataset:
