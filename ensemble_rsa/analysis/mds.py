@@ -104,13 +104,13 @@ def mds(
         raise InputError(f"tolerance: expected a number from 0 to below 1, got {shown(tolerance)}")
     shape = (n_init, n_stimuli, n_components)
     noise = host_stream(seed, "mds").standard_normal(shape, np.float32)
-    at_once = _starts_at_once(n_stimuli)
+    at_once = starts_at_once(n_stimuli, jax.default_backend() == "cpu")
     n_together = max(1, at_once // n_init)
     solved = []
     for first in range(0, len(problems), n_together):
         squares = np.stack([squareform(each) for each in problems[first : first + n_together]])
         scales = squares.max((1, 2), keepdims=True)
-        points, n_iter = _best_of_starts(
+        points, n_iter = best_of_starts(
             jnp.asarray(squares / scales, jnp.float32),
             jnp.asarray(noise),
             max_iter,
@@ -127,15 +127,15 @@ def mds(
     return Mds(embedding, stress, stress_1, pointwise, n_iter)
 
 
-def _starts_at_once(n_stimuli: int) -> int:
+def starts_at_once(n_stimuli: int, on_cpu: bool) -> int:
     """One on a CPU, where batches are slower; elsewhere as many as fit into memory."""
-    if jax.default_backend() == "cpu":
+    if on_cpu:
         return 1
     return max(1, _BATCH_BYTES // (4 * _MATRICES_EACH * n_stimuli**2))
 
 
 @partial(jax.jit, static_argnames="at_once")
-def _best_of_starts(
+def best_of_starts(
     deltas: Float[Array, "problem stimulus stimulus"],
     noise: Float[Array, "start stimulus component"],
     max_iter: int | Array,

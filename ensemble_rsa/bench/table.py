@@ -38,10 +38,10 @@ def markdown_tables(bench: Bench) -> str:
             for row in rows
         ]
         title = f"{case}: {size_in_words(shared)}" if shared else case
-        parts.append(_table(title, ["", *columns], lines))
+        parts.append(table(title, ["", *columns], lines))
     if lines := growth(bench.rows):
         head = ["", "time ∝ n^", "memory ∝ n^"]
-        parts.append(_table("growth of time and memory", head, lines))
+        parts.append(table("growth of time and memory", head, lines))
     parts.append(_LEGEND)
     machine = bench.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -82,7 +82,8 @@ def _exponent(sizes: Sequence[int | float], values: Sequence[float | None], leas
     return f"{round(float(np.polyfit(x, y, 1)[0]), 1) + 0.0:.1f}"  # no −0.0
 
 
-def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table under its title; the first column holds words, the others figures."""
     rule = ["---", *["--:"] * (len(head) - 1)]
     rows = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
     return f"{title}:\n\n{rows}"
@@ -93,10 +94,10 @@ def _label(row: BenchRow, shared: Size) -> str:
     return ": ".join(filter(None, (varying, row.way))) + (f" ({row.note})" if row.note else "")
 
 
-def _figure(value: int | float | None, about: bool = False) -> str:
+def figure(value: int | float | None, about: bool = False) -> str:
     """Three significant digits, without an exponent where there need not be one.
 
-    >>> _figure(0.01234), _figure(1234.5, about=True), _figure(None)
+    >>> figure(0.01234), figure(1234.5, about=True), figure(None)
     ('0.0123', '~1,234', '–')
     """
     if value is None:
@@ -105,19 +106,19 @@ def _figure(value: int | float | None, about: bool = False) -> str:
 
 
 _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
-    "seconds": lambda row: _figure(row.seconds, row.share < 1),
-    "first": lambda row: _figure(row.first_seconds, row.share < 1),
+    "seconds": lambda row: figure(row.seconds, row.share < 1),
+    "first": lambda row: figure(row.first_seconds, row.share < 1),
     "MiB": lambda row: DASH if row.extra_mib is None else f"{row.extra_mib:,.0f}",
-    "ratio": lambda row: _figure(row.ratio),
+    "ratio": lambda row: figure(row.ratio),
 }
 _LAST_COLUMN: Mapping[str, Mapping[str, Callable[[BenchRow], str]]] = {
     "analysis": {"error": lambda row: DASH if row.error is None else f"{row.error:.2g}"},
     "train": {
-        "images/s": lambda row: _figure(
+        "images/s": lambda row: figure(
             row.size["instances"] * row.size["batch"] / row.seconds if row.seconds else None
         )
     },
     "extract": {
-        "images/s": lambda row: _figure(row.size["stimuli"] / row.seconds if row.seconds else None)
+        "images/s": lambda row: figure(row.size["stimuli"] / row.seconds if row.seconds else None)
     },
 }

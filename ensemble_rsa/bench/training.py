@@ -12,55 +12,65 @@ from ensemble_rsa.bench.case import Case, Prepared, Size, Way
 from ensemble_rsa.bench.measure import Patience, one_line
 from ensemble_rsa.bench.run import Bench, Progress, measure_all
 from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
-from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.convolution import CONVOLUTIONS
 from ensemble_rsa.models.execution import Execution, candidates
-from ensemble_rsa.training.memory import largest_group
-from ensemble_rsa.training.throughput import N_CATEGORIES, steps_per_call, training_call
+from ensemble_rsa.training.throughput import steps_per_call, training_call
 
 GROWTH = "growth with size"
 WAYS = "ways to compute"
 
 
 class BenchScale(NamedTuple):
-    """`growth` changes one axis of `base` at a time; ways are compared at `instances`.
+    """`growth` changes one axis of `base` at a time; ways are compared at the sizes `ways`.
 
     ResNet-20 is measured at `resnet_widths`.
     """
 
     base: Size
     growth: Mapping[str, tuple[int | float, ...]]
-    instances: tuple[int, ...]
+    ways: tuple[Size, ...]
     patience: Patience
     resnet_widths: tuple[float, ...] = ()
 
 
 _CIFAR10 = {"instances": 4, "width": 1.0, "batch": 128, "side": 32}
+_NARROW = {"instances": 10, "width": 0.25, "batch": 32, "side": 32}
 _SMALL = {"instances": 4, "width": 0.25, "batch": 32, "side": 8}
 SCALES = {
     "quick": BenchScale(
         _SMALL,
         {"instances": (1, 4, 8), "width": (0.125, 0.25), "batch": (32, 64)},
-        (4,),
+        (_SMALL,),
         Patience(5, 1.5),
     ),
     "default": BenchScale(
         _CIFAR10,
         {"instances": (1, 4, 10, 32), "width": (0.25, 0.5, 1.0), "batch": (32, 64, 128)},
-        (4,),
+        (_CIFAR10,),
         Patience(3, 12.0),
         (0.25, 1.0),
     ),
     "full": BenchScale(
         _CIFAR10,
         {"instances": (1, 2, 4, 8, 16, 32), "width": (0.25, 0.5, 1, 2), "batch": (32, 64, 128)},
-        (1, 4, 10),
+        tuple({**_CIFAR10, "instances": n} for n in (1, 4, 10)),
         Patience(5, 60.0),
         (0.25, 1.0),
     ),
-    # of scripts/gpu_check.py
-    "gpu": BenchScale(_CIFAR10, {"instances": (1, 2, 4)}, (10,), Patience(3, 5.0)),
-    "toy": BenchScale({**_SMALL, "width": 0.1}, {"instances": (1, 2)}, (2,), Patience(2, 0.5)),
+    # of scripts/gpu_evidence.py
+    "gpu": BenchScale(
+        _CIFAR10,
+        {"instances": (1, 4, 10, 20)},
+        ({**_CIFAR10, "instances": 10}, _NARROW),
+        Patience(5, 10.0),
+        (0.25, 1.0),
+    ),
+    "toy": BenchScale(
+        {**_SMALL, "width": 0.1},
+        {"instances": (1, 2)},
+        ({**_SMALL, "width": 0.1, "instances": 2},),
+        Patience(2, 0.5),
+    ),
 }
 
 
@@ -70,22 +80,28 @@ def bench_training(scale: str = "default", progress: Progress = lambda *state: N
     Growth comes first, since an accelerator records only its highest peak of memory. `scale` is
     `quick` (small images and networks), `default` (the paper's sizes) or `full` (every way).
     """
-    base, axes, instances, patience, widths = SCALES[scale]
+    cases = training_cases(scale)
+    return measure_all("train", scale, cases, SCALES[scale].patience, progress)
+
+
+def training_cases(scale: str) -> list[Case]:
+    """The cases of `bench_training` at a scale, in their order."""
+    base, axes, sizes_of_ways, _, widths = SCALES[scale]
     sizes = [{**base, axis: n} for axis, numbers in axes.items() for n in numbers]
     once = [size for i, size in enumerate(sizes) if size not in sizes[:i]]
     cases = [_case(f"{GROWTH}, float32", size, "float32", candidates()[:1]) for size in once]
     ways = all_ways() if scale == "full" else candidates()
     on_cpu = jax.default_backend() == "cpu"  # where TensorFloat-32 is float32
     cases += [
-        _case(f"{WAYS} all_cnn_c, {precision}", {**base, "instances": n}, precision, ways)
+        _case(f"{WAYS} all_cnn_c, {precision}", size, precision, ways)
         for precision in ("float32", *([] if on_cpu else ["tensorfloat32"]), "bfloat16")
-        for n in instances
+        for size in sizes_of_ways
     ]
     cases += [
         _case(f"{WAYS} resnet20, float32", {**base, "width": width}, "float32", ways, "resnet20")
         for width in widths
     ]
-    return measure_all("train", scale, cases, patience, progress)
+    return cases
 
 
 def all_ways() -> tuple[Execution, ...]:
@@ -126,14 +142,8 @@ def _prepare(config: Config, image_shape: pytorch.Shape, ways: Sequence[Executio
     found: dict[str, Way | str] = {}
     for way in ways:
         name = way_name(way)
-        blueprint = Blueprint(
-            config.model, image_shape, N_CATEGORIES, way.convolution, training.precision
-        )
-        together = largest_group(blueprint, training.batch_size, training.instances, 1, way)
-        if way.convolution == "xla" and jax.default_backend() == "cpu":
+        if way.convolution in ("xla", "per_instance") and jax.default_backend() == "cpu":
             found[name] = "left out: a minute a step"
-        elif together < training.instances:
-            found[name] = "left out: needs more memory than is free"
         else:
             call = training_call(config, image_shape, way, steps)
             found[name] = Way(call, steps, compiles=True)

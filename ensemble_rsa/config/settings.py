@@ -36,7 +36,7 @@ OptimiserName = Literal["sgd", "nesterov", "adamw", "lion"]
 ScheduleName = Literal["drops", "cosine", "one_cycle"]
 Unconverged = Literal["keep", "replace"]
 TrainingPrecision = Literal["float32", "tensorfloat32", "bfloat16"]
-Convolution = Literal["auto", "winograd", "plain_gradients", "patches", "xla"]
+Convolution = Literal["auto", "winograd", "plain_gradients", "patches", "per_instance", "xla"]
 Feed = Literal["auto", "memory", "disk"]
 PerInstance = float | tuple[float, ...]  # the same for all, or one value for each instance
 PerInstanceSeed = int | tuple[int, ...]  # likewise
@@ -300,7 +300,8 @@ class ExecutionConfig:
     """How training is computed; every choice gives the same networks, to rounding.
 
     Attributes:
-        convolution: winograd, plain_gradients, patches or xla; auto measures which is fastest.
+        convolution: winograd, plain_gradients, patches, per_instance or xla; auto measures which is
+            fastest.
         at_once: how many instances go through `vmap` together, the others in a loop, or all of
             them; auto measures what is fastest.
         devices: how many of this machine's devices to use; all when not given.

@@ -79,10 +79,10 @@ class Preprocessing:
     """
 
     name: str
-    mean: Array
-    deviation: Array
-    pixel_mean: Array | None
-    whitening: Array | None
+    mean: Any  # arrays; JAX also builds trees of what stands for them in a program
+    deviation: Any
+    pixel_mean: Any
+    whitening: Any
 
 
 @fixed_settings()

@@ -18,6 +18,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ensemble_rsa.models.few_channels import convolve_few, few_kernel_gradient
+from ensemble_rsa.models.per_instance import per_instance
 from ensemble_rsa.models.winograd import winograd, winograd_kernel_gradient
 
 NHWC = ("NHWC", "HWIO", "NHWC")
@@ -234,5 +235,6 @@ CONVOLUTIONS: Mapping[str, Callable[..., Image]] = MappingProxyType(
         "plain_gradients": _as_flax_convolution(_plain_gradients),
         "winograd": _as_flax_convolution(_tiles),
         "patches": _as_flax_convolution(_patches),
+        "per_instance": _as_flax_convolution(per_instance),
     }
 )

@@ -4,7 +4,8 @@ The first candidate is the default; for long trainings `training.choice` measure
 On a CPU the default compiles in a quarter of the time of Winograd tiles, which then need 0.75 of
 its time for a step, in parts of a batch; for some small networks plain gradients under `vmap` are
 fastest (benchmarks/README.md). All are without XLA's newer CPU convolution library. The order for
-GPU and TPU has not been measured.
+GPU and TPU is that of programs compiled for an H100 (`ensemble-rsa bench compile`,
+docs/explanation/accelerators.md), which were not run.
 """
 
 import warnings
@@ -17,6 +18,9 @@ import jax
 
 from ensemble_rsa.jax_settings import fixed_settings
 
+# Instances whose convolutions are unrolled in one program, the others in a loop: with more,
+# compiling takes longer in proportion, and a step is as fast.
+UNROLLED = 10
 # Switches off the library to which jaxlib 0.10 sends convolutions, whose gradients are slow.
 OLD_CPU_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
@@ -58,6 +62,17 @@ class Execution:
         return cls(record["convolution"], record["at_once"], record["compiler_options"], in_parts)
 
 
+# Native convolutions of several instances side by side, or of one after the other in the least
+# memory; convolutions in groups and products of patches for narrow networks, whose kernels are so
+# short that starting many takes longer than running them.
+ON_ACCELERATORS = (
+    Execution("per_instance", UNROLLED),
+    Execution("xla", 1),
+    Execution("xla", None),
+    Execution("patches", None),
+)
+
+
 @fixed_settings()
 def candidates() -> tuple[Execution, ...]:
     """Candidates for the device that JAX uses, the default first."""
@@ -68,12 +83,7 @@ def candidates() -> tuple[Execution, ...]:
             Execution("winograd", 1, older, in_parts=True),
             Execution("plain_gradients", None, older),
         )
-    return (
-        Execution("xla", None),
-        Execution("xla", 1),
-        Execution("plain_gradients", None),
-        Execution("patches", None),
-    )
+    return ON_ACCELERATORS
 
 
 def default_execution() -> Execution:

@@ -120,7 +120,7 @@ class PatternSums:
             return
         # Waiting for the block before keeps the blocks of a long queue from filling the memory.
         gram = jax.block_until_ready(jnp.asarray(self.gram))
-        self.gram, squares, common, exact = _update_on_device(
+        self.gram, squares, common, exact = update_on_device(
             gram, block, self._mean, self._scale, self.step, self.matmul
         )
         self.squares, self.common = self.squares + squares, self.common + common
@@ -167,9 +167,10 @@ class PatternSums:
 
 
 @partial(jax.jit, donate_argnums=0, static_argnums=(4, 5))
-def _update_on_device(
+def update_on_device(
     gram: Float[Array, "row row"], block: Array, mean: Array, scale: Array, step: Any, matmul: str
 ) -> tuple[Array, Array, Array, Array]:
+    """`gram` with the products of a block added, and what else `PatternSums` keeps of the block."""
     n = block.shape[0]
     # "highest" keeps a GPU from rounding the factors to ten bits (TF32).
     with jax.default_matmul_precision("highest"):

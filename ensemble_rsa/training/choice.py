@@ -1,5 +1,6 @@
 """The fastest way of computing on this device, by a short measurement that is cached.
 
+Ways that need more memory than is free are known from their compiled programs, and never run.
 All ways give the same networks to rounding. A training that is too short to profit from a
 measurement is computed in the device's default way.
 """
@@ -11,7 +12,6 @@ import time
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from ensemble_rsa import files
 from ensemble_rsa.config.settings import Config, ExecutionConfig
@@ -21,10 +21,12 @@ from ensemble_rsa.device import device_name
 from ensemble_rsa.models.catalogue import module_maker
 from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training.loop import make_setup, place_images
+from ensemble_rsa.training.memory import fits, program_bytes
 from ensemble_rsa.training.throughput import TrainingTrial
 
 log = logging.getLogger(__name__)
-MOST_INSTANCES = 4  # with more, the time per instance stays the same
+MOST_INSTANCES = 4  # on a CPU, where with more the time per instance stays the same
+MOST_ON_ACCELERATOR = 16
 ROUNDS = 6
 SECONDS_PER_ROUND = 0.25
 STEPS_FROM_DISK = 4
@@ -52,19 +54,19 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
         if remembered.get(name, {}).get("chosen") == _words(way):
             log.info("computing with %s: the fastest in an earlier measurement", _words(way))
             return way
-    seconds = _measure(config, dataset, ways)
+    seconds = _measure(config, dataset, ways, _instances(config))
     if seconds is None:
         return ways[0]
-    best = ways[int(np.argmin(seconds))]
-    log.info("computing with %s: the fastest of %d ways in a measurement", _words(best), len(ways))
+    chosen = min(seconds, key=lambda words: seconds[words])
+    log.info("computing with %s: the fastest of %d ways in a measurement", chosen, len(seconds))
     if cache is not None:
-        table = {_words(way): round(value, 6) for way, value in zip(ways, seconds, strict=True)}
-        entry = {"chosen": _words(best), "seconds per instance and step": table}
+        table = {words: round(value, 6) for words, value in seconds.items()}
+        entry = {"chosen": chosen, "seconds per instance and step": table}
         try:
             files.write_json(cache, remembered | {name: entry})
         except files.WriteError as error:
             log.warning("%s; the next training measures again", error)
-    return best
+    return next(way for way in ways if _words(way) == chosen)
 
 
 def _as_asked(asked: ExecutionConfig, splits_batches: bool = True) -> tuple[Execution, ...]:
@@ -82,10 +84,14 @@ def _as_asked(asked: ExecutionConfig, splits_batches: bool = True) -> tuple[Exec
     return tuple({_words(way): way for way in ways}.values())
 
 
-def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> list[float] | None:
-    """Least seconds per instance and step; None for a training too short to be measured."""
+def _measure(
+    config: Config, dataset: Dataset, ways: tuple[Execution, ...], n: int
+) -> dict[str, float] | None:
+    """Least seconds per instance and step of each way that fits into memory with `n` instances.
+
+    None for a training too short to be measured, or too large for any way.
+    """
     training = config.training
-    n = min(training.instances, MOST_INSTANCES)
     steps = len(dataset.train_labels) // training.batch_size
     if steps * training.epochs < FEWEST_STEPS:
         return None
@@ -94,24 +100,37 @@ def _measure(config: Config, dataset: Dataset, ways: tuple[Execution, ...]) -> l
     images = place_images(config, sample)  # whitening takes a while
     one_device = dataclasses.replace(config.execution, devices=1)
     config = dataclasses.replace(config, execution=one_device)
-    trials: list[TrainingTrial] = []
+    trials: dict[str, TrainingTrial] = {}
     for way in ways:
-        began = time.perf_counter()
-        trial = TrainingTrial(make_setup(config, sample, way, images), n)
-        _seconds_per_step(trial, 1)  # compiles
+        began, name = time.perf_counter(), _words(way)
+        setup = make_setup(config, sample, way, images)
+        if not fits(program_bytes(setup, n)):
+            log.info("%s: %d instances need more memory than is free: not measured", name, n)
+            continue
+        trial = TrainingTrial(setup, n)
+        _seconds_per_step(trial, 1)  # compiles what asking for its memory has not
         spent = time.perf_counter() - began
         if not trials:
             whole = _seconds_per_step(trial, 1) * steps * training.epochs * training.instances / n
             if whole < WORTH * spent:
                 return None
-        trials.append(trial)
+        trials[name] = trial
+    if not trials:
+        return _measure(config, dataset, ways, n // 2) if n > 1 else None
     counts, rounds = [1] * len(trials), []
     # In turns, and the least of many short rounds: other load slows rounds, and none speeds up.
     for _ in range(ROUNDS):
-        taken = [_seconds_per_step(*pair) for pair in zip(trials, counts, strict=True)]
+        pairs = zip(trials.values(), counts, strict=True)
+        taken = [_seconds_per_step(trial, count) for trial, count in pairs]
         counts = [max(1, min(most, int(SECONDS_PER_ROUND / each))) for each in taken]
         rounds.append([each / n for each in taken])
-    return [min(taken) for taken in zip(*rounds, strict=True)]
+    return dict(zip(trials, map(min, zip(*rounds, strict=True)), strict=True))
+
+
+def _instances(config: Config) -> int:
+    """How many instances are measured together."""
+    most = MOST_INSTANCES if jax.default_backend() == "cpu" else MOST_ON_ACCELERATOR
+    return min(config.training.instances, most)
 
 
 def _seconds_per_step(trial: TrainingTrial, n_steps: int) -> float:
@@ -137,12 +156,11 @@ def _in_memory(dataset: Dataset, batch_size: int) -> Dataset:
 def _name(config: Config, dataset: Dataset) -> str:
     """The key under which a measurement is cached."""
     size = "×".join(map(str, dataset.train_images.shape[1:]))
-    n = min(config.training.instances, MOST_INSTANCES)
     model = " ".join([config.model.model, *config.model.model_arg])
     return (
         f"{device_name()}, jax {jax.__version__}: {model}, width "
         f"{config.model.width:g}, {size}, batch {config.training.batch_size}, "
-        f"{config.training.precision}, {n} instances"
+        f"{config.training.precision}, {_instances(config)} instances"
     )
 
 

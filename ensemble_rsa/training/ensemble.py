@@ -7,6 +7,7 @@ replaced, each further group holds their replacements.
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from math import ceil
 from pathlib import Path
@@ -41,7 +42,7 @@ from ensemble_rsa.training.loop import (
     train_group,
     with_seeds_of,
 )
-from ensemble_rsa.training.memory import largest_group, parameter_bytes
+from ensemble_rsa.training.memory import largest_group, parameter_bytes, program_bytes
 from ensemble_rsa.training.progress import TrainingCallback
 from ensemble_rsa.training.recipe import states_per_parameter
 from ensemble_rsa.training.recovery import KEPT
@@ -175,9 +176,10 @@ def _train_groups(
 ) -> list[TrainedGroup]:
     """Train instances in groups that fit into memory, divided among the processes."""
     execution, n = setup.config.execution, len(instances)
-    size = min(group_size(setup, n), ceil(n / execution.processes))
+    training, share = setup.config.training, ceil(n / execution.processes)
+    longest = max(own.stop - own.start for own in _parts(training, instances, share))
     groups = []
-    for own in _parts(setup.config.training, instances, size):
+    for own in _parts(training, instances, group_size(setup, longest)):
         where = group_folder(folder, first_number + len(groups)) if folder else None
         groups.append(InstanceGroup(tuple(instances[own]), tuple(seeds[own]), where))
     if len(groups) > 1:
@@ -212,19 +214,11 @@ def _parts(training: TrainingConfig, instances: Sequence[int], size: int) -> Ite
 
 def group_size(setup: TrainingSetup, n_instances: int) -> int:
     """How many instances are trained together: as configured, or as many as memory holds."""
-    execution, batch_size = setup.config.execution, setup.config.training.batch_size
-    if execution.group is not None:
-        return min(execution.group, n_instances)
+    if setup.config.execution.group is not None:
+        return min(setup.config.execution.group, n_instances)
     mesh = setup.layout(n_instances).mesh
     n_devices = 1 if mesh is None else mesh.shape[INSTANCE]
-    return largest_group(
-        setup.blueprint,
-        batch_size,
-        n_instances,
-        n_devices,
-        setup.execution,
-        states_per_parameter(setup.config.training),
-    )
+    return largest_group(n_instances, n_devices, partial(program_bytes, setup))
 
 
 def group_folder(folder: Path, number: int) -> Path:

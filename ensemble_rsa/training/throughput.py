@@ -15,13 +15,12 @@ import jax
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from ensemble_rsa.config.settings import Config, seeds_of_instance, weight_seeds
+from ensemble_rsa.config.settings import Config, weight_seeds
 from ensemble_rsa.data.dataset import Dataset
-from ensemble_rsa.data.preprocessing import fit_preprocessing
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution, default_execution
-from ensemble_rsa.training.batch import DeviceImages, StepSeeds
 from ensemble_rsa.training.loop import (
     GroupTraining,
     InstanceGroup,
@@ -30,8 +29,8 @@ from ensemble_rsa.training.loop import (
     place_images,
     with_seeds_of,
 )
+from ensemble_rsa.training.memory import fits, program_bytes
 from ensemble_rsa.training.recovery import TrainingPosition
-from ensemble_rsa.training.step import make_programs, stacked_settings
 
 N_CATEGORIES = 10
 STEPS_ON_ACCELERATOR = 10  # in a call, so that the time to start it does not count
@@ -85,15 +84,37 @@ def training_call(
         execution: how convolutions are computed and instances mapped.
         n_steps: steps per call.
         n_instances: how many of the configuration's instances are trained; None for all.
+
+    Raises:
+        RunError: by the first call, if they need more memory than is free.
     """
+    setup = random_setup(config, image_shape, n_steps, execution)
+    n, trials = n_instances or config.training.instances, []
+
+    def call() -> None:
+        if not trials:
+            if not fits(program_bytes(setup, n)):
+                raise RunError(f"{n} instances need more memory than is free")
+            trials.append(TrainingTrial(setup, n))
+        trials[0].train(n_steps)
+
+    return call
+
+
+def random_setup(
+    config: Config,
+    image_shape: tuple[int, int, int],
+    n_steps: int,
+    execution: Execution,
+    n_categories: int = N_CATEGORIES,
+) -> TrainingSetup:
+    """A training whose epochs have so many steps, on random images in memory."""
     pixels, labels = random_images(image_shape, config.training.batch_size * n_steps)
-    names = tuple(map(str, range(N_CATEGORIES)))
+    names = tuple(map(str, range(n_categories)))
     dataset = Dataset("noise", pixels, labels, pixels[:1], labels[:1], ("0",), names)
     data = dataclasses.replace(config.data, preprocessing="standardize")
     config = dataclasses.replace(config, data=data)
-    setup = make_setup(config, dataset, execution, place_images(config, dataset))
-    trial = TrainingTrial(setup, n_instances or config.training.instances)
-    return lambda: trial.train(n_steps)
+    return make_setup(config, dataset, execution, place_images(config, dataset))
 
 
 def images_per_second(
@@ -121,40 +142,12 @@ def training_bytes(
 ) -> int:
     """Bytes that the compiled training program of some instances needs on one device.
 
-    They are the compiler's: parameters, optimiser state and temporaries, for one batch of images.
-    Nothing is allocated or run.
+    They are those of `memory.program_bytes` for the device's default way of computing.
     """
-    batch_size, execution = config.training.batch_size, default_execution()
-    blueprint = Blueprint(
-        config.model, image_shape, n_categories, execution.convolution, config.training.precision
-    )
-    network, parameters = ensemble_shapes(blueprint, n_instances)
-    inlined = dataclasses.replace(execution, compiler_options={})
-    programs = make_programs(network, seeds_of_instance(config.training, 0), 1, inlined)
-    preprocessing = fit_preprocessing("standardize", random_images(image_shape, 1)[0])
-    settings = stacked_settings(config.training, range(n_instances))
-    seeds = StepSeeds(np.uint32(0), np.uint32(0))
-
-    def step(state, pixels, labels, order):
-        images = DeviceImages(pixels, labels, preprocessing)
-        return programs.train(state, settings, images, order, 0, 1, 0, seeds)
-
-    compiled = jax.jit(step, donate_argnums=0, compiler_options=execution.compiler_options or None)
-    shaped = jax.ShapeDtypeStruct
-    lowered = compiled.lower(
-        jax.eval_shape(programs.start, parameters),
-        shaped((batch_size, *image_shape), np.uint8),
-        shaped((batch_size,), np.int32),
-        shaped((1, batch_size), np.int32),
-    )
-    found = lowered.compile().memory_analysis()
-    assert found is not None  # CPU, GPU and TPU have it
-    return int(
-        found.argument_size_in_bytes
-        + found.output_size_in_bytes
-        + found.temp_size_in_bytes
-        - found.alias_size_in_bytes  # outputs in the place of arguments
-    )
+    one_device = dataclasses.replace(config.execution, devices=1)
+    config = dataclasses.replace(config, execution=one_device)
+    setup = random_setup(config, image_shape, 1, default_execution(), n_categories)
+    return program_bytes(setup, n_instances)
 
 
 def multiplications(blueprint: Blueprint) -> int:

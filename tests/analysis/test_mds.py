@@ -88,7 +88,7 @@ def test_leading_axes_and_square_matrices(rng):
 def test_starts_in_a_batch_or_one_by_one(rng, monkeypatch):
     rdms = np.stack([noisy_rdm(rng) for _ in range(2)])
     one_by_one = mds(rdms, max_iter=30)
-    monkeypatch.setattr(module, "_starts_at_once", lambda n_stimuli: 8)  # all of both
+    monkeypatch.setattr(module, "starts_at_once", lambda n_stimuli, on_cpu: 8)  # all of both
     together = mds(rdms, max_iter=30)
     np.testing.assert_array_equal(together.n_iter, one_by_one.n_iter)
     np.testing.assert_allclose(together.embedding, one_by_one.embedding, rtol=0, atol=1e-3)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import platform
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,10 +17,9 @@ from ensemble_rsa.bench.run import Bench, BenchRow
 from ensemble_rsa.bench.table import growth, markdown_tables
 from ensemble_rsa.bench.training import GROWTH, WAYS, bench_training
 from ensemble_rsa.cli.main import main
-from ensemble_rsa.errors import RunError
 from ensemble_rsa.models.execution import Execution
 
-GPU_CHECK = Path(__file__).resolve().parents[2] / "scripts" / "gpu_check.py"
+GPU_EVIDENCE = Path(__file__).resolve().parents[2] / "scripts" / "gpu_evidence.py"
 ONCE = Patience(repeats=1)
 MACHINE = {
     "date": "2020-11-12T09:00:00+00:00", "cpu": "X", "cores": 2, "memory_gib": 8.0, "load": 0.1,
@@ -132,15 +132,11 @@ def no_training(monkeypatch):
     made = []
     new = lambda *arguments: made.append(arguments) or (lambda: None)
     monkeypatch.setattr(training, "training_call", new)
-    monkeypatch.setattr(training, "largest_group", lambda blueprint, batch, n, *given: n)
     monkeypatch.setattr(training.pytorch, "training_call", absent)
     return made
 
 
-@pytest.mark.parametrize("fits", [True, False])
-def test_ways_that_cannot_be_measured_have_a_reason(fits, no_training, monkeypatch):
-    if not fits:
-        monkeypatch.setattr(training, "largest_group", lambda *given: 2)
+def test_ways_that_cannot_be_measured_have_a_reason(no_training):
     size = {"instances": 4, "width": 0.25, "batch": 32, "side": 8}
     ways = [Execution("plain_gradients", 1), Execution("xla", 1)]
     case = training._case("name", size, "float32", ways)
@@ -148,9 +144,6 @@ def test_ways_that_cannot_be_measured_have_a_reason(fits, no_training, monkeypat
     assert xla == "left out: a minute a step"
     assert one == "failed: ImportError: torch"
     assert both == "failed: RuntimeError: no accelerator"
-    if not fits:
-        assert first == "left out: needs more memory than is free"
-        return
     assert (first.share, first.compiles) == (1, True)
     ((config, image_shape, execution, steps),) = no_training
     assert (config.training.instances, config.model.width) == (4, 0.25)
@@ -180,13 +173,46 @@ def test_training_is_measured_over_sizes_and_precisions(no_training, monkeypatch
     assert "| 128 |" in markdown_tables(found)  # 4 × 32 images in 1 s
 
 
-def test_the_check_needs_an_accelerator_unless_it_is_a_toy(no_training, monkeypatch):
+@pytest.fixture
+def evidence(no_training, monkeypatch):
     monkeypatch.setattr("ensemble_rsa.bench.run._measure", fake_measure)
-    script = runpy.run_path(str(GPU_CHECK))
-    silent = lambda *state: None
-    with pytest.raises(RunError, match="no accelerator"):
-        script["measure"](False, silent)
-    found = script["measure"](True, silent)
-    # 2 instances, batches of 32
-    assert script["rates"](found) == {"float32": 64, "bfloat16": 64}
-    assert script["memory_by_instances"](found) == {1: 10.0, 2: 10.0}
+    return runpy.run_path(str(GPU_EVIDENCE))
+
+
+def test_evidence_needs_an_accelerator_unless_it_is_a_toy(evidence, tmp_path, capsys):
+    assert evidence["do_step"]("training-02", tmp_path, False) == 1
+    assert "no accelerator" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    for name in ("training-00", "training-02"):
+        assert evidence["do_step"](name, tmp_path, True) == 0
+    assert "images/s: " in capsys.readouterr().out
+    assert evidence["do_step"]("hours", tmp_path, True) == 0
+    stored = json.loads((tmp_path / "hours.json").read_text())
+    assert stored["rates"] == {"float32": 64}  # 2 instances, batches of 32, in 1 s
+    assert stored["extra MiB by instances"] == {"1": 10.0}
+
+
+def test_steps_of_evidence_are_done_once_and_failures_are_kept(evidence, tmp_path, monkeypatch):
+    """Three steps: done before, fails, succeeds."""
+    called = []
+
+    def run(words, **options):
+        called.append(words[-3] if "--step" in words else "list")
+        status = int("second" in words)
+        if "third" in words:
+            (tmp_path / "third.json").touch()
+        return subprocess.CompletedProcess(words, status, "first\nsecond\nthird\n")
+
+    (tmp_path / "first.json").touch()
+    monkeypatch.setattr(subprocess, "run", run)
+    assert evidence["do_all"](tmp_path, 600.0, True, False) == 1
+    assert called == ["list", "second", "third"]
+    assert "third" in (tmp_path / "second.failed.txt").read_text()
+    called.clear()
+    assert evidence["do_all"](tmp_path, 600.0, True, False) == 1
+    assert called == ["list"]
+    assert evidence["do_all"](tmp_path, 600.0, True, True) == 1
+    assert called == ["list", "list", "second"]
+    (tmp_path / "second.failed.txt").unlink()
+    assert evidence["do_all"](tmp_path, 10.0, True, False) == 0  # no time to begin the second
+    assert called[3:] == ["list"]

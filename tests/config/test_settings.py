@@ -190,7 +190,11 @@ def test_impossible_values_are_refused_in_one_line(section, name, value, expecte
     ("section", "name", "choices"),
     [
         (ExecutionConfig, "feed", "auto, memory, disk"),
-        (ExecutionConfig, "convolution", "auto, winograd, plain_gradients, patches, xla"),
+        (
+            ExecutionConfig,
+            "convolution",
+            "auto, winograd, plain_gradients, patches, per_instance, xla",
+        ),
         (ModelConfig, "model", "all_cnn_c, all_cnn_7, all_cnn_7b, alexnet"),
         (DataConfig, "preprocessing", "gcn_zca, gcn_zca_per_image, standardize, symmetric, none"),
         (TrainingConfig, "unconverged", "keep, replace"),

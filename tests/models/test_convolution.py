@@ -66,7 +66,8 @@ def test_all_ways_match_xla(size, window, stride, padding, rng, quickly):
 
 
 @pytest.mark.parametrize(
-    ("way", "stride"), [("plain_gradients", 2), ("winograd", 1), ("patches", 2)]
+    ("way", "stride"),
+    [("plain_gradients", 2), ("winograd", 1), ("patches", 2), ("per_instance", 2)],
 )
 def test_mapped_over_instances_matches_one_at_a_time(way, stride, rng, quickly):
     x, kernels = _operands(rng, (5, 6), 3, 2)
@@ -93,6 +94,22 @@ def test_few_channels_are_convolved_by_blocks_of_results(few, stride, rng, monke
     convolve = partial(CONVOLUTIONS["plain_gradients"], window_strides=(1, 1), padding="SAME")
     program = jax.make_jaxpr(convolve)(*_operands(rng, (6, 8), 3))
     assert f"window_strides=({stride}, {stride})" in str(program)
+
+
+def test_instances_with_maps_of_their_own_have_a_convolution_each(rng):
+    """None is in groups, and numbers and gradients are those of each instance alone."""
+    _, kernels = _operands(rng, (5, 4), 3, 2)
+    x = np.stack([_operands(rng, (5, 4), 3)[0] for _ in kernels])
+    one = _value_and_gradients("per_instance", 2, "SAME")
+    mapped = jax.jit(jax.vmap(one))
+    text = mapped.lower(x, kernels).as_text()
+    # forward, and the gradients of maps and kernels, for two instances
+    assert text.count("stablehlo.convolution") == 6
+    assert "feature_group_count = 2" not in text
+    assert "batch_group_count = 2" not in text
+    exact = jax.jit(_value_and_gradients("xla", 2, "SAME"))
+    alone = [exact(*pair) for pair in zip(x, kernels, strict=True)]
+    _assert_close(mapped(x, kernels), jax.tree.map(lambda *leaves: np.stack(leaves), *alone))
 
 
 def test_tiles_are_not_used_where_they_would_round(rng):

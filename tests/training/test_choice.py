@@ -39,6 +39,7 @@ def test_the_fastest_way_is_taken_and_remembered(
     monkeypatch.setattr(choice, "WORTH", 0)
     monkeypatch.setattr(choice, "FEWEST_STEPS", 0)
     monkeypatch.setattr(choice, "make_setup", lambda config, data, way, images: way)
+    monkeypatch.setattr(choice, "program_bytes", lambda way, n_instances: 1)
     monkeypatch.setattr(choice, "TrainingTrial", lambda way, n_instances: way)
     monkeypatch.setattr(choice, "_seconds_per_step", lambda way, n: 2.0 - (way == fastest))
     file = tmp_path / "execution.json"
@@ -54,3 +55,29 @@ def test_what_is_set_by_hand_is_not_measured(config, small_digits, monkeypatch):
     by_hand = dataclasses.replace(config, execution=settings.ExecutionConfig("patches", "all"))
     way = choice.choose_execution(by_hand, small_digits)
     assert (way.convolution, way.vmap_batch_size) == ("patches", None)
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(1e9, [2, 2]), (6, [2, 2, 1, 1]), (0, [2, 2, 1, 1])])
+def test_ways_that_need_too_much_memory_never_run(
+    most, sizes, config, small_digits, tmp_path, monkeypatch
+):
+    """The fastest needs 10 bytes for each instance, the other 5."""
+    asked, ran = [], []
+
+    def program_bytes(way, n):
+        asked.append(n)
+        return n * (10 if way == WAYS[0] else 5)
+
+    monkeypatch.setattr(choice, "candidates", lambda: WAYS)
+    monkeypatch.setattr(choice, "WORTH", 0)
+    monkeypatch.setattr(choice, "FEWEST_STEPS", 0)
+    monkeypatch.setattr(choice, "make_setup", lambda config, data, way, images: way)
+    monkeypatch.setattr(choice, "program_bytes", program_bytes)
+    monkeypatch.setattr(choice, "fits", lambda needed: needed <= most)
+    monkeypatch.setattr(choice, "TrainingTrial", lambda way, n: ran.append((way, n)) or way)
+    monkeypatch.setattr(choice, "_seconds_per_step", lambda way, n: 2.0 - (way == WAYS[0]))
+    chosen = choice.choose_execution(config, small_digits, tmp_path / "execution.json")
+    assert asked == sizes
+    assert chosen == (WAYS[1] if most == 6 else WAYS[0])
+    expected = {1e9: [(WAYS[0], 2), (WAYS[1], 2)], 6: [(WAYS[1], 1)], 0: []}
+    assert ran == expected[most]

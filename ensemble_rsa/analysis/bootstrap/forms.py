@@ -101,12 +101,12 @@ def quadratic_forms(
     array([[18.]])
     """
     padded = np.pad(counts, ((0, -len(counts) % _PADDED_TO), (0, 0)))
-    forms = _halved_forms(squares, jnp.asarray(padded, jnp.float32), first, second)
+    forms = halved_forms(squares, jnp.asarray(padded, jnp.float32), first, second)
     return np.asarray(forms, np.float64)[:, : len(counts)]
 
 
 @jax.jit
-def _halved_forms(
+def halved_forms(
     squares: Float[Array, "form n n"],
     counts: Float[Array, "resample n"],
     first: Int[Array | np.ndarray, " pair"],
