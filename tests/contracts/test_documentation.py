@@ -15,7 +15,18 @@ DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Pages that the build writes: notebooks are copied, the gallery is drawn.
-WRITTEN = {*(f"tutorials/{each.stem}" for each in NOTEBOOKS), "auto_gallery/index"}
+TUTORIALS = {f"tutorials/{each.stem}" for each in NOTEBOOKS}
+EXAMPLES = {
+    f"auto_gallery/{each.relative_to(DOCS / 'gallery').with_suffix('').as_posix()}"
+    for each in (DOCS / "gallery").rglob("*.py")
+}
+WRITTEN = {*TUTORIALS, "auto_gallery/index"}
+# Pages whose blocks of Python run one after the other, in an empty folder.
+RUNNABLE = (
+    "README.md",
+    "docs/howto/analyses.md",
+    "docs/howto/intervals.md",
+)
 
 
 def markdown(path: Path) -> str:
@@ -75,7 +86,29 @@ def test_links_point_at_files(path):
         if not re.match(r"https?:|mailto:", target):
             file = (path.parent / target).resolve()
             within = file.is_relative_to(DOCS) and file.relative_to(DOCS).with_suffix("").as_posix()
-            assert file.exists() or within in WRITTEN, target
+            assert file.exists() or within in WRITTEN | EXAMPLES, target
+
+
+def test_the_first_steps_are_those_of_the_readme():
+    assert python_of(DOCS / "start" / "first_steps.md") == python_of(ROOT / "README.md") != []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_the_blocks_of_a_page_run(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = python_of(ROOT / name)
+    scope = {"__name__": "__main__"}
+    for block in code:
+        exec(compile(block, name, "exec"), scope)
+    assert code
+    assert capsys.readouterr().out
+
+
+def python_of(page: Path) -> list[str]:
+    """The blocks of Python of a page."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def blocks(text: str, directive: str) -> list[str]:
