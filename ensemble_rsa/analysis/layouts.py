@@ -20,8 +20,8 @@ from ensemble_rsa.analysis.mds import distances_between, smacof
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.rng import host_stream
 
-_COMMON_ITERATIONS = 200  # of the layout of the mean RDM, which starts from classical scaling
-_OWN_ITERATIONS = 30  # of each instance's, from there
+_COMMON_ITERATIONS = 100  # of the layout of the mean RDM, which starts from classical scaling
+_OWN_ITERATIONS = 20  # of each instance's, from there
 _TOLERANCE = 1e-5  # relative drop of Σ(δ − d)² below which SMACOF ends
 
 

@@ -23,7 +23,7 @@ _IDS = "stimuli"  # the key of the ids in the file
 _LARGEST, _SMALLEST = 96, 16  # sides of a thumbnail, in pixels (ours)
 _ALL = 2**20  # pixels of all thumbnails together, about
 _MOST = 10_000  # stimuli: Pillow reads no longer texts than their ids
-_QUALITY = 82  # of JPEG
+_QUALITY = 75  # of JPEG
 
 
 def write_thumbnails(

@@ -104,7 +104,7 @@ def test_a_click_lists_the_nearest_neighbours_of_the_rdms(page, data, rdms):
     page.mouse.down()
     page.mouse.up()
     assert kept_neighbours(page) == nearest(rdms, last, alone)
-    assert data["stimuli"][alone] in page.locator(".ex-about").inner_text()
+    assert data["stimuli"][alone] in page.locator("#ex-kept .ex-about").inner_text()
     to_layer(page, 0)
     assert kept_neighbours(page) == nearest(rdms, 0, alone)
     page.locator("#ex-stimulus").select_option("7")
@@ -193,13 +193,13 @@ def test_the_matrix_is_sorted_by_clustering(page, data, rdms):
     page.locator("#ex-a-layer").select_option("1")
     page.locator("#ex-a-network").select_option("2")
     page.locator("#ex-order").select_option("cluster")
-    first, second = leaves_list(average(rdms.exemplar.values[1, 2]))[:2]
+    first, _, third = leaves_list(average(rdms.exemplar.values[1, 2]))[:3]
     matrix = page.locator("#ex-matrix")
     matrix.focus()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")  # from the pair of the first two
     names = page.locator("#ex-pair .ex-name").all_inner_texts()
     assert data["stimuli"][first] in names[0]
-    assert data["stimuli"][second] in names[1]
+    assert data["stimuli"][third] in names[1]
 
 
 def test_two_rdms_are_shown_against_each_other(page, data, rdms):
@@ -294,7 +294,7 @@ def test_few_instances_without_images_are_dots(tmp_path, open_page, n_instances)
     assert panels(page).count() == n_instances
     assert page.locator("#ex-pictures").count() == 0
     assert page.locator("#ex-least").count() == (n_instances > 1)
-    drawn = page.locator(".ex-about canvas").evaluate(
+    drawn = page.locator("#ex-kept .ex-about canvas").evaluate(
         "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(Boolean)"
     )
     assert drawn
