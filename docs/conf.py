@@ -49,6 +49,10 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
 
+# A reference that leads nowhere is an error, except types of signatures, which are other packages'.
+nitpicky = True
+nitpick_ignore_regex = [("py:(class|data|exc)", ".*")]
+
 # Docstrings are Google style; `name` in them is a link if it is a public name, else code.
 smartquotes_action = "D"  # dashes only; flags are code
 default_role = "public"

@@ -89,6 +89,13 @@ def test_links_point_at_files(path):
             assert file.exists() or within in WRITTEN | EXAMPLES, target
 
 
+def test_scripts_that_are_named_exist():
+    texts = [page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *PAGES)]
+    named = {name for text in texts for name in re.findall(r"\bscripts/\w+\.(?:py|sh)\b", text)}
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
 def test_the_first_steps_are_those_of_the_readme():
     assert python_of(DOCS / "start" / "first_steps.md") == python_of(ROOT / "README.md") != []
 
