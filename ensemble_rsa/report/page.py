@@ -34,7 +34,8 @@ from ensemble_rsa.report.rendering import ENVIRONMENT
 from ensemble_rsa.report.tables import Table
 
 _WIDE = 1500  # pixels; at 300 dpi, wider than one column of a journal
-_COLOURS = 256  # of an embedded picture, which makes it a third as large
+_LARGE = 100_000  # bytes of a picture that is embedded with a palette, in a third of its size
+_COLOURS = 256
 
 
 @dataclass(frozen=True)
@@ -128,14 +129,16 @@ def embed(figure: PageFigure) -> dict[str, Any]:
 
 
 def _with_few_colours(content: bytes) -> bytes:
-    """The PNG with a palette, where that makes it smaller."""
+    """The PNG, with a palette if it is large and that makes it smaller."""
+    if len(content) < _LARGE:
+        return content
     with Image.open(io.BytesIO(content)) as picture:
         if picture.mode not in ("RGB", "RGBA"):
             return content
         opaque = Image.new("RGB", picture.size, "white")
         opaque.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
     found = io.BytesIO()
-    opaque.quantize(_COLOURS, dither=Image.Dither.NONE).save(found, "PNG", optimize=True)
+    opaque.quantize(_COLOURS, dither=Image.Dither.NONE).save(found, "PNG")
     return min(content, found.getvalue(), key=len)
 
 

@@ -26,7 +26,7 @@ if (window.reportPage) {
   };
   const range = (n) => [...Array(n).keys()];
   const isKnown = (value) => Number.isFinite(value);
-  const written = (value) => (isKnown(value) ? String(Number(value.toPrecision(4))) : "not defined");
+  const written = (value) => (isKnown(value) ? `${Number(value.toPrecision(4))}` : "not defined");
   const of = (...names) => names.map(token).join(" ");
 
   // A drawing with a readout. Its spots are what can be read, in the order of the arrow keys; up
@@ -96,6 +96,7 @@ if (window.reportPage) {
   // Axes
 
   const ticks = (low, high, most) => {
+    if (!(high > low)) return [low];
     const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough);
     const first = Math.ceil(low / step - 1e-9), n = Math.floor(high / step + 1e-9) - first + 1;
@@ -116,16 +117,17 @@ if (window.reportPage) {
     }
     write(svg, 6, 16, label, "start", { class: "label" });
   };
-  const xAxis = (svg, right, bottom) => add(svg, "path", { d: `M${LEFT} ${bottom}H${right}`, class: "axis" });
+  const xAxis = (svg, right, bottom) =>
+    add(svg, "path", { d: `M${LEFT} ${bottom}H${right}`, class: "axis" });
   // Names below an axis, turned if they are wide and thinned if there are many.
   const turnedNames = (layers, room) => Math.max(...layers.map((name) => name.length)) * 7.5 > room;
   const nameLayers = (svg, layers, x, bottom, room) => {
     const turned = turnedNames(layers, room), step = Math.max(1, Math.ceil(15 / room));
     layers.forEach((name, place) => {
       if (place % step) return;
-      const [at, below] = [x(place), bottom + 18];
-      if (turned) write(svg, at + 4, below - 2, name, "end", { transform: `rotate(-40 ${at + 4} ${below - 2})` });
-      else write(svg, at, below, name, "middle");
+      const at = x(place), end = [at + 4, bottom + 16];
+      if (turned) write(svg, ...end, name, "end", { transform: `rotate(-40 ${end.join(" ")})` });
+      else write(svg, at, bottom + 18, name, "middle");
     });
   };
   const depthOfNames = (layers, turned) =>
@@ -135,8 +137,9 @@ if (window.reportPage) {
   const byLayer = (spec, stage) => {
     const { values, levels } = table(spec.table), layers = levels.layer.map(String);
     const points = spec.points && table(spec.points.table).values;
-    const fits = (of_, row, where = {}) => Object.entries(where).every(([name, level]) => of_[name][row] === level);
-    const layerOf = (of_, row) => layers.indexOf(String(of_.layer[row]));
+    const fits = (columns, row, where = {}) =>
+      Object.entries(where).every(([name, level]) => columns[name][row] === level);
+    const layerOf = (columns, row) => layers.indexOf(String(columns.layer[row]));
     const view = new View(stage, stage.title);
     const shown = new Set(spec.shown);
     const isOn = (one) => shown.has(one.label);
@@ -148,17 +151,22 @@ if (window.reportPage) {
       const rows = range(points.layer.length).filter((row) => fits(points, row, one.where));
       const perLayer = rows.length / layers.length, lines = new Map();
       rows.forEach((row, place) => {
-        const members = spec.points.of.map((name) => points[name][row]), value = points[spec.points.value][row];
-        const spread = spec.points.joined || perLayer < 2 ? 0 : (0.6 * (place % perLayer)) / (perLayer - 1) - 0.3;
+        const value = points[spec.points.value][row];
+        const members = spec.points.of.map((name) => points[name][row]);
+        const alone = spec.points.joined || perLayer < 2;
+        const spread = alone ? 0 : (0.6 * (place % perLayer)) / (perLayer - 1) - 0.3;
         const [cx, cy] = [x(layerOf(points, row) + spread), y(value)];
-        add(view.svg, "circle", { cx, cy, r: 1.8, fill: colour, class: "dot", "data-of": of(...members) });
+        const look = { r: 1.8, fill: colour, class: "dot", "data-of": of(...members) };
+        add(view.svg, "circle", { cx, cy, ...look });
         const who = `${members.length > 1 ? "instances" : "instance"} ${members.join(" and ")}`;
         const text = () => `${points.layer[row]}, ${who}: ${spec.unit} ${written(value)}`;
         view.spots.push({ x: cx, y: cy, text, names: members });
         lines.set(members[0], [...(lines.get(members[0]) ?? []), [cx, cy]]);
       });
       if (!spec.points.joined) return;
-      lines.forEach((at, name) => line(view.svg, at, { stroke: GREY, class: "thin", "data-of": of(name) }));
+      for (const [name, at] of lines) {
+        line(view.svg, at, { stroke: GREY, class: "thin", "data-of": of(name) });
+      }
     };
 
     const drawMeans = (one, x, y, aside) => {
@@ -178,21 +186,25 @@ if (window.reportPage) {
       known.forEach((row, place) => {
         const [cx, cy] = path[place];
         add(view.svg, "path", { d: MARKS[one.marker](cx, cy), fill: one.colour, class: "point" });
-        const bounds = (each) => `; ${each.label}: ${written(values[each.low][row])} to ${written(values[each.high][row])}`;
-        const text = () =>
-          `${values.layer[row]}${series.length > 1 ? `, ${one.label}` : ""}: ${spec.of} ${written(values[one.value][row])}` +
-          spec.intervals.filter((each) => isKnown(values[each.low][row])).map(bounds).join("");
+        const bounds = ({ label, low, high }) =>
+          `; ${label}: ${written(values[low][row])} to ${written(values[high][row])}`;
+        const what = `${values.layer[row]}${series.length > 1 ? `, ${one.label}` : ""}`;
+        const bounded = spec.intervals.filter(({ low }) => isKnown(values[low][row]));
+        const mean = written(values[one.value][row]);
+        const text = () => `${what}: ${spec.of} ${mean}${bounded.map(bounds).join("")}`;
         view.spots.push({ x: cx, y: cy, text, names: [] });
       });
     };
 
     const draw = () => {
-      const width = stage.width(), right = width - 10, bottom = 300, room = (right - LEFT) / layers.length;
+      const width = stage.width(), right = width - 10, bottom = 300;
+      const room = (right - LEFT) / layers.length;
       view.begin(width, bottom + depthOfNames(layers, turnedNames(layers, room)));
       const lit = series.filter(isOn), withPoints = points && isOn(spec.points);
+      const bounds = spec.intervals.filter(isOn).flatMap(({ low, high }) => [low, high]);
       const drawn = [
         ...lit.flatMap((one) => one.rows.map((row) => values[one.value][row])),
-        ...spec.intervals.filter(isOn).flatMap(({ low, high }) => [...values[low], ...values[high]]),
+        ...bounds.flatMap((name) => values[name]),
         ...(withPoints ? points[spec.points.value] : []), ...spec.ends,
       ].filter(isKnown);
       const ends = [Math.min(...drawn), Math.max(...drawn)];
@@ -200,7 +212,8 @@ if (window.reportPage) {
       yAxis(view.svg, y, ticks(...ends, 6), right, spec.label);
       xAxis(view.svg, right, bottom);
       nameLayers(view.svg, layers, x, bottom, room);
-      if (withPoints) lit.forEach((one) => drawPoints(one, lit.length > 1 ? one.colour : GREY, x, y));
+      const colourOf = (one) => (lit.length > 1 ? one.colour : GREY);
+      if (withPoints) lit.forEach((one) => drawPoints(one, colourOf(one), x, y));
       lit.forEach((one, place) => drawMeans(one, x, y, 0.14 * (place - (lit.length - 1) / 2)));
     };
 
@@ -217,12 +230,17 @@ if (window.reportPage) {
       stage.controls.append(element("label", {}, box, drawing, ` ${one.label}`));
     };
     for (const one of series) {
-      toggle(one, [{ d: "M0 6H22", stroke: one.colour, class: "mean" }, { d: MARKS[one.marker](11, 6), fill: one.colour }]);
+      const { colour, marker } = one;
+      toggle(one, [
+        { d: "M0 6H22", stroke: colour, class: "mean" }, { d: MARKS[marker](11, 6), fill: colour },
+      ]);
     }
     for (const one of spec.intervals) {
-      toggle(one, [one.wide ? { d: "M11 0V12", stroke: INK, class: "broad" } : { d: "M11 1V11M8 1h6M8 11h6", stroke: INK, class: "bar" }]);
+      const [d, kind] = one.wide ? ["M11 0V12", "broad"] : ["M11 1V11M8 1h6M8 11h6", "bar"];
+      toggle(one, [{ d, stroke: INK, class: kind }]);
     }
-    if (points) toggle(spec.points, [{ d: MARKS.circle(11, 6), fill: GREY, transform: "translate(5 3) scale(.5)" }]);
+    const dot = { d: MARKS.circle(11, 6), fill: GREY, transform: "translate(5 3) scale(.5)" };
+    if (points) toggle(spec.points, [dot]);
     return draw;
   };
 
@@ -234,33 +252,40 @@ if (window.reportPage) {
       const right = width - 10, bottom = 230, known = values[name].filter(isKnown);
       view.begin(width, bottom + 42);
       view.stride = epochs.length;
-      const low = log ? Math.min(...known) : 0, high = Math.max(...known, ...(log ? [] : spec.ends[name] ?? []));
-      const x = scale([epochs[0] - 1, epochs.at(-1)], [LEFT, right]), y = scale([low, high], [bottom, TOP], log);
+      const low = log ? Math.min(...known) : 0;
+      const high = Math.max(...known, ...(spec.ends[name] ?? []));
+      const x = scale([epochs[0] - 1, epochs.at(-1)], [LEFT, right]);
+      const y = scale([low, high], [bottom, TOP], log);
       yAxis(view.svg, y, log ? logTicks(low, high) : ticks(low, high, 5), right, label);
       xAxis(view.svg, right, bottom);
-      for (const epoch of ticks(epochs[0] - 1, epochs.at(-1), width / 70).filter(Number.isInteger)) {
+      const named = ticks(epochs[0] - 1, epochs.at(-1), width / 70).filter(Number.isInteger);
+      for (const epoch of named) {
         write(view.svg, x(epoch), bottom + 18, epoch, "middle");
       }
       write(view.svg, right, bottom + 36, "Epoch", "end", { class: "label" });
       instances.forEach((instance, own) => {
         const noted = spec.noted[instance], path = [];
-        const name_ = `Instance ${instance}${spec.seeds.length ? ` (seed ${spec.seeds[own]})` : ""}`;
+        const seed = spec.seeds.length ? ` (seed ${spec.seeds[own]})` : "";
+        const after = noted ? `; ${noted}` : "";
         epochs.forEach((epoch, place) => {
           const value = values[name][place * instances.length + own];
           if (!isKnown(value)) return;
           path.push([x(epoch), y(value)]);
-          const text = () => `${name_}, epoch ${epoch}: ${label.toLowerCase()} ${written(value)}${noted ? `; ${noted}` : ""}`;
-          view.spots.push({ x: path.at(-1)[0], y: path.at(-1)[1], text, names: [instance] });
+          const what = `Instance ${instance}${seed}, epoch ${epoch}`;
+          const text = () => `${what}: ${label.toLowerCase()} ${written(value)}${after}`;
+          view.spots.push({ x: x(epoch), y: y(value), text, names: [instance] });
         });
-        const look = noted ? { stroke: spec.flagged, class: "curve noted" } : { stroke: spec.ordinary, class: "curve" };
-        line(view.svg, path, { ...look, "data-of": of(instance) });
+        const [stroke, kind] = noted ? [spec.flagged, "curve noted"] : [spec.ordinary, "curve"];
+        line(view.svg, path, { stroke, class: kind, "data-of": of(instance) });
       });
       const ordinary = range(instances.length).filter((own) => !(instances[own] in spec.noted));
       const means = epochs.map((epoch, place) => {
         const all = ordinary.map((own) => values[name][place * instances.length + own]);
-        return all.every(isKnown) ? [x(epoch), y(all.reduce((sum, value) => sum + value, 0) / all.length)] : null;
+        const sum = all.reduce((total, value) => total + value, 0);
+        return all.every(isKnown) ? [x(epoch), y(sum / all.length)] : null;
       });
-      if (ordinary.length > 1) line(view.svg, means.filter(Boolean), { stroke: INK, class: "mean" });
+      if (ordinary.length < 2) return;
+      line(view.svg, means.filter(Boolean), { stroke: INK, class: "mean" });
     };
     return () => {
       const room = stage.width(), columns = room > 620 ? panels.length : 1;
@@ -273,7 +298,8 @@ if (window.reportPage) {
     const { distance } = table(spec.matrix).values, points = table(spec.layout);
     const layers = points.levels.layer.map(String), instances = points.levels.instance;
     const k = instances.length, n = layers.length * k, highest = Math.max(...distance) || 1;
-    const at = (i, j) => (i === j ? 0 : i > j ? at(j, i) : distance[i * n - (i * (i + 3)) / 2 + j - 1]);
+    const above = (i, j) => distance[i * n - (i * (i + 3)) / 2 + j - 1];  // row by row
+    const at = (i, j) => (i === j ? 0 : above(Math.min(i, j), Math.max(i, j)));
     const nameOf = (i) => `${layers[Math.floor(i / k)]} of instance ${instances[i % k]}`;
     const colour = (share) => {
       const place = share * (spec.colours.length - 1), low = Math.floor(place);
@@ -283,78 +309,101 @@ if (window.reportPage) {
     const paint = () => {
       const canvas = element("canvas", { width: n, height: n }), brush = canvas.getContext("2d");
       const pixels = brush.createImageData(n, n);
-      range(n * n).forEach((i) => pixels.data.set([...colour(at(Math.floor(i / n), i % n) / highest), 255], 4 * i));
+      range(n * n).forEach((i) => {
+        const shade = colour(at(Math.floor(i / n), i % n) / highest);
+        pixels.data.set([...shade, 255], 4 * i);
+      });
       brush.putImageData(pixels, 0, 0);
       return canvas.toDataURL();
     };
     const address = paint();
-    const matrix = new View(stage, `${stage.title}: matrix`), plane = new View(stage, `${stage.title}: layout`);
+    const matrix = new View(stage, `${stage.title}: matrix`);
+    const plane = new View(stage, `${stage.title}: layout`);
 
     const drawMatrix = (width) => {
-      const { svg } = matrix, left = 70, top = 14, side = Math.min(width - left - 60, 420), cell = side / n;
+      const { svg } = matrix, left = 70, top = 14;
+      const side = Math.min(width - left - 60, 420), cell = side / n, low = top + side;
       const middle = (place) => (place + 0.5) * k * cell;
       matrix.begin(width, top + side + depthOfNames(layers, true));
-      add(svg, "image", { x: left, y: top, width: side, height: side, href: address, class: "pixels" });
+      const box = { x: left, y: top, width: side, height: side };
+      add(svg, "image", { ...box, href: address, class: "pixels" });
       range(layers.length).slice(1).forEach((place) => {
         const edge = place * k * cell;
-        add(svg, "path", { d: `M${left} ${top + edge}h${side}M${left + edge} ${top}v${side}`, class: "between" });
+        const d = `M${left} ${top + edge}h${side}M${left + edge} ${top}v${side}`;
+        add(svg, "path", { d, class: "between" });
       });
       const step = Math.max(1, Math.ceil((14 * layers.length) / side));
-      layers.forEach((layer, place) => place % step || write(svg, left - 6, top + middle(place) + 4, layer, "end"));
-      nameLayers(svg, layers, (place) => left + middle(place), top + side, Math.min(k * cell, 20));
+      layers.forEach((layer, place) => {
+        if (place % step === 0) write(svg, left - 7, top + middle(place) + 4, layer, "end");
+      });
+      nameLayers(svg, layers, (place) => left + middle(place), low, Math.min(k * cell, 20));
       instances.forEach((instance, own) => {
-        const edges = range(layers.length).map((place) => (place * k + own) * cell), low = top + side;
-        const bands = (edge) => `M${left} ${top + edge}h${side}v${cell}h${-side}zM${left + edge} ${top}v${side}h${cell}v${-side}z`;
-        const ends = (edge) => `M${left - 5} ${top + edge}h5v${cell}h-5zM${left + edge} ${low}v5h${cell}v-5z`;
+        const edges = range(layers.length).map((place) => (place * k + own) * cell);
+        const part = (x, y, across, down) => `M${x} ${y}h${across}v${down}h${-across}z`;
+        const bands = (edge) =>
+          part(left, top + edge, side, cell) + part(left + edge, top, cell, side);
+        const ends = (edge) =>
+          part(left - 5, top + edge, 5, cell) + part(left + edge, low, cell, 5);
         add(svg, "path", { d: edges.map(bands).join(""), class: "rows", "data-of": of(instance) });
         add(svg, "path", { d: edges.map(ends).join(""), class: "ends", "data-of": of(instance) });
       });
-      const bar = left + side + 14, y = scale([0, highest], [top + side, top]);
+      const bar = left + side + 14, y = scale([0, highest], [low, top]);
       range(40).forEach((i) => {
         const fill = `rgb(${colour(i / 39).join()})`;
-        add(svg, "rect", { x: bar, width: 12, y: y(((i + 1) * highest) / 40), height: side / 40 + 0.5, fill });
+        const height = side / 40 + 0.5;
+        add(svg, "rect", { x: bar, width: 12, y: y(((i + 1) * highest) / 40), height, fill });
       });
       for (const value of ticks(0, highest, 5)) write(svg, bar + 17, y(value) + 4, value);
       matrix.stride = n;
-      matrix.near = (x, y_) => {
-        const [row, column] = [y_ - top, x - left].map((where) => Math.floor(where / cell));
+      matrix.near = (across, down) => {
+        const [row, column] = [down - top, across - left].map((at) => Math.floor(at / cell));
         return row >= 0 && row < n && column >= 0 && column < n ? row * n + column : -1;
       };
       matrix.spots = {
         length: n * n,
         at: (place) => {
-          const i = Math.floor(place / n), j = place % n;
+          const i = Math.floor(place / n), j = place % n, other = i === j ? "itself" : nameOf(j);
           return {
-            x: left + (j + 0.5) * cell, y: top + (i + 0.5) * cell, names: [...new Set([instances[i % k], instances[j % k]])],
-            text: () => `${nameOf(i)} and ${i === j ? "itself" : nameOf(j)}: 1 − r = ${written(at(i, j))}`,
+            x: left + (j + 0.5) * cell,
+            y: top + (i + 0.5) * cell,
+            names: [...new Set([instances[i % k], instances[j % k]])],
+            text: () => `${nameOf(i)} and ${other}: 1 − r = ${written(at(i, j))}`,
           };
         },
       };
     };
 
     const drawPlane = (width) => {
-      const { svg } = plane, { x: xs, y: ys } = points.values, top = 14, side = Math.min(width - 20, 420), start = (width - side) / 2;
-      const extent = [xs, ys].map((values) => [Math.min(...values), Math.max(...values)]);
-      const span = Math.max(...extent.map(([low, high]) => high - low)) || 1, unit = (side - 36) / span;
-      const place = ([low, high], from, sign) => (value) => from + side / 2 + sign * (value - (low + high) / 2) * unit;
-      const x = place(extent[0], start, 1), y = place(extent[1], top, -1);
+      const { svg } = plane, { x: xs, y: ys } = points.values, top = 14;
+      const side = Math.min(width - 20, 420), start = (width - side) / 2;
+      const extents = [xs, ys].map((values) => [Math.min(...values), Math.max(...values)]);
+      const span = Math.max(...extents.map(([low, high]) => high - low)) || 1;
+      const unit = (side - 36) / span;  // the same for both axes
+      const along = ([low, high], from, sign) => (value) =>
+        from + side / 2 + sign * (value - (low + high) / 2) * unit;
+      const x = along(extents[0], start, 1), y = along(extents[1], top, -1);
       plane.begin(width, top + side + 46);
       plane.stride = k;
       add(svg, "rect", { x: start, y: top, width: side, height: side, class: "frame" });
       instances.forEach((instance, own) => {
-        const path = range(layers.length).map((layer) => [x(xs[layer * k + own]), y(ys[layer * k + own])]);
+        const path = range(layers.length).map((i) => [x(xs[i * k + own]), y(ys[i * k + own])]);
         line(svg, path, { stroke: GREY, class: "thin", "data-of": of(instance) });
       });
       range(n).forEach((i) => {
         const names = [instances[i % k]], [cx, cy] = [x(xs[i]), y(ys[i])];
-        add(svg, "circle", { cx, cy, r: 5, fill: spec.shades[Math.floor(i / k)], class: "point", "data-of": of(...names) });
+        const fill = spec.shades[Math.floor(i / k)];
+        add(svg, "circle", { cx, cy, r: 5, fill, class: "point", "data-of": of(...names) });
         plane.spots.push({ x: cx, y: cy, text: () => nameOf(i), names });
       });
       const length = ticks(0, span, 5)[1], bottom = top + side - 12;
-      add(svg, "path", { d: `M${start + 10} ${bottom}h${length * unit}`, stroke: INK, class: "bar" });
-      write(svg, start + length * unit + 16, bottom + 4, `${length} (1 − r); stress ${spec.stress.toFixed(2)}`);
+      const d = `M${start + 10} ${bottom}h${length * unit}`;
+      add(svg, "path", { d, stroke: INK, class: "bar" });
+      const stress = `stress ${spec.stress.toFixed(2)}`;
+      write(svg, start + length * unit + 16, bottom + 4, `${length} (1 − r); ${stress}`);
       const step = side / layers.length, below = top + side + 10;
-      spec.shades.forEach((fill, i) => add(svg, "rect", { x: start + i * step, y: below, width: step + 0.5, height: 8, fill }));
+      spec.shades.forEach((fill, i) => {
+        add(svg, "rect", { x: start + i * step, y: below, width: step + 0.5, height: 8, fill });
+      });
       write(svg, start, below + 24, layers[0]);
       write(svg, start + side, below + 24, layers.at(-1), "end");
     };
@@ -377,14 +426,15 @@ if (window.reportPage) {
     const chart = element("div", { class: "chart" }, controls, picture, readout);
     figure.querySelector(".still").before(chart);
     figure.classList.add("live");
-    const title = figure.querySelector("img").alt;
-    const draw = KINDS[spec.kind](spec, { controls, picture, readout, title, width: () => Math.max(240, picture.clientWidth) });
+    const title = figure.querySelector("img").alt, width = () => Math.max(240, picture.clientWidth);
+    const draw = KINDS[spec.kind](spec, { controls, picture, readout, title, width });
     draws.push(draw);
     draw();
     if (!controls.children.length) controls.remove();
     mark(null);
   };
-  const specs = new Map((json("charts") ?? []).map((spec) => [document.getElementById(spec.figure), spec]));
+  const figureOf = (spec) => document.getElementById(spec.figure);
+  const specs = new Map((json("charts") ?? []).map((spec) => [figureOf(spec), spec]));
   const watch = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
@@ -404,10 +454,12 @@ if (window.reportPage) {
 
   const [[first, spec] = []] = specs;
   if (spec?.instances?.length > 1) {
-    const bar = element("div", { class: "instances", role: "group", "aria-label": "Follow an instance" });
-    bar.append(element("span", {}, "Follow an instance:"));
+    const label = "Follow an instance";
+    const bar = element("div", { class: "instances", role: "group", "aria-label": label });
+    bar.append(element("span", {}, `${label}:`));
     for (const name of spec.instances) {
-      bar.append(button(String(name), () => keep(name), { "aria-pressed": "false", "data-keeps": token(name) }));
+      const state = { "aria-pressed": "false", "data-keeps": token(name) };
+      bar.append(button(String(name), () => keep(name), state));
     }
     first.parentElement.before(bar);
   }

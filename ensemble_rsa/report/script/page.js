@@ -148,12 +148,13 @@
 
   // One instance in all figures. Marks of instances have their names in `data-of`.
 
-  const token = (name) => [...String(name)].map((sign) => sign.codePointAt(0).toString(36)).join("-");
+  const token = (name) =>
+    [...String(name)].map((sign) => sign.codePointAt(0).toString(36)).join("-");
   let kept = null;
   const mark = (names) => {
     const shown = names ?? (kept === null ? [] : [kept]);
     document.body.classList.toggle("marking", shown.length > 0);
-    for (const each of document.querySelectorAll("[data-of].marked")) each.classList.remove("marked");
+    document.querySelectorAll("[data-of].marked").forEach((each) => each.classList.remove("marked"));
     for (const name of shown) {
       for (const each of document.querySelectorAll(`[data-of~="${token(name)}"]`)) {
         each.classList.add("marked");
@@ -164,10 +165,11 @@
   const keep = (name) => {
     kept = kept === name ? null : name;
     for (const each of document.querySelectorAll("[data-keeps]")) {
-      each.setAttribute("aria-pressed", String(each.dataset.keeps === (kept === null ? "" : token(kept))));
+      const isKept = kept !== null && each.dataset.keeps === token(kept);
+      each.setAttribute("aria-pressed", isKept);
     }
     mark(null);
   };
 
-  window.reportPage = { element, button, json, table, token, mark, keep, isKept: () => kept !== null };
+  window.reportPage = { element, button, json, table, token, mark, keep };
 }
