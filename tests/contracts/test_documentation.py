@@ -65,6 +65,16 @@ def test_every_public_name_has_a_page_of_the_reference():
     assert sorted(listed) == sorted(ersa.__all__)
 
 
+def test_every_figure_is_in_the_reference_and_in_the_gallery():
+    names = {*ersa.figures.__all__, *ersa.figures.paper.__all__} - {"paper"}
+    text = (DOCS / "reference" / "figures.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"^   (\w+)$", "\n".join(blocks(text, "eval-rst")), re.MULTILINE)} == names
+    examples = "\n".join(page.read_text() for page in (DOCS / "gallery").rglob("*.py"))
+    drawn = {*re.findall(r"ersa\.figures\.(?:paper\.)?(\w+)\(", examples)}
+    results_to_come = {"draw_dropout", "draw_training_sets"}  # at scale small
+    assert drawn | {"save_figure", "save_figures"} == names - results_to_come
+
+
 def test_every_page_is_in_one_table_of_contents():
     listed = []
     for page in PAGES:
