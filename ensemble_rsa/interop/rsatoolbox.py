@@ -81,6 +81,15 @@ def load_rdms(
     Raises:
         InputError: no such file, or none that holds RDMs; other stimuli, or another order of them
             (`ensemble_rsa.interop.labelled.reorder_stimuli` permutes RDMs).
+
+    >>> import tempfile
+    >>> from ensemble_rsa.interop.labelled import label_rdms
+    >>> path = Path(tempfile.mkdtemp()) / "rdms.h5"
+    >>> rdms = [[0.25, 0.5, 1.0], [1.0, 0.5, 0.25]]
+    >>> known = {"instance": [0, 1]}, {"stimulus": ["a", "b", "c"]}
+    >>> save_rdms(path, label_rdms(rdms, "correlation", *known))
+    >>> load_rdms(path).exemplar.values.tolist()
+    [[0.25, 0.5, 1.0], [1.0, 0.5, 0.25]]
     """
     path = as_path("path", path)
     if not path.is_file():

@@ -45,6 +45,19 @@ def export(
     Raises:
         InputError: an unknown format, a path in use, or a run that has not been analysed, which
             has no RDMs yet.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from ensemble_rsa.interop.activation_files.source import from_files
+    >>> from ensemble_rsa.pipeline.import_run import import_run
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for seed in range(3):
+    ...     fc = np.random.default_rng(seed).normal(size=(6, 20))  # (stimulus, unit)
+    ...     np.savez(folder / f"seed{seed}.npz", fc=fc)
+    >>> source = from_files(folder / "seed{instance}.npz", labels=list("aabbcc"))
+    >>> exported = export(import_run(source, folder / "run"), "npz")
+    >>> np.load(exported)["rdms"].shape  # (layer, instance, stimulus_pair)
+    (1, 3, 15)
     """
     if not isinstance(format, str) or format not in (*WRITERS, THINGSVISION):
         raise unknown_name("format", format, (*WRITERS, THINGSVISION))

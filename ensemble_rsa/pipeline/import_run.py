@@ -38,6 +38,17 @@ def import_run(
         InputError: `out` in use, NaN in activations, a source that is none, or a finding that
             stops the import.
         RunError: no two instances can be compared.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from ensemble_rsa.interop.activation_files.source import from_files
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for seed in range(3):
+    ...     fc = np.random.default_rng(seed).normal(size=(6, 20))  # (stimulus, unit)
+    ...     np.savez(folder / f"seed{seed}.npz", fc=fc)
+    >>> source = from_files(folder / "seed{instance}.npz", labels=list("aabbcc"))
+    >>> sorted(each.name for each in import_run(source, folder / "run").iterdir())
+    ['config.json', 'extracted.nc', 'manifest.json', 'rdms.h5']
     """
     if not isinstance(source, ActivationSource):
         raise InputError(

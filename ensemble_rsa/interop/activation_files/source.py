@@ -54,6 +54,16 @@ def from_files(
         InputError: no or damaged files; a stimulus that is missing or occurs twice; a layer that an
             instance lacks, or with another number of units; an unknown format; wrong labels.
         RunError: a package that a format needs is not installed.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for seed in range(3):
+    ...     fc = np.random.default_rng(seed).normal(size=(6, 20))  # (stimulus, unit)
+    ...     np.savez(folder / f"seed{seed}.npz", fc=fc)
+    >>> source = from_files(folder / "seed{instance}.npz", labels=list("aabbcc"))
+    >>> source.layers, source.instances
+    (('fc',), (0, 1, 2))
     """
     if not isinstance(flatten, bool):
         raise InputError(f"flatten: expected True or False, got {shown(flatten)}")
