@@ -167,8 +167,8 @@ MISTAKES = {
     "compare a b --paired x": "--paired: expected None, True or False, got 'x'; "
     "see ensemble-rsa compare --help",
     "reproduce": "figures: expected fig2 … fig9, s1 … s8 or all, got none",
-    "bench analyse": "what: expected analysis, train or extract, got 'analyse'; did you mean "
-    "analysis? see ensemble-rsa bench --help",
+    "bench analyse": "what: expected analysis, train, extract or compile, got 'analyse'; did you "
+    "mean analysis? see ensemble-rsa bench --help",
     "bench train --quick --full": "bench: got --quick and --full; give one of them, or neither",
 }  # fmt: skip
 
