@@ -18,6 +18,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from scipy.cluster.hierarchy import average, leaves_list
 from scipy.spatial.distance import squareform
 
+from ensemble_rsa.analysis.alignment import align
 from ensemble_rsa.analysis.layouts import layouts
 from ensemble_rsa.analysis.stimulus_consistency import FEWEST, rows_compared
 from ensemble_rsa.arrays import check_labels, stimuli_of_pairs
@@ -99,7 +100,7 @@ def make_explorer(explored: Explored, results: xr.Dataset) -> Explorer | None:
         "category": packed(codes[chosen]),
         "distance": DISTANCE_NAMES.get(rdms.attrs.get("distance", ""), "distance"),
         "epochs": epochs,
-        **_layout(states),
+        **_layout(states, n_layers),
         "nearest": min(_NEIGHBOURS, len(chosen) - 1),
         "neighbours": packed(_neighbours(states)),
         "consistency": _consistency(compared, chosen) if n_instances > 1 else None,
@@ -173,12 +174,20 @@ def _instances(rdms: xr.Dataset, results: xr.Dataset) -> list[str]:
     ]
 
 
-def _layout(rdms: Float[np.ndarray, "layer instance stimulus_pair"]) -> dict[str, Any]:
-    """Coordinates from −1 to 1 in each layer, and both kinds of stress."""
+def _layout(
+    rdms: Float[np.ndarray, "state instance stimulus_pair"], n_layers: int
+) -> dict[str, Any]:
+    """Coordinates from −1 to 1 in each state, and both kinds of stress.
+
+    States are the layers at each epoch; earlier epochs are aligned to the last.
+    """
     found = layouts(rdms)
-    reach = np.abs(found.embedding).max((2, 3), keepdims=True)
+    by_epoch = found.embedding.reshape(-1, n_layers, *found.embedding.shape[1:])
+    earlier = [align(epoch, by_epoch[-1]) for epoch in by_epoch[:-1]]
+    embedding = np.concatenate([*earlier, by_epoch[-1]])
+    reach = np.abs(embedding).max((2, 3), keepdims=True)
     return {
-        "places": packed(np.rint((found.embedding / reach + 1) / 2 * _LEVELS).astype(np.int64)),
+        "places": packed(np.rint((embedding / reach + 1) / 2 * _LEVELS).astype(np.int64)),
         "levels": _LEVELS,
         "stress": found.stress.round(3),
         "pointwise": packed(np.rint(np.clip(found.pointwise_stress, 0, 1) * 255).astype(np.int64)),

@@ -102,7 +102,7 @@ def test_what_is_left_out_is_balanced_and_said(rdms, tmp_path, monkeypatch):
 
 
 def test_a_stimulus_at_one_distance_from_all_others_has_no_consistency(rdms, monkeypatch):
-    monkeypatch.setattr(module, "_layout", lambda rdms: {})
+    monkeypatch.setattr(module, "_layout", lambda *given: {})
     values = rdms.exemplar.values.copy()
     square = squareform(values[0, 0])
     square[3], square[:, 3], square[3, 3] = 1, 1, 0
