@@ -4,9 +4,12 @@ from docutils import nodes
 from docutils.parsers.rst.states import Inliner
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyXRefRole
+from sphinx.pycode import ModuleAnalyzer
 
 import ensemble_rsa
 
+# Public values that are no functions or classes, and the modules with their documentation.
+VALUES = {"DISTANCES": "ensemble_rsa.rdm.distances"}
 NAMES = frozenset(ensemble_rsa.__all__)
 
 
@@ -28,7 +31,18 @@ def public(
     return [nodes.literal(rawtext, text)], []
 
 
+def document_value(
+    app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]
+) -> None:
+    """Replace the documentation of a value's type by that of the value."""
+    short = name.removeprefix("ensemble_rsa.")
+    if short in VALUES:
+        documented = ModuleAnalyzer.for_module(VALUES[short]).find_attr_docs()
+        lines[:] = documented["", short]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the role."""
+    """Register the role, and the documentation of values."""
     app.add_role("public", public)
+    app.connect("autodoc-process-docstring", document_value)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

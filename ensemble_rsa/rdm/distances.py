@@ -48,6 +48,7 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType(
         "norm_difference": Distance(centre=False, unit_length=False, form="norm_difference"),
     }
 )
+"""The distances that `compute_rdm` takes by name; each is made of inner products of patterns."""
 
 
 @dataclass(frozen=True)
