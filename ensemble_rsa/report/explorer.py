@@ -186,11 +186,13 @@ def _layout(
     earlier = [align(epoch, by_epoch[-1]) for epoch in by_epoch[:-1]]
     embedding = np.concatenate([*earlier, by_epoch[-1]])
     reach = np.abs(embedding).max((2, 3), keepdims=True)
+    step = max(1.0, float(found.pointwise_stress.max())) / 255  # rarely above 1
     return {
         "places": packed(np.rint((embedding / reach + 1) / 2 * _LEVELS).astype(np.int64)),
         "levels": _LEVELS,
         "stress": found.stress.round(3),
-        "pointwise": packed(np.rint(np.clip(found.pointwise_stress, 0, 1) * 255).astype(np.int64)),
+        "pointwise": packed(np.rint(found.pointwise_stress / step).astype(np.int64)),
+        "pointwise_step": step,
     }
 
 

@@ -87,10 +87,10 @@ def test_pointing_at_a_stimulus_marks_it_in_all_panels_and_describes_it(page, da
     hover(page, panels(page).nth(1), place[alone])
     marked = [one.get_attribute("data-pointed") for one in panels(page).all()]
     assert marked == [str(alone)] * len(data["instances"])
-    stress = unpacked(data["pointwise"], (last + 1, -1, len(data["stimuli"])))[last, 1, alone] / 255
+    stress = unpacked(data["pointwise"], (last + 1, -1, len(data["stimuli"])))[last, 1, alone]
     shown = page.locator("#ex-tip").inner_text()
     assert data["stimuli"][alone] in shown
-    assert f"pointwise stress {stress:.2f}" in shown
+    assert f"pointwise stress {stress * data['pointwise_step']:.2f}" in shown
     page.mouse.move(1, 1)
     assert panels(page).first.get_attribute("data-pointed") == ""
     assert page.locator("#ex-tip").is_hidden()
@@ -259,11 +259,10 @@ def test_axe_core_finds_nothing_serious_in_it(page, serious_violations):
     assert serious_violations(page, "#explorer") == []
 
 
-def small(folder, names, n_instances=3, thumbnails=None, n=12):
-    """The report of made-up RDMs of one layer, with these categories, ids and layers."""
-    rng = np.random.default_rng(2)
-    patterns = rng.normal(size=(n_instances, n, 8))
-    rdms = xr.Dataset(
+def made_up(names, n_instances=3, n=12):
+    """RDMs of one layer, with these categories, ids and layers."""
+    patterns = np.random.default_rng(2).normal(size=(n_instances, n, 8))
+    return xr.Dataset(
         {"exemplar": (("layer", "instance", "stimulus_pair"),
                       np.array([[pdist(one) for one in patterns]], np.float32))},
         coords={"layer": [names[0]], "instance": np.arange(n_instances),
@@ -271,8 +270,11 @@ def small(folder, names, n_instances=3, thumbnails=None, n=12):
                 "category": ("stimulus", np.resize(names, n))},
         attrs={"distance": "euclidean"},
     )  # fmt: skip
+
+
+def report_of(folder, rdms, earlier=None):
     results = rdms.drop_vars("exemplar").assign_coords(kind=[], bootstrap=[])
-    explored = Explored(rdms, thumbnails)
+    explored = Explored(rdms, None, earlier)
     return write_report(folder / "report.html", results, None, {}, {}, {}, [], explored=explored)
 
 
@@ -280,7 +282,7 @@ BAD = ["</script><img src=x onerror=alert(1)>", "\u2028<!--<script>", "&lt;\u202
 
 
 def test_names_stay_text(tmp_path, open_page):
-    page = open_page(small(tmp_path, BAD))
+    page = open_page(report_of(tmp_path, made_up(BAD)))
     page.wait_for_selector(READY)
     assert page.locator("img[src=x]").count() == 0
     assert BAD[0] in page.locator("#ex-categories").inner_text()
@@ -289,7 +291,7 @@ def test_names_stay_text(tmp_path, open_page):
 
 @pytest.mark.parametrize("n_instances", [1, 2])
 def test_few_instances_without_images_are_dots(tmp_path, open_page, n_instances):
-    page = open_page(small(tmp_path, ["a", "b"], n_instances))
+    page = open_page(report_of(tmp_path, made_up(["a", "b"], n_instances)))
     page.wait_for_selector(READY)
     assert panels(page).count() == n_instances
     assert page.locator("#ex-pictures").count() == 0
@@ -300,8 +302,23 @@ def test_few_instances_without_images_are_dots(tmp_path, open_page, n_instances)
     assert drawn
 
 
+def test_the_second_slider_goes_through_epochs(tmp_path, open_page):
+    rdms = made_up(["a", "b"])
+    then = rdms.assign(exemplar=rdms.exemplar[..., ::-1].drop_attrs())
+    earlier = then.drop_vars("category").expand_dims(epoch=[3])
+    page = open_page(report_of(tmp_path, rdms, earlier))
+    page.wait_for_selector(READY)
+    page.locator("#ex-stimulus").select_option("4")
+    assert page.locator("#ex-epoch-name").inner_text() == "at the end"
+    assert kept_neighbours(page) == nearest(rdms, 0, 4)
+    page.locator("#ex-epoch").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#ex-epoch-name").inner_text() == "after epoch 3"
+    assert kept_neighbours(page) == nearest(then, 0, 4)
+
+
 def test_hover_at_1000_stimuli_is_measured(tmp_path, open_page, record_property):
-    path = small(tmp_path, list("abcdefghij"), n_instances=10, n=1000)
+    path = report_of(tmp_path, made_up(list("abcdefghij"), n_instances=10, n=1000))
     page = open_page(path)
     began = time.perf_counter()
     page.reload()

@@ -49,7 +49,7 @@ def test_places_and_stress_are_those_of_the_layouts(explorer, rdms):
     reach = np.abs(found.embedding).max((2, 3), keepdims=True)
     np.testing.assert_allclose(places, found.embedding / reach, atol=1 / 1023)
     np.testing.assert_allclose(data["stress"], found.stress, atol=6e-4)
-    pointwise = unpacked(data["pointwise"], (N_LAYERS, N_INSTANCES, N)) / 255
+    pointwise = unpacked(data["pointwise"], (N_LAYERS, N_INSTANCES, N)) * data["pointwise_step"]
     np.testing.assert_allclose(pointwise, found.pointwise_stress, atol=0.51 / 255)
 
 

@@ -42,7 +42,7 @@
   const state = () => epoch * nLayers + layer;
   const stateName = () => [data.layers[layer], data.epochs[epoch]].filter(Boolean).join(", ");
   const at = (network, stimulus) => (state() * nNetworks + network) * nStimuli + stimulus;
-  const stressOf = (network, stimulus) => (pointwise[at(network, stimulus)] / 255).toFixed(2);
+  const stressOf = (network, stimulus) => (pointwise[at(network, stimulus)] * data.pointwise_step).toFixed(2);
   const nearestOf = (network, stimulus) => {
     const start = at(network, stimulus) * data.nearest;
     return [...neighbours.subarray(start, start + data.nearest)];
