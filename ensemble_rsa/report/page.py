@@ -34,7 +34,7 @@ from ensemble_rsa.report.rendering import ENVIRONMENT
 from ensemble_rsa.report.tables import Table
 
 _WIDE = 1500  # pixels; at 300 dpi, wider than one column of a journal
-_LARGE = 100_000  # bytes of a picture that is embedded with a palette, in a third of its size
+_LARGE = 60_000  # bytes of a picture that is embedded with a palette, in a third of its size
 _COLOURS = 256
 
 

@@ -156,7 +156,7 @@ if (window.reportPage) {
         const alone = spec.points.joined || perLayer < 2;
         const spread = alone ? 0 : (0.6 * (place % perLayer)) / (perLayer - 1) - 0.3;
         const [cx, cy] = [x(layerOf(points, row) + spread), y(value)];
-        const look = { r: 1.8, fill: colour, class: "dot", "data-of": of(...members) };
+        const look = { r: perLayer > 20 ? 1.8 : 2.8, fill: colour, class: "dot", "data-of": of(...members) };
         add(view.svg, "circle", { cx, cy, ...look });
         const who = `${members.length > 1 ? "instances" : "instance"} ${members.join(" and ")}`;
         const text = () => `${points.layer[row]}, ${who}: ${spec.unit} ${written(value)}`;
