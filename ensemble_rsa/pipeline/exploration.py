@@ -64,16 +64,16 @@ def keep_earlier(folder: Path, run: Run, rdms: xr.Dataset, settings: AnalysisCon
     few = dataclasses.replace(settings, stimulus=stimulus)
     places = np.unique(np.linspace(0, len(epochs) - 1, _EPOCHS).round().astype(int))
     chosen = [epochs[place] for place in places]
-    instances, found = rdms.instance.values, {}
+    instances, stimuli, found = rdms.instance.values, (), {}
     for epoch, source in zip(chosen, sources_of_epochs(run, few, chosen), strict=True):
-        then = extract(source, settings=few)
+        then, stimuli = extract(source, settings=few), source.stimuli
         if set(instances) <= set(then.instance.values):
             found[epoch] = then.sel(instance=instances).exemplar.values
     if found:
         dims = ("epoch", "layer", "instance", "stimulus_pair")
         coords = {"epoch": list(found), "layer": rdms.layer.values, "instance": instances}
         stack = xr.Dataset({"exemplar": (dims, np.stack(list(found.values())))}, coords)
-        files.write_dataset(path, stack.assign_coords(stimulus=list(source.stimuli)))
+        files.write_dataset(path, stack.assign_coords(stimulus=list(stimuli)))
 
 
 def stored_exploration(folder: Path) -> Explored | None:

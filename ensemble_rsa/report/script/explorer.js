@@ -434,7 +434,8 @@
         if (same === within) context.fillRect(x - 1.25, y - 1.25, 2.5, 2.5);
       });
     }
-    Object.assign(context, {globalAlpha: 1, strokeStyle: SOFT, fillStyle: SOFT, font: "11px sans-serif"});
+    Object.assign(context, {globalAlpha: 1, strokeStyle: SOFT, fillStyle: SOFT});
+    context.font = "11px sans-serif";
     context.strokeRect(MARGIN - 4.5, 4.5, inner + 8, inner + 8);
     for (const [number, {texts}] of axes.entries()) {
       const start = number ? -8 - inner : MARGIN, line = number ? 16 : width - 6;
@@ -476,11 +477,12 @@
     find("pair").replaceChildren(
       ...two.map((one) => make("div", {className: "ex-about"},
         thumbnail(inRdm[one], 64), described(inRdm[one]))),
-      make("div", {className: "ex-bars"}, ...networks.flatMap((network) => {
-        const value = distance(ofLayer, network, pair);
-        return [make("span", {}, data.instances[network]), bar(value / largest),
-          make("span", {className: "ex-value"}, value.toFixed(3))];
-      })));
+      make("div", {className: "ex-bars"}, make("b", {}, `Distance in ${data.layers[ofLayer]}`),
+        ...networks.flatMap((network) => {
+          const value = distance(ofLayer, network, pair);
+          return [make("span", {}, data.instances[network]), bar(value / largest),
+            make("span", {className: "ex-value"}, value.toFixed(3))];
+        })));
   }
 
   matrix.onpointermove = (event) => {
