@@ -92,9 +92,7 @@ def result_table(results: xr.Dataset) -> Table:
     columns: dict[str, Names | np.ndarray] = {
         "variable": Names(list(kept), np.repeat(np.arange(len(kept)), sizes)),
         **{dim: Names(["", *_levels(results, dim)], np.concatenate(places[dim])) for dim in dims},
-        "value": np.concatenate(
-            [np.ravel(column.values).astype(float) for column in kept.values()]
-        ),
+        "value": np.concatenate([np.zeros(0), *(np.ravel(each.values) for each in kept.values())]),
     }
     return Table("results", columns)
 

@@ -243,11 +243,12 @@ def _write_report(work: Workspace) -> Path:
         for name, config in work.scale.ensembles.items()
     }
     tables = {
-        name: {experiment.name: result_table(files.read_dataset(path, REMOVE))}
+        name: {experiment.name: table}
         for experiment in EXPERIMENTS
-        for name in experiment.pictures
-        if name in figures and not missing_ensemble(work.scale, experiment)
+        if {*experiment.pictures} & {*figures} and not missing_ensemble(work.scale, experiment)
         if (path := result_path(work, experiment)).is_file()
+        if (table := result_table(files.read_dataset(path, REMOVE))).n_rows
+        for name in experiment.pictures
     }
     verdicts = {
         name: verdict_of_figure([row for row in rows if row.figure == name]) for name in figures
