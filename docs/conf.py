@@ -37,6 +37,7 @@ exclude_patterns = [
     "_ext",
     "_templates",
     "gallery",
+    "jupyter_execute",
     "auto_gallery/**.ipynb",
     "**sg_execution_times.rst",
 ]
