@@ -5,15 +5,17 @@ Run `scripts/gpu_evidence.sh`, or with `--toy` on any machine to see that it wor
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_SECONDS = 540.0  # of a step
+GRACE_SECONDS = 20.0  # between being asked to stop and being stopped
 LEAST_SECONDS = 30.0  # for which a step is worth starting
 TRAINING = "paper"  # the last step, which goes on until it is told to stop
 Step = Callable[[Path, bool], dict[str, Any]]  # of the folder and whether it is a toy
@@ -57,33 +59,51 @@ def do_all(out: Path, seconds: float, toy: bool, again: bool) -> int:
         limit = min(MOST_SECONDS, left)
         print(f"{name}: at most {limit:.0f} s", flush=True)
         environment = {**os.environ, "SECONDS_OF_STEP": str(int(limit - 15))}
-        try:
-            ended = subprocess.run(
-                [*command, "--step", name, "--out", str(out.resolve())],
-                cwd=ROOT,
-                env=environment,
-                timeout=limit,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-        except subprocess.TimeoutExpired as error:
+        words = [*command, "--step", name, "--out", str(out.resolve())]
+        status, output = run_within(words, limit, environment)
+        if status is None:
             if limit == MOST_SECONDS:  # else there was less time than a step may take
-                failed.write_text(f"not done after {limit:.0f} s\n{_tail(error.stdout)}")
+                failed.write_text(f"not done after {limit:.0f} s\n{_tail(output)}")
             print(f"{name}: stopped after {limit:.0f} s")
             continue
-        if ended.returncode:
-            failed.write_text(_tail(ended.stdout))
-        last = (ended.stdout.strip().splitlines() or ["no output"])[-1]
-        print(f"{name}: {'failed: ' if ended.returncode else ''}{last}", flush=True)
+        if status:
+            failed.write_text(_tail(output))
+        last = (output.strip().splitlines() or ["no output"])[-1]
+        print(f"{name}: {'failed: ' if status else ''}{last}", flush=True)
     failures = sorted(path.name.removesuffix(".failed.txt") for path in out.glob("*.failed.txt"))
     print(f"failed: {', '.join(failures)}" if failures else f"results in {out}")
     return int(bool(failures))
 
 
-def _tail(output: Any) -> str:
-    text = output.decode(errors="replace") if isinstance(output, bytes) else output or ""
-    return "\n".join(text.splitlines()[-60:])
+def run_within(
+    words: Sequence[str], seconds: float, environment: Mapping[str, str]
+) -> tuple[int | None, str]:
+    """Exit status and output of a command; None if it was stopped, with all that it started.
+
+    It is asked to stop some seconds before its time is over, so that training can store its state.
+    """
+    process = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    grace = min(GRACE_SECONDS, seconds / 4)
+    for left, number in ((seconds - grace, signal.SIGTERM), (grace, signal.SIGKILL)):
+        try:
+            output, _ = process.communicate(timeout=left)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, number)
+        else:
+            return (process.returncode if number == signal.SIGTERM else None), output
+    return None, process.communicate()[0]
+
+
+def _tail(output: str) -> str:
+    return "\n".join(output.splitlines()[-60:])
 
 
 def do_step(name: str, out: Path, toy: bool) -> int:
@@ -253,11 +273,11 @@ def train_at_paper_scale(out: Path, toy: bool) -> dict[str, Any]:
         stderr=subprocess.STDOUT,
     )  # fmt: skip
     lines = done.stdout.strip().splitlines() or ["no output"]
-    unfinished = len(lines) > 1 and not done.returncode
+    unfinished = "continue with the same command" in done.stdout
     return {
         "status": done.returncode,
         "output": lines[-60:],
-        "summary": lines[-2] if unfinished else lines[-1],
+        "summary": "the same command continues" if unfinished else lines[-1],
         "unfinished": unfinished,
     }
 

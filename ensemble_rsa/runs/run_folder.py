@@ -65,9 +65,12 @@ def new_folder(out: str | Path | None, name: str) -> Path:
 
 
 def discard_run_folder(folder: Path) -> None:
-    """Remove a run folder that holds nothing but a configuration and a manifest."""
+    """Remove a run folder that holds nothing but what is known before training."""
+    from ensemble_rsa.training.ensemble import GROUP_SIZE  # whoever trains has imported it
+
     files_there = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
     contents = {str(path) for path in files_there if not path.parts[0].startswith(".")}
+    contents = {path for path in contents if Path(path).name != GROUP_SIZE}
     if contents <= {CONFIG, MANIFEST}:
         shutil.rmtree(folder)
 

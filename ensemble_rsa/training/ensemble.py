@@ -5,7 +5,7 @@ replaced, each further group holds their replacements.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -49,6 +49,7 @@ from ensemble_rsa.training.recovery import KEPT
 
 log = logging.getLogger(__name__)
 DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
+GROUP_SIZE = "group_size.json"  # in the folder of the first group
 Locations = Sequence[tuple[int, int]]  # for each instance, its group and its index there
 
 
@@ -179,7 +180,8 @@ def _train_groups(
     training, share = setup.config.training, ceil(n / execution.processes)
     longest = max(own.stop - own.start for own in _parts(training, instances, share))
     groups = []
-    for own in _parts(training, instances, group_size(setup, longest)):
+    size = _size_of_start(folder, first_number, partial(group_size, setup, longest))
+    for own in _parts(training, instances, size):
         where = group_folder(folder, first_number + len(groups)) if folder else None
         groups.append(InstanceGroup(tuple(instances[own]), tuple(seeds[own]), where))
     if len(groups) > 1:
@@ -210,6 +212,19 @@ def _parts(training: TrainingConfig, instances: Sequence[int], size: int) -> Ite
         run = list(places)
         for start in range(0, len(run), size):
             yield slice(run[start], run[start : start + size][-1] + 1)
+
+
+def _size_of_start(folder: Path | None, first_number: int, size: Callable[[], int]) -> int:
+    """The group size of the training's start, whose states can be resumed in such groups only.
+
+    At the start itself it is asked for and stored.
+    """
+    if folder is None:
+        return size()
+    file = group_folder(folder, first_number) / GROUP_SIZE
+    if not file.exists():
+        files.write_json(file, {"size": size()})
+    return files.read_json(file)["size"]
 
 
 def group_size(setup: TrainingSetup, n_instances: int) -> int:

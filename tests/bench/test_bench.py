@@ -6,6 +6,7 @@ import platform
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -196,23 +197,34 @@ def test_steps_of_evidence_are_done_once_and_failures_are_kept(evidence, tmp_pat
     """Three steps: done before, fails, succeeds."""
     called = []
 
-    def run(words, **options):
-        called.append(words[-3] if "--step" in words else "list")
-        status = int("second" in words)
-        if "third" in words:
+    def run_within(words, seconds, environment):
+        called.append(words[-3])
+        if called[-1] == "third":
             (tmp_path / "third.json").touch()
-        return subprocess.CompletedProcess(words, status, "first\nsecond\nthird\n")
+        return int(called[-1] == "second"), "no\nyes\n"
 
     (tmp_path / "first.json").touch()
-    monkeypatch.setattr(subprocess, "run", run)
-    assert evidence["do_all"](tmp_path, 600.0, True, False) == 1
+    do_all = evidence["do_all"]
+    monkeypatch.setitem(do_all.__globals__, "run_within", run_within)
+    listed = lambda words, **options: called.append("list") or "first\nsecond\nthird\n"
+    monkeypatch.setattr(subprocess, "check_output", listed)
+    assert do_all(tmp_path, 600.0, True, False) == 1
     assert called == ["list", "second", "third"]
-    assert "third" in (tmp_path / "second.failed.txt").read_text()
+    assert "yes" in (tmp_path / "second.failed.txt").read_text()
     called.clear()
-    assert evidence["do_all"](tmp_path, 600.0, True, False) == 1
+    assert do_all(tmp_path, 600.0, True, False) == 1
     assert called == ["list"]
-    assert evidence["do_all"](tmp_path, 600.0, True, True) == 1
+    assert do_all(tmp_path, 600.0, True, True) == 1
     assert called == ["list", "list", "second"]
     (tmp_path / "second.failed.txt").unlink()
-    assert evidence["do_all"](tmp_path, 10.0, True, False) == 0  # no time to begin the second
+    assert do_all(tmp_path, 10.0, True, False) == 0  # no time to begin the second
     assert called[3:] == ["list"]
+
+
+def test_a_step_without_time_is_stopped_with_all_that_it_started(evidence):
+    """A shell that starts a process, which keeps its output open."""
+    run_within = evidence["run_within"]
+    began = time.monotonic()
+    assert run_within(["sh", "-c", "echo begun; sleep 60 & wait"], 0.4, {}) == (None, "begun\n")
+    assert time.monotonic() - began < 20
+    assert run_within(["sh", "-c", "echo done; exit 3"], 20.0, {}) == (3, "done\n")

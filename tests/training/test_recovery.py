@@ -81,6 +81,18 @@ def test_a_finished_group_is_not_trained_again_and_keeps_the_chosen_epochs(
     assert statuses == []
 
 
+def test_groups_stay_those_of_the_start_when_memory_changes(
+    fit, uninterrupted, tmp_path, monkeypatch
+):
+    """Two instances fit at first; later, one at a time would."""
+    fit(tmp_path)
+    monkeypatch.setattr("ensemble_rsa.training.ensemble.group_size", lambda setup, n: 1)
+    statuses = []
+    again = fit(tmp_path, statuses.append)
+    assert (again.group_sizes, statuses) == ((2,), [])
+    chex.assert_trees_all_equal(again.parameters, uninterrupted.parameters)
+
+
 def test_replacements_resume_too(fit, tmp_path):
     recipe = {"converged_at": 1.0, "unconverged": "replace"}
     whole = fit(**recipe)
