@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.extract import check_enough_stimuli
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.report.reproduction import write_reproduction
-from ensemble_rsa.report.tables import result_table
+from ensemble_rsa.report.tables import Table, result_table
 from ensemble_rsa.reproduce.cache import REMOVE, load_or_make
 from ensemble_rsa.reproduce.captions import caption
 from ensemble_rsa.reproduce.catalogue import EXPERIMENTS, experiments_of
@@ -242,14 +242,6 @@ def _write_report(work: Workspace) -> Path:
         name: {"hash": config_hash(config), **config_to_dict(config)}
         for name, config in work.scale.ensembles.items()
     }
-    tables = {
-        name: {experiment.name: table}
-        for experiment in EXPERIMENTS
-        if {*experiment.pictures} & {*figures} and not missing_ensemble(work.scale, experiment)
-        if (path := result_path(work, experiment)).is_file()
-        if (table := result_table(files.read_dataset(path, REMOVE))).n_rows
-        for name in experiment.pictures
-    }
     verdicts = {
         name: verdict_of_figure([row for row in rows if row.figure == name]) for name in figures
     }
@@ -257,6 +249,20 @@ def _write_report(work: Workspace) -> Path:
     variants = [dataclasses.asdict(row) for row in read_variants(work)]
     path, today = work.root / run_folder.REPORT, datetime.datetime.now(datetime.UTC).date()
     return write_reproduction(
-        path, work.scale.name, ledger, variants, figures, tables, origin, today.isoformat(),
-        summary(rows), verdicts,
+        path, work.scale.name, ledger, variants, figures, _tables(work, figures), origin,
+        today.isoformat(), summary(rows), verdicts,
     )  # fmt: skip
+
+
+def _tables(work: Workspace, figures: Collection[str]) -> dict[str, dict[str, Table]]:
+    """All numbers behind each figure, for files that the page saves."""
+    found = {}
+    for experiment in EXPERIMENTS:
+        shown = [name for name in experiment.pictures if name in figures]
+        if not shown or missing_ensemble(work.scale, experiment):
+            continue
+        path = result_path(work, experiment)
+        table = result_table(files.read_dataset(path, REMOVE)) if path.is_file() else None
+        if table is not None and table.n_rows:
+            found |= {name: {experiment.name: table} for name in shown}
+    return found
