@@ -60,25 +60,27 @@ def rows_compared(
 ) -> Float[np.ndarray, "... stimulus"]:
     """Return what `stimulus_consistency` does, without checks and with NaN where undefined."""
     leading, n_instances = rdms.shape[:-2], rdms.shape[-2]
-    pairs, others = pair_indices(n_instances), positions_of_others(n_stimuli)
+    pairs, stimuli = pair_indices(n_instances), np.arange(n_stimuli)
     found = np.empty((*leading, n_stimuli))
     for index in np.ndindex(*leading):
         for part in blocks(n_stimuli, n_instances * n_stimuli):
-            rows = rdms[index][:, others[part]]
+            rows = rdms[index][:, positions_of_others(stimuli[part], n_stimuli)]
             similar = compare_rows(rows.transpose(1, 0, 2))
             found[index][part] = similar[:, *pairs].mean(-1)
     return found
 
 
-def positions_of_others(n_stimuli: int) -> Int[np.ndarray, "stimulus other"]:
-    """Where a condensed RDM holds the distances of each stimulus to the others, in their order.
+def positions_of_others(
+    stimuli: Int[np.ndarray, " stimulus"], n_stimuli: int
+) -> Int[np.ndarray, "stimulus other"]:
+    """Where a condensed RDM holds the distances of some stimuli to the others, in their order.
 
-    >>> positions_of_others(3)
+    >>> positions_of_others(np.array([0, 2]), 3)
     array([[0, 1],
-           [0, 2],
            [1, 2]])
     """
-    square = np.zeros((n_stimuli, n_stimuli), np.int64)
-    rows, columns = pair_indices(n_stimuli)
-    square[rows, columns] = square[columns, rows] = np.arange(len(rows))
-    return square[~np.eye(n_stimuli, dtype=bool)].reshape(n_stimuli, n_stimuli - 1)
+    own = stimuli[:, None]
+    others = np.arange(n_stimuli - 1)[None]
+    others = others + (others >= own)
+    low, high = np.minimum(own, others), np.maximum(own, others)
+    return low * n_stimuli - low * (low + 1) // 2 + high - low - 1

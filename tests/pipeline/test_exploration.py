@@ -13,15 +13,15 @@ from ensemble_rsa.report.explorer import make_explorer
 from ensemble_rsa.report.explorer_thumbnails import read_thumbnails
 from tests.report.unpacking import unpacked
 
-pytestmark = pytest.mark.usefixtures("tiny_model")  # whose networks `dropout_run` are
 SETTINGS = AnalysisConfig.of(stimuli=20)
 
 
 @pytest.fixture(scope="module")
-def rdms(dropout_run, tiny_model):
+def rdms(dropout_run, tiny_model):  # `tiny_model` makes its networks known
     return extract(dropout_run, settings=SETTINGS)
 
 
+@pytest.mark.slow  # trains networks, unless others have
 def test_thumbnails_of_a_run_are_its_test_images(dropout_run, rdms, tmp_path):
     images = source_of(dropout_run, SETTINGS).images
     stimuli = rdms.stimulus.values
@@ -47,6 +47,7 @@ def test_thumbnails_of_a_run_serve_another_folder(tmp_path):
     assert read_thumbnails(out / "thumbnails.png", list("cx")) is None
 
 
+@pytest.mark.slow  # trains networks, unless others have
 def test_rdms_of_earlier_epochs_are_kept_and_shown_before_the_last(dropout_run, rdms, tmp_path):
     save_rdms(tmp_path / "rdms.h5", rdms.assign_attrs({"distance": "correlation"}))
     keep_earlier(tmp_path, dropout_run, rdms, SETTINGS)
