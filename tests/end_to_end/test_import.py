@@ -1,6 +1,7 @@
 """Activations of others by the command line: import, analyse, compare, report, export."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -65,7 +66,9 @@ def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_
     assert page.count(">Against brain.npy, Spearman correlation</h2>") == 1
     section = section_of(page)
     assert mean in section.replace("-", "−")
-    assert f"Figure {page.count('<figure')}. Similarity of networks" in section
+    figures = sorted({int(n) for n in re.findall(r"Figure (\d+)\.", page)})
+    assert figures == list(range(1, len(figures) + 1))
+    assert f"Figure {figures[-1]}. Similarity of networks" in section
     assert section.count('class="bar"') == (2 if np.isfinite(shares).all() else 0)
     assert "Of an earlier analysis" not in page
 
@@ -86,7 +89,9 @@ def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_
 
 
 def section_of(page):
-    return page[page.index(">Against brain.npy") : page.index(">Provenance</h2")]
+    return page[
+        page.index(">Against brain.npy, Spearman correlation</h2") : page.index(">Provenance</h2")
+    ]
 
 
 def test_an_imported_run_is_analysed_and_reported_like_a_trained_one(imported):
