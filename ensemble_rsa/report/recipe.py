@@ -1,5 +1,6 @@
 """What a configuration says of data, networks and training, as values for methods paragraphs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,12 +141,16 @@ def _notes(model: ModelConfig) -> list[str]:
     return [*found, *map(readable, model.model_arg)]
 
 
-def _drops(training: TrainingConfig) -> list[int]:
-    """The epochs after which the rate drops, each once."""
+def _drops(training: TrainingConfig) -> dict[int, list[int]]:
+    """What the rate is divided by → after which epochs; several drops may fall on one epoch."""
     if training.schedule != "drops":
-        return []
-    epochs = dict.fromkeys(round(share * training.epochs) for share in training.drop_after)
-    return [epoch for epoch in epochs if epoch < training.epochs]
+        return {}
+    counts = Counter(round(share * training.epochs) for share in training.drop_after)
+    drops: dict[int, list[int]] = {}
+    for epoch, n_drops in counts.items():
+        if epoch < training.epochs:
+            drops.setdefault(10**n_drops, []).append(epoch)
+    return drops
 
 
 def _dropout(config: Config) -> str:

@@ -17,8 +17,11 @@ from ensemble_rsa.report.methods import (
     comparison_methods,
     evaluation_methods,
     reproduction_methods,
+    training_paragraph,
 )
+from ensemble_rsa.report.recipe import recipe_values
 from ensemble_rsa.runs.set_aside import with_set_aside
+from ensemble_rsa.training.recipe import make_schedule
 from tests.report.test_comparison import comparison
 
 VERSIONS = {"ensemble_rsa": "0.1.0", "jax": "0.10.2", "numpy": "2.4.6", "flax": "0.12.8"}
@@ -82,6 +85,22 @@ def test_the_recipe_of_a_residual_network(make_results):
     )
     assert "dropout" not in found.paragraphs[0]
     assert sum("doi:10.1109/CVPR.2016.90" in each for each in found.references) == 1
+
+
+@pytest.mark.parametrize(
+    ("drop_after", "words", "shares"),
+    [
+        (TrainingConfig().drop_after, "by 100 after epoch 2. ", (1, 0.01)),
+        ((0.3, 0.6, 0.7), "by ten after epoch 1, and by 100 after epoch 2. ", (0.1, 0.001)),
+    ],
+)
+def test_drops_that_fall_on_one_epoch_are_multiplied(drop_after, words, shares):
+    training = TrainingConfig(epochs=3, drop_after=drop_after)
+    schedule = make_schedule(training, steps_per_epoch=5)
+    assert [schedule(9), schedule(14)] == pytest.approx(shares)  # in the epochs 2 and 3
+    values = recipe_values(Config(training=training))
+    said = training_paragraph({**values, "n_flagged": 0, "n_replaced": 0})[0]
+    states(said, f"The learning rate was 0.01, divided {words}")
 
 
 def test_the_recipe_of_a_transformer(make_results):
