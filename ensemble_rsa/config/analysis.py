@@ -44,8 +44,8 @@ class RdmConfig:
         distance: first-level distance between activation patterns.
         epoch: analyse the networks of this kept epoch; the last when not given.
         cocktail_blank: subtract each unit's mean over the stimuli first.
-        dropout_sample: apply dropout at the rate of training with this sample of masks; masks
-            are the same for all instances. No dropout when not given.
+        dropout_sample: apply dropout at the rate of training with this sample of masks, which
+            are the same for instances of one dropout seed. No dropout when not given.
         one_mask: with `dropout_sample`, one mask for all stimuli instead of one for each (the paper
             does not say which).
     """

@@ -87,7 +87,7 @@ def analysis_methods(
         **values,
         "n_per_category": _per_category(results),
         "imported": not trained,
-        "shown": _shown(settings),
+        "shown": _shown(settings, known),
         "n_constant": _n_constant(results),
         "n_excluded": len(set_aside(results, "excluded")),
         "within_category": results.attrs.get("within_category", "pooled"),
@@ -213,7 +213,7 @@ def _versions(manifest: Mapping[str, Any], libraries: Sequence[str]) -> str:
     return ", ".join([own, *others])
 
 
-def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(settings: Mapping[str, Any], known: Config | None) -> dict[str, Any]:
     """How stimuli were chosen and shown to networks that were trained here."""
     drawn, seed = settings.get("draw_stimuli"), settings.get("stimulus_seed", 0)
     first = "the first of each category in the order of the data set"
@@ -223,7 +223,15 @@ def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
         "choice": choice,
         "epoch": settings.get("epoch"),
         "dropout": settings.get("dropout_sample") is not None,
+        "same_masks": known is not None
+        and _is_same(known.training.dropout_seed)
+        and _is_same(known.training.dropout),
     }
+
+
+def _is_same(setting: Any) -> bool:
+    """Whether a setting that may differ between instances has one value."""
+    return not isinstance(setting, tuple) or len({*setting}) == 1
 
 
 def _n_train(scale: str) -> int | None:

@@ -134,6 +134,20 @@ def test_a_sweep_says_what_differs_and_how_often(make_results):
     assert "same order" not in said
 
 
+def test_masks_of_dropout_are_the_same_for_instances_of_one_seed(make_results):
+    results = make_results(n_layers=2, n_instances=3)
+    base = dataclasses.replace(PRESETS["paper"], training=TrainingConfig(instances=3, dropout=0.5))
+    said = text(results, base, dropout_sample=0)
+    states(said, "Dropout was applied at the rate of training, with masks that are the same for")
+    said = text(results, vary(base, ["dropout"]), dropout_sample=0)
+    states(
+        said,
+        "only in the seed of dropout",
+        "with masks drawn from the dropout seed of each instance.",
+    )
+    assert "same for all" not in said
+
+
 def test_other_images_and_settings(make_results):
     config = Config(
         DataConfig("folder:/data/birds", part="first_half", preprocessing="symmetric"),
