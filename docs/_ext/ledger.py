@@ -61,7 +61,10 @@ def summary(rows: list[Row]) -> str:
     standing = [row for row in met if stands_corrected(row)]
     exact = [row for row in rows if row["kind"] == "exact"]
     holds = sum(row["verdict"] == "met" for row in exact)
-    text = f"Of {len(found)} effects, {len(met)} are met, and {len(standing)} stand."
+    text = (
+        f"Of {len(found)} effects in the figures that were run, {len(met)} have a 95 % interval "
+        f"above zero (met), and {len(standing)} remain after Holm's correction (stand)."
+    )
     if exact:
         text += f" Of {len(exact)} properties of distances (simulated), {holds} are met."
     return text

@@ -56,6 +56,10 @@ def are_networks(options: argparse.Namespace) -> bool:
         raise InputError("checkpoints: expected the files with the weights, got none")
     if options.images is None:
         raise InputError("images: expected a folder of images to show, got none")
+    if options.stimuli is not None:
+        raise InputError(
+            "stimuli: expected with files of activations only; images have their file names as ids"
+        )
     if options.build is not None and options.patterns:
         raise InputError(
             f"patterns: expected none beside --build, got {options.patterns[0]!r}; checkpoints "

@@ -4,10 +4,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.interop.activation_files.identifiers import match_ids
 from ensemble_rsa.interop.labelled import reorder_stimuli
 from ensemble_rsa.interop.reference import load_reference, one_per_subject
 from ensemble_rsa.interop.rsatoolbox import load_rdms
@@ -36,7 +38,8 @@ def rdms_of(run: Path) -> xr.Dataset:
 def reference_for(rdms: xr.Dataset, reference: Path, **reading: Any) -> xr.Dataset:
     """Reference RDMs, one for each subject, of the stimuli of a run and in their order.
 
-    Stimuli are matched by id where both name them, else by position. `reading` is for
+    Stimuli are matched by id where both name them, if need be without folders and endings of
+    images, else by position. `reading` is for
     `load_reference`.
 
     Raises:
@@ -53,11 +56,14 @@ def _matched(reference: xr.Dataset, rdms: xr.Dataset) -> xr.Dataset:
     )
     named = {"reference": "stimulus" in reference.coords, "run": "stimulus" in rdms.coords}
     if all(named.values()):
-        try:
-            return reorder_stimuli(reference, rdms.stimulus.values)
-        except InputError as error:
-            text = str(error).removeprefix("rdms: ")
-            raise InputError(f"reference: {text}") from None
+        ours, theirs = ([str(each) for each in d.stimulus.values] for d in (rdms, reference))
+        match = match_ids("reference", theirs, ours, "the run")
+        if match.how:
+            log.info("stimuli of the reference and of the run are matched %s", match.how)
+        names = np.empty(len(ours), rdms.stimulus.dtype)
+        names[match.order] = rdms.stimulus.values
+        named_alike = reference.assign_coords(stimulus=("stimulus", names))
+        return reorder_stimuli(named_alike, rdms.stimulus.values)
     if not named["reference"] and (others := _possible_ids(reference)):
         raise InputError(
             f"descriptor: expected the descriptor of stimuli that holds their ids ("

@@ -332,3 +332,13 @@ A = np.arange(18.0).reshape(3, 6) ** 2 % 7
 def test_wrong_input_is_named(rdms, others, arguments, message):
     with pytest.raises(InputError, match=message):
         compare_groups(rdms, others, **arguments)
+
+
+def test_a_ratio_is_undefined_where_similarity_is_zero_without_an_instance():
+    # r² is exactly 1 for the first and the third, and 0 for all others
+    first, second = np.array([1.0, 1, -1, -1, 0, 0]), np.array([1.0, -1, 1, -1, 0, 0])
+    a = np.stack([first, second, 2 * first])
+    b = np.random.default_rng(3).random((4, 6))
+    found = compare_groups(a, b, n_permutations=10).between_over_within
+    assert np.isnan(found.value).all()
+    assert np.isnan(found.p).all()

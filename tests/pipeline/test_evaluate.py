@@ -76,7 +76,7 @@ REFUSED = {
     "reference: expected --reference": [],
     "over: subjects as a random factor need 3 or more, got 1": ["--reference", "{one}"],
     "reference: expected RDMs of 8 stimuli as in the run, got 4": ["--reference", "{few}"],
-    "reference: expected the same 8 stimuli, got 4": ["--reference", "{others}"],
+    "reference: expected the 8 stimuli of the run, got 4": ["--reference", "{others}"],
     "missing='drop' leaves missing distances": ["--reference", "{lacking}"],
     "--comparison: expected": ["--reference", "{one}", "--comparison", "kendall"],
 }
@@ -172,3 +172,15 @@ def test_evaluations_that_differ_in_reading_or_comparison_are_kept_apart(run, tm
         if how:
             expected = ersa.consistency_between(rdms(3, 1), two[variable], "pearson").mean()
             np.testing.assert_allclose(stored["mean"][0], expected, atol=1e-6)
+
+
+def test_ids_with_the_endings_of_images_match_those_without(run, tmp_path, caplog):
+    stack = ersa.load_rdms(run / "rdms.h5")
+    endings = stack.assign_coords(stimulus=[f"{name}.png" for name in stack.stimulus.values])
+    with caplog.at_level(logging.INFO):
+        found = reference_for(endings, run / "brain.h5")
+    assert "matched without folders and endings" in caplog.text
+    assert found.stimulus.values.tolist() == endings.stimulus.values.tolist()
+    np.testing.assert_array_equal(
+        found.exemplar.values, reference_for(stack, run / "brain.h5").exemplar.values
+    )

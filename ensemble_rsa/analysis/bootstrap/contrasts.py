@@ -181,8 +181,10 @@ def _means_without_one(
 
 
 def _log_ratio(between: np.ndarray, within_a: np.ndarray, within_b: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(between) - (np.log(within_a) + np.log(within_b)) / 2
+    between, within_a, within_b = (
+        np.log(np.where(part > 0, part, np.nan)) for part in (between, within_a, within_b)
+    )
+    return between - (within_a + within_b) / 2
 
 
 def _variance_of_mean(pseudo: Float[np.ndarray, "position n"]) -> Means:
