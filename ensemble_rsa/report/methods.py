@@ -46,7 +46,7 @@ _NETWORKS = {
     "resnet": "He K, Zhang X, Ren S, Sun J (2016). Deep residual learning for image recognition. "
     "CVPR. doi:10.1109/CVPR.2016.90",
 }
-_NONE_SET_ASIDE = {"n_flagged": 0, "n_replaced": 0}
+_ALL_CONVERGED = {"n_flagged": 0, "n_failed": 0, "n_replaced": 0}
 
 
 class Methods(NamedTuple):
@@ -80,8 +80,7 @@ def analysis_methods(
     if known is not None:
         trained = True
         networks = training_paragraph(
-            recipe_values(known, _n_train(values["scale"]))
-            | {f"n_{kind}": len(set_aside(results, kind)) for kind in ("flagged", "replaced")}
+            recipe_values(known, _n_train(values["scale"])) | _unconverged(results)
         )
     shown = {
         **values,
@@ -154,7 +153,7 @@ def reproduction_methods(origin: Mapping[str, Any]) -> Methods:
     ensembles = origin.get("ensembles") or {}
     base, *others = ensembles or [""]
     known = known_config(ensembles[base]) if base else None
-    networks = training_paragraph({**recipe_values(known), **_NONE_SET_ASIDE}) if known else []
+    networks = training_paragraph({**recipe_values(known), **_ALL_CONVERGED}) if known else []
     sentences = [
         *networks,
         render_text("methods/reproduction", others=others),
@@ -226,6 +225,18 @@ def _shown(settings: Mapping[str, Any], known: Config | None) -> dict[str, Any]:
         "same_masks": known is not None
         and _is_same(known.training.dropout_seed)
         and _is_same(known.training.dropout),
+    }
+
+
+def _unconverged(results: xr.Dataset) -> dict[str, int]:
+    """How many instances did not converge and were kept, excluded, or replaced."""
+    excluded = {entry["instance"] for entry in set_aside(results, "excluded")}
+    flagged = [entry["instance"] for entry in set_aside(results, "flagged")]
+    n_failed = sum(instance in excluded for instance in flagged)
+    return {
+        "n_flagged": len(flagged) - n_failed,
+        "n_failed": n_failed,
+        "n_replaced": len(set_aside(results, "replaced")),
     }
 
 

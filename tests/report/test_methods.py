@@ -99,7 +99,8 @@ def test_drops_that_fall_on_one_epoch_are_multiplied(drop_after, words, shares):
     schedule = make_schedule(training, steps_per_epoch=5)
     assert [schedule(9), schedule(14)] == pytest.approx(shares)  # in the epochs 2 and 3
     values = recipe_values(Config(training=training))
-    said = training_paragraph({**values, "n_flagged": 0, "n_replaced": 0})[0]
+    none = {"n_flagged": 0, "n_failed": 0, "n_replaced": 0}
+    said = training_paragraph(values | none)[0]
     states(said, f"The learning rate was 0.01, divided {words}")
 
 
@@ -171,17 +172,38 @@ def test_other_images_and_settings(make_results):
     assert "differed" not in said
 
 
-def test_what_was_set_aside_is_stated(make_results):
-    results = make_results(n_layers=2, n_instances=3)
-    for kind in ("flagged", "replaced", "excluded"):
-        results = with_set_aside(results, kind, [{"instance": 1, "seed": 1, "reason": "?"}])
-    said = text(results, PRESETS["paper"])
-    states(
-        said,
-        "2 instances did not reach a training accuracy of 99 %, of which 1 was replaced by "
-        "networks of further seeds and 1 kept.",
-        "1 further instance, whose RDMs cannot be compared, was excluded.",
-    )
+@pytest.mark.parametrize(
+    ("set_aside", "words"),
+    [
+        (
+            {"flagged": [1], "excluded": [4]},
+            "We trained 5 instances; One of the 5 instances did not reach a training accuracy of "
+            "99 % and was kept.; 1 of the 5 networks was excluded, since its RDMs",
+        ),
+        (
+            {"flagged": [3, 4], "excluded": [3, 4]},
+            "2 of the 5 instances did not reach a training accuracy of 99 % and were excluded.; "
+            "The networks were shown; 2 of the 5 networks were excluded, since their RDMs",
+        ),
+        (
+            {"flagged": [1, 4], "replaced": [0], "excluded": [4]},
+            "3 instances did not reach a training accuracy of 99 %: 1 was replaced by networks of "
+            "further seeds, 1 was kept and 1 was excluded.",
+        ),
+        ({"replaced": [0]}, "One instance did not reach a training accuracy of 99 % and was repl"),
+    ],
+)
+def test_what_was_set_aside_is_stated_and_part_of_what_was_trained(make_results, set_aside, words):
+    results = make_results(n_layers=2, n_instances=5 - len(set_aside.get("excluded", [])))
+    for kind, instances in set_aside.items():
+        entries = [{"instance": i, "seed": i, "reason": "?"} for i in instances]
+        results = with_set_aside(results, kind, entries)
+    five = dataclasses.replace(PRESETS["paper"], training=TrainingConfig(instances=5))
+    said = text(results, five)
+    states(said, *words.split("; "))
+    assert "further instance" not in said
+    said = text(results)
+    assert ("further instance" in said) == ("excluded" in set_aside)
 
 
 def test_imported_activations_have_no_recipe(foreign_results):
