@@ -14,6 +14,7 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.pipeline.extract import extract, sources_of_epochs
 from ensemble_rsa.report.explorer import Explored
@@ -66,7 +67,11 @@ def keep_earlier(folder: Path, run: Run, rdms: xr.Dataset, settings: AnalysisCon
     chosen = [epochs[place] for place in places]
     instances, stimuli, found = rdms.instance.values, (), {}
     for epoch, source in zip(chosen, sources_of_epochs(run, few, chosen), strict=True):
-        then, stimuli = extract(source, settings=few), source.stimuli
+        try:
+            then = extract(source, settings=few)
+        except RunError:  # no network can be compared at this epoch
+            continue
+        stimuli = source.stimuli
         if set(instances) <= set(then.instance.values):
             found[epoch] = then.sel(instance=instances).exemplar.values
     if found:

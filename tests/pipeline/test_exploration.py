@@ -1,16 +1,22 @@
+from types import SimpleNamespace
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.spatial.distance import squareform
 
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.extraction.sources import source_from_arrays
 from ensemble_rsa.interop.networks.source import from_networks
 from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.pipeline import exploration as module
 from ensemble_rsa.pipeline.exploration import keep_earlier, keep_thumbnails, stored_exploration
 from ensemble_rsa.pipeline.extract import dataset_of, extract, source_of
 from ensemble_rsa.pipeline.import_run import import_run
 from ensemble_rsa.report.explorer import make_explorer
 from ensemble_rsa.report.explorer_thumbnails import read_thumbnails
+from ensemble_rsa.runs.run import Run
 from tests.report.unpacking import unpacked
 
 SETTINGS = AnalysisConfig.of(stimuli=20)
@@ -68,6 +74,21 @@ def test_rdms_of_earlier_epochs_are_kept_and_shown_before_the_last(dropout_run, 
         np.testing.assert_array_equal(near[index], np.argsort(square, 1)[:, 1:6])
     keep_earlier(tmp_path, dropout_run, rdms, AnalysisConfig.of(stimuli=20, epoch=1))
     assert stored_exploration(tmp_path).earlier is None
+
+
+def test_an_epoch_at_which_no_network_can_be_compared_is_left_out(tmp_path, monkeypatch):
+    layer = np.random.default_rng(1).normal(size=(3, 8, 5))
+    at_start = source_from_arrays({"fc": np.zeros_like(layer)}, list("aabbccdd"), False)
+    later = source_from_arrays({"fc": layer}, list("aabbccdd"), False)
+    monkeypatch.setattr(module, "kept_epochs", lambda run: [0, 3])
+    monkeypatch.setattr(module, "sources_of_epochs", lambda *given: iter([at_start, later]))
+    run = Mock(spec=Run)
+    run.config = SimpleNamespace(training=SimpleNamespace(epochs=9))
+    end = extract(later)
+    keep_earlier(tmp_path, run, end, AnalysisConfig.of())
+    kept = xr.load_dataset(tmp_path / "epochs.nc")
+    assert kept.epoch.values.tolist() == [3]
+    np.testing.assert_array_equal(kept.exemplar[0], end.exemplar)
 
 
 @pytest.mark.parametrize("axis", [1, 3])
