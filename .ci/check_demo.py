@@ -17,7 +17,7 @@ def main(path: str) -> None:
         f"mean test accuracy of at least 0.95, {accuracy:.3f}": accuracy >= 0.95,
         f"consistency falls, {exemplar[0]:.3f} to {exemplar[-1]:.3f}": exemplar[-1] < exemplar[0],
     }
-    # Not a condition: on digits it does not hold, for the reason described in docs/replication/demo_and_cifar10.md.
+    # Not a condition: on digits it does not hold; docs/replication/demo_and_cifar10.md says why.
     sys.stdout.write(f"last layer: centroid {centroid[-1]:.3f}, exemplar {exemplar[-1]:.3f}\n")
     for what, met in checks.items():
         sys.stdout.write(f"{'met' if met else 'NOT MET'}: {what}\n")

@@ -231,6 +231,7 @@ def test_flags_that_do_not_fit_are_refused(folder, capsys):
         ): "images: expected",
         ("import", "x.npy", "--images", "photos"): "images: expected with --build",
         (*COMMAND[:-2], "--out", "runs/mine"): "preprocess: nothing says how",
+        (*COMMAND, "--stimuli", "ids.txt"): "stimuli: expected with files of activations only",
     }.items():
         assert main(list(words)) == 2
         assert message in capsys.readouterr().err
