@@ -95,8 +95,10 @@ def evaluate_run(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
         seed, missing=missing,
     )  # fmt: skip
-    layers = [str(layer) for layer in rdms.layer.values]
-    dataset = evaluation_dataset(result, layers).assign_attrs(
+    labels = {"layer": rdms.layer.values, "instance": rdms.instance.values}
+    if "subject" in brains.coords and brains.subject.dims == brains.exemplar.dims[:1]:
+        labels["subject"] = brains.subject.values
+    dataset = evaluation_dataset(result, labels).assign_attrs(
         run=run.resolve().name, reference=path.name, comparison=comparison,
         random=" ".join(each for each in FACTORS if each in over), n_resamples=n_resamples,
         confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
@@ -147,8 +149,10 @@ def _name_of(reference: Path, comparison: str, reading: Mapping[str, Any]) -> st
     return re.sub(r"[^\w.=-]+", "", "-".join(words))
 
 
-def evaluation_dataset(result: Evaluation, layers: Sequence[str]) -> xr.Dataset:
+def evaluation_dataset(result: Evaluation, labels: Mapping[str, np.ndarray]) -> xr.Dataset:
     """Return the evaluation of layers as a data set.
+
+    `labels` are those of each `layer`, `instance` and, where known, `subject`.
 
     Its variables are `mean, sd, low, high, dof, p, p_adjusted, p_ceiling, p_ceiling_adjusted,
     share_of_ceiling, instance_ceiling_lower, instance_ceiling_upper (layer)`,
@@ -175,8 +179,10 @@ def evaluation_dataset(result: Evaluation, layers: Sequence[str]) -> xr.Dataset:
     for name in ("value", "sd", "low", "high", "p", "p_adjusted"):
         key = "difference" if name == "value" else f"difference_{name}"
         values[key] = ("layer_pair", getattr(pairs, name))
+    layers = [str(layer) for layer in labels["layer"]]
     coordinates = {
-        "layer": list(layers),
+        **{name: np.asarray(values.tolist()) for name, values in labels.items()},
+        "layer": layers,
         "component": list(result.components.names),
         "layer_first": ("layer_pair", np.array(layers, dtype=str)[pairs.first]),
         "layer_second": ("layer_pair", np.array(layers, dtype=str)[pairs.second]),

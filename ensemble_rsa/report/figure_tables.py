@@ -133,8 +133,10 @@ def evaluation_tables(evaluation: xr.Dataset) -> dict[str, Table]:
     by_layer = [name for name, column in evaluation.items() if column.dims == ("layer",)]
     shares = {name: evaluation[f"component_{name}"] for name in ("share", "variance")}
     of_component = {name: listed(evaluation, name) for name in ("component", "layer")}
-    each = {name: list(range(n)) for name, n in evaluation.similarity.sizes.items()}
-    each["layer"] = listed(evaluation, "layer")
+    each = {  # subjects may have no names, and instances have none in earlier evaluations
+        name: listed(evaluation, name) if name in evaluation.coords else list(range(n))
+        for name, n in evaluation.similarity.sizes.items()
+    }
     single = transposed({"similarity": evaluation.similarity}, each)
     return {
         "similarity": layer_table("layers", evaluation, list(map(str, by_layer))),

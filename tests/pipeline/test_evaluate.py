@@ -1,5 +1,6 @@
 """`ensemble-rsa evaluate`: a run's RDMs against a file of reference RDMs."""
 
+import itertools
 import json
 import logging
 
@@ -16,6 +17,7 @@ from ensemble_rsa.interop.labelled import label_rdms, reorder_stimuli
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.reference import rdms_of, reference_for
 from ensemble_rsa.rdm.compare import COMPARISONS
+from ensemble_rsa.report.figure_tables import evaluation_tables
 
 STIMULI = list("abcdefgh")
 
@@ -172,6 +174,27 @@ def test_evaluations_that_differ_in_reading_or_comparison_are_kept_apart(run, tm
         if how:
             expected = ersa.consistency_between(rdms(3, 1), two[variable], "pearson").mean()
             np.testing.assert_allclose(stored["mean"][0], expected, atol=1e-6)
+
+
+def test_networks_and_subjects_keep_their_names(run, tmp_path):
+    names = {"layer": ["conv1"] * 3 + ["conv2"] * 3, "instance": [0, 3, 4] * 2}  # 1, 2: excluded
+    stack = np.concatenate([rdms(3, 1), rdms(3, 2, 1.0)])
+    stimuli = {"stimulus": STIMULI}
+    save_rdms(tmp_path / "rdms.h5", label_rdms(stack, "correlation", names, stimuli))
+    np.save(tmp_path / "unnamed.npy", rdms(2, 3))
+    options = {"comparison": "pearson", "over": ("instances",), "n_resamples": 5}
+    subjects = {"brain.h5": list("wxyz"), "unnamed.npy": [0, 1]}
+    for folder, file in ((run, "brain.h5"), (tmp_path, "unnamed.npy")):
+        _, page = ersa.evaluate_run(tmp_path, folder / file, **options)
+        stored = xr.open_dataset(page.with_suffix(".nc"))
+        single = evaluation_tables(stored)["single"].columns
+        found = [
+            np.array(single[name].levels)[single[name].codes].tolist()
+            for name in ("layer", "instance", "subject")
+        ]
+        product = itertools.product(["conv1", "conv2"], [0, 3, 4], subjects[file])
+        assert list(zip(*found, strict=True)) == [*product]
+        np.testing.assert_array_equal(single["similarity"], stored.similarity.values.ravel())
 
 
 def test_ids_with_the_endings_of_images_match_those_without(run, tmp_path, caplog):
