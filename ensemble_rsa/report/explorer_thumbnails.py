@@ -22,7 +22,6 @@ THUMBNAILS = "thumbnails.png"
 _IDS = "stimuli"  # the key of the ids in the file
 _LARGEST, _SMALLEST = 96, 16  # sides of a thumbnail, in pixels (ours)
 _ALL = 2**20  # pixels of all thumbnails together, about
-_MOST = 10_000  # stimuli: Pillow reads no longer texts than their ids
 _QUALITY = 75  # of JPEG
 
 
@@ -32,9 +31,12 @@ def write_thumbnails(
     """Write the thumbnails of images `(height, width, channel)`, 0 … 255, one for each stimulus.
 
     They are as large as leaves all of them a million pixels, from 16 to 96 on the longer side;
-    smaller images keep their size. Nothing is written for more than 10,000 stimuli.
+    smaller images keep their size. Nothing is written where the ids are longer than a text that
+    Pillow reads, 1 MiB.
     """
-    if len(stimuli) > _MOST:
+    names = json.dumps([str(one) for one in stimuli], ensure_ascii=False)
+    ids = names.encode("utf-8", "backslashreplace")  # of names that are no UTF-8
+    if len(ids) > PngImagePlugin.MAX_TEXT_CHUNK:
         return
     limit = min(_LARGEST, max(_SMALLEST, math.isqrt(_ALL // len(stimuli))))
     small = []
@@ -48,7 +50,7 @@ def write_thumbnails(
         top, left = (side - image.height) // 2, (side - image.width) // 2
         tile[top : top + image.height, left : left + image.width] = np.asarray(image)
     about = PngImagePlugin.PngInfo()
-    about.add_itxt(_IDS, json.dumps([str(one) for one in stimuli]), zip=True)
+    about.add_itxt(_IDS, ids.decode("utf-8"), zip=True)
     with atomic_path(path) as partial:
         sheet(tiles).save(partial, "PNG", pnginfo=about)
 
