@@ -22,7 +22,7 @@ from ensemble_rsa.analysis.alignment import align
 from ensemble_rsa.analysis.layouts import layouts
 from ensemble_rsa.analysis.stimulus_consistency import FEWEST, rows_compared
 from ensemble_rsa.arrays import check_labels, stimuli_of_pairs
-from ensemble_rsa.data.balance import balanced_indices
+from ensemble_rsa.data.balance import balanced_indices, rank_in_category
 from ensemble_rsa.figures.style import category_style
 from ensemble_rsa.figures.wording import DISTANCE_NAMES, has_seeds
 from ensemble_rsa.interop.labelled import pair_positions
@@ -117,7 +117,7 @@ def make_explorer(explored: Explored, results: xr.Dataset) -> Explorer | None:
         "n_in_rdm": len(in_rdm),
         "epochs": epochs,
         "nearest": data["nearest"],
-        "has_categories": len(names) > 1,
+        "n_categories": len(names),
         "has_consistency": n_instances > 1,
         "has_thumbnails": thumbnails is not None,
     }
@@ -143,9 +143,16 @@ def _categories(rdms: xr.Dataset, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _balanced(codes: Int[np.ndarray, " stimulus"], n: int) -> Int[np.ndarray, " chosen"]:
-    """The first stimuli of each category, about `n` in all, as many of each if they have them."""
-    n_categories = int(codes.max()) + 1
-    if n < len(codes) and n > n_categories:
+    """The first stimuli of each category, about `n` in all, as many of each if they have them.
+
+    With fewer places than categories: the first one each of categories that are evenly spaced.
+    """
+    present, codes = np.unique(codes, return_inverse=True)
+    n_categories = len(present)
+    if n < n_categories:
+        some = np.linspace(0, n_categories - 1, n).round().astype(np.int64)
+        return np.flatnonzero(np.isin(codes, some) & (rank_in_category(codes) == 0))
+    if n < len(codes):
         n -= n % n_categories
     return balanced_indices("stimuli", codes, n_categories, min(n, len(codes)))
 

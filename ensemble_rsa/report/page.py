@@ -1,9 +1,10 @@
 """Self-contained HTML pages: no file beside them, and nothing fetched from the network.
 
 Every page can be read, and printed, without its scripts, which add what paper does not have. These
-are written by hand: two files of plain JavaScript, `page.js` and `charts.js`, draw the few kinds of
-chart that are needed in a fraction of the size of a charting library, need no build, and are
-covered by the hashes of a strict content security policy; a library would also have to be updated.
+are written by hand: `page.js`, `charts.js` and `explorer.js`, in plain JavaScript, draw the few
+kinds of chart that are needed in a fraction of the size of a charting library, need no build, and
+are covered by the hashes of a strict content security policy; a library would also have to be
+updated.
 """
 
 import base64

@@ -99,6 +99,18 @@ def test_what_is_left_out_is_balanced_and_said(rdms, tmp_path, monkeypatch):
     page = path.read_text(encoding="utf-8")
     assert "shows 10 of 14 stimuli, balanced over categories, and 2 of 3 instances" in page
     assert "Distances of 4 of 14 stimuli, balanced over categories" in page
+    assert "The 5 nearest stimuli among those shown by the RDM of each network" in page
+
+
+def test_categories_that_are_left_out_are_said(rdms, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_DISTANCES", 9 * N_LAYERS * N_INSTANCES)
+    of_seven = rdms.assign_coords(category=("stimulus", np.repeat(list("abcdefg"), 2)))
+    results = without_numbers(of_seven).assign_coords(kind=[], bootstrap=[])
+    explored = Explored(of_seven, None)
+    path = write_report(tmp_path / "a.html", results, None, {}, {}, {}, [], explored=explored)
+    page = path.read_text(encoding="utf-8")
+    assert "Distances of 4 of 14 stimuli, one each of 4 of the 7 categories, in 256 steps" in page
+    assert "among those shown" not in page
 
 
 def test_a_stimulus_at_one_distance_from_all_others_has_no_consistency(rdms, monkeypatch):
@@ -141,6 +153,18 @@ def test_thumbnails_are_read_again_in_any_order(tmp_path):
     assert read_thumbnails(tmp_path / "none.png", ["a"]) is None
 
 
+def test_thumbnails_with_long_names_can_be_read_or_are_not_written(tmp_path):
+    path, image = tmp_path / "s.png", np.zeros((2, 2, 1), np.uint8)
+    names = [f"{i:04d}" + "é" * 126 for i in range(2000)]  # 1.5 MB where é takes six bytes
+    write_thumbnails(path, names, [image] * 2000)
+    assert read_thumbnails(path, names[-2:]).shape == (2, 2, 2, 3)
+    odd = ["\udcff.png", "b"]  # a file name that is no UTF-8
+    write_thumbnails(path, odd, [image, image + 9])
+    assert read_thumbnails(path, odd[::-1])[:, 0, 0, 0].tolist() == [9, 0]
+    write_thumbnails(tmp_path / "none.png", ["x" * 2**20], [image])
+    assert not (tmp_path / "none.png").exists()
+
+
 def test_images_of_any_size_fit_into_a_square(tmp_path):
     tall, grey = np.zeros((300, 100, 3), np.uint8), np.full((10, 20, 1), 7, np.uint8)
     write_thumbnails(tmp_path / "s.png", ["tall", "grey"], [tall, grey])
@@ -168,6 +192,13 @@ def test_the_smaller_encoding_is_embedded():
     kind, content = encoded(Image.fromarray(many))
     assert kind == "image/jpeg"
     assert content[:2] == b"\xff\xd8"
+
+
+def test_categories_are_spread_evenly_where_there_are_more_than_places():
+    codes = np.tile(np.arange(500), 2)
+    shown = module._balanced(codes, 200)
+    assert (len(shown), shown.max()) == (200, 499)  # the first one of each
+    assert np.isin(np.diff(codes[shown]), [2, 3]).all()
 
 
 def test_ten_instances_of_nine_layers_show_1000_stimuli_and_rdms_of_100():
