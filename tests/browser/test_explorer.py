@@ -32,12 +32,16 @@ def page(tiny_report, open_page):
     return page
 
 
-@pytest.fixture(scope="module")
-def data(tiny_report):
-    text = tiny_report.read_text(encoding="utf-8")
+def data_of(path):
+    text = path.read_text(encoding="utf-8")
     block = re.search(r'<script type="application/json" id="explorer-data">(.*?)</script>', text)
     assert block
     return json.loads(block[1])
+
+
+@pytest.fixture(scope="module")
+def data(tiny_report):
+    return data_of(tiny_report)
 
 
 def places(data, layer):
@@ -52,6 +56,12 @@ def hover(page, square, place):
     square.scroll_into_view_if_needed()
     box = square.bounding_box()
     page.mouse.move(box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"])
+
+
+def tap(page, square, place):
+    box = square.bounding_box()
+    position = {"x": float(place[0] * box["width"]), "y": float(place[1] * box["height"])}
+    square.tap(position=position)
 
 
 def panels(page):
@@ -244,8 +254,10 @@ def test_it_fits_on_a_phone(tiny_report, open_page, overflow):
     page.wait_for_selector(READY)
     assert overflow(page) <= 0
     assert all(100 < panel.bounding_box()["width"] < 360 for panel in panels(page).all())
-    panels(page).first.tap()
-    page.locator("#ex-most button").first.tap()
+    button = page.locator("#ex-most button").first
+    number = button.get_attribute("data-stimulus")
+    button.tap()
+    assert panels(page).first.get_attribute("data-kept") == number
 
 
 def test_without_script_a_sentence_stands_in_its_place(tiny_report, open_page):
@@ -315,6 +327,33 @@ def test_the_second_slider_goes_through_epochs(tmp_path, open_page):
     page.keyboard.press("ArrowLeft")
     assert page.locator("#ex-epoch-name").inner_text() == "after epoch 3"
     assert kept_neighbours(page) == nearest(then, 0, 4)
+
+
+def test_it_answers_to_taps(tmp_path, open_page):
+    rdms = made_up(["a", "b"])
+    path = report_of(tmp_path, rdms)
+    page = open_page(path, width=360, height=740, has_touch=True)
+    page.wait_for_selector(READY)
+    place = places(data_of(path), 0)[0]
+    kept = int(panels(page).first.get_attribute("data-kept"))
+    apart = squareform(pdist(place))
+    apart[kept] = 0
+    alone = int(np.sort(apart, 1)[:, 1].argmax())
+    tap(page, panels(page).first, place[alone])
+    assert panels(page).first.get_attribute("data-kept") == str(alone)
+    assert page.locator("#ex-tip").is_visible()
+    tap(page, page.locator("#ex-matrix"), (0.96, 0.55))  # the last column of the seventh row
+    names = lambda: page.locator("#ex-pair .ex-name span").all_inner_texts()
+    assert names() == ["a1", "a11"]
+    x, y = rdms.exemplar.values[0, :2]
+    spots = np.stack([(x - x.min()) / np.ptp(x), (y - y.min()) / np.ptp(y)], 1)
+    pair = int(np.sort(squareform(pdist(spots)), 1)[:, 1].argmax())
+    scatter = page.locator("#ex-scatter")
+    width = scatter.bounding_box()["width"]
+    right, up = (width - 38) * spots[pair]
+    tap(page, scatter, ((30 + right) / width, (width - 30 - up) / width))
+    both = [f"a{index[pair]}" for index in np.triu_indices(12, 1)]
+    assert sorted(names()) == sorted(both)
 
 
 def test_hover_at_1000_stimuli_is_measured(tmp_path, open_page, record_property):

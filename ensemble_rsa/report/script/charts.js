@@ -38,10 +38,13 @@ if (window.reportPage) {
       const on = (kind, act) => this.svg.addEventListener(kind, act);
       on("pointermove", (event) => this.point(event));
       on("pointerdown", (event) => this.point(event));
-      on("pointerleave", () => this.leave());
+      on("pointerleave", ({ pointerType }) => pointerType === "touch" || this.leave());
       on("blur", () => this.leave());
       on("keydown", (event) => this.press(event));
-      on("click", () => this.choose());
+      on("click", (event) => {
+        this.point(event);
+        this.choose();
+      });
     }
     begin(width, height) {
       this.svg.replaceChildren();
@@ -152,6 +155,7 @@ if (window.reportPage) {
       const perLayer = rows.length / layers.length, lines = new Map();
       rows.forEach((row, place) => {
         const value = points[spec.points.value][row];
+        if (!isKnown(value)) return;
         const members = spec.points.of.map((name) => points[name][row]);
         const alone = spec.points.joined || perLayer < 2;
         const spread = alone ? 0 : (0.6 * (place % perLayer)) / (perLayer - 1) - 0.3;

@@ -66,6 +66,14 @@
     const level = distances[(ofLayer * nNetworks + network) * pairs.length + pair];
     return low + (high - low) * level / 255;
   }
+  // As many decimals as the steps of a network's distances allow; of the widest, for the mean.
+  function written(ofLayer, network, pair) {
+    const some = network === nNetworks ? networks : [network];
+    const step = Math.max(...some.map((one) =>
+      data.rdms.high[ofLayer][one] - data.rdms.low[ofLayer][one])) / 255;
+    const decimals = step > 0 ? Math.min(4, Math.max(0, Math.floor(-Math.log10(step)))) : 4;
+    return distance(ofLayer, network, pair).toFixed(decimals);
+  }
   const pairOf = (i, j) => i > j ? pairOf(j, i) : i * nInRdm - i * (i + 1) / 2 + j - i - 1;
 
   // --- elements and pictures -------------------------------------------------------------------
@@ -185,16 +193,22 @@
   const panels = networks.map((network) => {
     const square = layered(make("div", {className: "ex-square"}), "application", "layout");
     const stress = make("span", {}), title = make("b", {}, data.instances[network]);
-    const figure = make("figure", {}, square, make("figcaption", {}, title, stress));
-    const panel = {network, figure, square, stress};
-    square.onpointermove = (event) => {
+    const shows = make("span", {className: "ex-state"}); // in print, where there is no slider
+    const figure = make("figure", {}, square, make("figcaption", {}, title, shows, stress));
+    const panel = {network, figure, square, shows, stress};
+    const pointAt = (event) => {
       const [x, y] = within(square, event);
       const found = closest(panel, (dx, dy) => dx * dx + dy * dy, x, y, REACH ** 2);
       square.style.cursor = found === null ? "default" : "pointer";
       point(found, panel, event.clientX, event.clientY);
     };
-    square.onpointerleave = square.onblur = () => point(null);
-    square.onclick = () => pointed === null || keep(pointed);
+    square.onpointermove = square.onpointerdown = pointAt;
+    square.onpointerleave = (event) => event.pointerType === "touch" || point(null); // a tap stays
+    square.onblur = () => point(null);
+    square.onclick = (event) => {
+      pointAt(event); // what had the focus may have taken the mark away
+      if (pointed !== null) keep(pointed);
+    };
     square.onkeydown = (event) => pressed(event, panel);
     find("panels").append(figure);
     return panel;
@@ -309,7 +323,8 @@
       find(id + "-name").textContent = name;
     }
     if (consistency) find("gallery-state").textContent = stateName();
-    for (const {network, square, stress} of panels) {
+    for (const {network, square, shows, stress} of panels) {
+      shows.textContent = stateName();
       stress.textContent = `stress ${data.stress[state()][network].toFixed(2)}`;
       square.setAttribute("aria-label", `${data.instances[network]}, ${stateName()}`);
     }
@@ -339,17 +354,21 @@
     visible().forEach(drawMarks);
   }
 
+  const focusable = () => [...find("kept").querySelectorAll("button")];
+
   function showKept() {
     const lists = networks.map((network) => nearestOf(network, kept)), order = fromLeast();
     const sharing = (stimulus) => lists.filter((list) => list.includes(stimulus)).length;
     const words = order.includes(kept) && `consistency ${consistencyOf(kept).toFixed(3)} in ` +
       `${stateName()}, ${order.indexOf(kept) + 1} of ${order.length} from the least consistent`;
+    const place = focusable().indexOf(document.activeElement); // the list is made anew
     find("kept").replaceChildren(
       make("div", {className: "ex-about"}, thumbnail(kept, 64), described(kept, words)),
       ...visible().map(({network}) => make("div", {className: "ex-row"},
         make("span", {}, data.instances[network]),
         ...lists[network].map((one) => imageButton(one, 36,
           `nearest in ${sharing(one)} of ${nNetworks} networks`, bar(sharing(one) / nNetworks))))));
+    if (place >= 0) focusable()[Math.min(place, focusable().length - 1)].focus({preventScroll: true});
   }
 
   function showGallery() {
@@ -481,11 +500,11 @@
         ...networks.flatMap((network) => {
           const value = distance(ofLayer, network, pair);
           return [make("span", {}, data.instances[network]), bar(value / largest),
-            make("span", {className: "ex-value"}, value.toFixed(3))];
+            make("span", {className: "ex-value"}, written(ofLayer, network, pair))];
         })));
   }
 
-  matrix.onpointermove = (event) => {
+  matrix.onpointermove = matrix.onpointerdown = (event) => {
     const each = (matrix.clientWidth - STRIP) / nInRdm;
     const [column, row] = within(matrix, event).map((place) =>
       Math.min(nInRdm - 1, Math.max(0, Math.floor((place - STRIP) / each))));
@@ -501,9 +520,9 @@
     showPair([row, column]);
     const two = [order[row], order[column]];
     say(`${two.map((one) => nameOf(inRdm[one])).join(" and ")}: ` +
-      distance(...chosen("a"), pairOf(...two)).toFixed(3));
+      written(...chosen("a"), pairOf(...two)));
   };
-  scatter.onpointermove = (event) => {
+  scatter.onpointermove = scatter.onpointerdown = (event) => {
     const [x, y] = within(scatter, event);
     const away = spots.map(([left, top]) => (left - x) ** 2 + (top - y) ** 2);
     const least = away.indexOf(Math.min(...away));
