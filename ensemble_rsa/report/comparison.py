@@ -91,7 +91,7 @@ def write_comparison(
         methods=comparison_methods(values, manifest),
         rows=rows,
         **{name: values[name] for name in ("name_a", "name_b", "level", "significant", "least_p",
-                                           "n_relabellings", "exact", "similarity")},
+                                           "n_relabellings", "exact", "similarity", "paired")},
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa.config.settings import Config
-from ensemble_rsa.report.recipe import known_config, recipe_values
+from ensemble_rsa.report.recipe import known_config, map_name, recipe_values, value_of_all
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.values import dataset_values
 from ensemble_rsa.runs.set_aside import set_aside
@@ -87,7 +87,7 @@ def analysis_methods(
         "n_per_category": _per_category(results),
         "imported": not trained,
         "shown": _shown(settings, known),
-        "n_constant": _n_constant(results),
+        "n_constant": _n_undirected(results),
         "n_excluded": len(set_aside(results, "excluded")),
         "within_category": results.attrs.get("within_category", "pooled"),
         "has_index": "category_clustering_index" in results,
@@ -220,11 +220,12 @@ def _shown(settings: Mapping[str, Any], known: Config | None) -> dict[str, Any]:
     return {
         "images": "images" if settings.get("stimulus_map") else "test images",
         "choice": choice,
+        "map": map_name(settings.get("stimulus_map")),
         "epoch": settings.get("epoch"),
         "dropout": settings.get("dropout_sample") is not None,
         "same_masks": known is not None
-        and _is_same(known.training.dropout_seed)
-        and _is_same(known.training.dropout),
+        and value_of_all(known.training.dropout_seed) is not None
+        and value_of_all(known.training.dropout) is not None,
     }
 
 
@@ -238,11 +239,6 @@ def _unconverged(results: xr.Dataset) -> dict[str, int]:
         "n_failed": n_failed,
         "n_replaced": len(set_aside(results, "replaced")),
     }
-
-
-def _is_same(setting: Any) -> bool:
-    """Whether a setting that may differ between instances has one value."""
-    return not isinstance(setting, tuple) or len({*setting}) == 1
 
 
 def _n_train(scale: str) -> int | None:
@@ -259,7 +255,8 @@ def _per_category(results: xr.Dataset) -> int | None:
     return int(counts[0]) if len(counts) > 1 and len({*counts.tolist()}) == 1 else None
 
 
-def _n_constant(results: xr.Dataset) -> int:
-    is_set = results.attrs.get("distance") in ("correlation", "cosine")
+def _n_undirected(results: xr.Dataset) -> int:
+    """The number of patterns without direction, whose distances are set."""
+    is_set = results.attrs.get("distance") in ("correlation", "cosine", "unit_euclidean")
     counted = is_set and "constant_patterns" in results
     return int(results.constant_patterns.sum()) if counted else 0

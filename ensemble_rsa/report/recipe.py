@@ -88,12 +88,15 @@ def recipe_values(config: Config, n_train: int | None = None) -> dict[str, Any]:
             "n_train": data.train_images or n_train,
             "part": _PARTS.get(data.part, ""),
             "categories": data.categories or (),
+            "map": map_name(data.category_map),
             "size": data.image_size if _is_resized(data) else None,
             "resize": _RESIZED[data.resize],
             "preprocessing": _PREPROCESSING[data.preprocessing],
         },
         "n_trained": training.instances,
         "recipe": training,
+        "learning_rate": value_of_all(training.learning_rate),
+        "l2": value_of_all(training.l2),
         "is_module": config.model.is_module,
         "drops": _drops(training),
         "dropout_text": _dropout(config),
@@ -127,6 +130,25 @@ def dataset_name(data: DataConfig) -> str:
         "arrays": f"the images in {name}",
     }
     return named.get(kind) or _DATASETS[data.dataset]
+
+
+def map_name(category_map: str | None) -> str:
+    """Return what a mapping of categories is called in a sentence; nothing where there is none.
+
+    >>> map_name("animals"), map_name("/data/birds.json"), map_name(None)
+    ('animals', 'birds.json', '')
+    """
+    return readable(Path(category_map).name) if category_map else ""
+
+
+def value_of_all(setting: Any) -> Any:
+    """Return the value of a setting that all instances have; None where it differs.
+
+    >>> value_of_all(0.1), value_of_all((0.1, 0.1)), value_of_all((0.1, 0.2))
+    (0.1, 0.1, None)
+    """
+    values = {*setting} if isinstance(setting, tuple) else {setting}
+    return values.pop() if len(values) == 1 else None
 
 
 def _is_resized(data: DataConfig) -> bool:

@@ -122,7 +122,8 @@ def write_report(
         switches=_switches(config),
         preprocessing=(config.get("data") or {}).get("preprocessing", "gcn_zca"),
         **{name: values[name] for name in ("n_instances", "n_pairs", "level", "kinds", "seeds",
-                                           "model", "surrogate", "scale", "over_instances")},
+                                           "model", "surrogate", "scale", "over_instances",
+                                           "undirected")},
     )  # fmt: skip
 
 

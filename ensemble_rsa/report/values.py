@@ -21,8 +21,9 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         `n_instances, n_pairs, n_layers, n_stimuli, n_categories, n_resamples` · `level` (of
         confidence, in per cent) · `over_instances`, how intervals over instances were computed
         (`bootstrap` in earlier results) · `layers, kinds, shown, seeds` · `model, surrogate,
-        distance, cocktail_blank, dataset, scale` · `stress, stress_1` (of the second level; NaN
-        where unknown).
+        distance, cocktail_blank, dataset, scale` · `undirected`: which `kind` of patterns has no
+        direction, and the `distance` of one to any other · `stress, stress_1` (of the second level;
+        NaN where unknown).
     """
     sizes, attrs = results.sizes, results.attrs
 
@@ -45,6 +46,10 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         "model": str(attrs.get("model", "")),
         "surrogate": bool(attrs.get("surrogate", False)),
         "distance": attrs.get("distance"),
+        "undirected": {
+            "kind": "constant" if attrs.get("distance") == "correlation" else "all-zero",
+            "distance": "√2" if attrs.get("distance") == "unit_euclidean" else "1",
+        },
         "cocktail_blank": bool(attrs.get("cocktail_blank", False)),
         "dataset": str(attrs.get("dataset", "")),
         "scale": str(attrs.get("scale", "")),

@@ -11,9 +11,12 @@ from scipy.stats import spearmanr
 from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.cli.main import main
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.figures.save import save_figure
+from ensemble_rsa.figures.style import new_figure
 from ensemble_rsa.interop.labelled import label_rdms
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.compare import compare_runs
+from ensemble_rsa.report.comparison import write_comparison
 
 STIMULI = {"stimulus": ["a", "b", "c", "d", "e"], "category": ["x", "x", "y", "y", "y"]}
 N_PAIRS = 10
@@ -99,8 +102,16 @@ def test_rdms_are_compared_as_asked(runs, tmp_path, capsys):
 
 def test_runs_of_the_same_seeds_are_paired_unless_told_otherwise(without_figure, tmp_path):
     same = write(tmp_path / "a", rdms(0)), write(tmp_path / "b", rdms(1))
-    assert compare_runs(*same)[0].attrs["paired"] == 1
-    assert compare_runs(*same, paired=False)[0].attrs["paired"] == 0
+    figure = save_figure(new_figure(1.0, 0.5), tmp_path / "figure.png")
+    for options, paired, test in (
+        ({}, 1, "Student&#39;s t on differences of"),
+        ({"paired": False}, 0, "Welch&#39;s t on"),
+    ):
+        result, _ = compare_runs(*same, **options)
+        assert result.attrs["paired"] == paired
+        page = write_comparison(tmp_path / "comparison.html", result, figure, {}).read_text("utf-8")
+        assert page.count(f"by {test} jackknife pseudo-values") == 2  # methods, and which test
+        assert page.count("jackknife pseudo-values") == 2
 
 
 def test_only_layers_in_common_are_compared(runs, tmp_path):

@@ -136,6 +136,37 @@ def test_a_sweep_says_what_differs_and_how_often(make_results):
     assert "same order" not in said
 
 
+def test_a_sweep_over_one_value_has_that_value(make_results):
+    training = TrainingConfig(instances=3, learning_rate=(0.1,) * 3, l2=(0.0,) * 3)
+    said = text(make_results(n_layers=2, n_instances=3), Config(training=training))
+    states(said, "The learning rate was 0.1, divided by", "The loss was the cross-entropy. ")
+
+
+@pytest.mark.parametrize(
+    ("distance", "words"),
+    [
+        ("correlation", "2 constant patterns had the distance 1 to every other pattern."),
+        ("cosine", "2 all-zero patterns had the distance 1 to every other pattern."),
+        ("unit_euclidean", "2 all-zero patterns had the distance √2 to every other pattern."),
+    ],
+)
+def test_patterns_without_direction_are_named_by_their_distance(make_results, distance, words):
+    results = make_results(n_layers=2, n_instances=3, distance=distance)
+    results.constant_patterns[1, 2] = 2
+    states(text(results), words)
+
+
+def test_mappings_of_categories_are_named(make_results):
+    data = DataConfig("folder:/data/birds", category_map="/data/families.json")
+    config = Config(data, training=TrainingConfig(instances=3))
+    states(
+        text(make_results(n_layers=2, n_instances=3), config, stimulus_map="animals"),
+        "Classes of images were grouped into categories by the mapping families.json, and those "
+        "that it does not name were left out. Images were resized",
+        "The categories of the stimuli are those of the mapping animals.",
+    )
+
+
 def test_masks_of_dropout_are_the_same_for_instances_of_one_seed(make_results):
     results = make_results(n_layers=2, n_instances=3)
     base = dataclasses.replace(PRESETS["paper"], training=TrainingConfig(instances=3, dropout=0.5))

@@ -125,9 +125,17 @@ def test_what_was_set_aside_is_told(make_results, tmp_path):
     page.shows(
         "Excluded: 1 instance. Instance 3 (seed 3): loss not finite",
         "Kept, but flagged: 1 instance. Instance 1 (seed 1): training accuracy 0.80",
+        "Some stimuli gave a constant pattern; its distance to every other pattern was set to 1.",
         "conv2: 7 in all, in 1 of 3 instances, at most 7 in one.",
     )
     assert page.text.count("training accuracy 0.80") == 2
+
+
+def test_all_zero_patterns_of_unit_length_distance_are_not_at_1(make_results, tmp_path):
+    results = make_results(n_layers=2, n_instances=3, distance="unit_euclidean")
+    results.constant_patterns[1, 2] = 7
+    page = write(tmp_path, results)
+    page.shows("gave an all-zero pattern; its distance to every other pattern was set to √2.")
 
 
 def test_markup_in_names_stays_text(make_results, tmp_path):
