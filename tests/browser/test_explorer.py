@@ -176,7 +176,12 @@ def test_networks_are_chosen_and_categories_highlighted(page, data):
     assert button.get_attribute("aria-pressed") == "true"
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
+    picture = lambda: panels(page).first.locator("canvas").first.evaluate("one => one.toDataURL()")
+    dots = picture()
     page.get_by_label("Images instead of dots").check()
+    assert picture() != dots
+    page.get_by_label("Images instead of dots").uncheck()
+    assert picture() == dots
 
 
 def test_a_cell_of_the_matrix_gives_the_distances_of_its_pair(page, data, rdms):
@@ -354,6 +359,46 @@ def test_it_answers_to_taps(tmp_path, open_page):
     tap(page, scatter, ((30 + right) / width, (width - 30 - up) / width))
     both = [f"a{index[pair]}" for index in np.triu_indices(12, 1)]
     assert sorted(names()) == sorted(both)
+
+
+def test_distances_have_the_decimals_that_are_kept(tmp_path, open_page):
+    rdms = made_up(["a", "b"])
+    rdms["exemplar"] = rdms.exemplar * xr.DataArray([0.01, 1, 100], dims="instance")
+    page = open_page(report_of(tmp_path, rdms))
+    page.wait_for_selector(READY)
+    page.locator("#ex-order").select_option("category")
+    names = [int(one[1:]) for one in page.locator("#ex-pair .ex-name span").all_inner_texts()]
+    shown = page.locator("#ex-pair .ex-value").all_inner_texts()
+    for rdm, text in zip(rdms.exemplar.values[0], shown, strict=True):
+        step, unit = np.ptp(rdm) / 255, 10.0 ** -len(text.partition(".")[2])
+        assert step <= unit or unit == 1
+        assert unit < 10 * step
+        assert abs(float(text) - squareform(rdm)[tuple(names)]) <= (step + unit) / 2 + 1e-5
+
+
+def test_enter_on_a_neighbour_keeps_the_focus_in_the_list(tmp_path, open_page):
+    rdms = made_up(["a", "b"])
+    page = open_page(report_of(tmp_path, rdms))
+    page.wait_for_selector(READY)
+    button = page.locator("#ex-kept button").nth(6)  # the second of the second network
+    number = int(button.get_attribute("data-stimulus"))
+    button.focus()
+    page.keyboard.press("Enter")
+    assert kept_neighbours(page) == nearest(rdms, 0, number)
+    focused = page.evaluate("[...document.querySelectorAll('#ex-kept button')]"
+                            ".indexOf(document.activeElement)")  # fmt: skip
+    assert focused == 6
+
+
+def test_a_printed_panel_says_what_it_shows(tmp_path, open_page):
+    page = open_page(report_of(tmp_path, made_up(["a", "b"])))
+    page.wait_for_selector(READY)
+    caption = page.locator("#ex-panels figcaption").first
+    assert not caption.locator(".ex-state").is_visible()
+    page.emulate_media(media="print")
+    assert caption.locator(".ex-state").inner_text() == "a"
+    assert page.locator("#ex-categories").get_by_text("b").is_visible()
+    assert not page.locator("#ex-stimulus").is_visible()
 
 
 def test_hover_at_1000_stimuli_is_measured(tmp_path, open_page, record_property):

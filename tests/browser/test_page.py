@@ -267,6 +267,46 @@ def test_a_printed_page_has_the_figures_and_no_buttons(chart):
     assert chart.page.pdf().startswith(b"%PDF")
 
 
+def live_consistency(page):
+    figure = page.locator("figure[data-name=consistency]")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".chart svg[role=img]").wait_for()
+    return figure
+
+
+def test_a_value_that_is_not_defined_has_no_dot(make_results, tmp_path, open_page):
+    results = make_results(n_layers=2, n_instances=3)
+    values = results.consistency.values.copy()
+    assert values.shape[-1] == 3
+    values[..., 1] = np.nan
+    results = results.assign(consistency=(results.consistency.dims, values))
+    figures = save_figures(results, None, tmp_path / "figures")
+    page = open_page(write_report(tmp_path / "report.html", results, None, {}, {}, {}, figures))
+    assert live_consistency(page).locator(".dot").count() == 2 * 2
+
+
+def test_pairs_of_many_instances_are_thinned_and_it_is_said(make_results, tmp_path, open_page):
+    results = make_results(n_layers=3, n_instances=60)
+    figures = save_figures(results, None, tmp_path / "figures")
+    page = open_page(write_report(tmp_path / "report.html", results, None, {}, {}, {}, figures))
+    figure = live_consistency(page)
+    assert figure.locator(".dot").count() == 3 * 590  # of 1770 pairs, every third
+    assert figure.get_by_label("pairs of instances (one in 3 of each layer)").is_checked()
+
+
+def test_charts_answer_to_taps(make_results, tmp_path, open_page):
+    results = make_results(n_layers=2, n_instances=3)
+    figures = save_figures(results, None, tmp_path / "figures")
+    path = write_report(tmp_path / "report.html", results, None, {}, {}, {}, figures)
+    page = open_page(path, has_touch=True)
+    live_consistency(page)
+    figure = page.locator("figure[data-name=second_level]")
+    figure.scroll_into_view_if_needed()
+    figure.locator("circle.point").first.tap()
+    assert "of instance" in figure.locator("output").inner_text()
+    assert page.locator("button[aria-pressed=true]").count() == 1
+
+
 def test_names_are_text_wherever_they_stand(make_results, make_history, tmp_path, open_page):
     name = "</script><img src=x onerror=alert(1)>\u2028<!--"
     results = make_results(layers=[name, "b"], n_instances=3, categories=[name, "c"])

@@ -5,6 +5,7 @@
 if (window.reportPage) {
   const { element, button, json, table, token, mark, keep } = window.reportPage;
   const INK = "var(--ink)", GREY = "var(--mark)", LEFT = 48, TOP = 30;
+  const MOST = 2000; // dots of a series
 
   const add = (parent, tag, attributes = {}, text = null) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -150,10 +151,15 @@ if (window.reportPage) {
       ...one, rows: range(values.layer.length).filter((row) => fits(values, row, one.where)),
     }));
 
+    const pointsOf = (one) =>
+      range(points.layer.length).filter((row) => fits(points, row, one.where));
+    // Every how many-th of a layer is drawn: more dots are slow, and hide each other.
+    const every = points ? Math.ceil(pointsOf(series[0]).length / MOST) || 1 : 1;
+
     const drawPoints = (one, colour, x, y) => {
-      const rows = range(points.layer.length).filter((row) => fits(points, row, one.where));
-      const perLayer = rows.length / layers.length, lines = new Map();
+      const rows = pointsOf(one), perLayer = rows.length / layers.length, lines = new Map();
       rows.forEach((row, place) => {
+        if ((place % perLayer) % every) return;
         const value = points[spec.points.value][row];
         if (!isKnown(value)) return;
         const members = spec.points.of.map((name) => points[name][row]);
@@ -221,7 +227,7 @@ if (window.reportPage) {
       lit.forEach((one, place) => drawMeans(one, x, y, 0.14 * (place - (lit.length - 1) / 2)));
     };
 
-    const toggle = (one, sample) => {
+    const toggle = (one, sample, note = "") => {
       const box = element("input", { type: "checkbox" });
       box.checked = isOn(one);
       box.addEventListener("change", () => {
@@ -231,7 +237,7 @@ if (window.reportPage) {
       });
       const drawing = add(element("span"), "svg", { width: 22, height: 12, "aria-hidden": "true" });
       sample.forEach((look) => add(drawing, "path", { fill: "none", ...look }));
-      stage.controls.append(element("label", {}, box, drawing, ` ${one.label}`));
+      stage.controls.append(element("label", {}, box, drawing, ` ${one.label}${note}`));
     };
     for (const one of series) {
       const { colour, marker } = one;
@@ -244,7 +250,7 @@ if (window.reportPage) {
       toggle(one, [{ d, stroke: INK, class: kind }]);
     }
     const dot = { d: MARKS.circle(11, 6), fill: GREY, transform: "translate(5 3) scale(.5)" };
-    if (points) toggle(spec.points, [dot]);
+    if (points) toggle(spec.points, [dot], every > 1 ? ` (one in ${every} of each layer)` : "");
     return draw;
   };
 
