@@ -4,12 +4,14 @@ import json
 import re
 import zlib
 from base64 import b64decode
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from ensemble_rsa.figures.save import save_figures
+from ensemble_rsa.report import explorer
 from ensemble_rsa.report.contents import Contents
 from ensemble_rsa.report.figure_tables import figure_tables
 from ensemble_rsa.report.inline import json_block, packed_block
@@ -100,9 +102,43 @@ def test_headings_have_ids_of_their_own():
     assert [entry.text for entry in contents.entries] == ["A b", "A, b"]
 
 
+@pytest.fixture
+def explored(monkeypatch):
+    """An explorer of the size of the paper, whose layouts and distances do not compress."""
+    rng = np.random.default_rng(0)
+
+    def layouts(rdms):
+        size = (*rdms.shape[:2], 1000)
+        layout, stress = rng.random((*size, 2)), rng.random(size)
+        return SimpleNamespace(embedding=layout, stress=stress[..., 0], pointwise_stress=stress)
+
+    def neighbours(rdms):
+        return rng.integers(0, 1000, (*rdms.shape[:2], 1000, 5))
+
+    monkeypatch.setattr(explorer, "layouts", layouts)
+    monkeypatch.setattr(explorer, "_neighbours", neighbours)
+    monkeypatch.setattr(explorer, "rows_compared", lambda rdms, n: rng.random((len(rdms), n)))
+    dims = ("layer", "instance", "stimulus_pair")
+    rdms = xr.Dataset(
+        {"exemplar": (dims, rng.random((9, 10, 499_500), np.float32))},
+        coords={
+            "layer": [f"conv{i}" for i in range(9)],
+            "instance": range(10),
+            "stimulus": [f"cifar10_test_{i:05d}" for i in range(1000)],
+            "category": ("stimulus", np.resize(list("abcdefghij"), 1000)),
+        },
+    )
+    coarse = rng.integers(0, 256, (1000, 8, 8, 3), np.uint8)  # about as smooth as photographs
+    return explorer.Explored(rdms, coarse.repeat(4, 1).repeat(4, 2))
+
+
 @pytest.mark.slow
-def test_a_page_at_the_size_of_the_paper_leaves_half_of_4_mb(make_results, make_history, tmp_path):
+def test_a_page_at_the_size_of_the_paper_stays_below_4_mb(
+    make_results, make_history, tmp_path, explored
+):
     results, history = make_results(9, 10, 10, 1000), make_history(10, 350)
     figures = save_figures(results, history, tmp_path / "figures")
     path = write_report(tmp_path / "report.html", results, history, {}, {}, {}, figures)
     assert 1_000_000 < path.stat().st_size < 2_000_000
+    write_report(path, results, history, {}, {}, {}, figures, explored=explored)
+    assert 3_000_000 < path.stat().st_size < 4_000_000
