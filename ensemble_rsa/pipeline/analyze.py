@@ -128,7 +128,8 @@ def rewrite_report(path: Path) -> Path:
     figures = [folder / f"{name}.png" for name in figure_names(results, history)]
     if not all(file.is_file() for file in figures):
         return redraw(path)
-    return _report(run, path, results, history, run_folder.read_manifest(path), figures)
+    manifest = run_folder.read_manifest(path)
+    return _report(run, path, results, history, manifest, figures, *_records(path))
 
 
 def redraw(path: str | Path, out: str | Path | None = None) -> Path:
@@ -149,11 +150,18 @@ def draw_report(
 ) -> Path:
     """Write figures, `report.html` and `manifest.json` of analysed results."""
     history = None if isinstance(run, ImportedRun) else load_history(run)
+    records = _records(folder)  # before anything is drawn
     noted = [*set_aside(results, "flagged"), *set_aside(results, "excluded")]
     with _timed(manifest["seconds"], "figures"):
         figures = save_figures(results, history, folder / run_folder.FIGURES, noted)
     files.write_json(folder / run_folder.MANIFEST, manifest)
-    return _report(run, folder, results, history, manifest, figures)
+    return _report(run, folder, results, history, manifest, figures, *records)
+
+
+def _records(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary of an analysis, and its settings."""
+    summary = files.read_json(folder / run_folder.SUMMARY, ANALYZE)
+    return summary, files.read_json(folder / run_folder.ANALYSIS, ANALYZE)
 
 
 def _report(
@@ -163,10 +171,10 @@ def _report(
     history: xr.Dataset | None,
     manifest: dict[str, Any],
     figures: Sequence[Path],
+    summary: dict[str, Any],
+    analysis: dict[str, Any],
 ) -> Path:
     imported = isinstance(run, ImportedRun)
-    summary = files.read_json(folder / run_folder.SUMMARY, ANALYZE)
-    analysis = files.read_json(folder / run_folder.ANALYSIS, ANALYZE)
     settings: dict[str, Any] = (
         {run_folder.IMPORTED: run.recipe} if imported else config_to_dict(run.config)
     )
