@@ -127,3 +127,14 @@ def foreign_results() -> xr.Dataset:
     results = results.drop_vars([*gone, "category"])
     known = ("distance", "confidence", "n_resamples", "n_stimuli", "interval_over_instances")
     return results.drop_attrs().assign_attrs({key: results.attrs[key] for key in known})
+
+
+@pytest.fixture(scope="session")
+def ledger_row() -> dict[str, object]:
+    """A row of the ledger of a reproduction."""
+    return {
+        "figure": "fig4", "quantity": "consistency", "paper": 0.443, "low": 0.429, "high": 0.455,
+        "ours": 0.4412, "ours_low": 0.4, "ours_high": 0.5, "scale": "small", "kind": "number",
+        "verdict": "met", "note": "", "interval": "jackknife over instances", "p": 0.01,
+        "p_holm": None, "stands": False,
+    }  # fmt: skip

@@ -72,9 +72,7 @@ def _forward(stride: int, pads: Pads) -> Callable:
 @cache
 def _input_gradient(stride: int, pads: Pads, shape: Sizes) -> Callable:
     def gradient(dy: Maps, kernel: Kernel) -> Maps:
-        of_input = lambda x: _convolve(stride, pads, x, kernel)
-        (dx,) = jax.linear_transpose(of_input, jax.ShapeDtypeStruct(shape, dy.dtype))(dy)
-        return dx
+        return _transposed(lambda x: _convolve(stride, pads, x, kernel), shape, dy)
 
     return _one_after_the_other(gradient)
 
@@ -82,8 +80,12 @@ def _input_gradient(stride: int, pads: Pads, shape: Sizes) -> Callable:
 @cache
 def _kernel_gradient(stride: int, pads: Pads, shape: Sizes) -> Callable:
     def gradient(x: Maps, dy: Maps) -> Kernel:
-        of_kernel = lambda kernel: _convolve(stride, pads, x, kernel)
-        (dk,) = jax.linear_transpose(of_kernel, jax.ShapeDtypeStruct(shape, dy.dtype))(dy)
-        return dk
+        return _transposed(lambda kernel: _convolve(stride, pads, x, kernel), shape, dy)
 
     return _one_after_the_other(gradient)
+
+
+def _transposed(linear: Callable[[Array], Array], shape: Sizes, dy: Maps) -> Array:
+    """The gradient by the argument, of this shape, of a linear function."""
+    (gradient,) = jax.linear_transpose(linear, jax.ShapeDtypeStruct(shape, dy.dtype))(dy)
+    return gradient

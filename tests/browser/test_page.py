@@ -19,16 +19,10 @@ from ensemble_rsa.report.reproduction import write_reproduction
 from ensemble_rsa.report.tables import result_table
 
 pytestmark = pytest.mark.slow
-ROW = {
-    "figure": "fig4", "quantity": "consistency", "paper": 0.443, "low": 0.429, "high": 0.455,
-    "ours": 0.4412, "ours_low": 0.4, "ours_high": 0.5, "scale": "small", "kind": "number",
-    "verdict": "met", "note": "", "interval": "jackknife over instances", "p": 0.01,
-    "p_holm": None, "stands": False,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def pages(tiny_report, tmp_path_factory) -> dict[str, Path]:
+def pages(tiny_report, ledger_row, tmp_path_factory) -> dict[str, Path]:
     """A page of each kind."""
     run, folder = tiny_report.parent, tmp_path_factory.mktemp("pages")
     compared = compare_runs(run, run, folder / "compared", paired=False)[1]
@@ -36,8 +30,9 @@ def pages(tiny_report, tmp_path_factory) -> dict[str, Path]:
     np.save(folder / "brains.npy", brains)
     evaluated = evaluate_run(run, folder / "brains.npy", n_resamples=50, out=folder / "ev")[1]
     results = xr.open_dataset(run / "results.nc").load()
+    missing = ledger_row | {"ours": None, "verdict": "not run"}
     reproduced = write_reproduction(
-        folder / "report.html", "small", [ROW, ROW | {"ours": None, "verdict": "not run"}], [],
+        folder / "report.html", "small", [ledger_row, missing], [],
         {"fig4": (run / "figures" / "consistency.png", Caption("Consistency", "By layer."))},
         {"fig4": {"depth": result_table(results[["consistency", "consistency_mean"]])}},
         {"commit": "abc"}, "2026-01-02", "All hold.",

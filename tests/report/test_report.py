@@ -216,13 +216,8 @@ def test_choices_follow_the_run(make_results, foreign_results, tmp_path):
     assert not any(topic in foreign for topic in ("Which test images", "This run", "Network"))
 
 
-def test_a_reproduction_shows_ledger_variants_and_figures(tmp_path):
-    row = {
-        "figure": "s3", "quantity": "<b>consistency", "paper": 0.443, "low": 0.429, "high": 0.455,
-        "ours": 0.4412, "ours_low": 0.4, "ours_high": 0.5, "scale": "small", "kind": "number",
-        "verdict": "met", "note": "", "interval": "jackknife over instances", "p": 0.01,
-        "p_holm": None, "stands": False,
-    }  # fmt: skip
+def test_a_reproduction_shows_ledger_variants_and_figures(ledger_row, tmp_path):
+    row = ledger_row | {"figure": "s3", "quantity": "<b>consistency"}
     effect = row | {"kind": "effect", "paper": None, "low": None, "high": None, "ours": None}
     stands = effect | {"ours": 0.3, "p_holm": 0.02, "stands": True}
     exact = effect | {"kind": "exact", "ours": 0.25, "ours_low": None, "interval": "exact"}
