@@ -1,6 +1,9 @@
 """Collect evidence on an accelerator in steps, each a process of its own with a limit of time.
 
 Run `scripts/gpu_evidence.sh`, or with `--toy` on any machine to see that it works.
+
+Training is measured in a process for each case. A few of them compile at the same time, and once
+the last has done so they are timed one after the other.
 """
 
 import argparse
@@ -18,6 +21,7 @@ MOST_SECONDS = 540.0  # of a step
 GRACE_SECONDS = 20.0  # between being asked to stop and being stopped
 LEAST_SECONDS = 30.0  # for which a step is worth starting
 TRAINING = "paper"  # the last step, which goes on until it is told to stop
+TOGETHER = 3  # cases that compile at a time: XLA tries routines on the device while it compiles
 Step = Callable[[Path, bool], dict[str, Any]]  # of the folder and whether it is a toy
 
 
@@ -28,13 +32,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=9.0, help="stop after these")
     parser.add_argument("--again", action="store_true", help="repeat steps that failed")
     parser.add_argument("--toy", action="store_true", help="small, on any device")
-    parser.add_argument("--list", action="store_true", help="print the names of all steps")
     parser.add_argument("--step", help="only this one, in this process, without a limit")
+    parser.add_argument("--case", type=int, help="only this case of training, when told to go on")
     options = parser.parse_args()
-    if options.list:
-        print("\n".join(steps(options.toy)))
-        return 0
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.case is not None:
+        return measure_case(options.case, options.out, options.toy)
     if options.step:
         return do_step(options.step, options.out, options.toy)
     return do_all(options.out, 60 * options.minutes, options.toy, options.again)
@@ -44,9 +47,7 @@ def do_all(out: Path, seconds: float, toy: bool, again: bool) -> int:
     """Start a process for each step that is left, for as long as there is time."""
     ends = time.monotonic() + seconds
     command = [sys.executable, str(Path(__file__).resolve()), *(["--toy"] if toy else [])]
-    # in a process of its own, since this one must not hold the device
-    names = subprocess.check_output([*command, "--list"], cwd=ROOT, text=True)
-    for name in names.split():
+    for name in steps(toy):
         done, failed = out / f"{name}.json", out / f"{name}.failed.txt"
         if again:
             failed.unlink(missing_ok=True)
@@ -132,12 +133,14 @@ def do_step(name: str, out: Path, toy: bool) -> int:
 
 def steps(toy: bool) -> dict[str, Step]:
     """All steps by name, in their order."""
-    found: dict[str, Step] = {"device": device, "tests": tests, "precision": precision}
-    for number in range(n_cases(toy)):
-        found[f"training-{number:02d}"] = lambda out, toy, number=number: rates(number, toy)
-    found["hours"] = hours
-    found[TRAINING] = train_at_paper_scale
-    return found
+    return {
+        "device": device,
+        "training": training,
+        "precision": precision,
+        "tests": tests,
+        "hours": hours,
+        TRAINING: train_at_paper_scale,
+    }
 
 
 def scale(toy: bool) -> str:
@@ -167,7 +170,7 @@ def device(out: Path, toy: bool) -> dict[str, Any]:
 def tests(out: Path, toy: bool) -> dict[str, Any]:
     """The tests marked `gpu`, in a process of their own."""
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", "tests/gpu"]
-    chosen = ["--any-device", "-k", "rdms_are_those"] if toy else []
+    chosen = ["--any-device", "-k", "rdms_are_those"] if toy else ["-n", "4"]
     done = subprocess.run(
         [sys.executable, *words, *chosen],
         cwd=ROOT,
@@ -208,19 +211,80 @@ def precision(out: Path, toy: bool) -> dict[str, Any]:
     return {"rows": rows, "summary": f"float32 RDMs are within {worst:.1e} of float64"}
 
 
-def rates(number: int, toy: bool) -> dict[str, Any]:
-    """Images per second of our ways and PyTorch's in one case of `bench train`."""
+def training(out: Path, toy: bool) -> dict[str, Any]:
+    """Measure the cases of training that have no result yet, for as long as there is time."""
+    from ensemble_rsa.files import read_json
+
+    ends = time.monotonic() + float(os.environ.get("SECONDS_OF_STEP", MOST_SECONDS))
+    files = {number: case_file(out, number) for number in range(n_cases(toy))}
+    left = [number for number, file in files.items() if not file.exists()]
+    longest = 0.0
+    for first in range(0, len(left), TOGETHER):
+        began = time.monotonic()
+        if began + longest > ends:
+            done = len(files) - len(left) + first
+            return {"unfinished": True, "summary": f"{done} of {len(files)} cases are measured"}
+        _measure_together(left[first : first + TOGETHER], out, toy)
+        longest = max(longest, time.monotonic() - began)
+    missing = [str(number) for number, file in files.items() if not file.exists()]
+    if missing:
+        return {"status": 1, "summary": f"failed: case {', '.join(missing)}"}
+    return {"cases": [read_json(file) for file in files.values()], "summary": "all are measured"}
+
+
+def _measure_together(numbers: Sequence[int], out: Path, toy: bool) -> None:
+    """Let some cases compile side by side, then time them in turn."""
+    words = [sys.executable, str(Path(__file__).resolve()), *(["--toy"] if toy else [])]
+    cases = [
+        subprocess.Popen(
+            [*words, "--out", str(out), "--case", str(number)],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for number in numbers
+    ]
+    for process in cases:
+        assert process.stdout is not None  # a pipe
+        process.stdout.readline()  # compiled, or ended
+    for number, process in zip(numbers, cases, strict=True):
+        output, _ = process.communicate("go\n" if process.poll() is None else None)
+        print(f"case {number}: {output.strip() or 'failed'}", flush=True)
+
+
+def case_file(out: Path, number: int) -> Path:
+    """The result of a case of training."""
+    return out / f"training-{number:02d}.json"
+
+
+def measure_case(number: int, out: Path, toy: bool) -> int:
+    """Compile all ways of a case, wait for a line from the parent, time them beside PyTorch's."""
     import dataclasses
+    import logging
 
     from ensemble_rsa.bench.run import measure_all
     from ensemble_rsa.bench.training import SCALES, training_cases
+    from ensemble_rsa.device import device_name
+    from ensemble_rsa.files import write_json
 
-    chosen = scale(toy)
-    case = training_cases(chosen)[number]
-    bench = measure_all("train", chosen, [case], SCALES[chosen].patience, lambda *state: None)
+    logging.basicConfig(level=logging.WARNING)
+    chosen, began = scale(toy), time.monotonic()
+    case, compiling = training_cases(chosen)[number], []
+
+    def compiled() -> None:
+        compiling.append(round(time.monotonic() - began, 1))
+        print("compiled", flush=True)
+        sys.stdin.readline()
+
+    patience = SCALES[chosen].patience
+    bench = measure_all("train", chosen, [case], patience, lambda *state: None, compiled)
     parts = [f"{row.way} {images_per_second(row):,.0f}" for row in bench.rows if row.seconds]
     summary = f"{case.name}, images/s: " + "; ".join(parts)
-    return {"bench": dataclasses.asdict(bench), "summary": summary}
+    result = {"device": device_name(), "seconds to compile": compiling[0]}
+    write_json(case_file(out, number), result | {"bench": dataclasses.asdict(bench)})
+    print(summary)
+    return 0
 
 
 def images_per_second(row: Any) -> float:

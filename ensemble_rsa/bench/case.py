@@ -15,6 +15,7 @@ class Way:
     call: Callable[[], Any]
     share: int | float = 1  # done by one call: 0.01 for one of 100 resamples, 10 for ten steps
     compiles: bool = False  # in the first call, which then predicts nothing about later ones
+    compile: Callable[[], Any] | None = None  # does so ahead of it
 
 
 # Name → way, or the reason why it cannot be measured; and what computes the error of a result.

@@ -61,7 +61,6 @@ def side_by_side(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        jax.clear_caches()  # so that first calls compile what earlier cases have compiled
         due = list(ways)
         while due:
             for name in due:

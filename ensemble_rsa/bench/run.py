@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import psutil
 
 from ensemble_rsa.bench.case import Case, Size, Way
 from ensemble_rsa.bench.measure import Patience, side_by_side, typical
 from ensemble_rsa.device import device_name
+from ensemble_rsa.errors import RunError
 
 Progress = Callable[[int, int, str], None]  # cases done, number of cases, the next one
 
@@ -52,19 +54,28 @@ class Bench:
 
 
 def measure_all(
-    bench: str, scale: str, cases: Sequence[Case], patience: Patience, progress: Progress
+    bench: str,
+    scale: str,
+    cases: Sequence[Case],
+    patience: Patience,
+    progress: Progress,
+    compiled: Callable[[], None] | None = None,
 ) -> Bench:
     """Measure all cases in their order.
 
     A call of another tool is left out if smaller cases of the same name predict that it takes
-    longer than `patience.limit`.
+    longer than `patience.limit`. With `compiled`, everything is compiled ahead, and it is called
+    before anything is timed; the seconds of first calls are then without compiling.
     """
     machine = describe_machine()
+    if compiled is not None:
+        cases = [_compiled_ahead(case) for case in cases]
+        compiled()
     rows: list[BenchRow] = []
     pace: dict[tuple[str, str], float] = {}
     for done, case in enumerate(cases):
         progress(done, len(cases), f"{case.name}, {size_in_words(case.size)}")
-        rows += _measure(case, patience, pace)
+        rows += _measure(case, patience, pace, forget=compiled is None)
     progress(len(cases), len(cases), "done")
     return Bench(bench, scale, {**machine, "load_at_the_end": _load()}, rows)
 
@@ -78,8 +89,23 @@ def size_in_words(size: Size) -> str:
     return ", ".join(f"{axis} {number:,g}" for axis, number in size.items())
 
 
-def _measure(case: Case, patience: Patience, pace: dict[tuple[str, str], float]) -> list[BenchRow]:
-    """The rows of a case; updates `pace`, the seconds per unit of work of each name and way."""
+def _compiled_ahead(case: Case) -> Case:
+    """The case with its programs compiled; what cannot be compiled fails in its first call."""
+    prepared = case.prepare()
+    for way in prepared[0].values():
+        if isinstance(way, Way) and way.compile is not None:
+            with suppress(jax.errors.JaxRuntimeError, RunError):
+                way.compile()
+    return replace(case, prepare=lambda: prepared)
+
+
+def _measure(
+    case: Case, patience: Patience, pace: dict[tuple[str, str], float], forget: bool
+) -> list[BenchRow]:
+    """The rows of a case; updates `pace`, the seconds per unit of work of each name and way.
+
+    `forget` lets first calls compile what earlier cases have compiled.
+    """
     prepared, error_of = case.prepare()
     rows = {name: BenchRow(case.name, case.size, name) for name in prepared}
     ways: dict[str, Way] = {}
@@ -98,6 +124,8 @@ def _measure(case: Case, patience: Patience, pace: dict[tuple[str, str], float])
         if error_of is not None and ways[name].share == 1:
             errors[name] = error_of(result)
 
+    if forget:
+        jax.clear_caches()
     for name, turns in side_by_side(ways, keep_error, patience).items():
         if isinstance(turns, str):
             rows[name] = replace(rows[name], note=turns)

@@ -1,15 +1,14 @@
 """Training throughput on this device, measured on random images, and the arithmetic of a network.
 
-`training_call` builds a call that trains a configuration for some steps; `images_per_second` times
-it; `training_bytes` asks the compiler for its memory; `multiplications` counts what a forward pass
-multiplies, to scale a rate from one network to another. `random_images` makes the same images for
-other libraries that are timed beside this one.
+`TrainingCall` trains a configuration for some steps; `images_per_second` times it; `training_bytes`
+asks the compiler for its memory; `multiplications` counts what a forward pass multiplies, to scale
+a rate from one network to another. `random_images` makes the same images for other libraries that
+are timed beside this one.
 """
 
 import dataclasses
 import math
 import time
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -66,39 +65,52 @@ class TrainingTrial:
         self._training.advance(n_steps)
 
 
-def training_call(
-    config: Config,
-    image_shape: tuple[int, int, int],
-    execution: Execution,
-    n_steps: int = 1,
-    n_instances: int | None = None,
-) -> Callable[[], None]:
+class TrainingCall:
     """A call that trains for some steps on random images in memory; the first one compiles.
 
     It uses the programs of `ensemble-rsa train`, with instances on all devices of
     `config.execution`, and returns once the steps are done.
-
-    Args:
-        config: network and recipe; its data set is not read.
-        image_shape: (height, width, channel).
-        execution: how convolutions are computed and instances mapped.
-        n_steps: steps per call.
-        n_instances: how many of the configuration's instances are trained; None for all.
-
-    Raises:
-        RunError: by the first call, if they need more memory than is free.
     """
-    setup = random_setup(config, image_shape, n_steps, execution)
-    n, trials = n_instances or config.training.instances, []
 
-    def call() -> None:
-        if not trials:
-            if not fits(program_bytes(setup, n)):
-                raise RunError(f"{n} instances need more memory than is free")
-            trials.append(TrainingTrial(setup, n))
-        trials[0].train(n_steps)
+    def __init__(
+        self,
+        config: Config,
+        image_shape: tuple[int, int, int],
+        execution: Execution,
+        n_steps: int = 1,
+        n_instances: int | None = None,
+    ):
+        """Describe the call.
 
-    return call
+        Args:
+            config: network and recipe; its data set is not read.
+            image_shape: (height, width, channel).
+            execution: how convolutions are computed and instances mapped.
+            n_steps: steps per call.
+            n_instances: how many of the configuration's instances are trained; None for all.
+        """
+        self._setup = random_setup(config, image_shape, n_steps, execution)
+        self._n_steps, self._n = n_steps, n_instances or config.training.instances
+        self._trial: TrainingTrial | None = None
+        self._bytes: int | None = None
+
+    def compile(self) -> int:
+        """Compile, if that is not done yet; the bytes that the program needs besides images."""
+        if self._bytes is None:
+            self._bytes = program_bytes(self._setup, self._n)
+        return self._bytes
+
+    def __call__(self) -> None:
+        """Train.
+
+        Raises:
+            RunError: by the first call, if the instances need more memory than is free.
+        """
+        if self._trial is None:
+            if not fits(self.compile()):
+                raise RunError(f"{self._n} instances need more memory than is free")
+            self._trial = TrainingTrial(self._setup, self._n)
+        self._trial.train(self._n_steps)
 
 
 def random_setup(
@@ -128,9 +140,7 @@ def images_per_second(
     Without `execution`, it is computed in the device's default way.
     """
     n_instances, n_steps = n_instances or config.training.instances, steps_per_call()
-    call = training_call(
-        config, image_shape, execution or default_execution(), n_steps, n_instances
-    )
+    call = TrainingCall(config, image_shape, execution or default_execution(), n_steps, n_instances)
     call()  # compiles
     began = time.perf_counter()
     call()

@@ -29,14 +29,13 @@ def test_memory_is_unknown_if_the_peak_cannot_be_reset(monkeypatch):
     assert take_turn(list)[1].extra_mib is None
 
 
-def test_ways_take_turns_and_first_results_are_kept(cleared):
+def test_ways_take_turns_and_first_results_are_kept():
     called, seen = [], {}
     ways = {name: Way(lambda name=name: called.append(name) or name * 2) for name in "ab"}
     turns = side_by_side(ways, seen.__setitem__, Patience(repeats=2))
     assert called == list("ababab")
     assert seen == {"a": "aa", "b": "bb"}
     assert [len(taken) for taken in turns.values()] == [3, 3]
-    assert cleared == [True]  # so that first calls compile
 
 
 def test_the_median_excludes_the_first_turn():

@@ -67,7 +67,7 @@ def epoch(model: str, execution: Execution, precision: str = "float32") -> Epoch
         programs.train,
         programs.start(parameters),
         settings,
-        (images, order, *numbers, StepSeeds.of(config)),
+        (images, order, *numbers, jax.tree.map(jnp.asarray, StepSeeds.of(config))),
     )
 
 

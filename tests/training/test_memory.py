@@ -8,7 +8,7 @@ from ensemble_rsa.errors import RunError
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import memory
-from ensemble_rsa.training.throughput import TrainingTrial, random_setup, training_call
+from ensemble_rsa.training.throughput import TrainingCall, TrainingTrial, random_setup
 
 BLUEPRINT = Blueprint(ModelConfig("all_cnn_c"), (32, 32, 3), 10)
 
@@ -58,7 +58,7 @@ def test_a_trial_that_does_not_fit_is_not_run(tiny_model, monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 1000)
     config = Config(model=ModelConfig(tiny_model, width=0.2), training=TrainingConfig(batch_size=4))
     way = Execution("plain_gradients", 1, {"xla_backend_optimization_level": "0"})
-    call = training_call(config, (8, 8, 1), way, n_instances=2)
+    call = TrainingCall(config, (8, 8, 1), way, n_instances=2)
     with pytest.raises(RunError, match="2 instances need more memory than is free"):
         call()
 

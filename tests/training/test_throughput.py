@@ -23,7 +23,7 @@ def test_a_call_trains_some_instances_for_some_steps(config, quick_execution, mo
         losses.append(np.array(training.position.loss))
 
     monkeypatch.setattr(GroupTraining, "advance", recorded)
-    call = throughput.training_call(config, (8, 8, 1), quick_execution, n_steps=2, n_instances=2)
+    call = throughput.TrainingCall(config, (8, 8, 1), quick_execution, n_steps=2, n_instances=2)
     for _ in range(3):
         call()
     assert losses[0].shape == (2,)
@@ -33,7 +33,7 @@ def test_a_call_trains_some_instances_for_some_steps(config, quick_execution, mo
 def test_images_per_second_counts_all_instances(config, quick_execution, monkeypatch):
     clock = iter([10.0, 10.5])
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(throughput, "training_call", lambda *a: lambda: 0)
+    monkeypatch.setattr(throughput, "TrainingCall", lambda *a: lambda: 0)
     monkeypatch.setattr(throughput, "STEPS_ON_ACCELERATOR", 1)
     rate = throughput.images_per_second(config, (8, 8, 1), quick_execution)
     assert rate == 3 * 5 / 0.5
