@@ -5,7 +5,7 @@ On a CPU the default compiles in a quarter of the time of Winograd tiles, which 
 its time for a step, in parts of a batch; for some small networks plain gradients under `vmap` are
 fastest (benchmarks/README.md). All are without XLA's newer CPU convolution library. The order for
 GPU and TPU is that of programs compiled for an H100 (`ensemble-rsa bench compile`,
-docs/explanation/accelerators.md), which were not run.
+docs/explanation/accelerators.md); the first was run on an H200, the others were not.
 """
 
 import warnings
