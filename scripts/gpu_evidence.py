@@ -323,12 +323,13 @@ def hours(out: Path, toy: bool) -> dict[str, Any]:
 
 
 def train_at_paper_scale(out: Path, toy: bool) -> dict[str, Any]:
-    """Reproduce Fig. 2 at the scale `paper` until time is up; the next call goes on."""
+    """Reproduce Fig. 2 at the scale `paper`, in bfloat16, until time is up; the next call goes on."""
     seconds = float(os.environ.get("SECONDS_OF_STEP", MOST_SECONDS))
     done = subprocess.run(
         [
             sys.executable, "-m", "ensemble_rsa", "reproduce", "fig2",
             "--scale", "smoke" if toy else "paper", "--out", str(out.resolve() / TRAINING),
+            "--precision", "bfloat16",
             "--minutes", f"{max(0.1, (seconds - 60) / 60):.2f}", "--quiet",
         ],
         cwd=ROOT,

@@ -57,6 +57,17 @@ def small_digits():
     return load_dataset(DataConfig("digits", train_images=100, test_images=60))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def formats_of_figures():
+    """Figures are not written as PDF, which takes half the time of drawing; yields all formats."""
+    from ensemble_rsa.figures import save
+
+    every = dict(save.FORMATS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(save.FORMATS, ".pdf")
+        yield every
+
+
 @contextlib.contextmanager
 def tiny_in_catalogue():
     """Replace a network by one of three layers, which compiles in a moment."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ensemble_rsa.cli.options import REQUIRED, Option
+from ensemble_rsa.config.settings import TrainingPrecision
 from ensemble_rsa.errors import InputError
 
 OPTIONS = (
@@ -44,6 +45,13 @@ OPTIONS = (
         float | None,
         None,
     ),
+    Option(
+        "precision",
+        "of the products of training; weights stay float32. On an H200, bfloat16 trained 7.5 times "
+        "as fast as float32",
+        TrainingPrecision,
+        "float32",
+    ),
     Option("quiet", "no progress and no notes"),
 )
 
@@ -81,6 +89,7 @@ def reproduce_figures(options: argparse.Namespace) -> None:
             progress=lambda epochs: training_display(epochs, console),
             variants=options.variants,
             minutes=options.minutes,
+            precision=options.precision,
         )
     except TimeIsUp as stop:  # on standard output even if quiet, for scripts that repeat it
         print(stop)

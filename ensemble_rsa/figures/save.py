@@ -34,7 +34,13 @@ FIGURES: dict[str, tuple[Callable[[xr.Dataset], Drawn], str]] = {
 }
 
 _TRAINING = "training"
-_UNDATED = {"Date": None}
+# Without a date in them, the same results give the same files. PNG comes first: it is the picture
+# of reports, whose layout the others keep.
+FORMATS: dict[str, Mapping[str, None]] = {
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
 _LONG = re.compile(r"scale\([^)]*\)|\d+\.\d{3,}")
 
 
@@ -84,15 +90,14 @@ def save_figure(drawn: Drawn, path: Path) -> Path:
     """
     figure, path = root_of(drawn), Path(path)
     use_installed_fonts(figure)
-    # Without a date in them, the same results give the same files.
-    for ending, metadata in ((".png", {}), (".pdf", {"CreationDate": None}), (".svg", _UNDATED)):
+    for ending, metadata in FORMATS.items():
         target = path.with_suffix(ending)
         with atomic_path(target) as partial, paper_style(), without_glyph_warnings():
-            figure.savefig(partial, format=ending[1:], dpi=PNG_DPI, metadata=metadata)
+            figure.savefig(partial, format=ending[1:], dpi=PNG_DPI, metadata={**metadata})
             if ending == ".svg":
                 drawing = partial.read_text(encoding="utf-8")
                 partial.write_text(_LONG.sub(_shortened, drawing), encoding="utf-8")
-        figure.set_layout_engine("none")  # keep the layout of the first format
+        figure.set_layout_engine("none")
     return path
 
 

@@ -37,6 +37,7 @@ def setting(work: Workspace, experiment: Experiment, result: xr.Dataset) -> str:
         epochs=config.training.epochs,
         n_train=training_images(config),
         preprocessing=config.data.preprocessing,
+        precision=config.training.precision,
         n_stimuli=result.attrs.get("n_stimuli"),
         converged_at=config.training.converged_at,
         seeds=_seeds(result.attrs),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ensemble_rsa import files
 from ensemble_rsa.config.serialize import config_hash, config_to_dict
-from ensemble_rsa.config.settings import Config
+from ensemble_rsa.config.settings import Config, TrainingPrecision
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.extract import check_enough_stimuli
@@ -69,6 +69,7 @@ def reproduce(
     ),
     variants: bool = False,
     minutes: float | None = None,
+    precision: TrainingPrecision = "float32",
 ) -> Path:
     """Run the experiments behind some figures of the paper; what exists is not computed again.
 
@@ -82,6 +83,7 @@ def reproduce(
         variants: instead, train the variants that the paper leaves open and tabulate them; with
             `fig4` only.
         minutes: stop after these, once what was computed is stored; None for no limit.
+        precision: of the products of all trainings; the paper's is not known.
 
     Returns:
         The path of the report; `comparison.json` and `figures/` are beside it. It is written after
@@ -98,16 +100,16 @@ def reproduce(
     if variants and tuple(figures) != ("fig4",):
         raise InputError(f"variants: only for fig4, got {' '.join(figures)}")
     root = Path(out) if out is not None else Path("runs") / f"reproduce-{scale}"
-    chosen = make_scale(scale, images)
+    chosen = make_scale(scale, images, precision)
     generated = scale == "smoke" and "alexnet" not in chosen.ensembles
     if "all" not in figures and not generated:
         for experiment in experiments:
             if missing := missing_ensemble(chosen, experiment):
                 raise InputError(_left_out(experiment, missing))
-    _claim(root, chosen)
+    _claim(root, chosen.name, precision)
     if generated:
         folder = write_images(root.resolve() / "images")
-        chosen = make_scale(scale, ImageLocations(folder=folder))
+        chosen = make_scale(scale, ImageLocations(folder=folder), precision)
     work = Workspace(root, chosen, log, progress)
     limit = math.inf if minutes is None else 60 * minutes * SHARE
     with time_limit(limit):
@@ -139,19 +141,22 @@ def _train_and_measure(
     return _run_each(work, experiments, figures)
 
 
-def _claim(root: Path, scale: Scale) -> None:
-    """Record the scale in the folder; raise if the folder holds another scale."""
+def _claim(root: Path, scale: str, precision: str) -> None:
+    """Record scale and precision in the folder; raise if the folder holds another one of them."""
     path = root / SCALE
     files.check_can_write("out", root)
-    there = scale.name
+    asked = {"scale": scale, "precision": precision}
+    there = asked
     if path.is_file():
         stored = files.read_json(path, REMOVE)
-        there = stored.get("scale") if isinstance(stored, dict) else None
-    if there != scale.name:
-        raise InputError(
-            f"out: {root} holds the scale {there}, not {scale.name}; give another --out"
-        )
-    files.write_json(path, {"scale": scale.name})
+        # earlier versions had one precision only
+        there = {"precision": "float32", **stored} if isinstance(stored, dict) else {}
+    for name, value in asked.items():
+        if there.get(name) != value:
+            raise InputError(
+                f"out: {root} holds the {name} {there.get(name)}, not {value}; give another --out"
+            )
+    files.write_json(path, asked)
 
 
 def _left_out(experiment: Experiment, ensemble: str) -> str:

@@ -11,7 +11,13 @@ from types import MappingProxyType
 from typing import Literal
 
 from ensemble_rsa.config.analysis import AnalysisConfig, StatisticsConfig, StimulusConfig
-from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    TrainingConfig,
+    TrainingPrecision,
+)
 from ensemble_rsa.config.sweep import sweep
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.image_locations import ImageLocations, map_of_folder
@@ -65,15 +71,25 @@ class Scale:
         return replace(self.analysis, stimulus=self.large_images)
 
 
-def make_scale(name: str, images: ImageLocations | None = None) -> Scale:
-    """The experiments at one size.
+def make_scale(
+    name: str, images: ImageLocations | None = None, precision: TrainingPrecision = "float32"
+) -> Scale:
+    """The experiments at one size, with products of a precision in all trainings.
+
+    Raises:
+        InputError: an unknown scale or precision, or images that do not fit.
 
     >>> make_scale("paper").ensembles["all_cnn_c"].training.epochs
     350
     """
     if name not in SCALES:
         raise unknown_name("scale", name, SCALES)
-    return SCALES[name](images or ImageLocations())
+    scale = SCALES[name](images or ImageLocations())
+    rounded = {
+        ensemble: replace(config, training=replace(config.training, precision=precision))
+        for ensemble, config in scale.ensembles.items()
+    }
+    return replace(scale, ensembles=rounded)
 
 
 def _smoke(images: ImageLocations) -> Scale:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import ensemble_rsa.figures
+from ensemble_rsa.figures import save
 from ensemble_rsa.figures.consistency import draw_consistency
 from ensemble_rsa.figures.save import draw_figures, save_figure, save_figures
 from ensemble_rsa.figures.style import category_style, layer_names, new_figure
@@ -28,6 +29,13 @@ def test_what_is_missing_is_left_out(foreign_results, make_history):
     assert [*draw_figures(foreign_results.drop_vars("embedding"), None)] == drawn[1:]
 
 
+@pytest.fixture
+def all_formats(formats_of_figures, monkeypatch):
+    """Every format of users, in their order."""
+    monkeypatch.setattr(save, "FORMATS", formats_of_figures)
+
+
+@pytest.mark.usefixtures("all_formats")
 def test_a_png_of_300_dpi_beside_a_pdf_and_an_svg_and_again_the_same(foreign_results, tmp_path):
     results = foreign_results.drop_vars(["embedding", "second_level_embedding"])
     (path,) = save_figures(results, None, tmp_path / "a")

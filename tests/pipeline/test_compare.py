@@ -81,7 +81,7 @@ def test_everything_is_written(runs, tmp_path):
     np.testing.assert_allclose(record["between"], result.between)
     with xr.open_dataset(tmp_path / "out" / "comparison.nc", engine="h5netcdf") as stored:
         np.testing.assert_array_equal(stored.between, result.between)
-    for suffix in ("png", "pdf"):
+    for suffix in ("png", "svg"):
         assert (tmp_path / "out" / f"comparison.{suffix}").stat().st_size > 1000
 
 

@@ -83,6 +83,10 @@ def test_one_figure_then_all_share_what_was_measured(trial, out):
     assert "The property of distances is shown by simulation." in page
     with pytest.raises(InputError, match=r"holds the scale smoke, not small"):
         run.reproduce(["fig4"], "small", out)
+    with pytest.raises(InputError, match=r"holds the precision float32, not bfloat16"):
+        run.reproduce(["fig4"], "smoke", out, precision="bfloat16")
+    (out / "scale.json").write_text('{"scale": "smoke"}')  # of an earlier version
+    run.reproduce(["fig4"], "smoke", out)
 
 
 def test_results_of_other_settings_are_in_neither_ledger_nor_report(trial, out):

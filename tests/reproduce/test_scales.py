@@ -40,6 +40,14 @@ def test_the_paper_scale_is_the_published_setting():
     assert paper.analysis_of(paper.ensembles["all_cnn_7"]) == paper.analysis
 
 
+def test_a_precision_is_that_of_every_training():
+    usual, rounded = make_scale("paper"), make_scale("paper", precision="bfloat16")
+    for name, config in rounded.ensembles.items():
+        assert config.training.precision == "bfloat16"
+        training = replace(config.training, precision="float32")
+        assert replace(config, training=training) == usual.ensembles[name]
+
+
 def test_at_scale_small_what_is_compared_is_trained_alike():
     """Dropout and no dropout; halves of the images, and sets of categories, with as many images."""
     ensembles = make_scale("small").ensembles

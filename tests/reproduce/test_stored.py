@@ -87,11 +87,11 @@ def run_of(n_flagged=0, replaced=()):
 def end_of_caption(monkeypatch, work):
     """The end of a caption, for networks of which some did not converge."""
 
-    def end(experiment=FIG4, runs=None, **attrs):
+    def end(experiment=FIG4, runs=None, scale=work.scale, **attrs):
         runs = runs or dict.fromkeys(experiment.ensembles, run_of())
         monkeypatch.setattr(captions, "networks", lambda work, name: runs[name])
         measured = xr.Dataset(attrs={"seeds": np.array([0, 1, 2]), **attrs})
-        return setting(work, experiment, measured)
+        return setting(replace(work, scale=scale), experiment, measured)
 
     return end
 
@@ -100,6 +100,10 @@ def test_a_caption_ends_with_scale_seeds_and_sizes(end_of_caption):
     assert end_of_caption(n_stimuli=100) == (
         "Scale smoke: 3 instances (seeds compared: 0–2) of width 0.1, 5 epochs, 600 training "
         "images, standardize preprocessing, 100 stimuli."
+    )
+    rounded = make_scale("smoke", precision="bfloat16")
+    assert "preprocessing, products in bfloat16, 9 stim" in end_of_caption(
+        scale=rounded, n_stimuli=9
     )
     halves = replace(FIG4, ensembles=("first_half", "second_half"))
     assert "300 training images" in end_of_caption(halves)
