@@ -323,7 +323,7 @@ def hours(out: Path, toy: bool) -> dict[str, Any]:
 
 
 def train_at_paper_scale(out: Path, toy: bool) -> dict[str, Any]:
-    """Reproduce Fig. 2 at the scale `paper`, in bfloat16, until time is up; the next call goes on."""
+    """Reproduce Fig. 2 at the scale `paper`, in bfloat16; the next call goes on."""
     seconds = float(os.environ.get("SECONDS_OF_STEP", MOST_SECONDS))
     done = subprocess.run(
         [
