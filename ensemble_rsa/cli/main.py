@@ -329,11 +329,14 @@ def _analyze(run: Path, config: AnalysisConfig, out: Path | None, quiet: bool) -
     from ensemble_rsa.cli.tables import show_crossed_seeds
     from ensemble_rsa.pipeline.analyze import ANALYZE, analyze_run
     from ensemble_rsa.runs import run_folder
+    from ensemble_rsa.runs.set_aside import set_aside
 
     keep_compiled_programs()
     with rdm_display(Console(stderr=True, quiet=quiet)) as progress:
         path = analyze_run(run, config, out, None if quiet else progress)
     results = files.read_dataset(path.parent / run_folder.RESULTS, ANALYZE)
+    for one in set_aside(results, "excluded"):
+        _print_error(f"instance {one['instance']} is left out: {one['reason']}")
     if "seed_variance" in results:
         show_crossed_seeds(results, Console())
     print(path)

@@ -14,7 +14,7 @@ from ensemble_rsa.config.settings import Config
 from ensemble_rsa.report.recipe import known_config, map_name, recipe_values, value_of_all
 from ensemble_rsa.report.rendering import render_text
 from ensemble_rsa.report.values import dataset_values
-from ensemble_rsa.runs.set_aside import set_aside
+from ensemble_rsa.runs.set_aside import n_failed, set_aside
 
 _LIBRARIES = {"jax": "JAX", "numpy": "NumPy", "flax": "Flax", "optax": "Optax"}
 _TRAINING_ONLY = ("flax", "optax")
@@ -231,12 +231,9 @@ def _shown(settings: Mapping[str, Any], known: Config | None) -> dict[str, Any]:
 
 def _unconverged(results: xr.Dataset) -> dict[str, int]:
     """How many instances did not converge and were kept, excluded, or replaced."""
-    excluded = {entry["instance"] for entry in set_aside(results, "excluded")}
-    flagged = [entry["instance"] for entry in set_aside(results, "flagged")]
-    n_failed = sum(instance in excluded for instance in flagged)
     return {
-        "n_flagged": len(flagged) - n_failed,
-        "n_failed": n_failed,
+        "n_flagged": len(set_aside(results, "flagged")),
+        "n_failed": n_failed(results),
         "n_replaced": len(set_aside(results, "replaced")),
     }
 

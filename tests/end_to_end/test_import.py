@@ -43,6 +43,22 @@ def imported(places):
     return places / "runs"
 
 
+def test_an_instance_that_is_left_out_is_told_on_the_terminal(tmp_path, rng, capsys):
+    for i in range(3):
+        (tmp_path / f"net{i}").mkdir()
+        np.save(tmp_path / f"net{i}" / "fc.npy", (i < 2) * rng.normal(size=(12, 30)))
+    run = str(tmp_path / "run")
+    pattern = str(tmp_path / "{instance}" / "{layer}.npy")
+    assert main(["import", pattern, "--out", run, "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["analyze", run, "--n-resamples", "20", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [str(tmp_path / "run" / "report.html")]
+    told = "instance net2 is left out: all distances of layer fc are equal, so their correlation"
+    assert err.startswith(told)
+    assert err.count("\n") == 1
+
+
 def test_an_evaluation_is_a_section_of_the_report_and_stays_there(imported, tmp_path, monkeypatch):
     drawn = lambda results, history, folder, flagged: [  # what was drawn before
         folder / f"{name}.png" for name in figure_names(results, history)

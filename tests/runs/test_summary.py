@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from ensemble_rsa.runs.set_aside import with_set_aside
+from ensemble_rsa.report.sentence import result_sentence
+from ensemble_rsa.runs.set_aside import n_failed, with_set_aside
 from ensemble_rsa.runs.summary import summarize
 
 
@@ -53,6 +54,28 @@ def test_instances_that_were_set_aside_are_listed(results):
     summary = summarize(results, {})
     assert summary["excluded_instances"] == entries["excluded"] + entries["replaced"]
     assert summary["flagged_instances"] == entries["flagged"]
+
+
+def test_an_instance_that_did_not_converge_and_is_excluded_was_not_kept(make_results):
+    """Instances 0 and 4 did not converge, 4 and 5 are excluded; 4 was another seed before."""
+    results = make_results(n_layers=2, n_instances=4)
+    for kind, instances in (("flagged", {0: 10, 4: 14}), ("excluded", {4: 14, 5: 15})):
+        entries = [
+            {"instance": i, "seed": seed, "reason": f"it was {kind}"}
+            for i, seed in instances.items()
+        ]
+        results = with_set_aside(results, kind, entries)
+    before = {"instance": 4, "seed": 4, "reason": "it was replaced"}
+    results = with_set_aside(results, "replaced", [before])
+    summary = summarize(results, {})
+    assert summary["flagged_instances"] == [{"instance": 0, "seed": 10, "reason": "it was flagged"}]
+    assert summary["excluded_instances"] == [
+        {"instance": 4, "seed": 14, "reason": "it was flagged; it was excluded"},
+        {"instance": 5, "seed": 15, "reason": "it was excluded"},
+        before,
+    ]
+    assert n_failed(results) == 1
+    assert "1 of 4 instances had not converged" in result_sentence(results, summary)
 
 
 def test_activations_from_elsewhere_have_no_accuracy_model_or_clustering(foreign_results):
