@@ -1,7 +1,6 @@
 """Evaluation of an analysed run against RDMs of brains or behaviour, with files and a page."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,15 @@ from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.pipeline.analyze import rewrite_report
 from ensemble_rsa.pipeline.evaluations import EVALUATION, OF_RDMS, fingerprint
-from ensemble_rsa.pipeline.reference import rdms_of, reference_for
+from ensemble_rsa.pipeline.reference import (
+    name_of_results,
+    rdms_of,
+    reading_attributes,
+    reference_for,
+)
 from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON, write_evaluation
 from ensemble_rsa.runs import run_folder
-
-_ENDINGS = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
 def evaluate_run(
@@ -68,8 +70,8 @@ def evaluate_run(
         mask: the voxels of an image.
         folds: of observations, for crossnobis.
         out: where results are written; None for `evaluation-REFERENCE` in the run's folder, with
-            `where`, the other options of reading and the comparison in the name where they are not
-            the defaults.
+            `where`, the other options of reading, `over` and the comparison in the name where they
+            are not the defaults.
 
     Returns:
         The evaluation (see `evaluation_dataset`), and the page `evaluation.html` beside its files.
@@ -88,7 +90,10 @@ def evaluate_run(
     rdms = rdms_of(run)
     brains = reference_for(rdms, path, **reading)  # checks how it is read
     check_name("comparison", comparison, COMPARISONS)
-    default = run / f"{EVALUATION}-{_name_of(path, comparison, reading)}"
+    chosen = [each for each in FACTORS if each in over]
+    factors = "-".join(chosen) if len(chosen) < len(FACTORS) else None
+    named = name_of_results(path, comparison, {**reading, "over": factors})
+    default = run / f"{EVALUATION}-{named}"
     folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
     result = evaluate(
@@ -100,53 +105,15 @@ def evaluate_run(
         labels["subject"] = brains.subject.values
     dataset = evaluation_dataset(result, labels).assign_attrs(
         run=run.resolve().name, reference=path.name, comparison=comparison,
-        random=" ".join(each for each in FACTORS if each in over), n_resamples=n_resamples,
+        random=" ".join(chosen), n_resamples=n_resamples,
         confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
         n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
-        **{OF_RDMS: fingerprint(rdms)}, **_attributes(reading),
+        **{OF_RDMS: fingerprint(rdms)}, **reading_attributes(reading),
     )  # fmt: skip
     page = _write(dataset, folder)
     if out is None and (run / run_folder.REPORT).is_file():
         rewrite_report(run)
     return dataset, page
-
-
-def _changed(reading: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of reading that differ from the defaults."""
-    defaults = {"descriptor": STIMULUS}
-    return {key: given for key, given in reading.items() if given != defaults.get(key)}
-
-
-def _attributes(reading: Mapping[str, Any]) -> dict[str, str]:
-    """How a reference was read, as attributes `reference_OPTION` of an evaluation."""
-    return {f"reference_{key}": _as_text(given) for key, given in _changed(reading).items()}
-
-
-def _as_text(given: Any) -> str:
-    if not isinstance(given, Mapping):
-        return str(given)
-    return ", ".join(f"{name}={' or '.join(_several(value))}" for name, value in given.items())
-
-
-def _several(value: Any) -> list[str]:
-    return [str(each) for each in (value if isinstance(value, list | tuple) else [value])]
-
-
-def _name_of(reference: Path, comparison: str, reading: Mapping[str, Any]) -> str:
-    """The name of an evaluation in that of its folder, without special signs."""
-    changed = _changed(reading)
-    where = changed.pop("where", None)
-    words = [reference.stem]
-    words += [
-        one
-        for value in (where.values() if isinstance(where, Mapping) else ())
-        for one in _several(value)
-    ]
-    if "mask" in changed:
-        changed["mask"] = _ENDINGS.sub("", files.as_path("mask", changed["mask"]).name)
-    words += [f"{key}={given}" for key, given in changed.items()]
-    words += [comparison] if comparison != DEFAULT_COMPARISON else []
-    return re.sub(r"[^\w.=-]+", "", "-".join(words))
 
 
 def evaluation_dataset(result: Evaluation, labels: Mapping[str, np.ndarray]) -> xr.Dataset:

@@ -15,8 +15,9 @@ from ensemble_rsa.arrays import check_count
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.planning import draw_plan
 from ensemble_rsa.figures.save import save_figure
-from ensemble_rsa.pipeline.reference import rdms_of, reference_for
+from ensemble_rsa.pipeline.reference import name_of_results, rdms_of, reference_for
 from ensemble_rsa.rdm.compare import ComparisonName
+from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON
 
 PLAN = "plan"
 MOST = 10_000  # times as many as in the pilot
@@ -52,7 +53,7 @@ def plan_run(
         confidence: as in `plan`.
         comparison: as in `plan`.
         out: where the results are written; None for `plan`, or
-            `plan-REFERENCE`, in the run's folder.
+            `plan-REFERENCE` (named like evaluations), in the run's folder.
         **reading: how the reference is read, for `load_reference`.
 
     Returns:
@@ -66,7 +67,8 @@ def plan_run(
     """
     run = files.as_path("run", run)
     path = None if reference is None else files.as_path("reference", reference)
-    default = run / (PLAN if path is None else f"{PLAN}-{path.stem}")
+    named = path and name_of_results(path, comparison or DEFAULT_COMPARISON, reading)
+    default = run / (f"{PLAN}-{named}" if named else PLAN)
     folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
     labelled = rdms_of(run)

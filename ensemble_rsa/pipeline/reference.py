@@ -1,21 +1,27 @@
 """The two sides of an evaluation: RDMs of a run, and reference RDMs of the same stimuli."""
 
 import logging
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ensemble_rsa import files
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.activation_files.identifiers import match_ids
 from ensemble_rsa.interop.labelled import reorder_stimuli
 from ensemble_rsa.interop.reference import load_reference, one_per_subject
+from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.interop.rsatoolbox import load_rdms
+from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON
 from ensemble_rsa.runs import run_folder
 
 log = logging.getLogger(__name__)
+_ENDINGS = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
 def rdms_of(run: Path) -> xr.Dataset:
@@ -90,3 +96,44 @@ def _possible_ids(reference: xr.Dataset) -> list[str]:
         and column.dtype.kind == "U"
         and len({*column.values.tolist()}) == column.size
     ]
+
+
+def _changed(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of reading that differ from the defaults."""
+    defaults = {"descriptor": STIMULUS}
+    return {key: given for key, given in reading.items() if given != defaults.get(key)}
+
+
+def reading_attributes(reading: Mapping[str, Any]) -> dict[str, str]:
+    """How a reference was read, as attributes `reference_OPTION` of an evaluation."""
+    return {f"reference_{key}": _as_text(given) for key, given in _changed(reading).items()}
+
+
+def _as_text(given: Any) -> str:
+    if not isinstance(given, Mapping):
+        return str(given)
+    return ", ".join(f"{name}={' or '.join(_several(value))}" for name, value in given.items())
+
+
+def _several(value: Any) -> list[str]:
+    return [str(each) for each in (value if isinstance(value, list | tuple) else [value])]
+
+
+def name_of_results(reference: Path, comparison: str, reading: Mapping[str, Any]) -> str:
+    """What the name of a folder says of results: reference, reading and comparison.
+
+    Defaults are left out, and so are special signs.
+    """
+    changed = _changed(reading)
+    where = changed.pop("where", None)
+    words = [reference.stem]
+    words += [
+        one
+        for value in (where.values() if isinstance(where, Mapping) else ())
+        for one in _several(value)
+    ]
+    if "mask" in changed:
+        changed["mask"] = _ENDINGS.sub("", files.as_path("mask", changed["mask"]).name)
+    words += [f"{key}={given}" for key, given in changed.items()]
+    words += [comparison] if comparison != DEFAULT_COMPARISON else []
+    return re.sub(r"[^\w.=-]+", "", "-".join(words))

@@ -139,7 +139,7 @@ def test_options_of_reading_reach_the_reader(run, tmp_path, capsys):
     words = ["--reference", str(tmp_path / "tasks.h5"), "--comparison", "pearson"]
     words += ["--descriptor", "conds", "--where", "task=a", "--over", "instances"]
     assert main(["evaluate", str(run), *words, "--n-resamples", "9"]) == 0
-    folder = run / "evaluation-tasks-a-descriptor=conds-pearson"
+    folder = run / "evaluation-tasks-a-descriptor=conds-over=instances-pearson"
     stored = xr.open_dataset(folder / "evaluation.nc")
     kept = rdms(6, 3)[[0, 1, 3, 4, 5]]
     kept = np.array([squareform(squareform(one)[::-1, ::-1]) for one in kept])
@@ -161,9 +161,9 @@ def test_evaluations_that_differ_in_reading_or_comparison_are_kept_apart(run, tm
         )
         pages[page.parent.name] = page
     assert [*pages] == [
-        "evaluation-two-variable=a-pearson",
-        "evaluation-two-variable=b-pearson",
-        "evaluation-two-variable=b",
+        "evaluation-two-variable=a-over=instances-pearson",
+        "evaluation-two-variable=b-over=instances-pearson",
+        "evaluation-two-variable=b-over=instances",
     ]
     for (name, page), variable in zip(pages.items(), "abb", strict=True):
         how = ", Pearson correlation" if name.endswith("pearson") else ""

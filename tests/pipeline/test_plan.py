@@ -90,7 +90,7 @@ def test_a_plan_with_subjects(run, capsys):
     shown = " ".join(capsys.readouterr().out.split())
     numbers = {"instances": [5, 20], "subjects": [8, 16], "stimuli": [10, 20]}
     expected = plan(stack, people, **numbers, comparison="pearson")
-    record = json.loads((folder / "plan-people" / "plan.json").read_text())
+    record = json.loads((folder / "plan-people-pearson" / "plan.json").read_text())
     np.testing.assert_allclose(record["width"], expected.width, rtol=1e-5)
     assert (record["instances"], record["subjects"], record["stimuli"]) == (
         [5, 20],
@@ -114,3 +114,14 @@ def test_a_plan_with_subjects(run, capsys):
 def test_how_a_reference_is_read_needs_one(run, capsys):
     assert main(["plan", str(run[0]), "--variable", "rdm"]) == 2
     assert "variable: expected --reference with it" in capsys.readouterr().err
+
+
+def test_a_plan_is_named_like_an_evaluation_without_special_signs(run):
+    folder, stack = run
+    for name in "abc":
+        np.save(
+            folder / f"sub-{name}.npy", stack[0, :1] + np.random.default_rng(ord(name)).random(45)
+        )
+    words = ["plan", str(folder), "--reference", str(folder / "sub-{subject}.npy")]
+    assert main([*words, "--instances", "5"]) == 0
+    assert (folder / "plan-sub-subject" / "plan.json").is_file()
