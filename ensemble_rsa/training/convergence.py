@@ -5,11 +5,16 @@ gradient can vanish for all images, and training then stalls below full training
 a training accuracy of at least `converged_at`, is ours.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+GUESSING = (
+    1e-4  # difference from the loss of equal logits; of networks that learn it is 1e-2 or more
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,15 @@ class UnconvergedInstance:
     instance: int
     seed: int
     reason: str
+
+
+def guesses(loss: Float[np.ndarray, "..."], n_categories: int) -> Bool[np.ndarray, "..."]:
+    """Whether a loss is that of equal logits for all categories, as of a network of zeros.
+
+    >>> guesses(np.array([2.3026, 2.29, np.nan]), 10).tolist()
+    [True, False, False]
+    """
+    return np.abs(loss - math.log(n_categories)) < GUESSING
 
 
 def unconverged_instances(
@@ -32,7 +46,8 @@ def unconverged_instances(
 ) -> list[UnconvergedInstance]:
     """Instances with a low training accuracy or with weights that are not finite.
 
-    `loss` shows since which epoch they are not; `converged_at` is the least training accuracy.
+    `loss` shows since which epoch they are not, or do no more than guess; `converged_at` is the
+    least training accuracy.
 
     >>> right, wrong = np.array([0, 1, 1]), np.array([0, 0, 0])
     >>> both, finite, loss = np.stack([right, wrong]), np.array([True, True]), np.ones((2, 3))
@@ -59,5 +74,9 @@ def unconverged_instances(
             ]
             if never:
                 reason += f"; never predicts {', '.join(never)}"
+            learning = np.flatnonzero(~guesses(loss[instance], len(categories)))
+            since = learning[-1] + 2 if learning.size else 1
+            if since <= loss.shape[1]:
+                reason += f"; guesses since epoch {since}: its loss is ln {len(categories)}"
             found.append(UnconvergedInstance(instance, seed, reason))
     return found

@@ -5,6 +5,7 @@ group, and what happens to those that did not converge.
 """
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -33,6 +34,7 @@ from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.training import processes
 from ensemble_rsa.training.averages import networks_of
 from ensemble_rsa.training.batch import DeviceImages, StepSeeds
+from ensemble_rsa.training.convergence import guesses
 from ensemble_rsa.training.feed import (
     DiskImages,
     TrainingImages,
@@ -51,6 +53,7 @@ from ensemble_rsa.training.step import (
     stacked_settings,
 )
 
+log = logging.getLogger(__name__)
 STATES = "states"
 
 
@@ -177,6 +180,7 @@ def train_group(
             reporter.stepped(count, seconds, training.position, setup.config.training.batch_size)
             if training.position.step == setup.steps:
                 reporter.epoch_ended(training.end_epoch())
+                training.tell_who_guesses()
             training.store(now=asked_to_stop())
             at = training.position
             if asked_to_stop() and at.epoch <= epochs:
@@ -204,6 +208,7 @@ class GroupTraining:
         self.feed = make_feed(self._train_data, self._layout, training)
         self.state, self.position = self._start()
         self._last_stored = time.monotonic()
+        self._told: set[int] = set()
 
     def _start(self) -> tuple[TrainingState, TrainingPosition]:
         setup, seeds, folder = self._setup, self._group.seeds, self._group.folder
@@ -262,6 +267,25 @@ class GroupTraining:
         ]
         self.position = TrainingPosition.at_start(epoch + 1, n, [*position.rows, row])
         return accuracy
+
+    def tell_who_guesses(self) -> None:
+        """Log, once, which instances have learned nothing in the epoch that has ended.
+
+        A network whose logits are zero for all images has no gradient, and stays as it is.
+        """
+        n_categories = len(self._setup.dataset.categories)
+        found = np.flatnonzero(guesses(np.array(self.position.rows[-1][0]), n_categories)).tolist()
+        new = [str(self._group.seeds[i]) for i in found if i not in self._told]
+        self._told.update(found)
+        if new:
+            log.warning(
+                "seeds %s: in epoch %d the loss was ln %d, that of guessing; networks whose logits "
+                "are zero for all images cannot learn (--unconverged replace trains others in "
+                "their place, afterwards)",
+                ", ".join(new),
+                len(self.position.rows),
+                n_categories,
+            )
 
     @fixed_settings()
     def store(self, now: bool) -> None:
