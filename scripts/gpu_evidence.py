@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MOST_SECONDS = 540.0  # of a step
 GRACE_SECONDS = 20.0  # between being asked to stop and being stopped
 LEAST_SECONDS = 30.0  # for which a step is worth starting
-TRAINING = "paper"  # the last step, which goes on until it is told to stop
+PAPER = "paper"  # the last step, which goes on until it is told to stop
 TOGETHER = 3  # cases that compile at a time: XLA tries routines on the device while it compiles
 Step = Callable[[Path, bool], dict[str, Any]]  # of the folder and whether it is a toy
 
@@ -47,7 +47,7 @@ def do_all(out: Path, seconds: float, toy: bool, again: bool) -> int:
     """Start a process for each step that is left, for as long as there is time."""
     ends = time.monotonic() + seconds
     command = [sys.executable, str(Path(__file__).resolve()), *(["--toy"] if toy else [])]
-    for name in steps(toy):
+    for name in steps():
         done, failed = out / f"{name}.json", out / f"{name}.failed.txt"
         if again:
             failed.unlink(missing_ok=True)
@@ -121,7 +121,7 @@ def do_step(name: str, out: Path, toy: bool) -> int:
         )
         return 1
     began = time.monotonic()
-    result = steps(toy)[name](out, toy)
+    result = steps()[name](out, toy)
     if result.pop("unfinished", False):
         print(result["summary"])
         return 0
@@ -131,7 +131,7 @@ def do_step(name: str, out: Path, toy: bool) -> int:
     return result.get("status", 0)
 
 
-def steps(toy: bool) -> dict[str, Step]:
+def steps() -> dict[str, Step]:
     """All steps by name, in their order."""
     return {
         "device": device,
@@ -139,7 +139,7 @@ def steps(toy: bool) -> dict[str, Step]:
         "precision": precision,
         "tests": tests,
         "hours": hours,
-        TRAINING: train_at_paper_scale,
+        PAPER: train_at_paper_scale,
     }
 
 
@@ -213,8 +213,6 @@ def precision(out: Path, toy: bool) -> dict[str, Any]:
 
 def training(out: Path, toy: bool) -> dict[str, Any]:
     """Measure the cases of training that have no result yet, for as long as there is time."""
-    from ensemble_rsa.files import read_json
-
     ends = time.monotonic() + float(os.environ.get("SECONDS_OF_STEP", MOST_SECONDS))
     files = {number: case_file(out, number) for number in range(n_cases(toy))}
     left = [number for number, file in files.items() if not file.exists()]
@@ -229,7 +227,7 @@ def training(out: Path, toy: bool) -> dict[str, Any]:
     missing = [str(number) for number, file in files.items() if not file.exists()]
     if missing:
         return {"status": 1, "summary": f"failed: case {', '.join(missing)}"}
-    return {"cases": [read_json(file) for file in files.values()], "summary": "all are measured"}
+    return {"summary": f"{len(files)} cases are measured, each in a file of its own"}
 
 
 def _measure_together(numbers: Sequence[int], out: Path, toy: bool) -> None:
@@ -328,7 +326,7 @@ def train_at_paper_scale(out: Path, toy: bool) -> dict[str, Any]:
     done = subprocess.run(
         [
             sys.executable, "-m", "ensemble_rsa", "reproduce", "fig2",
-            "--scale", "smoke" if toy else "paper", "--out", str(out.resolve() / TRAINING),
+            "--scale", "smoke" if toy else "paper", "--out", str(out.resolve() / PAPER),
             "--precision", "bfloat16",
             "--minutes", f"{max(0.1, (seconds - 60) / 60):.2f}", "--quiet",
         ],

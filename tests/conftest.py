@@ -68,6 +68,14 @@ def formats_of_figures():
         yield every
 
 
+@pytest.fixture
+def all_formats(formats_of_figures, monkeypatch):
+    """Figures are written in every format, as users have them."""
+    from ensemble_rsa.figures import save
+
+    monkeypatch.setattr(save, "FORMATS", formats_of_figures)
+
+
 @contextlib.contextmanager
 def tiny_in_catalogue():
     """Replace a network by one of three layers, which compiles in a moment."""

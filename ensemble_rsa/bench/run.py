@@ -18,7 +18,6 @@ import psutil
 from ensemble_rsa.bench.case import Case, Size, Way
 from ensemble_rsa.bench.measure import Patience, side_by_side, typical
 from ensemble_rsa.device import device_name
-from ensemble_rsa.errors import RunError
 
 Progress = Callable[[int, int, str], None]  # cases done, number of cases, the next one
 
@@ -94,7 +93,7 @@ def _compiled_ahead(case: Case) -> Case:
     prepared = case.prepare()
     for way in prepared[0].values():
         if isinstance(way, Way) and way.compile is not None:
-            with suppress(jax.errors.JaxRuntimeError, RunError):
+            with suppress(jax.errors.JaxRuntimeError):
                 way.compile()
     return replace(case, prepare=lambda: prepared)
 

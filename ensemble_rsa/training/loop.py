@@ -208,7 +208,6 @@ class GroupTraining:
         self.feed = make_feed(self._train_data, self._layout, training)
         self.state, self.position = self._start()
         self._last_stored = time.monotonic()
-        self._told: set[int] = set()
 
     def _start(self) -> tuple[TrainingState, TrainingPosition]:
         setup, seeds, folder = self._setup, self._group.seeds, self._group.folder
@@ -269,14 +268,15 @@ class GroupTraining:
         return accuracy
 
     def tell_who_guesses(self) -> None:
-        """Log, once, which instances have learned nothing in the epoch that has ended.
+        """Log which instances have learned nothing in the epoch that has ended, unlike before.
 
         A network whose logits are zero for all images has no gradient, and stays as it is.
         """
         n_categories = len(self._setup.dataset.categories)
-        found = np.flatnonzero(guesses(np.array(self.position.rows[-1][0]), n_categories)).tolist()
-        new = [str(self._group.seeds[i]) for i in found if i not in self._told]
-        self._told.update(found)
+        losses = np.array([row[0] for row in self.position.rows[-2:]])
+        guessing = guesses(losses, n_categories)
+        begun = guessing[-1] & ~guessing[:-1].any(axis=0)
+        new = [str(self._group.seeds[i]) for i in np.flatnonzero(begun)]
         if new:
             log.warning(
                 "seeds %s: in epoch %d the loss was ln %d, that of guessing; networks whose logits "

@@ -266,7 +266,7 @@ def test_steps_of_evidence_are_done_once_and_failures_are_kept(evidence, tmp_pat
     do_all = evidence["do_all"]
     monkeypatch.setitem(do_all.__globals__, "run_within", run_within)
     names = dict.fromkeys(["first", "second", "third"])
-    monkeypatch.setitem(do_all.__globals__, "steps", lambda toy: names)
+    monkeypatch.setitem(do_all.__globals__, "steps", lambda: names)
     assert do_all(tmp_path, 600.0, True, False) == 1
     assert called == ["second", "third"]
     assert "yes" in (tmp_path / "second.failed.txt").read_text()

@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 import ensemble_rsa.figures
-from ensemble_rsa.figures import save
 from ensemble_rsa.figures.consistency import draw_consistency
 from ensemble_rsa.figures.save import draw_figures, save_figure, save_figures
 from ensemble_rsa.figures.style import category_style, layer_names, new_figure
@@ -27,12 +26,6 @@ def test_what_is_missing_is_left_out(foreign_results, make_history):
     drawn = [*draw_figures(foreign_results, no_epochs)]
     assert drawn == ["geometry", "second_level", "consistency"]
     assert [*draw_figures(foreign_results.drop_vars("embedding"), None)] == drawn[1:]
-
-
-@pytest.fixture
-def all_formats(formats_of_figures, monkeypatch):
-    """Every format of users, in their order."""
-    monkeypatch.setattr(save, "FORMATS", formats_of_figures)
 
 
 @pytest.mark.usefixtures("all_formats")

@@ -69,6 +69,7 @@ def test_the_layers_are_compared_as_stacks_would_be(without_figure, runs):
     assert path == runs[0] / "comparison-dropout" / "comparison.json"
 
 
+@pytest.mark.usefixtures("all_formats")
 def test_everything_is_written(runs, tmp_path):
     result, path = compare_runs(*runs, out=tmp_path / "out")
     record = json.loads(path.read_text())
@@ -81,7 +82,7 @@ def test_everything_is_written(runs, tmp_path):
     np.testing.assert_allclose(record["between"], result.between)
     with xr.open_dataset(tmp_path / "out" / "comparison.nc", engine="h5netcdf") as stored:
         np.testing.assert_array_equal(stored.between, result.between)
-    for suffix in ("png", "svg"):
+    for suffix in ("png", "pdf"):
         assert (tmp_path / "out" / f"comparison.{suffix}").stat().st_size > 1000
 
 

@@ -64,7 +64,6 @@ def test_who_guesses_is_told_once_in_training(caplog):
     group = SimpleNamespace(
         _setup=SimpleNamespace(dataset=SimpleNamespace(categories=("ant", "bee", "cat"))),
         _group=SimpleNamespace(seeds=(7, 11, 13)),
-        _told=set(),
         position=SimpleNamespace(rows=[]),
     )
     for losses in ((1.5, 1.4, 1.3), (LN3, 1.1, 1.0), (LN3, LN3, 0.9), (LN3, LN3, 0.8)):
