@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ensemble_rsa.analysis.stacked import check_no_missing, pair_sums, sums_within
 from ensemble_rsa.arrays import (
     ArrayLike,
     LabelCodes,
@@ -20,6 +21,7 @@ from ensemble_rsa.arrays import (
 )
 from ensemble_rsa.arrays.constant import MOST_ROUNDING
 from ensemble_rsa.arrays.rdms import Missing
+from ensemble_rsa.arrays.stacks import RdmStack
 from ensemble_rsa.errors import FewStimuliWarning, InputError, check_name
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.missing import report_missing
@@ -55,6 +57,9 @@ def category_clustering_index(
     >>> category_clustering_index(np.array([1.0, 3, 3, 3, 3, 1]), ["cat", "cat", "dog", "dog"])
     array(0.5)
     """
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        return _of_stack(rdms, *check_labels("labels", labels, rdms.n_stimuli))
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)", missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
@@ -63,12 +68,24 @@ def category_clustering_index(
     return clustering_index(array, codes, categories)
 
 
+def _of_stack(
+    stack: RdmStack, codes: LabelCodes, categories: np.ndarray
+) -> Float[np.ndarray, "..."]:
+    """`category_clustering_index` of RDMs on disk."""
+    _check_several_categories(categories)
+    check_groups(codes, categories, "pooled")
+    every, within = pair_sums(stack), sums_within(stack, codes)
+    n_pairs, n_within = (np.asarray(each.n)[..., None] for each in (every, within))
+    if not (every.sums > 0).all():
+        raise InputError("rdms: expected mean distances above 0, got RDMs without any")
+    return np.asarray(index_of_sums(every.sums, within.sums, n_pairs, n_within))
+
+
 def clustering_index(
     rdms: Any, codes: LabelCodes, categories: np.ndarray
 ) -> Float[np.ndarray, "..."]:
     """`category_clustering_index` of checked RDMs, in which NaN is missing, and labels."""
-    if len(categories) < 2:
-        raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
+    _check_several_categories(categories)
     same = same_category(codes)
     distances = np.asarray(rdms)
     total, within = (
@@ -98,6 +115,11 @@ def clustering_index(
     return index
 
 
+def _check_several_categories(categories: np.ndarray) -> None:
+    if len(categories) < 2:
+        raise InputError(f"labels: expected two categories or more, got only '{categories[0]}'")
+
+
 def index_of_sums(total: Any, total_within: Any, n_pairs: Any, n_within: Any) -> Any:
     """The clustering index from sums over all pairs and over pairs within; NaN without pairs.
 
@@ -114,10 +136,15 @@ def same_category(codes: LabelCodes) -> Bool[np.ndarray, " stimulus_pair"]:
     rows, columns = pair_indices(codes.size)
     same = codes[rows] == codes[columns]
     if not same.any():
-        raise InputError(
-            "labels: expected a category with two stimuli or more, got all different labels"
-        )
+        raise all_different()
     return same
+
+
+def all_different() -> InputError:
+    """The error for labels of which no two are equal."""
+    return InputError(
+        "labels: expected a category with two stimuli or more, got all different labels"
+    )
 
 
 def same_category_groups(
@@ -137,17 +164,31 @@ def same_category_groups(
     >>> [pairs.tolist() for pairs in groups.values()]
     [[3, 4, 5]]
     """
-    check_name("aggregate", aggregate, AGGREGATES)
+    check_groups(codes, categories, aggregate)
     same = same_category(codes)
     if aggregate == "pooled":
         return {"rdms (same-category pairs)": np.flatnonzero(same)}
-    small = categories[np.bincount(codes) < 3]
+    rows, _ = pair_indices(codes.size)
+    return {
+        f"rdms (category '{category}')": np.flatnonzero(same & (codes[rows] == code))
+        for code, category in enumerate(categories)
+    }
+
+
+def check_groups(codes: LabelCodes, categories: np.ndarray, aggregate: Aggregate) -> None:
+    """Raise or warn as `same_category_groups` does."""
+    check_name("aggregate", aggregate, AGGREGATES)
+    sizes = np.bincount(codes)
+    if sizes.max() < 2:
+        raise all_different()
+    if aggregate == "pooled":
+        return
+    small = categories[sizes < 3]
     if small.size:
         raise InputError(
             f"labels: aggregate='per_category' needs three stimuli or more in each category, "
             f"'{small[0]}' has fewer; leave it out or use aggregate='pooled'"
         )
-    sizes = np.bincount(codes)
     by_chance = float(np.mean(1 / (sizes * (sizes - 1) / 2 - 1)))
     if by_chance > MOST_BY_CHANCE:
         warnings.warn(
@@ -155,10 +196,5 @@ def same_category_groups(
             f"r² of so few distances is {by_chance:.2f} on average for unrelated networks too; use "
             "more stimuli per category, or aggregate='pooled'",
             FewStimuliWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    rows, _ = pair_indices(codes.size)
-    return {
-        f"rdms (category '{category}')": np.flatnonzero(same & (codes[rows] == code))
-        for code, category in enumerate(categories)
-    }

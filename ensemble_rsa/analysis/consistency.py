@@ -6,7 +6,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.analysis.categories import Aggregate, same_category_groups
+from ensemble_rsa.analysis.categories import Aggregate, check_groups, same_category_groups
+from ensemble_rsa.analysis.stacked import check_no_missing, similarities
 from ensemble_rsa.arrays import (
     ArrayLike,
     LabelsLike,
@@ -17,7 +18,9 @@ from ensemble_rsa.arrays import (
     check_varied,
 )
 from ensemble_rsa.arrays.rdms import Missing
+from ensemble_rsa.arrays.stacks import RdmStack
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.compare import ComparisonName, compare_pairs, compare_rows
 from ensemble_rsa.rdm.missing import (
     compare_pairs_present,
@@ -41,7 +44,9 @@ def consistency(
     stack, such as `(layer, epoch, instance, stimulus_pair)`, is processed in one call.
 
     Args:
-        rdms: RDMs `(..., instance, stimulus_pair)`, of stimuli or of category centroids.
+        rdms: RDMs `(..., instance, stimulus_pair)`, of stimuli or of category centroids; or, here
+            and below, a stack of them on disk (`RdmStore.exemplar`), for comparisons of distances
+            themselves.
         comparison: one of `ensemble_rsa.rdm.compare.COMPARISONS`: `"pearson"`, `"spearman"`,
             `"rho_a"`, `"tau_a"` and `"corr_cov"` (whitened) range from −1 to 1, the `"cosine"` of
             distances and `"cosine_cov"` from 0 to 1. With `_squared` at the end of a name they
@@ -62,6 +67,9 @@ def consistency(
     >>> consistency(np.array([[1.0, 2.0, 3.0], [3.0, 5.0, 7.0], [1.0, 0.0, 1.0]])).round(6)
     array([1., 0., 0.])
     """
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        return _of_pairs(similarities("rdms", rdms, comparison))
     array, _ = check_instance_rdms("rdms", rdms, missing=missing)
     if missing == "refuse":
         return compare_pairs("rdms", array, comparison)
@@ -153,6 +161,9 @@ def within_category_consistency(
     >>> within_category_consistency(rdms, ["cat", "dog", "dog", "dog"]).round(6)
     array([1.])
     """
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        return _within(rdms, labels, aggregate, comparison)
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
@@ -196,12 +207,32 @@ def second_level_distances(
            [0., 0., 2.],
            [2., 2., 0.]])
     """
-    array, _ = check_rdms("rdms", rdms, 2, "(..., rdm, stimulus_pair)", missing)
-    if missing == "drop" and lacks_distances(array):
-        report_missing("rdms", array)
-        similarity = compare_rows_present("rdms", array, comparison=comparison)
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        similarity = similarities("rdms", rdms, comparison)
     else:
-        similarity = compare_rows(array, comparison=comparison)
-    check_varied("rdms", similarity)
-    diagonal = np.eye(array.shape[-2], dtype=bool)
+        array, _ = check_rdms("rdms", rdms, 2, "(..., rdm, stimulus_pair)", missing)
+        if missing == "drop" and lacks_distances(array):
+            report_missing("rdms", array)
+            similarity = compare_rows_present("rdms", array, comparison=comparison)
+        else:
+            similarity = compare_rows(array, comparison=comparison)
+        check_varied("rdms", similarity)
+    diagonal = np.eye(similarity.shape[-1], dtype=bool)
     return np.where(diagonal, 0.0, 1 - (similarity + np.swapaxes(similarity, -1, -2)) / 2)
+
+
+def _of_pairs(similarity: Float[np.ndarray, "... n n"]) -> Float[np.ndarray, "... instance_pair"]:
+    return similarity[..., *pair_indices(similarity.shape[-1])]
+
+
+def _within(
+    stack: RdmStack, labels: LabelsLike, aggregate: Aggregate, comparison: ComparisonName
+) -> Float[np.ndarray, "... instance_pair"]:
+    """`within_category_consistency` of RDMs on disk."""
+    codes, categories = check_labels("labels", labels, stack.n_stimuli)
+    check_groups(codes, categories, aggregate)
+    if aggregate == "pooled":
+        return _of_pairs(similarities("rdms (same-category pairs)", stack, comparison, codes))
+    each = similarities("rdms (category)", stack, comparison, codes, per_category=True)
+    return np.mean(_of_pairs(each), axis=0)

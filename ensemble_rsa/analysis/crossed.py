@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ensemble_rsa.analysis.stacked import similarities
 from ensemble_rsa.arrays import (
     ArrayLike,
     LabelsLike,
@@ -25,6 +26,7 @@ from ensemble_rsa.arrays import (
     check_labels,
     check_varied,
 )
+from ensemble_rsa.arrays.stacks import RdmStack
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
 
@@ -76,11 +78,14 @@ def crossed_variance_components(
     >>> found.names[2], found.share.round(2).tolist()
     ('first weights × data order', [0.82, 0.01, 0.17])
     """
-    array, _ = check_instance_rdms("rdms", rdms)
+    array = rdms if isinstance(rdms, RdmStack) else check_instance_rdms("rdms", rdms)[0]
     check_name("comparison", comparison, CORRELATIONS)
     names, levels = _checked_factors(factors, array.shape[-2])
-    similarity = compare_rows(np.asarray(array), None, comparison)
-    check_varied("rdms", similarity)
+    if isinstance(array, RdmStack):
+        similarity = similarities("rdms", array, comparison)
+    else:
+        similarity = compare_rows(np.asarray(array), None, comparison)
+        check_varied("rdms", similarity)
     same = levels[:, :, None] == levels[:, None, :]
     kinds = (same[0] & ~same[1], same[1] & ~same[0], ~same[0] & ~same[1])
     means = np.stack([similarity[..., kind].mean(-1) for kind in kinds])

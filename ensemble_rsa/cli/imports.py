@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from ensemble_rsa.cli import import_networks
-from ensemble_rsa.cli.options import REQUIRED, Option
+from ensemble_rsa.cli.options import REQUIRED, STORE, Option
 from ensemble_rsa.config.analysis import AnalysisConfig, DistanceName
 from ensemble_rsa.errors import InputError
 
@@ -29,6 +29,7 @@ OPTIONS = (
     *import_networks.OPTIONS,
     Option("distance", "first-level distance between patterns", DistanceName, "correlation"),
     Option("list_layers", "only print the layers with their numbers of stimuli and units"),
+    STORE,
     Option("out", "the run folder; a new one under runs/ when not given", Path | None, None),
     Option("quiet", "no progress and no notes"),
 )
@@ -63,7 +64,8 @@ def import_source(options: argparse.Namespace) -> None:
     _print_notes(source, console)
     settings = AnalysisConfig.of(distance=options.distance)
     with rdm_display(console) as progress:
-        path = import_run(source, options.out, settings, None if options.quiet else progress)
+        shown = None if options.quiet else progress
+        path = import_run(source, options.out, settings, shown, options.store)
     _print_warnings(path, console)
     print(path)
 
@@ -78,7 +80,8 @@ def _import_networks(options: argparse.Namespace, console: Console) -> None:
     with rdm_display(console, "images") as progress:
         source = import_networks.networks_source(options, None if options.quiet else progress)
         _print_notes(source, console)
-        path = import_run(source, options.out, AnalysisConfig.of(distance=options.distance))
+        settings = AnalysisConfig.of(distance=options.distance)
+        path = import_run(source, options.out, settings, store=options.store)
     _print_warnings(path, console)
     print(path)
 

@@ -21,6 +21,7 @@ import ensemble_rsa
 from ensemble_rsa.cli import bench, evaluation, imports, planning, reproduce, view
 from ensemble_rsa.cli.options import (
     REQUIRED,
+    STORE,
     Option,
     Parser,
     add_config,
@@ -90,7 +91,7 @@ def train(options: argparse.Namespace) -> None:
 def analyze(options: argparse.Namespace) -> None:
     """Compute RDMs and consistency of a run's networks, and write figures and a report."""
     config = config_from_options(options, AnalysisConfig())
-    _analyze(options.run, config, options.out, options.quiet)
+    _analyze(options.run, config, options.out, options.quiet, options.store)
 
 
 def report(options: argparse.Namespace) -> None:
@@ -172,7 +173,7 @@ COMMANDS = {
     "demo": Command(demo, [NEW_RUN, QUIET]),
     "train": Command(train, [NEW_RUN, RECIPE, SWEEP, VARY, RESUME, PRINT, QUIET], Config),
     "import": Command(imports.import_source, imports.OPTIONS),
-    "analyze": Command(analyze, [RUN, RESULTS, QUIET], AnalysisConfig),
+    "analyze": Command(analyze, [RUN, RESULTS, STORE, QUIET], AnalysisConfig),
     "view": Command(view.view, view.OPTIONS),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
     "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON, MATCH], AnalysisConfig),
@@ -323,7 +324,9 @@ def _train(config: Config, options: argparse.Namespace) -> Path:
     return run.path
 
 
-def _analyze(run: Path, config: AnalysisConfig, out: Path | None, quiet: bool) -> None:
+def _analyze(
+    run: Path, config: AnalysisConfig, out: Path | None, quiet: bool, store: bool | None = None
+) -> None:
     from ensemble_rsa import files
     from ensemble_rsa.cli.progress import keep_compiled_programs, rdm_display
     from ensemble_rsa.cli.tables import show_crossed_seeds
@@ -333,7 +336,7 @@ def _analyze(run: Path, config: AnalysisConfig, out: Path | None, quiet: bool) -
 
     keep_compiled_programs()
     with rdm_display(Console(stderr=True, quiet=quiet)) as progress:
-        path = analyze_run(run, config, out, None if quiet else progress)
+        path = analyze_run(run, config, out, None if quiet else progress, store)
     results = files.read_dataset(path.parent / run_folder.RESULTS, ANALYZE)
     for one in set_aside(results, "excluded"):
         _print_error(f"instance {one['instance']} is left out: {one['reason']}")

@@ -77,6 +77,15 @@ class Option(NamedTuple):
     default: Any = False
 
 
+STORE = Option(
+    "store",
+    "whether RDMs are written to a store on disk, rdms.zarr, and analysed from there; by default "
+    "if they exceed a quarter of the free memory",
+    bool | None,
+    None,
+)
+
+
 def is_list(option: Option) -> bool:
     """Whether an option is a positional argument that takes several words."""
     return option.default is REQUIRED and get_origin(option.annotation) is tuple

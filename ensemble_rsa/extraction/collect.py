@@ -3,7 +3,7 @@
 Only distances are kept, so that the activations of one layer are in memory at a time.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,10 +28,10 @@ def layer_stack(source: ActivationSource, layer: str) -> xr.DataArray:
         for position in range(len(source.instances))
     ]
     everyone = range(len(source.instances))
-    return xr.DataArray(np.stack(patterns), _coordinates(source, everyone), DIMENSIONS, name=layer)
+    return xr.DataArray(np.stack(patterns), coordinates(source, everyone), DIMENSIONS, name=layer)
 
 
-def _coordinates(source: ActivationSource, positions: Iterable[int]) -> dict[str, Any]:
+def coordinates(source: ActivationSource, positions: Iterable[int]) -> dict[str, Any]:
     """Return the coordinates of some instances, and of all stimuli."""
     chosen = list(positions)
     return {
@@ -54,7 +54,7 @@ class _InstanceRdms(NamedTuple):
     constant: list[int]
 
 
-class _NotComparable(Exception):
+class NotComparable(Exception):
     """Why an instance cannot be compared with others."""
 
 
@@ -77,17 +77,16 @@ def collect_rdms(
         try:
             for name, activations in source.activations(position):
                 if name in layers:
-                    _check_comparable(name, activations)
+                    check_comparable(name, activations)
                     patterns = cocktail_blank(activations) if cocktail_blanked else activations
                     _append(own, name, patterns, source.categories, distance)
                 if progress:
                     progress(position * len(layers) + len(own.exemplar), len(layers) * n_instances)
             rdms[position] = own
-        except _NotComparable as reason:
+        except NotComparable as reason:
             excluded[position] = str(reason)
     if not rdms:
-        reasons = "; ".join(f"instance {source.instances[i]}: {excluded[i]}" for i in excluded)
-        raise RunError(f"no instance has RDMs that can be compared ({reasons})")
+        raise none_comparable(source, excluded)
     entries = [
         {"instance": source.instances[i], "seed": source.seeds[i], "reason": reason}
         for i, reason in excluded.items()
@@ -97,10 +96,16 @@ def collect_rdms(
     )
 
 
-def _check_comparable(name: str, activations: Any) -> None:
+def none_comparable(source: ActivationSource, excluded: Mapping[int, str]) -> RunError:
+    """Return the error for a source of which no instance has RDMs."""
+    reasons = "; ".join(f"instance {source.instances[i]}: {excluded[i]}" for i in excluded)
+    return RunError(f"no instance has RDMs that can be compared ({reasons})")
+
+
+def check_comparable(name: str, activations: Any) -> None:
     """Set an instance aside whose network has diverged."""
     if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
-        raise _NotComparable(f"activations of {name} are not finite")
+        raise NotComparable(f"activations of {name} are not finite")
 
 
 def _append(
@@ -119,7 +124,7 @@ def _append(
         own.centroid.append(centroid)
     for what, values in correlated.items():
         if values.size >= 3 and is_constant(values, scale=float(rdm.max())):
-            raise _NotComparable(
+            raise NotComparable(
                 f"all {what} of layer {name} are equal, so their correlation is undefined"
             )
     own.exemplar.append(rdm)
@@ -139,7 +144,7 @@ def _dataset(
             "constant_patterns": (dims, constant),
             **{name: ("instance", all_[list(rdms)]) for name, all_ in source.variables.items()},
         },
-        coords={"layer": list(layers), **_coordinates(source, rdms)},
+        coords={"layer": list(layers), **coordinates(source, rdms)},
     )
     for kind, entries in source.set_aside.items():
         dataset = with_set_aside(dataset, kind, entries)

@@ -10,6 +10,7 @@ from jaxtyping import Int
 
 from ensemble_rsa.arrays import as_numpy
 from ensemble_rsa.extraction.sources import ActivationSource
+from ensemble_rsa.rdm.build import cocktail_blank
 
 
 class ChosenRows:
@@ -31,6 +32,29 @@ class ChosenRows:
         """Return the rows that the first index selects among the chosen ones."""
         rows, units = key if isinstance(key, tuple) and len(key) == 2 else (slice(None),) * 2
         return as_numpy(self._array[:, units])[self._rows[rows]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:, :], dtype)
+
+
+class BlankedUnits:
+    """An array-like `(stimulus, unit)` minus each unit's mean over stimuli, read in slices.
+
+    >>> blanked = BlankedUnits(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> blanked[:, :1].tolist(), np.asarray(blanked).tolist()
+    ([[-1.0], [1.0]], [[-1.0, 0.0], [1.0, 0.0]])
+    """
+
+    ndim, dtype = 2, np.dtype(np.float32)
+
+    def __init__(self, array: Any):
+        self._array = array
+        self.shape = tuple(array.shape)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Return some units, the second index, of the stimuli that the first one selects."""
+        rows, units = key if isinstance(key, tuple) and len(key) == 2 else (slice(None),) * 2
+        return cocktail_blank(as_numpy(self._array[:, units]), flatten=False)[rows]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:, :], dtype)

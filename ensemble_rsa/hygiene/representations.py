@@ -4,7 +4,7 @@ RDMs suffice for these, so they cost a correlation of each pair of instances. Th
 ours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,16 +34,22 @@ ABOVE_CHANCE = 0.01
 
 def check_rdms(rdms: xr.Dataset) -> list[Finding]:
     """Return findings on the RDMs that `extract` returned."""
-    found = [*_constant_patterns(rdms)]
+    found = [*constant_patterns(rdms)]
     if rdms.sizes["stimulus"] < FEWEST_STIMULI:
         return found
     correlations = {
         layer: _correlations(rdms.exemplar.sel(layer=layer).values)
         for layer in rdms.layer.values.tolist()
     }
+    names = rdms.instance.values.tolist()
+
+    def same(layer: str, one: int, other: int) -> bool:
+        vectors = rdms.exemplar.sel(layer=layer)
+        return _same(vectors[one], vectors[other])
+
     return [
-        *_equal(rdms, correlations),
-        *_outliers(rdms.instance.values.tolist(), correlations),
+        *equal_rdms(names, correlations, same),
+        *outliers(names, correlations),
         *found,
         *_shown_twice(rdms),
         *_neighbours_at_chance(rdms),
@@ -58,15 +64,20 @@ def _correlations(
         return np.nan_to_num(np.atleast_2d(np.corrcoef(vectors, dtype=np.float64)))
 
 
-def _equal(rdms: xr.Dataset, correlations: dict[str, np.ndarray]) -> Iterator[Finding]:
-    """Instances with the RDMs of an earlier one: in all layers, or in some."""
-    names = rdms.instance.values.tolist()
+def equal_rdms(
+    names: Sequence[Any],
+    correlations: dict[str, np.ndarray],
+    same: Callable[[str, int, int], bool],
+) -> Iterator[Finding]:
+    """Instances with the RDMs of an earlier one: in all layers, or in some.
+
+    `same` compares the RDMs of a layer in two instances, where their correlation suggests it.
+    """
     for position in range(1, len(names)):
         by_twin: dict[int, list[str]] = {}
         for layer, r in correlations.items():
-            vectors = rdms.exemplar.sel(layer=layer)
             for twin in range(position):
-                if r[twin, position] > 1 - EQUAL and _same(vectors[twin], vectors[position]):
+                if r[twin, position] > 1 - EQUAL and same(layer, twin, position):
                     by_twin.setdefault(twin, []).append(layer)
                     break
         for twin, layers in by_twin.items():
@@ -101,7 +112,8 @@ def leave_one_out(
         return np.nan_to_num(sums / np.sqrt(others))
 
 
-def _outliers(names: Sequence[Any], correlations: dict[str, np.ndarray]) -> Iterator[Finding]:
+def outliers(names: Sequence[Any], correlations: dict[str, np.ndarray]) -> Iterator[Finding]:
+    """Yield a finding on each instance whose RDM is far from those of all others."""
     if len(names) < FEWEST_INSTANCES:
         return
     for layer, matrix in correlations.items():
@@ -123,7 +135,7 @@ def _outliers(names: Sequence[Any], correlations: dict[str, np.ndarray]) -> Iter
                 yield Finding("warn", name, layer, message)
 
 
-def _constant_patterns(rdms: xr.Dataset) -> Iterator[Finding]:
+def constant_patterns(rdms: xr.Dataset) -> Iterator[Finding]:
     """Stimuli to which no unit responds in another way than its neighbour units."""
     if "constant_patterns" not in rdms:
         return
@@ -150,11 +162,16 @@ def _shown_twice(rdms: xr.Dataset) -> Iterator[Finding]:
     first, second = pair_indices(rdms.sizes["stimulus"])
     ids = rdms.stimulus.values.tolist()
     pairs = [f"{ids[first[i]]} and {ids[second[i]]}" for i in np.flatnonzero(zero)]
+    yield shown_twice(pairs)
+
+
+def shown_twice(pairs: Sequence[str]) -> Finding:
+    """The finding on pairs of stimuli that no network tells apart."""
     message = (
         f"stimuli are the same to all networks: {some(pairs)}; an image that is shown twice counts "
         "twice, and intervals over stimuli are too narrow"
     )
-    yield Finding("warn", None, None, message)
+    return Finding("warn", None, None, message)
 
 
 def _neighbours_at_chance(rdms: xr.Dataset) -> Iterator[Finding]:

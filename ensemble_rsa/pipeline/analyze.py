@@ -14,6 +14,7 @@ from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
+from ensemble_rsa.extraction.stored import needs_store
 from ensemble_rsa.figures.save import figure_names, save_figures
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_run, stored_findings
@@ -27,16 +28,18 @@ from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run, load_history, run_folder
 from ensemble_rsa.runs.set_aside import set_aside
 from ensemble_rsa.runs.summary import summarize
+from ensemble_rsa.store.reader import RdmStore
 
 ANALYZE = "run `ensemble-rsa analyze` again"
 
 
-def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Dataset:
+def analyze(rdms: xr.Dataset | RdmStore, settings: AnalysisConfig | None = None) -> xr.Dataset:
     """Compute consistency, category clustering, second-level distances and MDS embeddings of RDMs.
 
     Args:
         rdms: what `extract` returned, or `load_rdms` for a file with an RDM of each layer and
-            instance. Consistency needs two instances; it is absent where there is one.
+            instance. Consistency needs two instances; it is absent where there is one. Stimuli of
+            an `RdmStore` are embedded by landmarks.
         settings: resamples, confidence and seed.
 
     Returns:
@@ -55,6 +58,8 @@ def analyze(rdms: xr.Dataset, settings: AnalysisConfig | None = None) -> xr.Data
     {'kind': 3, 'layer': 1, 'instance_pair': 3}
     """
     expected = {"layer", "instance", "stimulus_pair"}
+    if isinstance(rdms, RdmStore):
+        return results_dataset(rdms, checked_settings(settings).statistics)
     if not isinstance(rdms, xr.Dataset) or set(getattr(rdms, "exemplar", rdms).dims) != expected:
         raise InputError(
             "rdms: expected what `extract` returns, with `exemplar (layer, instance, "
@@ -69,6 +74,7 @@ def analyze_run(
     settings: AnalysisConfig | None = None,
     out: str | Path | None = None,
     progress: RdmProgress | None = None,
+    store: bool | None = None,
 ) -> Path:
     """Extract, analyse, draw and report a trained or imported run.
 
@@ -77,6 +83,8 @@ def analyze_run(
         settings: distance, stimuli and bootstrap.
         out: where results are written; None for the run folder itself.
         progress: called with the number of RDMs done and of all.
+        store: write RDMs that are not stored yet to a store on disk, `rdms.zarr` where the results
+            are, instead of `rdms.h5`; None for those that exceed a quarter of the free memory.
 
     Returns:
         The report, `report.html`.
@@ -96,19 +104,25 @@ def analyze_run(
             rdms, findings, images = stored, stored_findings(run), None
         else:
             source = source_of(run, settings)
-            rdms, findings = extract_run(run, source, settings, progress)
+            is_stored = needs_store(source, len(source.layers)) if store is None else store
+            at = folder / run_folder.STORE if is_stored else None
+            rdms, findings = extract_run(run, source, settings, progress, at)
             images = source.images
     with _timed(seconds, "analyze"):
         results = analyze(rdms, settings)
-    rdms.attrs = {"distance": rdms.attrs["distance"]}
-    save_rdms(folder / run_folder.RDMS, rdms)
+    dataset = rdms.dataset if isinstance(rdms, RdmStore) else rdms
+    if isinstance(rdms, RdmStore):
+        files.remove(folder / run_folder.RDMS)  # of an earlier analysis
+    else:
+        rdms.attrs = {"distance": rdms.attrs["distance"]}
+        save_rdms(folder / run_folder.RDMS, rdms)
     files.write_dataset(folder / run_folder.RESULTS, results)
     files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))
     records = [finding.as_record() for finding in findings]
     files.write_json(folder / run_folder.SUMMARY, summarize(results, seconds, records))
-    keep_thumbnails(folder, run.path, rdms.stimulus.values, images)
+    keep_thumbnails(folder, run.path, dataset.stimulus.values, images)
     if not isinstance(run, ImportedRun):
-        keep_earlier(folder, run, rdms, settings)
+        keep_earlier(folder, run, dataset, settings)
     # The entries of training or import stay unchanged, since it may have run elsewhere.
     config = None if isinstance(run, ImportedRun) else run.config
     manifest["analysis"] = run_folder.make_manifest(config, {})

@@ -16,6 +16,7 @@ from ensemble_rsa.hygiene.accuracy import check_accuracy
 from ensemble_rsa.hygiene.finding import Finding, ordered, refuse
 from ensemble_rsa.hygiene.forward import check_forward
 from ensemble_rsa.hygiene.representations import check_rdms
+from ensemble_rsa.hygiene.stored import check_stored
 from ensemble_rsa.hygiene.tensors import sketch_weights
 from ensemble_rsa.hygiene.units import UnitWatch
 from ensemble_rsa.hygiene.weights import check_seeds, check_weights
@@ -23,6 +24,7 @@ from ensemble_rsa.pipeline.extract import extract, source_of
 from ensemble_rsa.runs.imported import IMPORT, ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
 from ensemble_rsa.runs.run_folder import MANIFEST
+from ensemble_rsa.store.reader import RdmStore
 
 
 def check_networks(
@@ -83,16 +85,21 @@ def _check_each(source: ActivationSource) -> list[Finding]:
 
 
 def extract_source(
-    source: ActivationSource, settings: AnalysisConfig, progress: RdmProgress | None
-) -> tuple[xr.Dataset, list[Finding]]:
+    source: ActivationSource,
+    settings: AnalysisConfig,
+    progress: RdmProgress | None,
+    store: Path | None = None,
+) -> tuple[xr.Dataset | RdmStore, list[Finding]]:
     """Return the RDMs of a source that is imported, and the findings on it.
+
+    RDMs are written to `store`, if it is given.
 
     Raises:
         InputError: a finding that stops the import, before RDMs are computed if possible.
     """
     before = check_source(source)
     refuse(before)
-    rdms, after = _extract(source, settings, progress)
+    rdms, after = _extract(source, settings, progress, store)
     refuse(after)
     return rdms, ordered([*before, *after])
 
@@ -102,20 +109,23 @@ def extract_run(
     source: ActivationSource,
     settings: AnalysisConfig,
     progress: RdmProgress | None,
-) -> tuple[xr.Dataset, list[Finding]]:
+    store: Path | None = None,
+) -> tuple[xr.Dataset | RdmStore, list[Finding]]:
     """Return the RDMs of a run, whose `source_of` is given, and the findings on them.
 
-    Findings of an import are kept, unless they are found again with other numbers.
+    Findings of an import are kept, unless they are found again with other numbers. RDMs are written
+    to `store`, if it is given.
     """
     if isinstance(run, ImportedRun):
-        rdms, after = _extract(source, settings, progress)
+        rdms, after = _extract(source, settings, progress, store)
         again = {_without_numbers(one) for one in after}
         kept = [one for one in stored_findings(run) if _without_numbers(one) not in again]
         return rdms, ordered([*kept, *after])
     swept = any(isinstance(getattr(run.config.training, name), tuple) for name in SWEPT)
     before = [*check_seeds(source, by_design=swept), *_check_each(source)]
-    rdms, after = _extract(source, settings, progress)
-    accuracy = _accuracy_findings(run, rdms, len(source.stimuli))
+    rdms, after = _extract(source, settings, progress, store)
+    dataset = rdms.dataset if isinstance(rdms, RdmStore) else rdms
+    accuracy = _accuracy_findings(run, dataset, len(source.stimuli))
     return rdms, ordered([*before, *accuracy, *after])
 
 
@@ -135,11 +145,15 @@ def _without_numbers(finding: Finding) -> Finding:
 
 
 def _extract(
-    source: ActivationSource, settings: AnalysisConfig, progress: RdmProgress | None
-) -> tuple[xr.Dataset, Sequence[Finding]]:
+    source: ActivationSource,
+    settings: AnalysisConfig,
+    progress: RdmProgress | None,
+    store: Path | None = None,
+) -> tuple[xr.Dataset | RdmStore, Sequence[Finding]]:
     watch = UnitWatch(source)
-    rdms = extract(watch.source, settings=settings, progress=progress)
-    return rdms, [*check_rdms(rdms), *watch.findings()]
+    rdms = extract(watch.source, settings=settings, progress=progress, store=store)
+    found = check_stored(rdms) if isinstance(rdms, RdmStore) else check_rdms(rdms)
+    return rdms, [*found, *watch.findings()]
 
 
 def _accuracy_findings(run: Run, rdms: xr.Dataset, n_stimuli: int) -> list[Finding]:

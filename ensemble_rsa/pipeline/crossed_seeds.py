@@ -1,5 +1,7 @@
 """Shares of variance of first weights and of another seed, where a sweep has crossed them."""
 
+from typing import Any
+
 import xarray as xr
 
 from ensemble_rsa.analysis.crossed import crossed_variance_components, is_crossed
@@ -11,11 +13,12 @@ FACTORS = {
 }
 
 
-def crossed_seeds(rdms: xr.Dataset) -> xr.Dataset | None:
+def crossed_seeds(rdms: xr.Dataset, exemplar: Any) -> xr.Dataset | None:
     """Return `seed_variance`, `_share` and `_clipped` `(component, layer)`; None if not crossed.
 
-    RDMs need the coordinates `seed` and one of `FACTORS` on the instance axis, and each combination
-    of the two once: with an instance that was excluded or replaced there are none.
+    `exemplar` are the RDMs `(layer, instance, stimulus_pair)`. They need the coordinates `seed` and
+    one of `FACTORS` on the instance axis, and each combination of the two once: with an instance
+    that was excluded or replaced there are none.
     """
     swept = [name for name in FACTORS if name in rdms.coords]
     if len(swept) != 1 or "seed" not in rdms.coords:
@@ -23,7 +26,7 @@ def crossed_seeds(rdms: xr.Dataset) -> xr.Dataset | None:
     factors = {"first weights": rdms.seed.values, FACTORS[swept[0]]: rdms[swept[0]].values}
     if not is_crossed(factors):
         return None
-    found = crossed_variance_components(rdms.exemplar.transpose("layer", ...).values, factors)
+    found = crossed_variance_components(exemplar, factors)
     dims = ("component", "layer")
     return xr.Dataset(
         {

@@ -3,11 +3,12 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import xarray as xr
 
+from ensemble_rsa import files
 from ensemble_rsa.arrays import LabelsLike
 from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig, checked_settings
 from ensemble_rsa.config.settings import Config
@@ -20,9 +21,35 @@ from ensemble_rsa.extraction.sources import (
     source_from_arrays,
     source_from_run,
 )
+from ensemble_rsa.extraction.stored import store_rdms
 from ensemble_rsa.pipeline.recipes import source_of_import
 from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
+from ensemble_rsa.store.reader import RdmStore
+
+
+@overload
+def extract(
+    source: Run | ImportedRun | str | Path | Mapping[str, Any] | ActivationSource,
+    labels: LabelsLike | None = None,
+    settings: AnalysisConfig | None = None,
+    layers: Sequence[str] | None = None,
+    progress: RdmProgress | None = None,
+    flatten: bool = False,
+    store: None = None,
+) -> xr.Dataset: ...
+
+
+@overload
+def extract(
+    source: Run | ImportedRun | str | Path | Mapping[str, Any] | ActivationSource,
+    labels: LabelsLike | None = None,
+    settings: AnalysisConfig | None = None,
+    layers: Sequence[str] | None = None,
+    progress: RdmProgress | None = None,
+    flatten: bool = False,
+    store: str | Path | None = None,
+) -> xr.Dataset | RdmStore: ...
 
 
 def extract(
@@ -32,7 +59,8 @@ def extract(
     layers: Sequence[str] | None = None,
     progress: RdmProgress | None = None,
     flatten: bool = False,
-) -> xr.Dataset:
+    store: str | Path | None = None,
+) -> xr.Dataset | RdmStore:
     """Compute the RDMs of every layer and instance, between stimuli and between categories.
 
     Activations are not kept: each layer's RDMs are computed as soon as its activations exist.
@@ -48,6 +76,8 @@ def extract(
         progress: called with the number of RDMs done and of all.
         flatten: True for maps, such as `(instance, stimulus, height, width, channel)`: all axes
             after the second are units.
+        store: a folder to write the RDMs to, for those that exceed memory; one that was begun
+            before is gone on with.
 
     Returns:
         A data set with `exemplar (layer, instance, stimulus_pair)`; `centroid (layer, instance,
@@ -55,12 +85,14 @@ def extract(
         `category_first` and `category_second`, categories in sorted order; `constant_patterns
         (layer, instance)`, the number of stimuli whose pattern is constant; and the stimuli's ids
         and categories. An instance that cannot be compared with others is left out:
-        `excluded_instance`, `excluded_seed` and `excluded_reason` say which and why.
+        `excluded_instance`, `excluded_seed` and `excluded_reason` say which and why. With `store`
+        an `RdmStore`, whose `dataset` is all of that but `exemplar`, which is a stack on disk.
 
     Raises:
         InputError: unknown layer; labels of another length, or for a run, which has
-            categories of its own; NaN in given activations; layers whose coordinates differ.
-        RunError: no instance has RDMs that can be compared.
+            categories of its own; NaN in given activations; layers whose coordinates differ; a
+            store of other RDMs.
+        RunError: no instance has RDMs that can be compared; no room for a store.
 
     >>> rng = np.random.default_rng(0)
     >>> rdms = extract({"V1": rng.normal(size=(3, 6, 50))}, labels=list("aabbcc"))
@@ -80,7 +112,11 @@ def extract(
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
-    return collect_rdms(given, wanted, settings.rdm.distance, progress, settings.rdm.cocktail_blank)
+    distance, blank = settings.rdm.distance, settings.rdm.cocktail_blank
+    if store is None:
+        return collect_rdms(given, wanted, distance, progress, blank)
+    path = files.as_path("store", store)
+    return store_rdms(given, wanted, distance, path, progress, blank)
 
 
 def _as_source(

@@ -9,12 +9,14 @@ from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.sources import ActivationSource
+from ensemble_rsa.extraction.stored import needs_store
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_source
 from ensemble_rsa.pipeline.exploration import keep_thumbnails
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
 from ensemble_rsa.runs.source_files import describe_file
+from ensemble_rsa.store.reader import RdmStore
 
 
 def import_run(
@@ -22,6 +24,7 @@ def import_run(
     out: str | Path | None = None,
     settings: AnalysisConfig | None = None,
     progress: RdmProgress | None = None,
+    store: bool | None = None,
 ) -> Path:
     """Compute the RDMs of a source, store them as a run folder, and return the folder.
 
@@ -33,6 +36,8 @@ def import_run(
         out: the run folder, which must be new or empty; None for a new one under `runs/`.
         settings: the distance of the RDMs, and whether patterns are normalised first.
         progress: called with the number of RDMs done and of all.
+        store: write the RDMs to a store on disk, `rdms.zarr` in the folder, where an import that
+            was killed is gone on with; None for RDMs that exceed a quarter of the free memory.
 
     Raises:
         InputError: `out` in use, NaN in activations, a source that is none, or a finding that
@@ -56,17 +61,25 @@ def import_run(
             f"{type(source).__name__}"
         )
     settings = checked_settings(settings)
-    folder = run_folder.new_folder(out, "imported")
+    is_stored = needs_store(source, len(source.layers)) if store is None else store
+    begun = run_folder.STORE if is_stored else None
+    folder = run_folder.new_folder(out, "imported", resumed=begun)
     files.check_can_write("out", folder)
     began = time.perf_counter()
     described = [describe_file(path) for path in source.files]
-    rdms, findings = extract_source(source, settings, progress)
+    rdms, findings = extract_source(source, settings, progress, begun and folder / begun)
     seconds = {"extract": time.perf_counter() - began}
     manifest = run_folder.make_manifest(None, seconds, source.libraries)
     manifest["files"] = [file._asdict() for file in described]
     manifest["findings"] = [finding.as_record() for finding in findings]
+    config = {run_folder.IMPORTED: source.recipe}
+    if isinstance(rdms, RdmStore):
+        keep_thumbnails(folder, folder, rdms.dataset.stimulus.values, source.images)
+        files.write_json(folder / run_folder.MANIFEST, manifest)
+        files.write_json(folder / run_folder.CONFIG, config)  # makes the folder a run
+        return folder
     with files.atomic_folder(folder) as partial:
-        files.write_json(partial / run_folder.CONFIG, {run_folder.IMPORTED: source.recipe})
+        files.write_json(partial / run_folder.CONFIG, config)
         files.write_json(partial / run_folder.MANIFEST, manifest)
         files.write_dataset(partial / EXTRACTED, rdms)
         rdms.attrs = {"distance": rdms.attrs["distance"]}

@@ -14,8 +14,11 @@ from ensemble_rsa.data.stimuli import balanced_stimuli
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.rows import with_stimuli
 from ensemble_rsa.extraction.sources import ActivationSource
+from ensemble_rsa.extraction.stored import open_rdms
+from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED, IMPORT, ImportedRun
 from ensemble_rsa.runs.source_files import check_unchanged
+from ensemble_rsa.store.reader import RdmStore
 
 # The "reader" of a recipe → the function that takes its "arguments", imported on first use.
 READERS = {
@@ -55,17 +58,21 @@ def source_of_import(run: ImportedRun, settings: AnalysisConfig) -> ActivationSo
     return _shown(open_recipe(run.recipe), settings)
 
 
-def stored_rdms(run: ImportedRun, settings: AnalysisConfig) -> xr.Dataset | None:
+def stored_rdms(run: ImportedRun, settings: AnalysisConfig) -> xr.Dataset | RdmStore | None:
     """Return the RDMs that were computed at the import, if they are those that settings ask for."""
     _check_settings(settings)
-    rdms = files.read_dataset(run.path / EXTRACTED, IMPORT)
+    if (run.path / EXTRACTED).is_file() or not (run.path / run_folder.STORE).exists():
+        found = rdms = files.read_dataset(run.path / EXTRACTED, IMPORT)
+    else:
+        found = open_rdms(run.path / run_folder.STORE)
+        rdms = found.dataset
     wanted = settings.stimulus.stimuli
     same = (
         rdms.attrs["distance"] == settings.rdm.distance
         and bool(rdms.attrs["cocktail_blank"]) == settings.rdm.cocktail_blank
         and wanted in (None, rdms.sizes["stimulus"])
     )
-    return rdms if same else None
+    return found if same else None
 
 
 def _check_settings(settings: AnalysisConfig) -> None:

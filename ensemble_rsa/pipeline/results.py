@@ -32,7 +32,7 @@ stimuli within a category and between two: what cannot be computed is absent.
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,36 +56,72 @@ from ensemble_rsa.analysis.consistency import (
     within_category_consistency,
 )
 from ensemble_rsa.analysis.inference.ceiling import noise_ceiling
-from ensemble_rsa.analysis.mds import mds
-from ensemble_rsa.arrays import is_zero, stimuli_of_pairs
+from ensemble_rsa.analysis.landmarks import N_LANDMARKS, landmark_mds
+from ensemble_rsa.analysis.mds import Mds, mds
+from ensemble_rsa.analysis.stacked import pass_over
+from ensemble_rsa.arrays import check_labels, is_zero, stimuli_of_pairs
+from ensemble_rsa.arrays.stacks import RdmStack
 from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.crossed_seeds import crossed_seeds
+from ensemble_rsa.store.reader import RdmStore
 
 SHOWN = 2  # instances whose geometry is drawn, as in Fig. 2
 BOOTSTRAPS: tuple[OverPairValues, ...] = ("pairs", "instances")
+Exemplar = np.ndarray | RdmStack  # RDMs (layer, instance, stimulus_pair)
 OVER_INSTANCES = {"interval_over_instances": "jackknife"}  # an attribute of results
 
 
-def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
+def results_dataset(rdms: xr.Dataset | RdmStore, settings: StatisticsConfig) -> xr.Dataset:
     """Analyse what `extract` returned; the head of this module describes the result."""
+    if isinstance(rdms, RdmStore):
+        return _of_store(rdms, settings)
     n_stimuli = stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"])
     if "category" not in rdms.coords:
         rdms = rdms.assign_coords(category=("stimulus", [""] * n_stimuli))
     rdms = rdms.transpose("layer", "instance", ...)
-    names, counts = np.unique(rdms.category.values, return_counts=True)
-    n_pairs_within = int((counts * (counts - 1) // 2).sum()) if len(names) > 1 else 0
+    parts = _parts(rdms, rdms.exemplar.values, settings)
+    return _merged([*parts, embed_stimuli(rdms, settings)], rdms, settings)
+
+
+def _of_store(store: RdmStore, settings: StatisticsConfig) -> xr.Dataset:
+    """The same of RDMs on disk, in one pass for all but the embedding of the stimuli."""
+    rdms, stack = store.dataset, store.exemplar
+    pass_over(stack, check_labels("category", rdms.category.values)[0])
+    store.keep()
+    parts = [*_parts(rdms, stack, settings), _embed_by_landmarks(store, settings)]
+    return _merged(parts, rdms, settings).assign_attrs(
+        n_landmarks=min(N_LANDMARKS, rdms.sizes["stimulus"])
+    )
+
+
+def _parts(rdms: xr.Dataset, exemplar: Exemplar, settings: StatisticsConfig) -> list[xr.Dataset]:
+    """What is computed of RDMs in memory and on disk alike."""
+    n_pairs_within = _n_pairs_within(rdms)
     parts = [rdms.drop_vars(["exemplar", "centroid"], errors="ignore")]
     if rdms.sizes["instance"] > 1:
-        parts.append(_consistency(rdms, n_pairs_within, settings))
-        parts.append(instance_ceiling(rdms))
+        parts.append(_consistency(rdms, exemplar, n_pairs_within, settings))
+        parts.append(_ceiling(rdms, exemplar))
     if n_pairs_within:
-        parts.append(clustering_by_layer(rdms, settings))
-    if (of_seeds := crossed_seeds(rdms)) is not None:
+        parts.append(_clustering(rdms, exemplar, settings))
+    if (of_seeds := crossed_seeds(rdms, exemplar)) is not None:
         parts.append(of_seeds)
     if rdms.sizes["layer"] * rdms.sizes["instance"] > 1:
-        parts.append(_second_level(rdms, settings))
-    parts.append(embed_stimuli(rdms, settings))
+        parts.append(_second_level(rdms, exemplar, settings))
+    return parts
+
+
+def _n_pairs_within(rdms: xr.Dataset) -> int:
+    """How many pairs of stimuli share a category; 0 where there is only one."""
+    names, counts = np.unique(rdms.category.values, return_counts=True)
+    return int((counts * (counts - 1) // 2).sum()) if len(names) > 1 else 0
+
+
+def _merged(
+    parts: Sequence[xr.Dataset], rdms: xr.Dataset, settings: StatisticsConfig
+) -> xr.Dataset:
+    n_stimuli = rdms.sizes["stimulus"]
+    names = np.unique(rdms.category.values)
     return xr.merge(parts, combine_attrs="drop").assign_attrs(
         rdms.attrs,
         confidence=settings.confidence,
@@ -97,14 +133,16 @@ def results_dataset(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     )
 
 
-def _consistency(rdms: xr.Dataset, n_pairs_within: int, settings: StatisticsConfig) -> xr.Dataset:
+def _consistency(
+    rdms: xr.Dataset, exemplar: Exemplar, n_pairs_within: int, settings: StatisticsConfig
+) -> xr.Dataset:
     """Return each kind of consistency that can be computed, with its intervals."""
-    stacks = {"exemplar": consistency(rdms.exemplar.values)}
+    stacks = {"exemplar": consistency(exemplar)}
     if rdms.sizes.get("category_pair", 0) >= 3:
         stacks["centroid"] = consistency(rdms.centroid.values)
     if n_pairs_within >= 3:
         stacks["within_category"] = within_category_consistency(
-            rdms.exemplar.values, rdms.category.values, settings.within_category
+            exemplar, rdms.category.values, settings.within_category
         )
     pairs = list(itertools.combinations(rdms.instance.values.tolist(), 2))
     values = xr.DataArray(
@@ -140,7 +178,11 @@ def with_intervals(values: xr.DataArray, settings: StatisticsConfig) -> xr.Datas
 
 def instance_ceiling(rdms: xr.Dataset) -> xr.Dataset:
     """Return how well other instances predict one, `instance_ceiling_lower` and `_upper`."""
-    ceiling = noise_ceiling(rdms.exemplar.values)
+    return _ceiling(rdms, rdms.exemplar.values)
+
+
+def _ceiling(rdms: xr.Dataset, exemplar: Exemplar) -> xr.Dataset:
+    ceiling = noise_ceiling(exemplar)
     return xr.Dataset(
         {f"instance_ceiling_{end}": ("layer", getattr(ceiling, end)) for end in ("lower", "upper")},
         coords={"layer": rdms.layer.values},
@@ -149,8 +191,12 @@ def instance_ceiling(rdms: xr.Dataset) -> xr.Dataset:
 
 def clustering_by_layer(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     """Return `category_clustering_index (layer, instance)`, and its mean and interval."""
+    return _clustering(rdms, rdms.exemplar.values, settings)
+
+
+def _clustering(rdms: xr.Dataset, exemplar: Exemplar, settings: StatisticsConfig) -> xr.Dataset:
     name = "category_clustering_index"
-    index = np.asarray(category_clustering_index(rdms.exemplar.values, rdms.category.values))
+    index = np.asarray(category_clustering_index(exemplar, rdms.category.values))
     found = interval_of_mean(index, settings)
     values = {name: (("layer", "instance"), index), **summary(name, ("layer",), found)}
     return xr.Dataset(values, coords={"layer": rdms.layer.values})
@@ -213,10 +259,10 @@ def summary(name: str, dims: tuple[str, ...], found: MeanInterval) -> dict[str, 
     return {f"{name}_{end}": (dims, getattr(found, end)) for end in ("mean", "low", "high")}
 
 
-def _second_level(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
+def _second_level(rdms: xr.Dataset, exemplar: Exemplar, settings: StatisticsConfig) -> xr.Dataset:
     """Return distances between all RDMs, and their MDS embedding (Fig. 3)."""
     shape = rdms.sizes["layer"], rdms.sizes["instance"]
-    flat = rdms.exemplar.values.reshape(math.prod(shape), -1)
+    flat = exemplar.reshape(math.prod(shape), exemplar.shape[-1])
     square = np.asarray(second_level_distances(flat))
     dims = ("layer", "instance")
     found = xr.Dataset(
@@ -241,7 +287,14 @@ def embed_stimuli(rdms: xr.Dataset, settings: StatisticsConfig) -> xr.Dataset:
     Each layer's embedding is rotated to match the one before it, and those of the first layer to
     match each other. Rotation does not change the stress.
     """
-    plane = mds(rdms.exemplar.values[:, :SHOWN], seed=settings.seed)
+    return _aligned(mds(rdms.exemplar.values[:, :SHOWN], seed=settings.seed), rdms)
+
+
+def _embed_by_landmarks(store: RdmStore, settings: StatisticsConfig) -> xr.Dataset:
+    return _aligned(landmark_mds(store.exemplar[:, :SHOWN], seed=settings.seed), store.dataset)
+
+
+def _aligned(plane: Mds, rdms: xr.Dataset) -> xr.Dataset:
     first = align(plane.embedding[0], plane.embedding[0, 0])
     embedding = align_successive(np.concatenate([first[None], plane.embedding[1:]]))
     found = xr.Dataset(

@@ -19,6 +19,7 @@ from ensemble_rsa.rdm.blocks import open_activations, refuse_not_finite, unit_bl
 from ensemble_rsa.rdm.distances import DISTANCES, PRECISIONS
 from ensemble_rsa.rdm.measure import LARGEST_LENGTH, measure_array, measure_stream
 from ensemble_rsa.rdm.noise_weighted import NOISE_DISTANCES, noise_weighted_rdm
+from ensemble_rsa.rdm.sinks import InMemory, Sink
 
 FLATTEN = "give flatten=True if these are maps of stimuli, one after the other, else flatten=False"
 
@@ -156,8 +157,22 @@ def rdm_and_constant_patterns(
         rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), exactness.result)
         constant = np.zeros(leading, np.int64)
         for index in np.ndindex(leading):
-            constant[index] = measure_array(kind, exactness, array, index, rdms[index])
+            constant[index] = measure_array(kind, exactness, array, index, InMemory(rdms[index]))
     return rdms, constant
+
+
+def write_rdm(activations: Any, distance: str, sink: Sink) -> int:
+    """Write one RDM, of activations `(stimulus, unit)`; return how many patterns were constant.
+
+    >>> sink = InMemory(np.empty(3, np.float32))
+    >>> write_rdm(np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]]), "euclidean", sink)
+    0
+    >>> sink.out.tolist()
+    [5.0, 4.0, 3.0]
+    """
+    check_name("distance", distance, DISTANCES)
+    array = open_activations("activations", activations)
+    return measure_array(DISTANCES[distance], PRECISIONS["float32"], array, (), sink)
 
 
 def cocktail_blank(

@@ -16,10 +16,10 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from ensemble_rsa.rdm.gram import PatternSums
-from ensemble_rsa.rdm.squares import Patterns, fill_squares, products
+from ensemble_rsa.rdm.sinks import Extremes, Sink
+from ensemble_rsa.rdm.squares import Patterns, products, square_blocks
 
 TOLERANCE = 1e-5  # of the largest distance: the accuracy of `compute_rdm`
 
@@ -78,15 +78,13 @@ PRECISIONS: Mapping[str, RdmPrecision] = MappingProxyType(
 
 
 def fill_rdm(
-    distance: Distance,
-    sums: PatternSums,
-    patterns: Patterns,
-    out: Float[np.ndarray, " stimulus_pair"],
-) -> float:
-    """Fill `out` with the distances of all patterns, other than `norm_difference`.
+    distance: Distance, sums: PatternSums, patterns: Patterns, sink: Sink
+) -> tuple[float, Extremes]:
+    """Write the distances of all patterns, other than `norm_difference`.
 
-    Returns the error of one product if it exceeds the tolerance, else 0. A root magnifies the error
-    of a small square: float32 fails when some patterns are far closer (20 times, say) than others.
+    Returns the error of one product if it exceeds the tolerance, else 0, and the extremes of the
+    distances. A root magnifies the error of a small square: float32 fails when some patterns are
+    far closer (20 times, say) than others.
     """
     undirected = sums.constant
     unit = 1.0 if distance.unit_length else patterns.length.max() or 1.0
@@ -94,31 +92,39 @@ def fill_rdm(
     lost = ~undirected & (length == 0)
     factor = np.divide(1.0, length, out=np.zeros_like(length), where=~undirected & ~lost)
     made = products(sums, patterns, factor, distance.centre, distance.unit_length)
-    fill_squares(sums.gram, made, out)
+    of_squares, of_distances, place = Extremes(), Extremes(), 0
+    for squares in square_blocks(sums.gram, made):
+        if not squares.size:
+            continue
+        block = squares.astype(sink.dtype)
+        of_squares = of_squares.with_those_of(block)
+        if distance.form == "half_square":
+            block *= 0.5
+        else:
+            np.sqrt(block, out=block)
+            block *= unit
+        if undirected.any():
+            block[np.isnan(block)] = 1.0 if distance.form == "half_square" else np.sqrt(2.0)
+        of_distances = of_distances.with_those_of(block)
+        sink.write(place, block)
+        place += block.size
     rounding = np.inf if lost.any() else made.rounding
-    kept = _within_tolerance(out, rounding, distance.form)
-    if distance.form == "half_square":
-        out *= 0.5
-    else:
-        np.sqrt(out, out=out)
-        out *= unit
-    if undirected.any():
-        out[np.isnan(out)] = 1.0 if distance.form == "half_square" else np.sqrt(2.0)
-    return 0.0 if kept else rounding
+    kept = _within_tolerance(of_squares, rounding, distance.form)
+    return (0.0 if kept else rounding), of_distances
 
 
-def _within_tolerance(
-    squares: Float[np.ndarray, " stimulus_pair"], rounding: float, form: str
-) -> bool:
+def _within_tolerance(squares: Extremes, rounding: float, form: str) -> bool:
     """Whether distances from squares with this error are within TOLERANCE of the largest.
 
     `rounding` is the error of one inner product. A square consists of four, and the rows whose
     error was measured are a sample: the error was at most 6 times as large for many kinds of
-    input, hence 10. NaN marks pairs that are not measured.
+    input, hence 10. Pairs that are not measured are not among the squares.
     """
-    low, high = np.float64(np.fmin.reduce(squares)), np.float64(np.fmax.reduce(squares))
-    if not np.isfinite(rounding) or np.isinf(high):
+    low, high = np.float64(squares.low), np.float64(squares.high)
+    if not np.isfinite(rounding) or high == np.inf:
         return False
+    if low > high:
+        return True
     error = 10 * rounding
     if form == "half_square":
         return not error > TOLERANCE * high

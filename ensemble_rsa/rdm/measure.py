@@ -31,6 +31,7 @@ from ensemble_rsa.rdm.distances import Distance, RdmPrecision, fill_rdm
 from ensemble_rsa.rdm.frame import Frame, constant_patterns, first_frame
 from ensemble_rsa.rdm.gram import NormSums, PatternSums, working_dtype
 from ensemble_rsa.rdm.rounding import clear_rounding
+from ensemble_rsa.rdm.sinks import Extremes, InMemory, Sink
 from ensemble_rsa.rdm.squares import describe, refined_frame
 
 LARGEST_LENGTH = {np.float32: 1e38, np.float64: 1e150}  # of a pattern, by the type of the result
@@ -68,9 +69,9 @@ def measure_array(
     precision: RdmPrecision,
     array: Any,
     index: tuple[int, ...],
-    out: Float[np.ndarray, " stimulus_pair"],
+    sink: Sink,
 ) -> int:
-    """Fill `out` with the RDM of the instance at `index`; return the number of constant patterns.
+    """Write the RDM of the instance at `index`; return the number of constant patterns.
 
     Raises:
         InputError: NaN or inf among the activations, or a pattern too long for the result.
@@ -83,7 +84,7 @@ def measure_array(
             sums, rounding = begin(distance, precision, array, index, product, frame)
             for block in unit_blocks(array, index):
                 sums.update(block)
-            lengths, broken = _finish(distance, sums, out)
+            lengths, broken, extremes = _finish(distance, sums, sink)
             finite = bool((lengths < largest).all())
             if not finite and (isinstance(sums, NormSums) or product == np.float64):
                 refuse_not_finite("activations", array, index, largest)
@@ -93,7 +94,7 @@ def measure_array(
                 or (finite and not (broken and precision.checked))
                 or (product == np.float64 and _fits(distance, sums))
             ):
-                clear_rounding(distance, rounding, sums, out)
+                clear_rounding(distance, rounding, sums, extremes, sink)
                 return int(sums.constant.sum())
             if finite:
                 frame = refined_frame(describe(sums, distance.centre), sums, distance.unit_length)
@@ -101,20 +102,25 @@ def measure_array(
 
 
 def _finish(
-    distance: Distance, sums: Sums, out: Float[np.ndarray, " stimulus_pair"]
-) -> tuple[Float[np.ndarray, " stimulus"], float]:
-    """Fill `out`; return the lengths of the patterns, and a product's error if it is too large.
+    distance: Distance, sums: Sums, sink: Sink
+) -> tuple[Float[np.ndarray, " stimulus"], float, Extremes]:
+    """Write the distances.
 
-    Where a length is not finite, `out` is undefined; an error within the tolerance counts as 0.
+    Returns the lengths of the patterns, a product's error if it is too large (within the tolerance
+    it counts as 0), and the extremes of the distances. Where a length is not finite, distances are
+    undefined.
     """
     if isinstance(sums, NormSums):
-        lengths = sums.lengths()
-        differences = [np.abs(lengths[i + 1 :] - length) for i, length in enumerate(lengths)]
-        np.concatenate(differences, out=out, casting="same_kind")
-        return lengths, 0.0
+        lengths, extremes, place = sums.lengths(), Extremes(), 0
+        for i, length in enumerate(lengths[:-1]):
+            row = np.abs(lengths[i + 1 :] - length).astype(sink.dtype)
+            extremes = extremes.with_those_of(row)
+            sink.write(place, row)
+            place += row.size
+        return lengths, 0.0, extremes
     sums.finish()
     patterns = describe(sums, distance.centre)
-    return patterns.length, fill_rdm(distance, sums, patterns, out)
+    return patterns.length, *fill_rdm(distance, sums, patterns, sink)
 
 
 def _fits(distance: Distance, sums: PatternSums) -> bool:
@@ -160,7 +166,8 @@ def measure_stream(
         rdms = np.empty((*leading, n_stimuli * (n_stimuli - 1) // 2), precision.result)
         constant = np.zeros(tuple(leading), np.int64)
         for index, of_instance in sums.items():
-            lengths, broken = _finish(distance, of_instance, rdms[index])
+            sink = InMemory(rdms[index])
+            lengths, broken, extremes = _finish(distance, of_instance, sink)
             if not (lengths < largest).all():
                 raise too_long("activations", index, largest)
             if broken > WORST_STREAM:
@@ -168,7 +175,7 @@ def measure_stream(
                     "activations: the first units are too unlike the others to measure distances "
                     "in one pass; give all units as one array"
                 )
-            clear_rounding(distance, rounding[index], of_instance, rdms[index])
+            clear_rounding(distance, rounding[index], of_instance, extremes, sink)
             constant[index] = of_instance.constant.sum()
     return rdms, constant
 

@@ -14,10 +14,10 @@ and so are Euclidean distances, since every difference of stored values is exact
 """
 
 import numpy as np
-from jaxtyping import Float
 
 from ensemble_rsa.rdm.distances import TOLERANCE, Distance
 from ensemble_rsa.rdm.gram import NormSums, PatternSums
+from ensemble_rsa.rdm.sinks import Extremes, Sink
 
 _DIFFERENCE, _LENGTHS = 4, 8  # roundings
 _OWN = 2.0**-52  # of float64 products, at least
@@ -29,33 +29,33 @@ def clear_rounding(
     distance: Distance,
     rounding: float,
     sums: PatternSums | NormSums,
-    out: Float[np.ndarray, " stimulus_pair"],
+    extremes: Extremes,
+    sink: Sink,
 ) -> None:
-    """Set distances to 0 that are not above the rounding of the patterns, in place.
+    """Set distances to 0 that are not above the rounding of the patterns.
 
     Where some distances are above it, only what is below the accuracy of `compute_rdm` is changed.
 
     Args:
-        distance: what `out` was computed by.
+        distance: what the RDM was computed by.
         rounding: of the activations as they are stored, from `arrays.rounding_unit`.
         sums: of the patterns.
-        out: the RDM.
+        extremes: of the distances.
+        sink: where the distances are.
     """
-    largest = float(out.max())
     if isinstance(sums, NormSums):
-        _clear(out, _level_of_lengths(rounding, sums), largest)
+        _clear(_level_of_lengths(rounding, sums), extremes, sink)
     elif distance.unit_length:
         difference = _DIFFERENCE * max(rounding, _OWN)
-        _clear(out, difference**2 / 2 if distance.form == "half_square" else difference, largest)
+        level = difference**2 / 2 if distance.form == "half_square" else difference
+        _clear(level, extremes, sink)
 
 
-def _clear(out: Float[np.ndarray, " stimulus_pair"], noise: float, largest: float) -> None:
-    if largest <= noise:
-        out[:] = 0
-        return
-    negligible = min(noise, TOLERANCE * largest)
-    if out.min() <= negligible:
-        out[out <= negligible] = 0
+def _clear(noise: float, extremes: Extremes, sink: Sink) -> None:
+    if extremes.high > noise:
+        noise = min(noise, TOLERANCE * extremes.high)
+    if extremes.low <= noise:
+        sink.clear(noise)
 
 
 def _level_of_lengths(rounding: float, sums: NormSums) -> float:

@@ -11,6 +11,7 @@ difference contains, it is r z + α c − β with α = r − mean(r) and β = r 
 Where the frame fits, α and β are small, and no large terms cancel.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,10 +132,10 @@ def _excess_and_length(
     return excess, np.sqrt(np.maximum(square, 0))
 
 
-def fill_squares(
-    gram: Float[np.ndarray, "row row"], made: Products, out: Float[np.ndarray, " stimulus_pair"]
-) -> None:
-    """Fill `out` with |v|² + |w|² − 2 v·w of all pairs, NaN where one of them is not measured.
+def square_blocks(
+    gram: Float[np.ndarray, "row row"], made: Products
+) -> Iterator[Float[np.ndarray, " some_pair"]]:
+    """Yield |v|² + |w|² − 2 v·w of all pairs, block by block; NaN where one is not measured.
 
     `gram` has G in the upper triangle of its first rows and columns.
     """
@@ -143,13 +144,13 @@ def fill_squares(
     left = np.concatenate([-2 * made.offsets, diagonal, ones], axis=1)
     right = np.concatenate([made.offsets[:, [1, 0, 3, 2]], ones, diagonal], axis=1).T
     height = max(1, CHUNK_ELEMENTS // n)
-    place = 0
     for start in range(0, n, height):
         rows, columns = slice(start, min(start + height, n)), slice(start, n)
         square = np.multiply(gram[rows, columns], made.factor[columns], dtype=np.float64)
         square *= -2 * made.factor[rows, None]
         square += left[rows] @ right[:, columns]
         np.maximum(square, 0, out=square)
-        pairs = square[np.arange(n - start) > np.arange(len(square))[:, None]]
-        out[place : place + pairs.size] = pairs
-        place += pairs.size
+        if height == 1:
+            yield square[0, 1:]
+        else:
+            yield square[np.arange(n - start) > np.arange(len(square))[:, None]]

@@ -21,7 +21,7 @@ from ensemble_rsa.jax_settings import RANDOM_NUMBERS
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
-RDMS, RESULTS, SUMMARY = "rdms.h5", "results.nc", "summary.json"
+RDMS, STORE, RESULTS, SUMMARY = "rdms.h5", "rdms.zarr", "results.nc", "summary.json"
 FIGURES, REPORT, ANALYSIS = "figures", "report.html", "analysis.json"
 IMPORTED = "imported"  # the only key in the configuration of a run that was not trained here
 RESTORE = "restore it from a copy, or train again"
@@ -53,13 +53,18 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     return folder
 
 
-def new_folder(out: str | Path | None, name: str) -> Path:
-    """Return a folder that is empty or does not exist: `out`, or `runs/NAME-TIME`."""
+def new_folder(out: str | Path | None, name: str, resumed: str | None = None) -> Path:
+    """Return a folder that is empty or does not exist: `out`, or `runs/NAME-TIME`.
+
+    It may hold what has the name `resumed`, which is gone on with.
+    """
     if out is None:
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         out = Path("runs") / f"{name}-{now}"
     folder = files.as_path("out", out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (
+        not folder.is_dir() or any(each.name != resumed for each in folder.iterdir())
+    ):
         raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
     return folder
 

@@ -9,6 +9,7 @@ from scipy.spatial.distance import squareform
 
 from ensemble_rsa.rdm.build import rdm_and_constant_patterns
 from ensemble_rsa.rdm.distances import DISTANCES, _within_tolerance
+from ensemble_rsa.rdm.sinks import Extremes
 
 pytestmark = pytest.mark.filterwarnings("ignore::ensemble_rsa.arrays.ReadingWarning")  # stacks
 
@@ -99,5 +100,5 @@ def test_ignores_how_units_are_divided_into_blocks(distance, activations, cuts):
     ],
 )
 def test_tolerance_by_hand(smallest, rounding, form, kept):
-    squares = np.array([smallest, np.nan, 1.0], np.float32)
+    squares = Extremes().with_those_of(np.array([smallest, np.nan, 1.0], np.float32))
     assert _within_tolerance(squares, rounding, form) is kept

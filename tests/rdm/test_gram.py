@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 from ensemble_rsa.rdm.build import compute_rdm
 from ensemble_rsa.rdm.frame import Frame
 from ensemble_rsa.rdm.gram import PatternSums
-from ensemble_rsa.rdm.squares import describe, fill_squares, products
+from ensemble_rsa.rdm.squares import describe, products, square_blocks
 
 SHAPE = N_STIMULI, N_UNITS = 300, 600  # more than one strip of a product on an accelerator
 CUTS = (256, 512)
@@ -74,9 +74,7 @@ def test_mean_and_length_are_exact_whatever_the_frame(rng, frame, centre):
 def squares_of(sums):
     patterns = describe(sums, centre=True)
     made = products(sums, patterns, 1 / patterns.placed_length, True, True)
-    out = np.empty(len(patterns.length) * (len(patterns.length) - 1) // 2)
-    fill_squares(sums.gram, made, out)
-    return out, made
+    return np.concatenate([*square_blocks(sums.gram, made)]), made
 
 
 def test_a_poor_frame_is_corrected(rng):

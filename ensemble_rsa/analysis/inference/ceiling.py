@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ensemble_rsa.analysis.stacked import check_no_missing, check_of_sums, similarities
 from ensemble_rsa.arrays import ArrayLike, check_instance_rdms
 from ensemble_rsa.arrays.rdms import Missing
+from ensemble_rsa.arrays.stacks import RdmStack
 from ensemble_rsa.errors import check_name
 from ensemble_rsa.rdm.compare import (
     COMPARISONS,
@@ -61,6 +63,9 @@ def noise_ceiling(
     >>> float(ceiling.lower.round(6)), float(ceiling.upper.round(6))
     (1.0, 1.0)
     """
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        return _of_stack(rdms, comparison)
     array, _ = check_instance_rdms("rdms", rdms, missing=missing)
     check_name("comparison", comparison, COMPARISONS)
     if missing == "refuse":
@@ -68,6 +73,17 @@ def noise_ceiling(
     else:
         report_missing("rdms", array)
     return ceiling_of(as_floats(np.asarray(array)), comparison)
+
+
+def _of_stack(stack: RdmStack, comparison: ComparisonName) -> Ceiling:
+    """`noise_ceiling` of RDMs on disk, from the similarities of every two."""
+    how = check_of_sums("rdms", stack, comparison)
+    unsquared = comparison.removesuffix("_squared")
+    similarity = similarities("rdms", stack, unsquared)  # pyright: ignore[reportArgumentType]
+    with_all = similarity.sum(-1) / np.sqrt(similarity.sum((-2, -1)))[..., None]
+    bounds = [leave_one_out(similarity), with_all]
+    lower, upper = (np.mean(each**2 if how.square else each, axis=-1) for each in bounds)
+    return Ceiling(np.asarray(lower), np.asarray(upper))
 
 
 def as_floats(array: np.ndarray) -> Float[np.ndarray, "..."]:

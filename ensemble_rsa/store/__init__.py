@@ -1,0 +1,1 @@
+"""RDMs on disk, for stacks that exceed memory: written and read by blocks of pairs."""

@@ -1,0 +1,122 @@
+"""Analyses of RDMs on disk, beside those in memory and float64 NumPy."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from ensemble_rsa.analysis.categories import category_clustering_index
+from ensemble_rsa.analysis.consistency import (
+    consistency,
+    second_level_distances,
+    within_category_consistency,
+)
+from ensemble_rsa.analysis.inference.ceiling import noise_ceiling
+from ensemble_rsa.arrays.stacks import pair_rows, row_of_pair, same_category_pairs
+from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.pipeline.analyze import analyze
+from tests.store.conftest import LABELS, N_STIMULI
+
+FIRST, SECOND = np.triu_indices(N_STIMULI, 1)
+SAME = LABELS[FIRST] == LABELS[SECOND]
+EXACT, OF_FLOAT32 = 1e-10, 2e-6  # to float64, and to sums in memory, whose products are float32
+
+
+def r_squared(rdms):
+    """Float64 NumPy's squared correlation of every two RDMs of each layer."""
+    pairs = list(combinations(range(rdms.shape[-2]), 2))
+    return [[np.corrcoef(layer[[i, j]])[0, 1] ** 2 for i, j in pairs] for layer in rdms]
+
+
+@pytest.fixture(scope="session")
+def exact(in_memory):
+    return in_memory.exemplar.values.astype(np.float64)
+
+
+def test_rows_of_ranges():
+    pairs = list(combinations(range(7), 2))
+    assert [row_of_pair(pair, 7) for pair in range(len(pairs))] == [row for row, _ in pairs]
+    codes = np.array([0, 1, 0, 1, 0, 0, 1])
+    for start in range(len(pairs)):
+        for stop in range(start + 1, len(pairs) + 1):
+            found = [
+                (row, other)
+                for row, others, places in pair_rows(slice(start, stop), 7)
+                for other in range(others.start, others.stop)
+                if places.stop - places.start == others.stop - others.start
+            ]
+            assert found == pairs[start:stop]
+            same = [i for i, (a, b) in enumerate(found) if codes[a] == codes[b]]
+            assert same_category_pairs(codes, slice(start, stop)).tolist() == same
+
+
+def test_consistency(stored, exact, in_memory):
+    found = consistency(stored.exemplar)
+    np.testing.assert_allclose(found, r_squared(exact), rtol=EXACT)
+    np.testing.assert_allclose(found, consistency(in_memory.exemplar), rtol=OF_FLOAT32)
+    cosine = consistency(stored.exemplar, "cosine")
+    lengths = np.linalg.norm(exact, axis=-1)
+    expected = [
+        [layer[i] @ layer[j] / (length[i] * length[j]) for i, j in combinations(range(4), 2)]
+        for layer, length in zip(exact, lengths, strict=True)
+    ]
+    np.testing.assert_allclose(cosine, expected, rtol=EXACT)
+
+
+@pytest.mark.parametrize("aggregate", ["pooled", "per_category"])
+def test_within_category_consistency(stored, exact, in_memory, aggregate):
+    found = within_category_consistency(stored.exemplar, LABELS, aggregate)
+    if aggregate == "pooled":
+        expected = r_squared(exact[..., SAME])
+    else:
+        each = [r_squared(exact[..., SAME & (LABELS[FIRST] == name)]) for name in "abc"]
+        expected = np.mean(each, axis=0)
+    np.testing.assert_allclose(found, expected, rtol=EXACT)
+    in_core = within_category_consistency(in_memory.exemplar, LABELS, aggregate)
+    np.testing.assert_allclose(found, in_core, rtol=OF_FLOAT32)
+
+
+def test_category_clustering_index(stored, exact, in_memory):
+    within, across = exact[..., SAME].mean(-1), exact[..., ~SAME].mean(-1)
+    found = category_clustering_index(stored.exemplar, LABELS)
+    np.testing.assert_allclose(found, (across - within) / (across + within), rtol=EXACT)
+    in_core = category_clustering_index(in_memory.exemplar, LABELS)
+    np.testing.assert_allclose(found, in_core, rtol=OF_FLOAT32)
+
+
+def test_second_level_distances(stored, exact):
+    flat = exact.reshape(-1, exact.shape[-1])
+    found = second_level_distances(stored.exemplar.reshape(*flat.shape))
+    np.testing.assert_allclose(found, 1 - np.corrcoef(flat), atol=EXACT)
+
+
+@pytest.mark.parametrize("comparison", ["pearson_squared", "pearson", "cosine", "cosine_squared"])
+def test_noise_ceiling(stored, in_memory, comparison):
+    found = noise_ceiling(stored.exemplar, comparison)
+    expected = noise_ceiling(in_memory.exemplar.values.astype(np.float64), comparison)
+    np.testing.assert_allclose(found.lower, expected.lower, rtol=EXACT)
+    np.testing.assert_allclose(found.upper, expected.upper, rtol=EXACT)
+
+
+def test_a_whole_analysis(stored, in_memory):
+    settings = AnalysisConfig.of(n_resamples=200)
+    found, expected = analyze(stored, settings), analyze(in_memory, settings)
+    assert found.attrs.pop("n_landmarks") == N_STIMULI
+    # All stimuli are landmarks; SMACOF, in float32, starts from distances that are equal.
+    embeddings = [name for name in expected if "embedding" in name or "stress" in name]
+    xr.testing.assert_allclose(
+        found.drop_vars(embeddings), expected.drop_vars(embeddings), rtol=5e-6, atol=1e-6
+    )
+    xr.testing.assert_allclose(found[embeddings], expected[embeddings], rtol=1e-3, atol=1e-3)
+    assert set(found.variables) == set(expected.variables)
+
+
+def test_what_needs_all_distances_is_refused(stored):
+    with pytest.raises(InputError, match="'spearman' needs all distances of an RDM in memory"):
+        consistency(stored.exemplar, "spearman")
+    with pytest.raises(InputError, match="missing: expected 'refuse' for RDMs on disk, got 'drop'"):
+        consistency(stored.exemplar, missing="drop")
+    with pytest.raises(InputError, match="labels: expected two categories or more"):
+        category_clustering_index(stored.exemplar, ["a"] * N_STIMULI)
