@@ -14,7 +14,6 @@ would be multiplied by 1 / √ε.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -23,14 +22,13 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
-from jaxtyping import Array, Float, Float64, UInt8
+from jaxtyping import Array, Float, UInt8
 
 from ensemble_rsa.data.source import Pixels, StoredImages
+from ensemble_rsa.data.whitening import fit_whitening, pixel_blocks
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.jax_settings import fixed_settings
 
-_BLOCK, _BLOCK_VALUES = 2048, 2048 * 3072  # images, and values, in float64 at once: 50 MB
 _WIDEST_ZCA = 16_384  # values of an image (ours); its matrices take 2 GB each
 _PER_IMAGE_NORM = 55.0  # as in pylearn2
 _LEAST_NORM = 1e-8  # a constant image stays constant
@@ -90,7 +88,7 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
     """Fit a preprocessing of `PREPROCESSING` to training images, in float64.
 
     The images are uint8 `(image, height, width, channel)`. `StoredImages` are read block by block,
-    unless the name needs no images (`none`, `symmetric`).
+    unless the name needs no images (`none`, `symmetric`). Whitening is kept, see `whitening`.
 
     >>> fitted = fit_preprocessing("standardize", np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1))
     >>> float(fitted.mean), round(float(fitted.deviation), 4)
@@ -116,10 +114,12 @@ def fit_preprocessing(name: str, train_images: Any) -> Preprocessing:
     mean, deviation = fixed or _global_contrast(images)
     pixel_mean = whitening = None
     if recipe.zca_epsilon is not None:
-        pixel_mean, covariance = _moments(
-            images, lambda flat: _normalise(flat, recipe.contrast, mean, deviation, np)
+        pixel_mean, whitening = fit_whitening(
+            images,
+            recipe.contrast,
+            lambda flat: _normalise(flat, recipe.contrast, mean, deviation, np),
+            recipe.zca_epsilon,
         )
-        whitening = _zca(covariance, recipe.zca_epsilon)
     parts = (mean, deviation, pixel_mean, whitening)
     return Preprocessing(name, *jax.tree.map(lambda part: jnp.asarray(part, jnp.float32), parts))
 
@@ -154,45 +154,12 @@ def _normalise(flat: Any, contrast: str, mean: Any, deviation: Any, xp: ModuleTy
     return centred / xp.where(scale < _LEAST_NORM, 1.0, scale)
 
 
-def _blocks(images: Pixels) -> Iterator[UInt8[np.ndarray, "block pixel"]]:
-    n_values = math.prod(images.shape[1:])
-    size = max(1, min(_BLOCK, _BLOCK_VALUES // n_values))
-    for start in range(0, len(images), size):
-        yield images[start : start + size].reshape(-1, n_values)
-
-
 def _global_contrast(images: Pixels) -> tuple[float, float]:
     """Mean and standard deviation over all pixels of all images, from counts of the 256 values."""
-    counts = sum(np.bincount(block.ravel(), minlength=256) for block in _blocks(images))
+    counts = sum(np.bincount(block.ravel(), minlength=256) for block in pixel_blocks(images))
     values = np.arange(256)
     mean = float(np.average(values, weights=counts))
     deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
     if deviation == 0:
         raise InputError(f"train_images: every pixel is {mean:.0f}, so contrast is undefined")
     return mean, deviation
-
-
-def _moments(
-    images: Pixels, normalise: Any
-) -> tuple[Float64[np.ndarray, " pixel"], Float64[np.ndarray, "pixel pixel"]]:
-    """Mean and covariance of the normalised pixels."""
-    n_pixels = math.prod(images.shape[1:])
-    total = np.zeros(n_pixels)
-    for block in _blocks(images):
-        total += normalise(block.astype(np.float64)).sum(axis=0)
-    mean = total / len(images)
-    scatter = np.zeros((n_pixels, n_pixels))
-    for block in _blocks(images):
-        centred = normalise(block.astype(np.float64)) - mean
-        scatter += centred.T @ centred
-    return mean, scatter / len(images)
-
-
-def _zca(
-    covariance: Float64[np.ndarray, "pixel pixel"], epsilon: float
-) -> Float64[np.ndarray, "pixel pixel"]:
-    """V diag(1 / √(λ + ε)) Vᵀ over the directions that vary."""
-    eigenvalues, vectors = scipy.linalg.eigh(covariance, driver="evr")
-    rounding = len(covariance) * np.finfo(np.float64).eps * max(float(eigenvalues[-1]), 0.0)
-    gains = np.where(eigenvalues > rounding, 1 / np.sqrt(eigenvalues.clip(0) + epsilon), 0.0)
-    return (vectors * gains) @ vectors.T

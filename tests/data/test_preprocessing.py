@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.config.settings import DataConfig
-from ensemble_rsa.data import preprocessing
+from ensemble_rsa.data import whitening
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.data.preprocessing import PREPROCESSING, apply_preprocessing, fit_preprocessing
 from ensemble_rsa.data.source import StoredImages
@@ -43,7 +43,7 @@ def test_scales(name, expected):
 
 @pytest.mark.parametrize(("name", "epsilon"), [("gcn_zca", 1e-5), ("gcn_zca_per_image", 0.1)])
 def test_whitening_against_the_closed_form(name, epsilon, images, monkeypatch):
-    monkeypatch.setattr(preprocessing, "_BLOCK", 64)  # four blocks
+    monkeypatch.setattr(whitening, "_BLOCK", 64)  # four blocks
     train, test = images[:250], images[250:]
     before = test.copy()
 
@@ -108,7 +108,7 @@ def test_inside_jit_as_outside_and_independent_of_the_batch(name, images):
 
 @pytest.mark.parametrize("name", PREPROCESSING)
 def test_images_on_disk_give_the_same_fit_and_are_read_only_if_needed(name, images, monkeypatch):
-    monkeypatch.setattr(preprocessing, "_BLOCK", 64)
+    monkeypatch.setattr(whitening, "_BLOCK", 64)
     read = []
     stored = StoredImages(
         lambda number: read.append(number) or images[number], np.arange(300), (4, 5, 3), False
