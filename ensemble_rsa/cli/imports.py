@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from ensemble_rsa.cli import import_networks
-from ensemble_rsa.cli.options import REQUIRED, STORE, Option
+from ensemble_rsa.cli.options import CLUSTER, REQUIRED, STORE, Option
 from ensemble_rsa.config.analysis import AnalysisConfig, DistanceName
 from ensemble_rsa.errors import InputError
 
@@ -31,6 +31,7 @@ OPTIONS = (
     Option("list_layers", "only print the layers with their numbers of stimuli and units"),
     STORE,
     Option("out", "the run folder; a new one under runs/ when not given", Path | None, None),
+    CLUSTER,
     Option("quiet", "no progress and no notes"),
 )
 
@@ -65,7 +66,7 @@ def import_source(options: argparse.Namespace) -> None:
     settings = AnalysisConfig.of(distance=options.distance)
     with rdm_display(console) as progress:
         shown = None if options.quiet else progress
-        path = import_run(source, options.out, settings, shown, options.store)
+        path = import_run(source, options.out, settings, shown, options.store, options.cluster)
     _print_warnings(path, console)
     print(path)
 
@@ -77,11 +78,15 @@ def _import_networks(options: argparse.Namespace, console: Console) -> None:
     if options.list_layers:
         import_networks.print_layers(options)
         return
-    with rdm_display(console, "images") as progress:
-        source = import_networks.networks_source(options, None if options.quiet else progress)
+    # on a cluster, images are shown by its workers, and RDMs are counted
+    with rdm_display(console, "images" if options.cluster is None else "RDMs") as progress:
+        shown = None if options.quiet else progress
+        of_images = shown if options.cluster is None else None
+        source = import_networks.networks_source(options, of_images)
         _print_notes(source, console)
         settings = AnalysisConfig.of(distance=options.distance)
-        path = import_run(source, options.out, settings, store=options.store)
+        of_rdms = None if options.cluster is None else shown
+        path = import_run(source, options.out, settings, of_rdms, options.store, options.cluster)
     _print_warnings(path, console)
     print(path)
 

@@ -5,10 +5,8 @@ Exit status 0 for success, 1 for a failed run, 2 for wrong arguments, 130 for an
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +18,7 @@ from rich.console import Console
 import ensemble_rsa
 from ensemble_rsa.cli import bench, evaluation, imports, planning, reproduce, view
 from ensemble_rsa.cli.options import (
+    CLUSTER,
     REQUIRED,
     STORE,
     Option,
@@ -37,7 +36,6 @@ from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.config.settings import (
     Config,
     DataConfig,
-    ExecutionConfig,
     ModelConfig,
     TrainingConfig,
 )
@@ -83,15 +81,13 @@ def train(options: argparse.Namespace) -> None:
     if options.print:
         print(json.dumps(config_to_dict(config), indent=2))
         return
-    if "processes" not in vars(options):
-        config = dataclasses.replace(config, execution=_on_slurm(config.execution))
     print(_train(config, options))
 
 
 def analyze(options: argparse.Namespace) -> None:
     """Compute RDMs and consistency of a run's networks, and write figures and a report."""
     config = config_from_options(options, AnalysisConfig())
-    _analyze(options.run, config, options.out, options.quiet, options.store)
+    _analyze(options.run, config, options.out, options.quiet, options.store, options.cluster)
 
 
 def report(options: argparse.Namespace) -> None:
@@ -171,9 +167,9 @@ RESULTS = _out("where the results go; the run folder when not given")
 COMPARED = _out("where the results go; comparison-OTHER in the first run's folder when not given")
 COMMANDS = {
     "demo": Command(demo, [NEW_RUN, QUIET]),
-    "train": Command(train, [NEW_RUN, RECIPE, SWEEP, VARY, RESUME, PRINT, QUIET], Config),
+    "train": Command(train, [NEW_RUN, RECIPE, SWEEP, VARY, RESUME, PRINT, CLUSTER, QUIET], Config),
     "import": Command(imports.import_source, imports.OPTIONS),
-    "analyze": Command(analyze, [RUN, RESULTS, STORE, QUIET], AnalysisConfig),
+    "analyze": Command(analyze, [RUN, RESULTS, STORE, CLUSTER, QUIET], AnalysisConfig),
     "view": Command(view.view, view.OPTIONS),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
     "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON, MATCH], AnalysisConfig),
@@ -295,19 +291,6 @@ def _swept(words: str) -> tuple[str, list[float]]:
     raise InputError(f"sweep: expected a setting and its values like dropout=0,0.5, got {words!r}")
 
 
-def _on_slurm(execution: ExecutionConfig) -> ExecutionConfig:
-    """With the number of this process and of all that `srun` started, if it did.
-
-    SLURM_NTASKS counts the tasks that were asked for, in an interactive shell too; the tasks of a
-    step are started together. A step with a terminal is somebody's shell.
-    """
-    n, number = (os.environ.get(f"SLURM_{name}", "") for name in ("STEP_NUM_TASKS", "PROCID"))
-    in_shell = "SLURM_PTY_PORT" in os.environ
-    if execution.processes > 1 or in_shell or not (n.isdigit() and number.isdigit()):
-        return execution
-    return dataclasses.replace(execution, processes=int(n), process_id=int(number))
-
-
 def _train(config: Config, options: argparse.Namespace) -> Path:
     # JAX takes a second to import, which --help and wrong flags need not wait for
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
@@ -315,8 +298,10 @@ def _train(config: Config, options: argparse.Namespace) -> Path:
 
     keep_compiled_programs()
     quiet, resume = options.quiet, getattr(options, "resume", False)
-    with training_display(config.training.epochs, Console(stderr=True, quiet=quiet)) as progress:
-        run = pipeline.train(config, options.out, None if quiet else progress, resume)
+    training, cluster = config.training, getattr(options, "cluster", None)
+    console = Console(stderr=True, quiet=quiet)
+    with training_display(training.epochs, console, training.instances) as progress:
+        run = pipeline.train(config, options.out, None if quiet else progress, resume, cluster)
     for one in run.replaced:
         _print_error(f"seed {one.seed} was replaced: {one.reason}")
     for one in run.flagged:
@@ -325,7 +310,12 @@ def _train(config: Config, options: argparse.Namespace) -> Path:
 
 
 def _analyze(
-    run: Path, config: AnalysisConfig, out: Path | None, quiet: bool, store: bool | None = None
+    run: Path,
+    config: AnalysisConfig,
+    out: Path | None,
+    quiet: bool,
+    store: bool | None = None,
+    cluster: str | None = None,
 ) -> None:
     from ensemble_rsa import files
     from ensemble_rsa.cli.progress import keep_compiled_programs, rdm_display
@@ -336,7 +326,7 @@ def _analyze(
 
     keep_compiled_programs()
     with rdm_display(Console(stderr=True, quiet=quiet)) as progress:
-        path = analyze_run(run, config, out, None if quiet else progress, store)
+        path = analyze_run(run, config, out, None if quiet else progress, store, cluster)
     results = files.read_dataset(path.parent / run_folder.RESULTS, ANALYZE)
     for one in set_aside(results, "excluded"):
         _print_error(f"instance {one['instance']} is left out: {one['reason']}")

@@ -84,6 +84,13 @@ STORE = Option(
     bool | None,
     None,
 )
+CLUSTER = Option(
+    "cluster",
+    "compute on the workers of a cluster of Dask: local or local:N for processes of this machine, "
+    "slurm, slurm:N (also pbs, lsf, kubernetes) for jobs, or the address of a scheduler",
+    str | None,
+    None,
+)
 
 
 def is_list(option: Option) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import jax
@@ -46,8 +46,14 @@ def keep_compiled_programs() -> None:
 
 
 @contextmanager
-def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback]:
-    """A callback that shows training: a live table in a terminal, else a line for each epoch."""
+def training_display(
+    epochs: int, console: Console, instances: int = 0
+) -> Iterator[TrainingCallback]:
+    """A callback that shows training: a live table in a terminal, else a line for each epoch.
+
+    Groups of these `instances`, each with a status of its own, are shown together.
+    """
+    groups: dict[tuple[int, ...], TrainingStatus] = {}
     bar = _bar(console)
     task = bar.add_task("training", total=None)
     waiting = console.status("loading images and compiling")
@@ -57,14 +63,18 @@ def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback
         if not live.is_started:
             waiting.stop()
             live.start()
-        description = f"epoch {status.epoch}/{epochs}"
-        bar.update(task, completed=status.step, total=status.steps, description=description)
-        live.update(Group(_table(status), bar))
+        groups[status.seeds] = status
+        whole = together(list(groups.values()), instances)
+        description = f"epoch {whole.epoch}/{epochs}"
+        bar.update(task, completed=whole.step, total=whole.steps, description=description)
+        live.update(Group(_table(whole), bar))
 
     def print_epoch(status: TrainingStatus) -> None:
         if status.epoch_ended:
+            seeds = status.seeds
+            part = f" of seeds {seeds[0]} to {seeds[-1]}" if len(seeds) < instances else ""
             console.print(
-                f"epoch {status.epoch}/{epochs}: loss {_range(status.train_loss)}, "
+                f"epoch {status.epoch}/{epochs}{part}: loss {_range(status.train_loss)}, "
                 f"training accuracy {_range(status.train_accuracy)}, "
                 f"test accuracy {_range(status.test_accuracy)}",
                 soft_wrap=True,
@@ -79,6 +89,34 @@ def training_display(epochs: int, console: Console) -> Iterator[TrainingCallback
     finally:
         waiting.stop()
         live.stop()
+
+
+def together(groups: Sequence[TrainingStatus], instances: int) -> TrainingStatus:
+    """The status of several groups of these instances, some of which may not have begun.
+
+    The epoch is the earliest of those that have not finished.
+    """
+    if len(groups) == 1 and len(groups[0].seeds) >= instances:
+        return groups[0]
+    groups = sorted(groups, key=lambda one: one.seeds)
+    n = max(instances, sum(len(one.seeds) for one in groups))
+    steps = groups[0].steps
+    training = [one.epoch for one in groups if one.step < steps]
+    tests = [one.test_accuracy for one in groups]
+    unknown = [np.full(len(one.seeds), np.nan) for one in groups]
+    accuracies = [none if test is None else test for test, none in zip(tests, unknown, strict=True)]
+    return TrainingStatus(
+        step=sum(one.step * len(one.seeds) for one in groups) // n,
+        steps=steps,
+        epoch=min(training or [groups[0].epoch]),
+        epoch_ended=False,
+        seeds=tuple(seed for one in groups for seed in one.seeds),
+        train_loss=np.concatenate([one.train_loss for one in groups]),
+        train_accuracy=np.concatenate([one.train_accuracy for one in groups]),
+        test_accuracy=np.concatenate(accuracies)
+        if any(test is not None for test in tests)
+        else None,
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ensemble_rsa.cli.options import REQUIRED, Option
+from ensemble_rsa.cli.options import CLUSTER, REQUIRED, Option
 from ensemble_rsa.config.settings import TrainingPrecision
 from ensemble_rsa.errors import InputError
 
@@ -52,6 +52,7 @@ OPTIONS = (
         TrainingPrecision,
         "float32",
     ),
+    CLUSTER,
     Option("quiet", "no progress and no notes"),
 )
 
@@ -90,6 +91,7 @@ def reproduce_figures(options: argparse.Namespace) -> None:
             variants=options.variants,
             minutes=options.minutes,
             precision=options.precision,
+            cluster=options.cluster,
         )
     except TimeIsUp as stop:  # on standard output even if quiet, for scripts that repeat it
         print(stop)

@@ -22,6 +22,8 @@ SECTIONS = {
     "training": TrainingConfig,
     "execution": ExecutionConfig,
 }
+# Settings of earlier versions, stored in their runs, that no result depends on.
+RETIRED = {"execution": ("processes", "process_id")}
 HASHED_SECTIONS = ("data", "model", "training")  # execution changes a result by rounding at most
 
 
@@ -69,6 +71,7 @@ def config_from_dict(values: dict[str, Any]) -> Config:
         if name not in SECTIONS:
             raise InputError(f"config: unknown section {name!r}; expected {', '.join(SECTIONS)}")
         fields = {f.name for f in dataclasses.fields(SECTIONS[name])}
+        section = {k: v for k, v in section.items() if k not in RETIRED.get(name, ())}
         if unknown := set(section) - fields:
             raise InputError(
                 f"config: unknown {name} setting {sorted(unknown)[0]!r}; "

@@ -306,9 +306,6 @@ class ExecutionConfig:
             them; auto measures what is fastest.
         devices: how many of this machine's devices to use; all when not given.
         group: how many instances are trained together; as many as memory holds when not given.
-        processes: how many processes, on any number of machines, train this ensemble in one folder
-            that all of them can read and write.
-        process_id: index of this process, from 0.
         feed: images in memory, or from disk batch by batch; auto: disk where they would fill more
             than a quarter of the free memory.
     """
@@ -317,18 +314,11 @@ class ExecutionConfig:
     at_once: int | Literal["auto", "all"] = "auto"
     devices: int | None = None
     group: int | None = None
-    processes: int = 1
-    process_id: int = 0
     feed: Feed = "auto"
 
     def __post_init__(self):
         check_types(self)
-        check_values(self, count(1), "processes", "devices", "group")
-        if not 0 <= self.process_id < self.processes:
-            raise InputError(
-                f"process_id: expected from 0 to {self.processes - 1}, since there are "
-                f"{self.processes} processes, got {self.process_id}"
-            )
+        check_values(self, count(1), "devices", "group")
         if isinstance(self.at_once, str):
             check_name("at_once", self.at_once, ("auto", "all", "a number"))
         else:

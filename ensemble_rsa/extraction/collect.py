@@ -3,8 +3,8 @@
 Only distances are kept, so that the activations of one layer are in memory at a time.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -46,12 +46,28 @@ def coordinates(source: ActivationSource, positions: Iterable[int]) -> dict[str,
     }
 
 
-class _InstanceRdms(NamedTuple):
+class InstanceRdms(NamedTuple):
     """RDMs of one instance, a row for each layer."""
 
     exemplar: list[np.ndarray]
     centroid: list[np.ndarray]
     constant: list[int]
+
+
+@runtime_checkable
+class RdmsElsewhere(Protocol):
+    """Computes the RDMs of a source elsewhere, such as on the workers of a cluster."""
+
+    def __call__(
+        self,
+        source: ActivationSource,
+        layers: Sequence[str],
+        distance: str,
+        cocktail_blanked: bool,
+        progress: RdmProgress | None,
+    ) -> Iterable[InstanceRdms | str]:
+        """For each instance its RDMs, or why it cannot be compared with others."""
+        ...
 
 
 class NotComparable(Exception):
@@ -64,27 +80,35 @@ def collect_rdms(
     distance: str,
     progress: RdmProgress | None = None,
     cocktail_blanked: bool = False,
+    elsewhere: RdmsElsewhere | None = None,
 ) -> xr.Dataset:
     """Return the RDMs of some layers, in the source's order, as `ensemble_rsa.extract` describes.
 
-    With `cocktail_blanked`, each unit's mean over stimuli is subtracted first.
+    With `cocktail_blanked`, each unit's mean over stimuli is subtracted first. The RDMs are
+    computed here or `elsewhere`.
     """
-    rdms: dict[int, _InstanceRdms] = {}
-    excluded: dict[int, str] = {}
     n_instances = len(source.instances)
-    for position in range(n_instances):
-        own = _InstanceRdms([], [], [])
-        try:
-            for name, activations in source.activations(position):
-                if name in layers:
-                    check_comparable(name, activations)
-                    patterns = cocktail_blank(activations) if cocktail_blanked else activations
-                    _append(own, name, patterns, source.categories, distance)
-                if progress:
-                    progress(position * len(layers) + len(own.exemplar), len(layers) * n_instances)
+    if elsewhere is None:
+
+        def here() -> Iterator[InstanceRdms | str]:
+            for position in range(n_instances):
+
+                def tell(done: int, before: int = position * len(layers)) -> None:
+                    if progress:
+                        progress(before + done, len(layers) * n_instances)
+
+                yield instance_rdms(source, position, layers, distance, cocktail_blanked, tell)
+
+        found = here()
+    else:
+        found = elsewhere(source, layers, distance, cocktail_blanked, progress)
+    rdms: dict[int, InstanceRdms] = {}
+    excluded: dict[int, str] = {}
+    for position, own in enumerate(found):
+        if isinstance(own, str):
+            excluded[position] = own
+        else:
             rdms[position] = own
-        except NotComparable as reason:
-            excluded[position] = str(reason)
     if not rdms:
         raise none_comparable(source, excluded)
     entries = [
@@ -102,6 +126,33 @@ def none_comparable(source: ActivationSource, excluded: Mapping[int, str]) -> Ru
     return RunError(f"no instance has RDMs that can be compared ({reasons})")
 
 
+def instance_rdms(
+    source: ActivationSource,
+    position: int,
+    layers: Sequence[str],
+    distance: str,
+    cocktail_blanked: bool,
+    done: Callable[[int], None],
+) -> InstanceRdms | str:
+    """Return the RDMs of one instance in some layers, or why it cannot be compared with others.
+
+    `done` is called with the number of finished RDMs.
+    """
+    own = InstanceRdms([], [], [])
+    try:
+        for name, activations in source.activations(position):
+            if name in layers:
+                check_comparable(name, activations)
+                patterns = cocktail_blank(activations) if cocktail_blanked else activations
+                _append(own, name, patterns, source.categories, distance)
+            done(len(own.exemplar))
+            if len(own.exemplar) == len(layers):
+                break
+    except NotComparable as reason:
+        return str(reason)
+    return own
+
+
 def check_comparable(name: str, activations: Any) -> None:
     """Set an instance aside whose network has diverged."""
     if isinstance(activations, jax.Array) and not bool(jnp.isfinite(activations).all()):
@@ -109,7 +160,7 @@ def check_comparable(name: str, activations: Any) -> None:
 
 
 def _append(
-    own: _InstanceRdms, name: str, activations: Any, categories: Sequence[Any], distance: str
+    own: InstanceRdms, name: str, activations: Any, categories: Sequence[Any], distance: str
 ) -> None:
     """Add one layer's RDMs, unless a set of distances that will be correlated is constant."""
     rdm, constant = (np.asarray(part) for part in rdm_and_constant_patterns(activations, distance))
@@ -132,7 +183,7 @@ def _append(
 
 
 def _dataset(
-    source: ActivationSource, layers: Sequence[str], rdms: dict[int, _InstanceRdms]
+    source: ActivationSource, layers: Sequence[str], rdms: dict[int, InstanceRdms]
 ) -> xr.Dataset:
     dims = ("layer", "instance")
     exemplar, centroid, constant = (

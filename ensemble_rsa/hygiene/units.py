@@ -21,6 +21,7 @@ SAMPLED = 2048
 # to that. So a layer is named when most units are dead, and an instance when it has many more dead
 # ones than the others.
 MOSTLY, ABOVE_OTHERS = 0.5, 0.25
+UnitCounts = dict[tuple[str, int], tuple[int, int]]
 
 
 class UnitWatch:
@@ -40,6 +41,16 @@ class UnitWatch:
                 yield name, values
             else:
                 yield name, _Tapped(values, sample)
+
+    def counts(self) -> UnitCounts:
+        """Return the sampled and dead units so far, by layer and position of the instance."""
+        return {key: (sample.n, sample.n_dead) for key, sample in self._samples.items() if sample.n}
+
+    def add_counts(self, counts: UnitCounts) -> None:
+        """Add what another watch of the same source has counted, of other layers or instances."""
+        for key, (n, n_dead) in counts.items():
+            sample = self._samples[key] = _UnitSample(0)
+            sample.n, sample.n_dead = n, n_dead
 
     def findings(self) -> list[Finding]:
         """Return the findings, after RDMs were computed from `source`."""
@@ -74,11 +85,11 @@ class _UnitSample:
         everything = np.arange(n_units)
         chosen = np.random.default_rng(0).choice(n_units, min(n_units, SAMPLED), replace=False)
         self._units = np.sort(chosen) if n_units > SAMPLED else everything
-        self.n = self._dead = self._next = 0
+        self.n = self.n_dead = self._next = 0
 
     @property
     def share(self) -> float:
-        return self._dead / self.n
+        return self.n_dead / self.n
 
     def add_all(self, values: np.ndarray | jax.Array) -> None:
         """Count in an array in memory, of the host or of an accelerator."""
@@ -96,7 +107,7 @@ class _UnitSample:
 
     def _count(self, values: Any) -> None:
         self.n += values.shape[1]
-        self._dead += int((values.max(0) == values.min(0)).sum())
+        self.n_dead += int((values.max(0) == values.min(0)).sum())
 
 
 class _Tapped:

@@ -10,6 +10,8 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.arrays.refused import not_an_array
+from ensemble_rsa.cluster.opening import opened
+from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.errors import InputError
@@ -75,6 +77,7 @@ def analyze_run(
     out: str | Path | None = None,
     progress: RdmProgress | None = None,
     store: bool | None = None,
+    cluster: str | Workers | None = None,
 ) -> Path:
     """Extract, analyse, draw and report a trained or imported run.
 
@@ -85,6 +88,8 @@ def analyze_run(
         progress: called with the number of RDMs done and of all.
         store: write RDMs that are not stored yet to a store on disk, `rdms.zarr` where the results
             are, instead of `rdms.h5`; None for those that exceed a quarter of the free memory.
+        cluster: computes RDMs on the workers of a cluster of Dask, as the flag `--cluster` says;
+            all need the run folder and the images under the same paths.
 
     Returns:
         The report, `report.html`.
@@ -98,7 +103,7 @@ def analyze_run(
     files.check_can_write("out", folder)
     manifest = run_folder.read_manifest(run.path)
     seconds = manifest["seconds"]
-    with _timed(seconds, "extract"):
+    with _timed(seconds, "extract"), opened(cluster) as workers:
         stored = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
         if isinstance(run, ImportedRun) and stored is not None:
             rdms, findings, images = stored, stored_findings(run), None
@@ -106,7 +111,7 @@ def analyze_run(
             source = source_of(run, settings)
             is_stored = needs_store(source, len(source.layers)) if store is None else store
             at = folder / run_folder.STORE if is_stored else None
-            rdms, findings = extract_run(run, source, settings, progress, at)
+            rdms, findings = extract_run(run, source, settings, progress, at, workers)
             images = source.images
     with _timed(seconds, "analyze"):
         results = analyze(rdms, settings)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import xarray as xr
 
+from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.config.sweep import SWEPT
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.extraction.collect import RdmProgress
+from ensemble_rsa.extraction.collect import RdmProgress, collect_rdms
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.hygiene.accuracy import check_accuracy
 from ensemble_rsa.hygiene.finding import Finding, ordered, refuse
@@ -21,6 +22,7 @@ from ensemble_rsa.hygiene.tensors import sketch_weights
 from ensemble_rsa.hygiene.units import UnitWatch
 from ensemble_rsa.hygiene.weights import check_seeds, check_weights
 from ensemble_rsa.pipeline.extract import extract, source_of
+from ensemble_rsa.pipeline.rdms_on_workers import RdmsOnWorkers, refuse_store
 from ensemble_rsa.runs.imported import IMPORT, ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
 from ensemble_rsa.runs.run_folder import MANIFEST
@@ -89,6 +91,7 @@ def extract_source(
     settings: AnalysisConfig,
     progress: RdmProgress | None,
     store: Path | None = None,
+    workers: Workers | None = None,
 ) -> tuple[xr.Dataset | RdmStore, list[Finding]]:
     """Return the RDMs of a source that is imported, and the findings on it.
 
@@ -99,7 +102,7 @@ def extract_source(
     """
     before = check_source(source)
     refuse(before)
-    rdms, after = _extract(source, settings, progress, store)
+    rdms, after = _extract(source, settings, progress, store, workers)
     refuse(after)
     return rdms, ordered([*before, *after])
 
@@ -110,6 +113,7 @@ def extract_run(
     settings: AnalysisConfig,
     progress: RdmProgress | None,
     store: Path | None = None,
+    workers: Workers | None = None,
 ) -> tuple[xr.Dataset | RdmStore, list[Finding]]:
     """Return the RDMs of a run, whose `source_of` is given, and the findings on them.
 
@@ -117,13 +121,13 @@ def extract_run(
     to `store`, if it is given.
     """
     if isinstance(run, ImportedRun):
-        rdms, after = _extract(source, settings, progress, store)
+        rdms, after = _extract(source, settings, progress, store, workers)
         again = {_without_numbers(one) for one in after}
         kept = [one for one in stored_findings(run) if _without_numbers(one) not in again]
         return rdms, ordered([*kept, *after])
     swept = any(isinstance(getattr(run.config.training, name), tuple) for name in SWEPT)
     before = [*check_seeds(source, by_design=swept), *_check_each(source)]
-    rdms, after = _extract(source, settings, progress, store)
+    rdms, after = _extract(source, settings, progress, store, workers)
     dataset = rdms.dataset if isinstance(rdms, RdmStore) else rdms
     accuracy = _accuracy_findings(run, dataset, len(source.stimuli))
     return rdms, ordered([*before, *accuracy, *after])
@@ -149,9 +153,17 @@ def _extract(
     settings: AnalysisConfig,
     progress: RdmProgress | None,
     store: Path | None = None,
+    workers: Workers | None = None,
 ) -> tuple[xr.Dataset | RdmStore, Sequence[Finding]]:
     watch = UnitWatch(source)
-    rdms = extract(watch.source, settings=settings, progress=progress, store=store)
+    if workers is None:
+        rdms = extract(watch.source, settings=settings, progress=progress, store=store)
+    else:
+        refuse_store(store)
+        elsewhere, rdm = RdmsOnWorkers(workers, watch.add_counts), settings.rdm
+        rdms = collect_rdms(
+            watch.source, source.layers, rdm.distance, progress, rdm.cocktail_blank, elsewhere
+        )
     found = check_stored(rdms) if isinstance(rdms, RdmStore) else check_rdms(rdms)
     return rdms, [*found, *watch.findings()]
 

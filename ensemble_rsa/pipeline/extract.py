@@ -10,7 +10,10 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.arrays import LabelsLike
+from ensemble_rsa.cluster.opening import opened
+from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig, checked_settings
+from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.data.stimuli import choose_stimuli
@@ -22,6 +25,7 @@ from ensemble_rsa.extraction.sources import (
     source_from_run,
 )
 from ensemble_rsa.extraction.stored import store_rdms
+from ensemble_rsa.pipeline.rdms_on_workers import RdmsOnWorkers, refuse_store
 from ensemble_rsa.pipeline.recipes import source_of_import
 from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
@@ -37,6 +41,7 @@ def extract(
     progress: RdmProgress | None = None,
     flatten: bool = False,
     store: None = None,
+    cluster: str | Workers | None = None,
 ) -> xr.Dataset: ...
 
 
@@ -49,6 +54,7 @@ def extract(
     progress: RdmProgress | None = None,
     flatten: bool = False,
     store: str | Path | None = None,
+    cluster: str | Workers | None = None,
 ) -> xr.Dataset | RdmStore: ...
 
 
@@ -60,6 +66,7 @@ def extract(
     progress: RdmProgress | None = None,
     flatten: bool = False,
     store: str | Path | None = None,
+    cluster: str | Workers | None = None,
 ) -> xr.Dataset | RdmStore:
     """Compute the RDMs of every layer and instance, between stimuli and between categories.
 
@@ -78,6 +85,8 @@ def extract(
             after the second are units.
         store: a folder to write the RDMs to, for those that exceed memory; one that was begun
             before is gone on with.
+        cluster: computes on the workers of a cluster of Dask, as the flag `--cluster` says; for
+            runs, and activations in files that all workers see.
 
     Returns:
         A data set with `exemplar (layer, instance, stimulus_pair)`; `centroid (layer, instance,
@@ -114,7 +123,11 @@ def extract(
     wanted = [name for name in given.layers if layers is None or name in layers]
     distance, blank = settings.rdm.distance, settings.rdm.cocktail_blank
     if store is None:
-        return collect_rdms(given, wanted, distance, progress, blank)
+        with opened(cluster) as workers:
+            elsewhere = workers and RdmsOnWorkers(workers)
+            return collect_rdms(given, wanted, distance, progress, blank, elsewhere)
+    if cluster is not None:
+        refuse_store(store)
     path = files.as_path("store", store)
     return store_rdms(given, wanted, distance, path, progress, blank)
 
@@ -137,8 +150,26 @@ def _as_source(
 def source_of(run: Run | ImportedRun, settings: AnalysisConfig) -> ActivationSource:
     """Return the activations of a run, for the stimuli that the settings ask for."""
     if isinstance(run, ImportedRun):
-        return source_of_import(run, settings)
-    return _source_of(run, settings)
+        source, model = source_of_import(run, settings), None
+    else:
+        source, model = _source_of(run, settings), run.config.model.model
+        model = model if ":" in model else None
+    values = config_to_dict(settings)
+    arguments = {"run": str(run.path.resolve()), "model": model, "settings": values}
+    return dataclasses.replace(source, recipe={"reader": "run", "arguments": arguments})
+
+
+def source_of_run(
+    run: str, settings: Mapping[str, Any], model: str | None = None
+) -> ActivationSource:
+    """Return the activations of the run in a folder; its module may be elsewhere, as `model`."""
+    opened_run = open_run(run)
+    if isinstance(opened_run, Run) and model is not None:
+        config = opened_run.config
+        config = dataclasses.replace(config, model=dataclasses.replace(config.model, model=model))
+        opened_run = dataclasses.replace(opened_run, config=config)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+    return source_of(opened_run, AnalysisConfig.of(**values))
 
 
 def activations(

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa import files
+from ensemble_rsa.cluster.opening import opened
+from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress
@@ -25,6 +27,7 @@ def import_run(
     settings: AnalysisConfig | None = None,
     progress: RdmProgress | None = None,
     store: bool | None = None,
+    cluster: str | Workers | None = None,
 ) -> Path:
     """Compute the RDMs of a source, store them as a run folder, and return the folder.
 
@@ -38,6 +41,8 @@ def import_run(
         progress: called with the number of RDMs done and of all.
         store: write the RDMs to a store on disk, `rdms.zarr` in the folder, where an import that
             was killed is gone on with; None for RDMs that exceed a quarter of the free memory.
+        cluster: computes on the workers of a cluster of Dask, as the flag `--cluster` says; all
+            need the files under the same paths.
 
     Raises:
         InputError: `out` in use, NaN in activations, a source that is none, or a finding that
@@ -67,7 +72,10 @@ def import_run(
     files.check_can_write("out", folder)
     began = time.perf_counter()
     described = [describe_file(path) for path in source.files]
-    rdms, findings = extract_source(source, settings, progress, begun and folder / begun)
+    with opened(cluster) as workers:
+        rdms, findings = extract_source(
+            source, settings, progress, begun and folder / begun, workers
+        )
     seconds = {"extract": time.perf_counter() - began}
     manifest = run_folder.make_manifest(None, seconds, source.libraries)
     manifest["files"] = [file._asdict() for file in described]

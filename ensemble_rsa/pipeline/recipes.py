@@ -22,6 +22,7 @@ from ensemble_rsa.store.reader import RdmStore
 
 # The "reader" of a recipe → the function that takes its "arguments", imported on first use.
 READERS = {
+    "run": ("ensemble_rsa.pipeline.extract", "source_of_run"),  # one that was trained or imported
     "files": ("ensemble_rsa.interop.activation_files.source", "from_files"),
     "networks": ("ensemble_rsa.interop.networks.source", "from_networks"),
 }

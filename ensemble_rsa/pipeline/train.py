@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_rsa import files
+from ensemble_rsa.cluster.opening import opened
+from ensemble_rsa.cluster.workers import ClusterLost, Workers
 from ensemble_rsa.config.serialize import config_differences
 from ensemble_rsa.config.settings import ARRAYS, FOLDER, Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.by_name import lasting_name
 from ensemble_rsa.models.catalogue import Blueprint, module_file, module_maker
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.pipeline.training_on_workers import MEASUREMENTS, OnWorkers
 from ensemble_rsa.runs.run import (
     CHECKPOINTS,
     Run,
@@ -26,13 +29,11 @@ from ensemble_rsa.runs.run import (
     warn_of_changed_module,
 )
 from ensemble_rsa.runs.source_files import describe_file
-from ensemble_rsa.training import processes
 from ensemble_rsa.training.choice import choose_execution
 from ensemble_rsa.training.ensemble import check_batch_size, train_ensemble
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import TrainingCallback
 
-MEASUREMENTS = "execution.json"
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +42,7 @@ def train(
     out: str | Path | None = None,
     progress: TrainingCallback | None = None,
     resume: bool = False,
+    cluster: str | Workers | None = None,
 ) -> Run:
     """Train all instances of an ensemble together and store them in a run folder.
 
@@ -53,6 +55,9 @@ def train(
         progress: called about once a second with a `TrainingStatus`.
         resume: go on with the run in `out`, which must have the same configuration; a finished
             run is returned as it is.
+        cluster: trains groups of instances on the workers of a cluster of Dask, as the flag
+            `--cluster` says: "local", "local:N", "slurm", or the address of a scheduler. All
+            workers need the run folder under the same path.
 
     Returns:
         The run, as `load_run` would open it.
@@ -60,22 +65,29 @@ def train(
     Raises:
         InputError: an unknown name or an impossible number in the configuration, or `out` in use;
             to resume, no run in `out`, or one with another configuration or other images.
-        RunError: the data are not available, the disk is full, no checkpoint can be read, or
-            another process trains in `out`.
+        RunError: the data are not available, the disk is full, no checkpoint can be read,
+            another process trains in `out`, or the cluster has no worker that can take part.
         KeyboardInterrupt: training was interrupted; a checkpoint is stored.
     """
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
     config = _with_absolute_paths(config)
     out = None if out is None else files.as_path("out", out)
-    is_first = config.execution.process_id == 0
-    if out is None and config.execution.processes > 1:
-        raise InputError("out: several processes need one folder that all of them see; give --out")
-    if not is_first:
-        _wait_for_first(config, Path(str(out)), run_folder.MANIFEST)
-    folder = _folder_to_resume(config, out) if resume or not is_first else None
+    folder = _folder_to_resume(config, out) if resume else None
     if folder and (folder / run_folder.TRAINING).is_file():
         return load_run(folder)
+    with opened(cluster) as workers:
+        return _train(config, out, progress, folder, workers)
+
+
+def _train(
+    config: Config,
+    out: Path | None,
+    progress: TrainingCallback | None,
+    folder: Path | None,
+    workers: Workers | None,
+) -> Run:
+    """Train in a new folder, or in that of a run that was begun."""
     dataset = load_dataset(config.data, config.execution.feed)
     check_batch_size(config, dataset)  # before a folder is made
     if folder:
@@ -87,48 +99,63 @@ def train(
                 "folder"
             )
         warn_of_changed_module(folder, config)
+        _tell_of_other_device(manifest, workers)
     else:
-        folder, manifest = _new_run(config, out, dataset)
+        folder, manifest = _new_run(config, out, dataset, workers)
     execution = Execution.from_record(manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
+    again = f"go on with `ensemble-rsa train --resume --out {folder}{_flag(workers)}`"
     try:
-        with (
-            run_folder.lock_run_folder(folder, config.execution.process_id),
-            processes.sign_of_life(folder, config.execution.process_id),
-        ):
-            trained = train_ensemble(config, dataset, execution, progress, folder / CHECKPOINTS)
-            if is_first:
-                manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
-                return save_run(folder, config, trained, dataset, manifest)
-            _wait_for_first(config, folder, run_folder.TRAINING)
-        return load_run(folder)
+        with run_folder.lock_run_folder(folder):
+            elsewhere = workers and OnWorkers(workers, config, dataset, folder, execution)
+            trained = train_ensemble(
+                config, dataset, execution, progress, folder / CHECKPOINTS, elsewhere
+            )
+            manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
+            return save_run(folder, config, trained, dataset, manifest)
     except TrainingInterrupted as stop:
-        raise TrainingInterrupted(
-            f"{stop}; go on with `ensemble-rsa train --resume --out {folder}`"
-        ) from None
+        raise TrainingInterrupted(f"{stop}; {again}") from None
+    except ClusterLost as lost:
+        raise RunError(f"{lost}; what is trained is stored: {again}") from None
     finally:
-        if is_first and not (folder / run_folder.TRAINING).is_file():
+        if not (folder / run_folder.TRAINING).is_file():
             manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
             with contextlib.suppress(files.WriteError):  # what ended training says more
                 files.write_json(folder / run_folder.MANIFEST, manifest)
             run_folder.discard_run_folder(folder)  # only if it holds no checkpoint
 
 
-def _wait_for_first(config: Config, folder: Path, name: str) -> None:
-    """Return once the first process has written a file of the run folder."""
-    processes.wait_for_file(folder / name, folder, 0, config.execution.processes)
+def _flag(workers: Workers | None) -> str:
+    return "" if workers is None else f" --cluster {workers.where}"
+
+
+def _tell_of_other_device(manifest: dict[str, Any], workers: Workers | None) -> None:
+    """Warn if workers go on with a training that was begun on another kind of device."""
+    begun = manifest.get("workers", {}).get("device")
+    if workers is not None and begun not in (None, workers.device):
+        log.warning(
+            "the training was begun on %s, and goes on with %s: what is still to be trained is the "
+            "same to rounding only",
+            begun,
+            workers.device,
+        )
 
 
 def _new_run(
-    config: Config, out: str | Path | None, dataset: Dataset
+    config: Config, out: Path | None, dataset: Dataset, workers: Workers | None
 ) -> tuple[Path, dict[str, Any]]:
     """Create the folder of a new run, with its images and way of computing in the manifest."""
     _log_layers(config, dataset)
     folder = run_folder.create_run_folder(config, out)
     try:
-        with processes.sign_of_life(folder, 0):
+        if workers is None:
             execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
+        else:
+            execution = OnWorkers(workers, config, dataset, folder).choose_execution()
         manifest = run_folder.make_manifest(config, {"train": 0.0})
+        if workers is not None:
+            n_workers = len(workers.available())
+            manifest["workers"] = {"number": n_workers, "device": workers.device}
         manifest["fingerprint"] = fingerprint(dataset)
         manifest["execution"] = execution.as_record()
         manifest["images"] = dict(dataset.conversions)
@@ -141,11 +168,11 @@ def _new_run(
     return folder, manifest
 
 
-def _folder_to_resume(config: Config, out: str | Path | None) -> Path | None:
+def _folder_to_resume(config: Config, out: Path | None) -> Path | None:
     """Return the folder of a run to resume; None, and remove it, if training had not begun."""
     if out is None:
         raise InputError("resume: which run? give its folder as `out`")
-    folder = Path(out)
+    folder = out
     stored = run_folder.read_config(folder)
     if differences := config_differences(config, stored):
         raise InputError(

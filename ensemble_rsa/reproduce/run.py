@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ensemble_rsa import files
+from ensemble_rsa.cluster.opening import opened
+from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.serialize import config_hash, config_to_dict
 from ensemble_rsa.config.settings import Config, TrainingPrecision
 from ensemble_rsa.errors import InputError, RunError
@@ -70,6 +72,7 @@ def reproduce(
     variants: bool = False,
     minutes: float | None = None,
     precision: TrainingPrecision = "float32",
+    cluster: str | Workers | None = None,
 ) -> Path:
     """Run the experiments behind some figures of the paper; what exists is not computed again.
 
@@ -84,6 +87,8 @@ def reproduce(
             `fig4` only.
         minutes: stop after these, once what was computed is stored; None for no limit.
         precision: of the products of all trainings; the paper's is not known.
+        cluster: trains and computes RDMs on the workers of a cluster of Dask, as the flag
+            `--cluster` says.
 
     Returns:
         The path of the report; `comparison.json` and `figures/` are beside it. It is written after
@@ -110,16 +115,16 @@ def reproduce(
     if generated:
         folder = write_images(root.resolve() / "images")
         chosen = make_scale(scale, ImageLocations(folder=folder), precision)
-    work = Workspace(root, chosen, log, progress)
     limit = math.inf if minutes is None else 60 * minutes * SHARE
-    with time_limit(limit):
+    with time_limit(limit), opened(cluster) as workers:
+        work = Workspace(root, chosen, log, progress, workers)
         try:
             failed = _train_and_measure(work, experiments, figures, variants)
         except TrainingInterrupted:
             if not time_is_up():
                 raise
             raise TimeIsUp(_write_report(work)) from None
-    report = _write_report(work)
+        report = _write_report(work)
     if failed:
         raise RunError(f"{'; '.join(failed)}; the other figures are in {report}")
     return report

@@ -16,6 +16,7 @@ from typing import Any
 
 import xarray as xr
 
+from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config
@@ -37,6 +38,7 @@ class Workspace:
         scale: ensembles and stimuli.
         log: called with one line of text before each step.
         progress: number of epochs → a context with the progress callback of a training, or None.
+        workers: of a cluster, that train and compute RDMs; None for this process.
     """
 
     root: Path
@@ -45,6 +47,7 @@ class Workspace:
     progress: Callable[[int], AbstractContextManager[TrainingCallback | None]] = lambda epochs: (
         nullcontext()
     )
+    workers: Workers | None = None
 
 
 def networks(work: Workspace, name: str) -> Run:
@@ -61,7 +64,7 @@ def networks(work: Workspace, name: str) -> Run:
     work.log(f"{'resuming' if begun else 'training'} {name}: {what}")
     try:
         with work.progress(training.epochs) as progress:
-            return train(config, folder, progress, resume=begun)
+            return train(config, folder, progress, begun, work.workers)
     except TrainingInterrupted as stop:
         where = str(stop).partition(";")[0]
         raise TrainingInterrupted(f"{name}: {where}; the same command resumes it") from None
@@ -120,7 +123,7 @@ def rdms(
         check_time()
         differs = ", ".join(f"{k} {v}" for k, v in changes.items())
         work.log(f"RDMs of {name}{f' ({differs})' if differs else ''}")
-        return extract(run, settings=settings, layers=layers)
+        return extract(run, settings=settings, layers=layers, cluster=work.workers)
 
     return load_or_make(cached_path(work.root / "rdms", made_from), make)
 

@@ -71,22 +71,23 @@ def new_folder(out: str | Path | None, name: str, resumed: str | None = None) ->
 
 def discard_run_folder(folder: Path) -> None:
     """Remove a run folder that holds nothing but what is known before training."""
-    from ensemble_rsa.training.ensemble import GROUP_SIZE  # whoever trains has imported it
+    # whoever trains has imported it
+    from ensemble_rsa.training.ensemble import KNOWN_BEFORE_TRAINING
 
     files_there = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
     contents = {str(path) for path in files_there if not path.parts[0].startswith(".")}
-    contents = {path for path in contents if Path(path).name != GROUP_SIZE}
+    contents = {path for path in contents if Path(path).name not in KNOWN_BEFORE_TRAINING}
     if contents <= {CONFIG, MANIFEST}:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def lock_run_folder(folder: Path, process: int) -> Iterator[None]:
-    """Lock a run folder, so that no second command trains the networks of the same process number.
+def lock_run_folder(folder: Path) -> Iterator[None]:
+    """Lock a run folder, so that no second command trains its networks.
 
     The lock of a killed process is released by the system.
     """
-    lock = FileLock(folder / f".training-{process}.lock", timeout=0)
+    lock = FileLock(folder / ".training.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast, runtime_checkable
 
 import jax
 import numpy as np
@@ -31,7 +30,6 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.devices import INSTANCE
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
-from ensemble_rsa.training import processes
 from ensemble_rsa.training.convergence import UnconvergedInstance, unconverged_instances
 from ensemble_rsa.training.loop import (
     InstanceGroup,
@@ -50,6 +48,8 @@ from ensemble_rsa.training.recovery import KEPT
 log = logging.getLogger(__name__)
 DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
 GROUP_SIZE = "group_size.json"  # in the folder of the first group
+ATTEMPT = "attempt.json"  # in the folder of a group, which of several workers trains it
+KNOWN_BEFORE_TRAINING = (GROUP_SIZE, ATTEMPT)
 Locations = Sequence[tuple[int, int]]  # for each instance, its group and its index there
 
 
@@ -90,6 +90,21 @@ class TrainedEnsemble:
     group_sizes: tuple[int, ...]
 
 
+@runtime_checkable
+class GroupTrainer(Protocol):
+    """Trains groups elsewhere, such as on the workers of a cluster."""
+
+    def group_size(self, n_instances: int) -> int:
+        """How many of these instances are trained together."""
+        ...
+
+    def train(
+        self, groups: Sequence[InstanceGroup], progress: TrainingCallback | None
+    ) -> list[TrainedGroup]:
+        """Train groups, each from the newest state in its folder."""
+        ...
+
+
 def check_batch_size(config: Config, dataset: Dataset) -> None:
     """Raise if the training images do not fill one batch, or all epochs not one update."""
     n_images = len(dataset.train_labels)
@@ -112,6 +127,7 @@ def train_ensemble(
     execution: Execution,
     progress: TrainingCallback | None = None,
     folder: Path | None = None,
+    elsewhere: GroupTrainer | None = None,
 ) -> TrainedEnsemble:
     """Train all instances of `config` on `dataset`.
 
@@ -121,13 +137,16 @@ def train_ensemble(
         execution: how convolutions are computed and instances mapped on this device.
         progress: called about once a second with the status.
         folder: where states are stored; training resumes from the newest one.
+        elsewhere: trains the groups instead of this process.
 
     Raises:
         InputError: the batch is larger than the training set.
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     check_batch_size(config, dataset)
-    setup = make_setup(config, dataset, execution, place_images(config, dataset))
+    # who trains elsewhere places the images there
+    images = place_images(config, dataset) if elsewhere is None else cast(Any, (None, None))
+    setup = make_setup(config, dataset, execution, images)
     if folder:
         files.check_room(
             "out",
@@ -137,7 +156,7 @@ def train_ensemble(
             "keep fewer epochs, or give another --out",
         )
     seeds = weight_seeds(config.training)
-    groups = _train_groups(setup, range(len(seeds)), seeds, 0, folder, progress)
+    groups = _train_groups(setup, range(len(seeds)), seeds, 0, folder, progress, elsewhere)
     locations = [(g, i) for g, one in enumerate(groups) for i in range(len(one.group.seeds))]
     replaced: list[UnconvergedInstance] = []
     ensemble = _assemble(setup, groups, locations, replaced)
@@ -147,7 +166,7 @@ def train_ensemble(
         gone = ensemble.flagged[:draws_left]
         instances = [one.instance for one in gone]
         new_seeds = range(next_seed, next_seed + len(gone))
-        new = _train_groups(setup, instances, new_seeds, len(groups), folder, progress)
+        new = _train_groups(setup, instances, new_seeds, len(groups), folder, progress, elsewhere)
         for number, one in enumerate(new, len(groups)):
             for index, instance in enumerate(one.group.instances):
                 locations[instance] = (number, index)
@@ -174,32 +193,25 @@ def _train_groups(
     first_number: int,
     folder: Path | None,
     progress: TrainingCallback | None,
+    elsewhere: GroupTrainer | None,
 ) -> list[TrainedGroup]:
-    """Train instances in groups that fit into memory, divided among the processes."""
-    execution, n = setup.config.execution, len(instances)
-    training, share = setup.config.training, ceil(n / execution.processes)
-    longest = max(own.stop - own.start for own in _parts(training, instances, share))
+    """Train instances in groups that fit into memory."""
+    training = setup.config.training
+    longest = max(own.stop - own.start for own in _parts(training, instances, len(instances)))
+    ask = partial(group_size, setup) if elsewhere is None else elsewhere.group_size
+    size = _size_of_start(folder, first_number, partial(ask, longest))
     groups = []
-    size = _size_of_start(folder, first_number, partial(group_size, setup, longest))
     for own in _parts(training, instances, size):
         where = group_folder(folder, first_number + len(groups)) if folder else None
         groups.append(InstanceGroup(tuple(instances[own]), tuple(seeds[own]), where))
     if len(groups) > 1:
         sizes = ", ".join(str(len(group.seeds)) for group in groups)
-        log.info("training %d instances in groups of %s", n, sizes)
-    own = range(execution.process_id, len(groups), execution.processes)
-    setups = [with_seeds_of(setup, group.instances[0]) for group in groups]
-    trained = {i: train_group(setups[i], groups[i], progress) for i in own}
-    for i, group in enumerate(groups):
-        if i not in trained:
-            if folder and group.folder:
-                process = i % execution.processes
-                done = group.folder / processes.DONE
-                processes.wait_for_file(done, folder.parent, process, execution.processes)
-            trained[i] = train_group(
-                setups[i], group, None
-            )  # reads what another process has stored
-    return [trained[i] for i in range(len(groups))]
+        log.info("training %d instances in groups of %s", len(instances), sizes)
+    if elsewhere is not None:
+        return elsewhere.train(groups, progress)
+    return [
+        train_group(with_seeds_of(setup, group.instances[0]), group, progress) for group in groups
+    ]
 
 
 def _parts(training: TrainingConfig, instances: Sequence[int], size: int) -> Iterator[slice]:

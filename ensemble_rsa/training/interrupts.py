@@ -1,6 +1,6 @@
 """Reasons to stop a training, which takes effect once its state is stored.
 
-They are Ctrl-C, SIGTERM (which schedulers send), and a limit of time set around it.
+They are Ctrl-C, SIGTERM (which schedulers send), and a limit of time or a question set around it.
 """
 
 import math
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _STOP_AT: ContextVar[float] = ContextVar("stop_at", default=math.inf)
+_ASKED: ContextVar[Callable[[], bool]] = ContextVar("asked", default=lambda: False)
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -34,6 +35,16 @@ def time_is_up() -> bool:
 
 
 @contextmanager
+def stopped_when(asked: Callable[[], bool]) -> Iterator[None]:
+    """Let trainings within the context stop, as if by a signal, once `asked` returns True."""
+    token = _ASKED.set(asked)
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
+
+
+@contextmanager
 def held_back() -> Iterator[Callable[[], bool]]:
     """Yield a function that returns whether a signal has come or the time is up.
 
@@ -48,7 +59,8 @@ def held_back() -> Iterator[Callable[[], bool]]:
         asked = True
 
     if threading.current_thread() is not threading.main_thread():
-        yield time_is_up
+        elsewhere = _ASKED.get()
+        yield lambda: elsewhere() or time_is_up()
         return
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -31,7 +31,6 @@ from ensemble_rsa.models.devices import Layout, collect, distribute, make_layout
 from ensemble_rsa.models.ensemble import ensemble_shapes, init_ensemble
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
-from ensemble_rsa.training import processes
 from ensemble_rsa.training.averages import networks_of
 from ensemble_rsa.training.batch import DeviceImages, StepSeeds
 from ensemble_rsa.training.convergence import guesses
@@ -188,8 +187,6 @@ def train_group(
                 stored = "" if group.folder else "; nothing was stored"
                 raise TrainingInterrupted(where + stored)
     training.store(now=epochs > 0)
-    if group.folder is not None:
-        processes.mark_done(group.folder)
     return training.result()
 
 

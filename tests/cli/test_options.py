@@ -82,35 +82,10 @@ def test_resuming_reads_the_configuration_in_out(monkeypatch, tmp_path):
 def test_a_sweep_has_every_combination(monkeypatch):
     trained = []
     monkeypatch.setattr("ensemble_rsa.cli.main._train", lambda *given: trained.append(given[0]))
-    words = "train --instances 2 --sweep dropout=0,0.5 l2=1e-5,1e-4 --processes 1"
+    words = "train --instances 2 --sweep dropout=0,0.5 l2=1e-5,1e-4"
     assert main(words.split()) == 0
     assert trained[0].training.dropout == (0, 0, 0, 0, 0.5, 0.5, 0.5, 0.5)
     assert trained[0].training.l2 == (1e-5, 1e-5, 1e-4, 1e-4) * 2
-
-
-# What SLURM sets in a step of four tasks started by srun; in a shell of a job of four tasks
-# (salloc); in a shell that is itself the only task of a step (salloc with use_interactive_step); in
-# a shell on the first of the four tasks of a step (srun --pty).
-STEP = {"SLURM_NTASKS": "4", "SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "4"}
-SLURM = {
-    "a step": (STEP, "", (4, 2)),
-    "flags": (STEP, "--processes 3 --process-id 1", (3, 1)),
-    "one process": (STEP, "--processes 1", (1, 0)),
-    "a shell": ({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, "", (1, 0)),
-    "a shell as a step": (STEP | {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}, "", (1, 0)),
-    "a terminal": (STEP | {"SLURM_PROCID": "0", "SLURM_PTY_PORT": "9"}, "", (1, 0)),
-}
-
-
-@pytest.mark.parametrize("case", SLURM)
-def test_srun_numbers_the_processes_unless_flags_do(case, monkeypatch):
-    variables, words, expected = SLURM[case]
-    trained = []
-    monkeypatch.setattr("ensemble_rsa.cli.main._train", lambda *given: trained.append(given[0]))
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert main(["train", *words.split()]) == 0
-    assert (trained[0].execution.processes, trained[0].execution.process_id) == expected
 
 
 def test_other_arguments():

@@ -94,6 +94,8 @@ def test_unknown_fields_are_named_and_missing_ones_have_their_defaults():
         config_from_dict({"network": {}})
     with pytest.raises(InputError, match="config: unknown model setting 'depth'; expected dropout"):
         config_from_dict({"model": {"depth": 9}})
+    earlier = {"group": 2, "processes": 4, "process_id": 1}  # as earlier versions stored it
+    assert config_from_dict({"execution": earlier}) == Config(execution=ExecutionConfig(group=2))
     assert config_from_dict({"training": {"epochs": 3}}) == Config(
         training=TrainingConfig(epochs=3)
     )
@@ -169,7 +171,6 @@ def test_an_analysis_is_stored_without_its_sections():
         (TrainingConfig, "save_at", (3, -1), "a whole number, 0 or more"),
         (TrainingConfig, "converged_at", 1.5, "from 0 to 1"),
         (ExecutionConfig, "at_once", 0, "1 or more"),
-        (ExecutionConfig, "process_id", 1, "from 0 to 0"),
         (StimulusConfig, "stimuli", 1, "2 or more"),
         (RdmConfig, "epoch", -1, "0 or more"),
         (StatisticsConfig, "n_resamples", 0, "1 or more"),

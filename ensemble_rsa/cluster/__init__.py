@@ -1,0 +1,1 @@
+"""Work on the machines of a Dask cluster; Dask is imported only when a cluster is opened."""

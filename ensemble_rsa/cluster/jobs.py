@@ -1,0 +1,258 @@
+"""Jobs of one kind, done by the workers of a cluster; each worker does one at a time."""
+
+import logging
+import pickle
+import queue
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ensemble_rsa.cluster.on_worker import (
+    SECONDS_TO_STORE,
+    Failure,
+    Note,
+    ask_to_stop,
+    do,
+)
+from ensemble_rsa.cluster.workers import SECONDS_PER_LOOK, ClusterLost, Workers
+from ensemble_rsa.errors import InputError, RunError, first_line
+
+log = logging.getLogger(__name__)
+MOST_DEATHS = 3  # of workers with the same job
+PREPARING = -1  # the number of a preparation
+
+
+class WorkStopped(Exception):
+    """The work was asked to stop; its message says how many jobs are done."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What workers do for several jobs.
+
+    Attributes:
+        function: called on a worker with the arguments of a job, `send` and `stop` (see
+            `cluster.on_worker.do`).
+        names: of the jobs, for messages.
+        arguments: of the jobs.
+        prepare: called once on each worker with its arguments, `send` and `stop`; a worker on which
+            it raises an `InputError` or a `RunError` is left out.
+        preparation: its arguments.
+    """
+
+    function: Callable[..., Any]
+    names: Sequence[str]
+    arguments: Sequence[tuple[Any, ...]]
+    prepare: Callable[..., None]
+    preparation: tuple[Any, ...]
+
+
+@dataclass
+class _Progress:
+    """The state of the work."""
+
+    waiting: deque[int]
+    results: dict[int, Any] = field(default_factory=dict)
+    running: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    prepared: set[str] = field(default_factory=set)
+    ending: set[str] = field(default_factory=set)
+    deaths: Counter[int] = field(default_factory=Counter)
+
+
+def do_work(
+    workers: Workers,
+    work: Work,
+    stop: Callable[[], bool] = lambda: False,
+    receive: Callable[[int, Any], None] = lambda number, message: None,
+    finished: Callable[[int], None] = lambda number: None,
+) -> list[Any]:
+    """Results of all jobs, in their order.
+
+    Args:
+        workers: of an open cluster.
+        work: the jobs.
+        stop: whether the work shall stop; jobs that are being done store their state before.
+        receive: called with the number of a job and what it sent.
+        finished: called with the number of a job that is done.
+
+    Raises:
+        WorkStopped: `stop` returned True.
+        InputError, RunError: a job failed; the message names it and its worker.
+        ClusterLost: the scheduler is gone, or all workers.
+    """
+    return _Loop(workers, work, stop, receive, finished).run()
+
+
+class _Loop:
+    def __init__(
+        self,
+        workers: Workers,
+        work: Work,
+        stop: Callable[[], bool],
+        receive: Callable[[int, Any], None],
+        finished: Callable[[int], None],
+    ):
+        self._workers, self._work = workers, work
+        self._stop, self._receive, self._finished = stop, receive, finished
+        self._at = _Progress(deque(range(len(work.names))))
+        self._id = uuid.uuid4().hex
+        self._topic = f"ensemble_rsa-{self._id}"
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._alone_since: float | None = None
+
+    def run(self) -> list[Any]:
+        client, at = self._workers.client, self._at
+        client.subscribe_topic(self._topic, lambda event: self._inbox.put(event[1]))
+        try:
+            while len(at.results) < len(self._work.names):
+                self._hear()
+                there = self._workers.available()
+                self._collect()
+                if self._stop():
+                    self._let_store()
+                    done = f"{len(at.results)} of {len(self._work.names)}"
+                    raise WorkStopped(f"with {done} jobs done")
+                self._give(there)
+                self._check_not_alone(there)
+                time.sleep(SECONDS_PER_LOOK)
+            self._hear()
+            return [at.results[number] for number in range(len(self._work.names))]
+        finally:
+            with suppress(Exception):
+                client.unsubscribe_topic(self._topic)
+                client.cancel([future for _, future in at.running.values()], force=True)
+
+    def _hear(self) -> None:
+        """Pass on what jobs have sent."""
+        while not self._inbox.empty():
+            number, text = self._inbox.get()
+            message = pickle.loads(text)
+            if isinstance(message, Note):
+                log.log(message.level, "%s", message.text)
+            else:
+                self._receive(number, message)
+
+    def _collect(self) -> None:
+        """Take results, and let jobs wait again whose workers have died."""
+        at = self._at
+        for address, (number, future) in [*at.running.items()]:
+            if address not in self._workers.registered() or future.status in ("lost", "cancelled"):
+                del at.running[address]
+                at.prepared.discard(address)
+                self._died(address, number)
+                with suppress(Exception):
+                    future.cancel(force=True)
+            elif future.done():
+                del at.running[address]
+                self._take(address, number, future)
+
+    def _take(self, address: str, number: int, future: Any) -> None:
+        at = self._at
+        try:
+            result = future.result(timeout=SECONDS_TO_STORE)
+        except (OSError, TimeoutError) as error:  # its worker is gone with the result
+            self._died(address, number, first_line(error))
+            return
+        except Exception as error:
+            if type(error).__name__ not in (
+                "KilledWorker",
+                "CancelledError",
+                "FutureCancelledError",
+            ):
+                self._let_store()
+                raise
+            self._died(address, number)
+            return
+        if not isinstance(result, Failure):
+            if number == PREPARING:
+                at.prepared.add(address)
+            else:
+                at.results[number] = result
+                self._finished(number)
+        elif result.stopped:  # the worker is being closed
+            at.ending.add(address)
+            self._wait_again(number)
+        elif number == PREPARING:
+            self._workers.leave_out(address, result.reason)
+            if error := self._workers.nobody():
+                raise InputError(str(error)) if result.of_input else error
+        else:
+            self._let_store()
+            where = f"{self._work.names[number]}, on {self._workers.called(address)}"
+            raise (InputError if result.of_input else RunError)(f"{where}: {result.reason}")
+
+    def _died(self, address: str, number: int, reason: str = "") -> None:
+        called = self._workers.called(address)
+        if number == PREPARING:
+            return
+        self._at.deaths[number] += 1
+        name = self._work.names[number]
+        if self._at.deaths[number] == MOST_DEATHS:
+            self._let_store()
+            raise RunError(
+                f"{name}: {MOST_DEATHS} workers died while they did this, the last one {called}; "
+                "look for too little memory there"
+            )
+        log.warning(
+            "%s died%s; %s goes on elsewhere", called, f" ({reason})" if reason else "", name
+        )
+        self._wait_again(number)
+
+    def _wait_again(self, number: int) -> None:
+        if number != PREPARING:
+            self._at.waiting.appendleft(number)
+
+    def _give(self, there: Sequence[str] | dict[str, Any]) -> None:
+        """Give each worker that has nothing to do a job, once it is prepared."""
+        at, work = self._at, self._work
+        for address in there:
+            if address in at.running or address in at.ending or not at.waiting:
+                continue
+            if address not in at.prepared:
+                number, function, arguments = PREPARING, work.prepare, work.preparation
+            else:
+                number = at.waiting.popleft()
+                function, arguments = work.function, work.arguments[number]
+            future = self._workers.submit(
+                address, do, self._id, number, self._topic, function, *arguments
+            )
+            at.running[address] = number, future
+
+    def _check_not_alone(self, there: Any) -> None:
+        """Raise if there has been no worker for a while, at a scheduler that runs already."""
+        if there or self._at.running:
+            self._alone_since = None
+            return
+        if error := self._workers.nobody():
+            raise error
+        now = time.monotonic()
+        self._alone_since = self._alone_since or now
+        patience = self._workers.patience
+        if patience is not None and now - self._alone_since > patience:
+            raise ClusterLost(
+                f"cluster: {self._workers.where} has had no worker for {patience:.0f} seconds"
+            )
+
+    def _let_store(self) -> None:
+        """Ask the jobs that are being done to store their state, and wait for them."""
+        at = self._at
+        at.waiting.clear()
+        busy = {address: future for address, (_, future) in at.running.items()}
+        if not busy:
+            return
+        with suppress(Exception):
+            self._workers.client.run(ask_to_stop, self._id, workers=[*busy], on_error="ignore")
+        until = time.monotonic() + SECONDS_TO_STORE
+        while time.monotonic() < until:
+            self._hear()
+            with suppress(ClusterLost):
+                self._workers.available()
+            there = self._workers.registered()
+            if all(future.done() or address not in there for address, future in busy.items()):
+                return
+            time.sleep(SECONDS_PER_LOOK)
+        log.warning("some workers have not answered; what they stored last is kept")
