@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from ensemble_rsa.cluster.facts import Facts, facts_here
@@ -49,9 +50,7 @@ def admit(pinned: tuple[int, ...] | None, is_local: bool) -> Facts:
     `pinned` are the cores that it shall use. Ctrl-C reaches local workers too, which must live on
     to store their state, so they ignore it.
     """
-    from distributed import get_worker
-
-    worker = get_worker()
+    worker = import_module("distributed").get_worker()
     if pinned is not None and hasattr(os, "sched_setaffinity"):
         for thread in os.listdir("/proc/self/task"):
             with suppress(OSError):  # a thread that has ended
@@ -64,9 +63,9 @@ def admit(pinned: tuple[int, ...] | None, is_local: bool) -> Facts:
 
 def _storing_plugin() -> Any:
     """Stops the job when its worker is closed, and lets it store its state before."""
-    from distributed import WorkerPlugin
+    plugin: Any = import_module("distributed").WorkerPlugin
 
-    class StoreOnClose(WorkerPlugin):
+    class StoreOnClose(plugin):
         async def teardown(self, worker: Any) -> None:
             _closing.set()
             until = time.monotonic() + SECONDS_TO_STORE
@@ -87,9 +86,7 @@ def do(run: str, number: int, topic: str, function: Callable[..., Any], *argumen
     The function is called with the arguments, `send`, which passes an object to the client, and
     `stop`, which returns whether the job shall stop.
     """
-    from distributed import get_worker
-
-    worker = get_worker()
+    worker = import_module("distributed").get_worker()
 
     def send(message: Any) -> None:
         worker.log_event(topic, [number, pickle.dumps(message)])

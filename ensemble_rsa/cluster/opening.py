@@ -108,23 +108,25 @@ def _n_local(asked: int | None) -> int:
 @contextlib.contextmanager
 def _local(n_workers: int) -> Iterator[Any]:
     """Start worker processes on this machine, and stop them afterwards."""
-    from distributed import Nanny, Scheduler, SpecCluster
-
+    distributed = _imported("distributed")
     gpus = visible_gpus()
     if gpus:  # of one, this process would take most of the memory
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     common = {"host": "127.0.0.1", "nthreads": 1, "silence_logs": logging.CRITICAL}
     common["memory_limit"] = 0  # with a limit, Dask ends a worker that has used most of it
     workers = {
-        i: {"cls": Nanny, "options": {**common, "env": _environment(gpus[i] if gpus else None)}}
+        i: {
+            "cls": distributed.Nanny,
+            "options": {**common, "env": _environment(gpus[i] if gpus else None)},
+        }
         for i in range(n_workers)
     }
     scheduler = {
-        "cls": Scheduler,
+        "cls": distributed.Scheduler,
         "options": {"dashboard": False, "host": "127.0.0.1", "port": 0},
     }
     try:
-        cluster = SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+        cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
     except (OSError, RuntimeError) as error:
         raise RunError(
             f"cluster: no local workers could be started ({first_line(error)})"

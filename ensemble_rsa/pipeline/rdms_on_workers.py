@@ -94,7 +94,7 @@ def refuse_store(store: Any) -> None:
     if store is not None:
         raise InputError(
             "cluster: RDMs in a store on disk are written by one process; leave out --cluster, or "
-            "give --no-store if the RDMs fit into memory"
+            "give --store False if the RDMs fit into memory"
         )
 
 
@@ -148,8 +148,9 @@ def _together(parts: Sequence[InstanceRdms | str]) -> InstanceRdms | str:
     for part in parts:
         if isinstance(part, str):
             return part
-        for ours, theirs in zip(whole, part, strict=True):
-            ours.extend(theirs)
+        whole.exemplar.extend(part.exemplar)
+        whole.centroid.extend(part.centroid)
+        whole.constant.extend(part.constant)
     return whole
 
 
