@@ -5,8 +5,9 @@ other networks on another account. The user's settings apply again after each co
 functions of the user's that are called in between.
 """
 
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import jax
 
@@ -47,6 +48,23 @@ def fixed_settings(x64: bool = False) -> Iterator[None]:
         ):
             stack.enter_context(setting)
         yield
+
+
+def use_cores() -> None:
+    """Make each core a device of JAX, on which instances can train side by side.
+
+    Only before JAX has started, and unless the environment says how many devices a CPU has.
+    """
+    given = jax.config.jax_num_cpu_devices  # pyright: ignore[reportAttributeAccessIssue]
+    if given == -1 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with suppress(RuntimeError):  # JAX has started
+            jax.config.update("jax_num_cpu_devices", n_cores())
+
+
+def n_cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def check_platform() -> None:

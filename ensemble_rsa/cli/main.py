@@ -294,8 +294,10 @@ def _swept(words: str) -> tuple[str, list[float]]:
 def _train(config: Config, options: argparse.Namespace) -> Path:
     # JAX takes a second to import, which --help and wrong flags need not wait for
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
+    from ensemble_rsa.jax_settings import use_cores
     from ensemble_rsa.pipeline import train as pipeline
 
+    use_cores()
     keep_compiled_programs()
     quiet, resume = options.quiet, getattr(options, "resume", False)
     training, cluster = config.training, getattr(options, "cluster", None)

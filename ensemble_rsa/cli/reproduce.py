@@ -64,9 +64,11 @@ def reproduce_figures(options: argparse.Namespace) -> None:
     from ensemble_rsa.cli.output import while_read
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
     from ensemble_rsa.data.category_map import SHIPPED, read_category_map
+    from ensemble_rsa.jax_settings import use_cores
     from ensemble_rsa.reproduce.image_locations import ImageLocations
     from ensemble_rsa.reproduce.run import TimeIsUp, reproduce
 
+    use_cores()
     keep_compiled_programs()
     category_map, data_dir = options.category_map, options.data_dir
     if category_map is not None:

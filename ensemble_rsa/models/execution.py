@@ -3,14 +3,15 @@
 The first candidate is the default; for long trainings `training.choice` measures which is fastest.
 On a CPU the default compiles in a quarter of the time of Winograd tiles, which then need 0.75 of
 its time for a step, in parts of a batch; for some small networks plain gradients under `vmap` are
-fastest (benchmarks/README.md). All are without XLA's newer CPU convolution library. The order for
-GPU and TPU is that of programs compiled for an H100 (`ensemble-rsa bench compile`,
+fastest, and narrow ones leave cores idle unless each has instances of its own
+(benchmarks/README.md). All are without XLA's newer CPU convolution library. The order for GPU and
+TPU is that of programs compiled for an H100 (`ensemble-rsa bench compile`,
 docs/explanation/accelerators.md); the first was run on an H200, the others were not.
 """
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -35,12 +36,14 @@ class Execution:
         compiler_options: passed to `jax.jit`.
         in_parts: whether a batch goes through the network in parts of a few images, whose gradients
             are averaged.
+        devices: at most how many of the machine's devices share the instances; None for all.
     """
 
     convolution: str
     vmap_batch_size: int | None
     compiler_options: dict[str, str] = field(default_factory=dict)
     in_parts: bool = False
+    devices: int | None = None
 
     def as_record(self) -> dict[str, Any]:
         """Plain values for a manifest, in which `vmap_batch_size` is called `at_once`."""
@@ -49,6 +52,7 @@ class Execution:
             "at_once": self.vmap_batch_size,
             "compiler_options": self.compiler_options,
             "in_parts": self.in_parts,
+            "devices": self.devices,
         }
 
     @classmethod
@@ -59,7 +63,10 @@ class Execution:
         True
         """
         in_parts = record.get("in_parts", False)  # earlier versions had whole batches only
-        return cls(record["convolution"], record["at_once"], record["compiler_options"], in_parts)
+        # and took a CPU for one device
+        devices = record.get("devices", 1 if jax.default_backend() == "cpu" else None)
+        way = record["convolution"], record["at_once"], record["compiler_options"]
+        return cls(*way, in_parts, devices)
 
 
 # Native convolutions of several instances side by side, or of one after the other in the least
@@ -78,11 +85,13 @@ def candidates() -> tuple[Execution, ...]:
     """Candidates for the device that JAX uses, the default first."""
     if jax.default_backend() == "cpu":
         older = _accepted(OLD_CPU_CONVOLUTIONS)
-        return (
+        one_by_one = (
             Execution("plain_gradients", 1, older),
             Execution("winograd", 1, older, in_parts=True),
-            Execution("plain_gradients", None, older),
         )
+        together = (*one_by_one, Execution("plain_gradients", None, older))
+        side_by_side = one_by_one if jax.local_device_count() > 1 else ()
+        return (*(replace(way, devices=1) for way in together), *side_by_side)
     return ON_ACCELERATORS
 
 

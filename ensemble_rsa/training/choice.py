@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 
 from ensemble_rsa import files
-from ensemble_rsa.config.settings import Config, ExecutionConfig
+from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.device import device_name
@@ -45,7 +45,7 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
     Raises:
         InputError: an unknown convolution.
     """
-    ways = _as_asked(config.execution, module_maker(config.model.model) is None)
+    ways = _as_asked(config, module_maker(config.model.model) is None)
     if len(ways) == 1:
         return ways[0]
     name = _name(config, dataset)
@@ -69,9 +69,15 @@ def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None
     return next(way for way in ways if _words(way) == chosen)
 
 
-def _as_asked(asked: ExecutionConfig, splits_batches: bool = True) -> tuple[Execution, ...]:
+def _as_asked(config: Config, splits_batches: bool = True) -> tuple[Execution, ...]:
     """Candidates that agree with the configuration."""
-    ways = candidates()
+    ways, asked = candidates(), config.execution
+    if jax.default_backend() == "cpu":
+        # More cores than instances would share batches, which one device does as well.
+        most = min(jax.local_device_count(), config.training.instances)
+        ways = tuple(dataclasses.replace(way, devices=way.devices or most) for way in ways)
+    if asked.devices is not None:
+        ways = tuple(dataclasses.replace(way, devices=asked.devices) for way in ways)
     if not splits_batches:
         ways = tuple(dataclasses.replace(way, in_parts=False) for way in ways)
     if asked.convolution != "auto":
@@ -98,8 +104,9 @@ def _measure(
     sample = _in_memory(dataset, training.batch_size)
     most = len(sample.train_labels) // training.batch_size
     images = place_images(config, sample)  # whitening takes a while
-    one_device = dataclasses.replace(config.execution, devices=1)
-    config = dataclasses.replace(config, execution=one_device)
+    if jax.default_backend() != "cpu":  # where each device takes as long for its instances
+        one_device = dataclasses.replace(config.execution, devices=1)
+        config = dataclasses.replace(config, execution=one_device)
     trials: dict[str, TrainingTrial] = {}
     for way in ways:
         began, name = time.perf_counter(), _words(way)
@@ -129,7 +136,8 @@ def _measure(
 
 def _instances(config: Config) -> int:
     """How many instances are measured together."""
-    most = MOST_INSTANCES if jax.default_backend() == "cpu" else MOST_ON_ACCELERATOR
+    on_cpu = max(MOST_INSTANCES, jax.local_device_count())
+    most = on_cpu if jax.default_backend() == "cpu" else MOST_ON_ACCELERATOR
     return min(config.training.instances, most)
 
 
@@ -160,7 +168,8 @@ def _name(config: Config, dataset: Dataset) -> str:
     return (
         f"{device_name()}, jax {jax.__version__}: {model}, width "
         f"{config.model.width:g}, {size}, batch {config.training.batch_size}, "
-        f"{config.training.precision}, {_instances(config)} instances"
+        f"{config.training.precision}, {_instances(config)} instances, "
+        f"{jax.local_device_count()} devices"
     )
 
 
@@ -168,7 +177,9 @@ def _words(way: Execution) -> str:
     size = way.vmap_batch_size
     names = {1: "one instance after the other", None: "all instances at once"}
     images = "parts of a batch" if way.in_parts else "whole batches"
-    return f"{way.convolution}, {names.get(size, f'{size} instances at once')}, {images}"
+    at_once = names.get(size, f"{size} instances at once")
+    cores = f", on {way.devices} cores side by side" if (way.devices or 1) > 1 else ""
+    return f"{way.convolution}, {at_once}, {images}{cores}"
 
 
 def _read(cache: Path | None) -> dict:

@@ -78,7 +78,8 @@ class TrainingSetup:
     def layout(self, n_instances: int) -> Layout:
         """Which device trains which of so many instances."""
         batch_size = self.config.training.batch_size if self.network.splits_batches else 1
-        return make_layout(n_instances, batch_size, self.config.execution.devices)
+        n_devices = self.config.execution.devices or self.execution.devices
+        return make_layout(n_instances, batch_size, n_devices)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import choice
 
 QUICK = {"xla_backend_optimization_level": "0"}
-WAYS = (Execution("plain_gradients", 1, QUICK), Execution("patches", 1, QUICK))
+WAYS = tuple(Execution(name, 1, QUICK, devices=1) for name in ("plain_gradients", "patches"))
 
 
 @pytest.fixture
@@ -81,3 +81,28 @@ def test_ways_that_need_too_much_memory_never_run(
     assert chosen == (WAYS[1] if most == 6 else WAYS[0])
     expected = {1e9: [(WAYS[0], 2), (WAYS[1], 2)], 6: [(WAYS[1], 1)], 0: []}
     assert ran == expected[most]
+
+
+@pytest.mark.parametrize(
+    ("instances", "asked", "devices"),
+    [(1, None, {1}), (2, None, {1, 2}), (3, None, {1, 3}), (9, None, {1, 4}), (9, 2, {2})],
+)
+def test_cores_side_by_side_are_no_more_than_instances(
+    instances, asked, devices, config, monkeypatch
+):
+    monkeypatch.setattr("jax.local_device_count", lambda: 4)
+    training = dataclasses.replace(config.training, instances=instances)
+    execution = settings.ExecutionConfig(devices=asked)
+    config = dataclasses.replace(config, training=training, execution=execution)
+    ways = choice._as_asked(config)
+    assert {way.devices for way in ways} == devices
+    assert ways[0].devices == min(devices)
+    assert len({choice._words(way) for way in ways}) == len(ways)
+
+
+def test_a_measurement_with_other_cores_is_not_taken_over(config, small_digits, monkeypatch):
+    names = []
+    for cores in (1, 4):
+        monkeypatch.setattr("jax.local_device_count", lambda cores=cores: cores)
+        names.append(choice._name(config, small_digits))
+    assert names[0] != names[1]
