@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An example job: one ensemble, trained by several processes that share a run folder.
+# An example job: one ensemble on one node, or as an array one in each task.
 #
 #   sbatch scripts/slurm_train.sh runs/all-cnn-c --dataset cifar10 --instances 10
 #   sbatch --array=0-8 scripts/slurm_train.sh runs/dropout --dataset cifar10 --instances 10
@@ -9,7 +9,7 @@
 # paper's nine rates of dropout, in a folder of its own.
 #
 #SBATCH --job-name=ensemble-rsa
-#SBATCH --nodes=2
+#SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
 #SBATCH --gpus-per-task=1
 #SBATCH --cpus-per-task=4
@@ -38,14 +38,13 @@ if [[ -f $folder/manifest.json ]]; then
   settings+=(--resume)
 fi
 
-# Each process that srun starts reads from SLURM_STEP_NUM_TASKS and SLURM_PROCID which instances are
-# its own.
-# SIGTERM comes two minutes before the end, by --signal above: each stores its state and stops.
+# SIGTERM comes two minutes before the end, by --signal above: training stores its state and stops.
+# For one ensemble on many nodes, see --cluster.
 export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"
 status=0
 srun --kill-on-bad-exit=0 ensemble-rsa train --out "$folder" --quiet "${settings[@]}" || status=$?
 
-# 130: training was stopped and can be resumed; 143: a process was waiting for another one.
+# 130: training was stopped and can be resumed; 143: it had not begun.
 if ((status == 130 || status == 143)) && [[ -n ${SLURM_JOB_ID:-} ]]; then
   task=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}}
   scontrol requeue "${task:-$SLURM_JOB_ID}"

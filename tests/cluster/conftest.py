@@ -33,7 +33,7 @@ def start(*words: str, module: str = "ensemble_rsa", **options) -> subprocess.Po
 
 def finish(process: subprocess.Popen, status: int = 0) -> str:
     """What the process said, once it has ended with this status."""
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=900)
     assert process.returncode == status, said
     assert "Traceback" not in said, said
     return said

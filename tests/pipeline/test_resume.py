@@ -68,7 +68,7 @@ def test_a_resumed_run_has_the_networks_and_files_of_an_uninterrupted_one(
 
 
 def test_a_run_killed_before_its_first_step_begins_anew(config, tmp_path, monkeypatch):
-    def new_run(config, out, dataset):
+    def new_run(config, out, dataset, workers):
         raise RunError(f"begun anew, {out.exists()=}")
 
     run_folder.create_run_folder(config, tmp_path / "run")
