@@ -18,7 +18,7 @@ from ensemble_rsa.arrays import (
     check_varied,
 )
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.arrays.stacks import RdmStack
+from ensemble_rsa.arrays.stacks import RdmStack, side_by_side
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.compare import ComparisonName, compare_pairs, compare_rows
@@ -108,6 +108,9 @@ def consistency_between(
     array([[1., 1., 0.],
            [0., 0., 1.]])
     """
+    if isinstance(rdms, RdmStack) or isinstance(others, RdmStack):
+        check_no_missing(missing)
+        return _between(rdms, others, comparison)
     check_agreement({"rdms": rdms, "others": others})
     array, n_stimuli = check_rdms("rdms", rdms, 2, _AXES, missing)
     other, n_others = check_rdms("others", others, 2, _AXES, missing)
@@ -224,6 +227,18 @@ def second_level_distances(
 
 def _of_pairs(similarity: Float[np.ndarray, "... n n"]) -> Float[np.ndarray, "... instance_pair"]:
     return similarity[..., *pair_indices(similarity.shape[-1])]
+
+
+def _between(
+    rdms: ArrayLike, others: ArrayLike, comparison: ComparisonName
+) -> Float[np.ndarray, "... instance other_instance"]:
+    """`consistency_between` of RDMs of which at least one group is on disk."""
+    one, other = (
+        each if isinstance(each, RdmStack) else check_rdms(name, each, 2, _AXES)[0]
+        for name, each in (("rdms", rdms), ("others", others))
+    )
+    n = one.shape[-2]
+    return similarities("rdms, others", side_by_side(one, other), comparison)[..., :n, n:]
 
 
 def _within(

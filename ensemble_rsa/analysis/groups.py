@@ -24,6 +24,7 @@ from ensemble_rsa.analysis.bootstrap.draws import (
     permutations,
     weighted_means,
 )
+from ensemble_rsa.analysis.stacked import check_no_missing, similarities
 from ensemble_rsa.arrays import (
     ArrayLike,
     check_agreement,
@@ -34,6 +35,7 @@ from ensemble_rsa.arrays import (
     check_varied,
 )
 from ensemble_rsa.arrays.rdms import Missing
+from ensemble_rsa.arrays.stacks import RdmStack, side_by_side
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
 from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
@@ -131,7 +133,8 @@ def compare_groups(
     2 / 2ⁿ), seeds are deleted whole, and pairs of one seed are left out of `between`.
 
     Args:
-        rdms: RDMs of the first group, `(..., instance, stimulus_pair)`.
+        rdms: RDMs of the first group, `(..., instance, stimulus_pair)`; or a stack of them on disk,
+            in either group.
         others: those of the second group, for the same stimuli and leading axes. The number of
             instances may differ unless `paired`.
         paired: whether instance i has the same seed in both groups.
@@ -152,8 +155,7 @@ def compare_groups(
     (0.1, 1.0, 0.1)
     """
     check_agreement({"rdms": rdms, "others": others})
-    a, _ = check_instance_rdms("rdms", rdms, LEAST_INSTANCES, missing)
-    b, _ = check_instance_rdms("others", others, LEAST_INSTANCES, missing)
+    a, b = (_opened(name, each, missing) for name, each in (("rdms", rdms), ("others", others)))
     if (*a.shape[:-2], a.shape[-1]) != (*b.shape[:-2], b.shape[-1]):
         raise InputError(
             f"others: expected the leading axes and stimulus pairs of rdms, {tuple(a.shape)}, got "
@@ -168,8 +170,12 @@ def compare_groups(
     n_permutations = check_count("n_permutations", n_permutations, 1)
     confidence = check_confidence("confidence", confidence)
     # Instances of the second group follow those of the first.
-    together = np.concatenate([a, b], axis=-2) if missing == "drop" else None
-    if together is not None and lacks_distances(together):
+    is_stacked = isinstance(a, RdmStack) or isinstance(b, RdmStack)
+    together = None if missing == "refuse" or is_stacked else np.concatenate([a, b], axis=-2)
+    if is_stacked:
+        check_no_missing(missing)
+        similarity = similarities("rdms, others", side_by_side(a, b), comparison)
+    elif together is not None and lacks_distances(together):
         report_missing("rdms, others", together)
         similarity = compare_rows_present("rdms, others", together, comparison=comparison)
     else:
@@ -209,6 +215,15 @@ def compare_groups(
         exact=exact,
         least_p=least / (len(in_a) + (not exact)),
     )
+
+
+def _opened(name: str, rdms: ArrayLike, missing: Missing) -> Any:
+    """RDMs of three or more instances, in memory or on disk."""
+    if not isinstance(rdms, RdmStack):
+        return check_instance_rdms(name, rdms, LEAST_INSTANCES, missing)[0]
+    if rdms.ndim < 2 or rdms.shape[-2] < LEAST_INSTANCES:
+        raise InputError(f"{name}: expected at least three instances, got shape {rdms.shape}")
+    return rdms
 
 
 def _shaped(contrast: Contrast, leading: tuple[int, ...]) -> Contrast:

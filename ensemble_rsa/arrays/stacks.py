@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from ensemble_rsa.arrays.rdms import stimuli_of_pairs
 from ensemble_rsa.errors import InputError
 
 RANGE_BYTES = 2**26  # of a range, of all RDMs together; the next one is read meanwhile
@@ -34,6 +35,7 @@ class RdmStack:
         means: of the distances of each RDM, by its number.
         least: the smallest distance, likewise.
         largest: the largest distance, likewise.
+        dtype: of the distances in memory.
         found: what passes over the stack have found; shared with its parts.
     """
 
@@ -43,6 +45,7 @@ class RdmStack:
     means: Float[np.ndarray, " rdm"]
     least: Float[np.ndarray, " rdm"]
     largest: Float[np.ndarray, " rdm"]
+    dtype: Any = np.float32
     found: dict[Any, Any] = field(default_factory=dict)
 
     @property
@@ -86,7 +89,7 @@ class RdmStack:
         ]
 
         def load(part: slice) -> Float[np.ndarray, "rdm some_pair"]:
-            rows = np.empty((len(numbers), part.stop - part.start), np.float32)
+            rows = np.empty((len(numbers), part.stop - part.start), self.dtype)
             for row, number in zip(rows, numbers.tolist(), strict=True):
                 row[:] = self.read(number, part.start, part.stop)
             return rows
@@ -101,10 +104,60 @@ class RdmStack:
 
     def load(self) -> Float[np.ndarray, "... stimulus_pair"]:
         """Return all distances as an array in memory."""
-        rows = np.empty((self.n_rdms, self.n_pairs), np.float32)
+        rows = np.empty((self.n_rdms, self.n_pairs), self.dtype)
         for part, values in self.ranges():
             rows[:, part] = values
         return rows.reshape(self.shape)
+
+
+def side_by_side(one: Any, other: Any) -> RdmStack:
+    """Return two groups of RDMs, on disk or in memory, as one stack of all their instances.
+
+    Raises:
+        InputError: other stimuli, or other leading axes.
+    """
+    stacks = [each if isinstance(each, RdmStack) else in_memory(each) for each in (one, other)]
+    first, second = stacks
+    if (first.n_pairs, first.numbers.shape[:-1]) != (second.n_pairs, second.numbers.shape[:-1]):
+        raise InputError(
+            f"others: expected the leading axes and stimulus pairs of rdms, {first.shape}, got "
+            f"{second.shape}"
+        )
+    n = len(first.means)
+
+    def read(number: int, start: int, stop: int) -> Float[np.ndarray, " pair"]:
+        if number < n:
+            return first.read(number, start, stop)
+        return second.read(number - n, start, stop)
+
+    return RdmStack(
+        read,
+        np.concatenate([first.numbers, second.numbers + n], axis=-1),
+        first.n_stimuli,
+        *(
+            np.concatenate([getattr(each, name) for each in stacks])
+            for name in ("means", "least", "largest")
+        ),
+        np.result_type(*(each.dtype for each in stacks)),
+    )
+
+
+def in_memory(rdms: Any) -> RdmStack:
+    """Return RDMs in memory `(..., stimulus_pair)` as a stack.
+
+    >>> in_memory(np.array([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]])).shape
+    (2, 3)
+    """
+    rows = np.asarray(rdms).reshape(-1, rdms.shape[-1])
+    return RdmStack(
+        lambda number, start, stop: rows[number, start:stop],
+        np.arange(len(rows)).reshape(rdms.shape[:-1]),
+        stimuli_of_pairs("rdms", rows.shape[1]),
+        rows.mean(1, dtype=np.float64),
+        rows.min(1).astype(np.float64),
+        rows.max(1).astype(np.float64),
+        np.float32 if rows.dtype == np.float32 else np.float64,
+    )
 
 
 def pair_rows(pairs: slice, n_stimuli: int) -> Iterator[tuple[int, slice, slice]]:
@@ -158,12 +211,3 @@ def same_category_pairs(
         for row, others, places in pair_rows(pairs, len(codes))
     ]
     return np.concatenate(found)
-
-
-def refuse_stack(name: str, value: Any, what: str) -> None:
-    """Raise if RDMs are a stack, for a function that needs them in memory."""
-    if isinstance(value, RdmStack):
-        raise InputError(
-            f"{name}: {what} needs all distances in memory, got a stack of {value.n_rdms} RDMs of "
-            f"{value.n_stimuli} stimuli on disk; choose fewer stimuli"
-        )

@@ -32,11 +32,15 @@ from ensemble_rsa.store.layout import (
     write_group,
 )
 
+_VARIED = 1e-3  # of the largest distance: a range beyond doubt, where no more is looked at
 _SAME = 1e-3  # of the largest activation: those of a network differ by less when computed again
 
 
 class Summary(NamedTuple):
-    """What a store keeps of each RDM: its mean and extremes, and those within categories."""
+    """What a store keeps of each RDM: its mean and extremes, and the latter within categories.
+
+    Those within categories are of as many pairs as show that they differ.
+    """
 
     mean: float
     least: float
@@ -81,7 +85,7 @@ class RdmSink:
         self, chunk_file: Callable[[int], Path], length: int, codes: Int[np.ndarray, " stimulus"]
     ):
         self._chunk_file, self._length, self._codes = chunk_file, length, codes
-        self._buffer = np.zeros(length, np.float32)
+        self._buffer, self._other = np.zeros((2, length), np.float32)
         self._writer = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
         self._begin()
@@ -110,7 +114,7 @@ class RdmSink:
         n_chunks, last = self._chunk, self._last
         self._begin()
         for chunk in range(n_chunks):
-            self._buffer = np.fromfile(self._chunk_file(chunk), "<f4")
+            self._buffer[:] = np.fromfile(self._chunk_file(chunk), "<f4")
             self._buffer[self._buffer <= level] = 0
             self._filled = last if chunk == n_chunks - 1 else self._length
             self._flush()
@@ -133,12 +137,13 @@ class RdmSink:
         start = chunk * self._length
         self._total += float(values.sum(dtype=np.float64))
         self._all = self._all.with_those_of(values)
-        same = values[same_category_pairs(self._codes, slice(start, start + len(values)))]
-        self._within = self._within.with_those_of(same) if same.size else self._within
+        if not self._within.high - self._within.low > _VARIED * self._all.high:
+            same = values[same_category_pairs(self._codes, slice(start, start + len(values)))]
+            self._within = self._within.with_those_of(same) if same.size else self._within
         self._wait()
         self._buffer[self._filled :] = np.nan
         self._writing = self._writer.submit(_write, self._chunk_file(chunk), self._buffer)
-        self._buffer = np.zeros(self._length, np.float32)
+        self._buffer, self._other = self._other, self._buffer
         self._chunk, self._last, self._filled = chunk + 1, self._filled, 0
 
     def _wait(self) -> None:

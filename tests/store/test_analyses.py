@@ -5,18 +5,30 @@ from itertools import combinations
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.spatial.distance import pdist
 
+from ensemble_rsa.analysis.bootstrap.consistency import (
+    bootstrap_category_clustering_index,
+    bootstrap_consistency,
+    bootstrap_within_category_consistency,
+)
+from ensemble_rsa.analysis.bootstrap.resampling import ResamplingOptions
+from ensemble_rsa.analysis.bootstrap.stacked import statistic_of_stack
 from ensemble_rsa.analysis.categories import category_clustering_index
 from ensemble_rsa.analysis.consistency import (
     consistency,
+    consistency_between,
     second_level_distances,
     within_category_consistency,
 )
+from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.analysis.inference.ceiling import noise_ceiling
+from ensemble_rsa.analysis.landmarks import landmark_mds
 from ensemble_rsa.arrays.stacks import pair_rows, row_of_pair, same_category_pairs
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.pipeline.analyze import analyze
+from ensemble_rsa.pipeline.extract import extract
 from tests.store.conftest import LABELS, N_STIMULI
 
 FIRST, SECOND = np.triu_indices(N_STIMULI, 1)
@@ -113,6 +125,78 @@ def test_a_whole_analysis(stored, in_memory):
     assert set(found.variables) == set(expected.variables)
 
 
+OF_SUMS = 2e-5  # of quadratic forms, whose sums are float32 in memory and on disk
+
+
+@pytest.mark.parametrize("over", ["instances", "stimuli", "both"])
+def test_bootstraps_are_those_in_memory(stored, in_memory, over):
+    how = {"over": over, "n_resamples": 40}
+    for function, labels in (
+        (bootstrap_consistency, ()),
+        (bootstrap_within_category_consistency, (LABELS,)),
+        (bootstrap_category_clustering_index, (LABELS,)),
+    ):
+        found = function(stored.exemplar, *labels, **how)
+        expected = function(in_memory.exemplar, *labels, **how)
+        assert found.dropped == expected.dropped
+        for name in ("mean", "low", "high", "samples"):
+            np.testing.assert_allclose(
+                getattr(found, name), getattr(expected, name), rtol=OF_SUMS, atol=OF_SUMS
+            )
+
+
+def test_a_resample_of_stimuli_is_that_of_numpy(stored, exact):
+    counts = np.random.default_rng(0).multinomial(N_STIMULI, [1 / N_STIMULI] * N_STIMULI, size=3)
+    options = ResamplingOptions("stimuli", ("stimuli",), 3, 0.95, 0, "percentile")
+    weights = counts[:, FIRST] * counts[:, SECOND]
+    for labels, kept in ((None, np.full(len(FIRST), True)), (LABELS, SAME)):
+        aggregate = None if labels is None else "pooled"
+        statistic = statistic_of_stack(stored.exemplar, options, labels, aggregate)
+        found = statistic.resampled((1,))(counts.astype(np.float64))
+        covariances = [np.cov(exact[1][:, kept], fweights=w[kept]) for w in weights]
+        expected = [
+            [c[i, j] ** 2 / (c[i, i] * c[j, j]) for i, j in combinations(range(4), 2)]
+            for c in covariances
+        ]
+        np.testing.assert_allclose(found, expected, rtol=OF_SUMS, atol=1e-6)
+
+
+def test_many_resamples_share_a_pass(stored, monkeypatch):
+    from ensemble_rsa.analysis.bootstrap import stacked
+
+    expected = bootstrap_consistency(stored.exemplar, "stimuli", n_resamples=9)
+    monkeypatch.setattr(stacked, "_COUNTS", 4 * N_STIMULI)
+    found = bootstrap_consistency(stored.exemplar, "stimuli", n_resamples=9)
+    np.testing.assert_allclose(found.samples, expected.samples, rtol=1e-6)
+
+
+def test_groups(stored, in_memory):
+    early, late = stored.exemplar[0], stored.exemplar[1]
+    expected = compare_groups(*in_memory.exemplar.values.astype(np.float64))
+    for pair in ((early, late), (early, in_memory.exemplar[1].values.astype(np.float64))):
+        found = compare_groups(*pair)
+        for name in ("within_a", "within_b", "between"):
+            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=EXACT)
+        assert found.within_minus_between.p == expected.within_minus_between.p
+    between = consistency_between(early, late)
+    in_core = consistency_between(*in_memory.exemplar.values.astype(np.float64))
+    np.testing.assert_allclose(between, in_core, rtol=EXACT)
+    with pytest.raises(InputError, match="others: expected the leading axes and stimulus pairs"):
+        compare_groups(early, stored.exemplar)
+
+
+def test_landmarks_place_the_others(activations, tmp_path, small_chunks):
+    flat = {"plane": activations["early"][:1, :, :2]}  # two units: two dimensions suffice
+    settings = AnalysisConfig.of(distance="euclidean")
+    stored = extract(flat, LABELS, settings, store=tmp_path / "rdms.zarr")
+    found = landmark_mds(stored.exemplar, n_landmarks=8)
+    assert found.embedding.shape == (1, 1, N_STIMULI, 2)
+    assert len(found.landmarks) == 8
+    np.testing.assert_allclose(pdist(found.embedding[0, 0]), pdist(flat["plane"][0]), atol=0.05)
+    assert found.stress.max() < 2e-3
+    assert found.pointwise_stress.max() < 0.01
+
+
 def test_what_needs_all_distances_is_refused(stored):
     with pytest.raises(InputError, match="'spearman' needs all distances of an RDM in memory"):
         consistency(stored.exemplar, "spearman")
@@ -120,3 +204,5 @@ def test_what_needs_all_distances_is_refused(stored):
         consistency(stored.exemplar, missing="drop")
     with pytest.raises(InputError, match="labels: expected two categories or more"):
         category_clustering_index(stored.exemplar, ["a"] * N_STIMULI)
+    with pytest.raises(InputError, match="interval: expected 'percentile' over both for RDMs on"):
+        bootstrap_consistency(stored.exemplar, "both", interval="jackknife")

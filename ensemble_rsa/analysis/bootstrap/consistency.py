@@ -40,6 +40,7 @@ from ensemble_rsa.analysis.bootstrap.resampling import (
     Statistic,
     bootstrap,
 )
+from ensemble_rsa.analysis.bootstrap.stacked import statistic_of_stack
 from ensemble_rsa.analysis.categories import (
     Aggregate,
     clustering_index,
@@ -47,6 +48,7 @@ from ensemble_rsa.analysis.categories import (
     same_category,
     same_category_groups,
 )
+from ensemble_rsa.analysis.stacked import check_no_missing
 from ensemble_rsa.arrays import (
     ArrayLike,
     LabelsLike,
@@ -60,6 +62,7 @@ from ensemble_rsa.arrays import (
     stimuli_of_pairs,
 )
 from ensemble_rsa.arrays.rdms import Missing
+from ensemble_rsa.arrays.stacks import RdmStack
 from ensemble_rsa.numerics import standardised
 from ensemble_rsa.rdm.compare import compare_pairs
 from ensemble_rsa.rdm.missing import compare_pairs_present, lacks_distances, report_missing
@@ -92,7 +95,8 @@ def bootstrap_consistency(
     RDM, is degenerate; it is dropped at all leading positions, which share their resamples.
 
     Args:
-        rdms: RDMs `(..., instance, stimulus_pair)`.
+        rdms: RDMs `(..., instance, stimulus_pair)`, or a stack of them on disk, for which intervals
+            over stimuli are percentiles.
         over: `"pairs"`, `"instances"`, `"stimuli"` or `"both"`.
         n_resamples: number of resamples (10,000 is ours).
         confidence: nominal coverage of the interval.
@@ -119,8 +123,11 @@ def bootstrap_consistency(
     >>> bool(result.low < result.mean < result.high), result.samples.shape, result.dropped
     (True, (99,), 1)
     """
-    array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        return bootstrap(statistic_of_stack(rdms, options, None, None), options)
+    array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     n_instances = array.shape[-2]
     lacking = missing == "drop" and lacks_distances(array)
 
@@ -215,10 +222,13 @@ def bootstrap_within_category_consistency(
     >>> result.samples.shape, result.dropped
     ((50,), 0)
     """
+    options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        return bootstrap(statistic_of_stack(rdms, options, labels, aggregate), options)
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     groups = same_category_groups(*check_labels("labels", labels, n_stimuli), aggregate)
-    options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
     n_instances = array.shape[-2]
     lacking = missing == "drop" and lacks_distances(array)
     prepare = values_squares_present if lacking else standardised
@@ -273,10 +283,13 @@ def bootstrap_category_clustering_index(
     >>> float(result.mean.round(6)), float(result.low.round(6)), float(result.high.round(6))
     (0.416667, 0.333333, 0.5)
     """
+    options = ResamplingOptions(over, OVER[1:], n_resamples, confidence, seed, interval)
+    if isinstance(rdms, RdmStack):
+        check_no_missing(missing)
+        return bootstrap(statistic_of_stack(rdms, options, labels, None), options)
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)", missing)
     codes, categories = check_labels("labels", labels, n_stimuli)
-    options = ResamplingOptions(over, OVER[1:], n_resamples, confidence, seed, interval)
     observed = clustering_index(array, codes, categories)
     same = np.flatnonzero(same_category(codes))
     lacking = missing == "drop" and lacks_distances(array)

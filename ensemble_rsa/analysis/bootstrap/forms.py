@@ -133,7 +133,6 @@ def halved_forms(
     return jnp.concatenate([forms[1:], reduce(last)[None]])
 
 
-@fixed_settings()
 def pair_sums(
     rows: Float[np.ndarray, "row stimulus_pair"],
     pairs: Int[np.ndarray, " stimulus_pair"],
@@ -149,13 +148,27 @@ def pair_sums(
     >>> pair_sums(np.float32([[5]]), np.array([1]), np.array([[2.0, 0, 3]]), *np.array([[0], [1]]))
     array([[30.]])
     """
+    one, other = (side[pairs] for side in pair_indices(counts.shape[-1]))
+    return sums_of_pairs(rows, one, other, counts, first, second)
+
+
+@fixed_settings()
+def sums_of_pairs(
+    rows: Float[np.ndarray, "row pair"],
+    one: Int[np.ndarray, " pair"],
+    other: Int[np.ndarray, " pair"],
+    counts: Float[np.ndarray, "resample stimulus"],
+    first: Int[np.ndarray, " form"],
+    second: Int[np.ndarray, " form"],
+) -> Float[np.ndarray, "form resample"]:
+    """`pair_sums` over pairs of the stimuli `one` and `other`."""
     rows = np.concatenate([rows, np.ones((1, rows.shape[-1]), np.float32)])
     width = blocks(rows.shape[-1], len(counts))[0].stop
     if width == rows.shape[-1]:
         width = 1 << (width - 1).bit_length()  # the next power of two
     padding = -rows.shape[-1] % width  # zeros, so that few shapes are compiled
     rows = np.pad(rows, ((0, 0), (0, padding)))
-    one, other = (np.pad(side[pairs], (0, padding)) for side in pair_indices(counts.shape[-1]))
+    one, other = (np.pad(side, (0, padding)) for side in (one, other))
     times_drawn = jnp.asarray(counts.T, jnp.float32)
     sums = np.zeros((len(first), len(counts)))
     for start in range(0, rows.shape[-1], width):

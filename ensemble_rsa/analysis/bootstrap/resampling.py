@@ -95,6 +95,7 @@ class Statistic:
         of_pairs: False for values per instance.
         work: entries that one resample of stimuli needs besides values and stimuli.
         scale: on which the jackknife computes its interval.
+        at_once: resamples of stimuli that are computed together; 0 for as many as fit in a cache.
     """
 
     name: str
@@ -106,6 +107,14 @@ class Statistic:
     of_pairs: bool = True
     work: int = 1
     scale: Scale = "shared_variance"
+    at_once: int = 0
+
+    def stimulus_blocks(self, n_resamples: int) -> list[slice]:
+        """Resamples of stimuli that are computed together."""
+        if self.at_once:
+            starts = range(0, n_resamples, self.at_once)
+            return [slice(start, min(start + self.at_once, n_resamples)) for start in starts]
+        return blocks(n_resamples, max(self.values.shape[-1], self.n_stimuli, self.work))
 
     def weights(self, counts: Counts) -> Float[np.ndarray, "resample value"]:
         """How often each value counts: as often as its instance, or both of its pair, is drawn."""
@@ -229,7 +238,7 @@ def _resample_stimuli(
     stimulus_generator = host_stream(options.seed, "bootstrap stimulus")
     instance_generator = host_stream(options.seed, "bootstrap instance")
     samples = []
-    for block in blocks(options.n_resamples, work):
+    for block in statistic.stimulus_blocks(options.n_resamples):
         values = resampled(draw_counts(stimulus_generator, block, n_stimuli))
         weights = np.ones_like(values)
         if options.over == "both":
