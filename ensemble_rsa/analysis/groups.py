@@ -169,17 +169,7 @@ def compare_groups(
         )
     n_permutations = check_count("n_permutations", n_permutations, 1)
     confidence = check_confidence("confidence", confidence)
-    # Instances of the second group follow those of the first.
-    is_stacked = isinstance(a, RdmStack) or isinstance(b, RdmStack)
-    together = None if missing == "refuse" or is_stacked else np.concatenate([a, b], axis=-2)
-    if is_stacked:
-        check_no_missing(missing)
-        similarity = similarities("rdms, others", side_by_side(a, b), comparison)
-    elif together is not None and lacks_distances(together):
-        report_missing("rdms, others", together)
-        similarity = compare_rows_present("rdms, others", together, comparison=comparison)
-    else:
-        similarity = _similarity(a, b, comparison)
+    similarity = _similarity(a, b, comparison, missing)
     similarity = similarity.reshape(-1, n_a + n_b, n_a + n_b)
     first, second = pair_indices(n_a + n_b)
     if paired:
@@ -230,7 +220,17 @@ def _shaped(contrast: Contrast, leading: tuple[int, ...]) -> Contrast:
     return Contrast(*(np.asarray(each).reshape(leading) for each in vars(contrast).values()))
 
 
-def _similarity(a: Any, b: Any, comparison: ComparisonName) -> Float[np.ndarray, "... n n"]:
+def _similarity(
+    a: Any, b: Any, comparison: ComparisonName, missing: Missing
+) -> Float[np.ndarray, "... n n"]:
+    """Of every two instances; those of the second group follow those of the first."""
+    if isinstance(a, RdmStack) or isinstance(b, RdmStack):
+        check_no_missing(missing)
+        return similarities("rdms, others", side_by_side(a, b), comparison)
+    together = np.concatenate([a, b], axis=-2) if missing == "drop" else None
+    if together is not None and lacks_distances(together):
+        report_missing("rdms, others", together)
+        return compare_rows_present("rdms, others", together, comparison=comparison)
     within_a, within_b = (compare_rows(group, comparison=comparison) for group in (a, b))
     check_varied("rdms", within_a)
     check_varied("others", within_b)

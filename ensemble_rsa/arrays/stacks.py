@@ -134,11 +134,10 @@ def side_by_side(one: Any, other: Any) -> RdmStack:
         read,
         np.concatenate([first.numbers, second.numbers + n], axis=-1),
         first.n_stimuli,
-        *(
-            np.concatenate([getattr(each, name) for each in stacks])
-            for name in ("means", "least", "largest")
-        ),
-        np.result_type(*(each.dtype for each in stacks)),
+        np.concatenate([first.means, second.means]),
+        np.concatenate([first.least, second.least]),
+        np.concatenate([first.largest, second.largest]),
+        np.result_type(first.dtype, second.dtype),
     )
 
 

@@ -43,6 +43,7 @@ EXPORT_OPTIONS = (
         Literal["rsatoolbox", "npz", "csv", "thingsvision"],
         "rsatoolbox",
     ),
+    Option("layers", "of which layers, separated by commas; all when not given", str | None, None),
     Option("out", "the file or folder to write; in the run when not given", Path | None, None),
     Option("quiet", "no progress and no notes"),
 )
@@ -128,5 +129,7 @@ def export_run(options: argparse.Namespace) -> None:
     keep_compiled_programs()
     console = Console(stderr=True, quiet=options.quiet)
     with rdm_display(console, "layers") as progress:
-        path = export(options.run, options.format, options.out, None if options.quiet else progress)
+        shown = None if options.quiet else progress
+        layers = None if options.layers is None else options.layers.split(",")
+        path = export(options.run, options.format, options.out, shown, layers)
     print(path)

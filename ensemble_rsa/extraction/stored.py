@@ -37,8 +37,12 @@ _SAMPLED = 16  # stimuli and units, which tell sources apart
 
 def needs_store(source: ActivationSource, n_layers: int) -> bool:
     """Whether the RDMs of a source are too large to be analysed in memory."""
-    size = bytes_of_rdms(n_layers, len(source.instances), len(source.stimuli))
-    return size > _SHARE * free_host_bytes()
+    return not fits(bytes_of_rdms(n_layers, len(source.instances), len(source.stimuli)))
+
+
+def fits(n_bytes: int) -> bool:
+    """Whether RDMs of this size can be analysed in memory."""
+    return n_bytes <= _SHARE * free_host_bytes()
 
 
 def open_rdms(path: Path) -> RdmStore:

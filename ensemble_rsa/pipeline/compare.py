@@ -17,17 +17,19 @@ from ensemble_rsa.analysis.groups import (
     GroupComparison,
     compare_groups,
 )
+from ensemble_rsa.arrays.stacks import RdmStack
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.files import write_dataset
 from ensemble_rsa.interop.labelled import check_stimuli, reorder_stimuli, stimulus_ids
-from ensemble_rsa.pipeline.reference import rdms_of
+from ensemble_rsa.pipeline.reference import rdms_or_store
 from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.comparison import write_comparison
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import is_imported
+from ensemble_rsa.store.reader import RdmStore
 
 COMPARISON = "comparison"
 _MATCHES = Literal["name", "depth"]
@@ -76,7 +78,8 @@ def compare_runs(
     default = run / f"{COMPARISON}-{other.resolve().name}"
     folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
-    a, b = (rdms_of(folder) for folder in (run, other))
+    opened, opened_other = (rdms_or_store(folder) for folder in (run, other))
+    a, b = (each.dataset if isinstance(each, RdmStore) else each for each in (opened, opened_other))
     for folder_of, rdms in ((run, a), (other, b)):
         if (n_instances := rdms.sizes["instance"]) < LEAST_INSTANCES:
             raise InputError(
@@ -84,7 +87,10 @@ def compare_runs(
                 f"groups, got {n_instances}"
             )
         _check_independent(folder_of, rdms)
-    b = _in_the_order_of(str(run), a, str(other), b)
+    if a is opened and b is opened_other:
+        b = opened_other = _in_the_order_of(str(run), a, str(other), b)
+    else:
+        _check_same_order(run, a, other, b)
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:
         raise InputError(
@@ -101,8 +107,8 @@ def compare_runs(
     ours, theirs = (list(each) for each in zip(*pairs, strict=True))
     is_paired = _begin_alike(run, a, other, b) if paired is None else paired
     result = compare_groups(
-        a.exemplar.sel(layer=ours).values,
-        b.exemplar.sel(layer=theirs).values,
+        _of_layers(opened, ours),
+        _of_layers(opened_other, theirs),
         paired=is_paired,
         comparison=comparison,
         n_permutations=statistics.n_resamples,
@@ -214,6 +220,27 @@ def _in_the_order_of(run: str, a: xr.Dataset, other: str, b: xr.Dataset) -> xr.D
                     f"{run}, got {theirs!r}; are these the same stimuli?"
                 )
     return b
+
+
+def _check_same_order(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> None:
+    """Raise unless stimuli and categories are equal; RDMs on disk are not reordered."""
+    for name, what in (("stimulus", "stimuli"), ("category", "categories")):
+        ours, theirs = (
+            each[name].values.tolist() if name in each.coords else None for each in (a, b)
+        )
+        if ours != theirs:
+            raise InputError(
+                f"{other}: expected the {what} of {run} in the same order, since RDMs on disk are "
+                "not reordered"
+            )
+
+
+def _of_layers(rdms: xr.Dataset | RdmStore, layers: Sequence[str]) -> np.ndarray | RdmStack:
+    """The RDMs of some layers `(layer, instance, stimulus_pair)`."""
+    if not isinstance(rdms, RdmStore):
+        return rdms.exemplar.sel(layer=layers).values
+    names = list(map(str, rdms.dataset.layer.values))
+    return rdms.exemplar[[names.index(layer) for layer in layers]]
 
 
 def _write(dataset: xr.Dataset, folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import csv
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,16 @@ from ensemble_rsa import files
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError, unknown_name
 from ensemble_rsa.extraction.collect import RdmProgress
+from ensemble_rsa.extraction.stored import fits
 from ensemble_rsa.interop.activation_files.paths import FILE_NAMES
-from ensemble_rsa.interop.rsatoolbox import load_rdms, save_rdms
+from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.extract import source_of
+from ensemble_rsa.pipeline.reference import rdms_or_store
 from ensemble_rsa.rdm.blocks import open_activations, unit_blocks
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
+from ensemble_rsa.store.reader import RdmStore
 
 THINGSVISION = "thingsvision"
 EXPORTS = "export"  # the folder in a run, unless another is given
@@ -29,6 +32,7 @@ def export(
     format: str = "rsatoolbox",
     out: str | Path | None = None,
     progress: RdmProgress | None = None,
+    layers: Sequence[str] | None = None,
 ) -> Path:
     """Write the RDMs or the activations of a run for other tools, and return the path.
 
@@ -41,6 +45,8 @@ def export(
             `INSTANCE/LAYER/features.npy` and `INSTANCE/file_names.txt`, which `from_files` reads.
         out: where to; `export/` in the run's folder when not given. Nothing is overwritten.
         progress: called with the number of layers of instances written and of all, for activations.
+        layers: of which layers RDMs are written; all when not given. Of RDMs that exceed memory,
+            as many as fit.
 
     Raises:
         InputError: an unknown format, a path in use, or a run that has not been analysed, which
@@ -69,14 +75,30 @@ def export(
     if format == THINGSVISION:
         _write_activations(opened, path, progress)
         return path
-    stored = opened.path / run_folder.RDMS
-    if not stored.is_file():
-        raise InputError(
-            f"run: {opened.path} holds no {run_folder.RDMS}; "
-            f"run `ensemble-rsa analyze {opened.path}` first"
-        )
-    WRITERS[format](path, load_rdms(stored))
+    WRITERS[format](path, _rdms(opened.path, layers))
     return path
+
+
+def _rdms(run: Path, layers: Sequence[str] | None) -> xr.Dataset:
+    """The RDMs of some layers of a run, in memory."""
+    rdms = rdms_or_store(run)
+    labels = rdms.dataset if isinstance(rdms, RdmStore) else rdms
+    names = labels.layer.values.tolist()
+    chosen = names if layers is None else [*layers]
+    if unknown := [name for name in chosen if name not in names]:
+        raise unknown_name("layers", unknown[0], names)
+    if not isinstance(rdms, RdmStore):
+        return rdms.sel(layer=chosen)
+    of_each = rdms.n_bytes // len(names)
+    if not fits(of_each * len(chosen)):
+        raise InputError(
+            f"layers: {len(chosen)} layers of {of_each / 1e9:.1f} GB each do not fit into memory; "
+            f"choose fewer of {', '.join(names)} (--layers)"
+        )
+    loaded = rdms.load(chosen)
+    return loaded.drop_dims("category_pair", errors="ignore").assign_attrs(
+        {"distance": loaded.attrs["distance"]}
+    )
 
 
 def _write_npz(path: Path, rdms: xr.Dataset) -> None:

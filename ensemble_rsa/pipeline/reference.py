@@ -12,6 +12,7 @@ import xarray as xr
 from ensemble_rsa import files
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.extraction.stored import fits, open_rdms
 from ensemble_rsa.interop.activation_files.identifiers import match_ids
 from ensemble_rsa.interop.labelled import reorder_stimuli
 from ensemble_rsa.interop.reference import load_reference, one_per_subject
@@ -19,22 +20,45 @@ from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON
 from ensemble_rsa.runs import run_folder
+from ensemble_rsa.store.reader import RdmStore
 
 log = logging.getLogger(__name__)
 _ENDINGS = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
-def rdms_of(run: Path) -> xr.Dataset:
-    """The RDMs of an analysed run, one for each layer and instance.
+def rdms_or_store(run: Path) -> xr.Dataset | RdmStore:
+    """The RDMs of an analysed run: in memory, or on disk if they exceed it.
 
     Raises:
-        InputError: a run without `rdms.h5`, or with other RDMs.
+        InputError: a run without `rdms.h5` and `rdms.zarr`, or with other RDMs.
     """
-    path = run / run_folder.RDMS
+    path, stored = run / run_folder.RDMS, run / run_folder.STORE
+    if not path.is_file() and stored.exists():
+        store = open_rdms(stored)
+        return store.load() if fits(store.n_bytes) else store
     if not path.is_file():
         raise InputError(
             f"run: {run} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {run}` first"
         )
+    return _checked(path)
+
+
+def rdms_of(run: Path) -> xr.Dataset:
+    """The RDMs of an analysed run in memory, one for each layer and instance.
+
+    Raises:
+        InputError: as `rdms_or_store`, or RDMs that exceed memory.
+    """
+    rdms = rdms_or_store(run)
+    if isinstance(rdms, RdmStore):
+        raise InputError(
+            f"run: {rdms.path} holds {rdms.n_bytes / 1e9:.1f} GB of RDMs, and this needs them in "
+            "memory; analyze fewer stimuli (--stimuli)"
+        )
+    return rdms
+
+
+def _checked(path: Path) -> xr.Dataset:
     rdms = load_rdms(path)
     if rdms.exemplar.dims != ("layer", "instance", "stimulus_pair"):
         raise InputError(f"{path}: expected one RDM for each layer and instance")

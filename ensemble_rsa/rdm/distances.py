@@ -93,7 +93,7 @@ def fill_rdm(
     factor = np.divide(1.0, length, out=np.zeros_like(length), where=~undirected & ~lost)
     made = products(sums, patterns, factor, distance.centre, distance.unit_length)
     of_squares, of_distances, place = Extremes(), Extremes(), 0
-    for squares in square_blocks(sums.gram, made):
+    for squares in square_blocks(sums, made):
         if not squares.size:
             continue
         block = squares.astype(sink.dtype)

@@ -11,6 +11,7 @@ product also gives z·c and z·1. From these, the products of y, of y minus its 
 these at exactly unit length follow (`squares`).
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -96,7 +97,8 @@ class PatternSums:
         """No units yet; `constant` marks patterns that may be constant, with their `value`."""
         n = len(frame.mean)
         self.frame, self.working, self.matmul = frame.rounded(working), working, matmul
-        self.gram: Any = np.zeros((n + 2, n + 2), product)
+        self.gram: Any = self._zeros(n, product)
+        self.n_rows, self.product = n + 2, np.dtype(product)
         self.step = max(1, n // SAMPLED_ROWS) if product == np.float32 else None
         self.squares: Any = np.zeros(n)
         self.common: Any = np.zeros(2)
@@ -107,6 +109,23 @@ class PatternSums:
         )
         self._centred = bool(self.frame.mean.any())
         self._buffers: dict[Any, np.ndarray] = {}
+
+    def _zeros(self, n: int, product: type[np.floating]) -> Any:
+        return np.zeros((n + 2, n + 2), product)
+
+    @property
+    def border(self) -> Float[np.ndarray, "stimulus 2"]:
+        """z·c and z·1 of each pattern."""
+        return self.gram[:-2, -2:]
+
+    @property
+    def diagonal(self) -> Float[np.ndarray, " stimulus"]:
+        """z·z of each pattern, of every `step`-th one in float32."""
+        return np.diagonal(self.gram)[:-2][:: self.step]
+
+    def strips(self) -> Iterator[tuple[int, Float[np.ndarray, "row column"]]]:
+        """Yield z·z' of rows of patterns, from the first of them on, with the number of that."""
+        yield 0, self.gram[:-2, :-2]
 
     def update(self, block: Any) -> None:
         """Add a block of units `(stimulus, unit)`, a NumPy array or one on an accelerator."""
@@ -127,21 +146,9 @@ class PatternSums:
         self.exact = self.exact + exact
 
     def _update_on_host(self, block: np.ndarray) -> None:
-        """In two buffers at most, because memory that is new for each block costs more time."""
+        rows = self._differences(block)
+        self._add(rows)
         n, n_units = block.shape
-        product = self.gram.dtype
-        rows = self._buffer(product, n_units)
-        placed = rows[:n] if product == self.working else self._buffer(self.working, n_units)[:n]
-        if self._centred:
-            np.subtract(block, self._mean, out=placed)
-            placed *= self._scale
-        else:
-            np.multiply(block, self._scale, out=placed)
-        # Any pattern would do in place of the mean, so its own rounding does not matter.
-        rows[n] = np.add.reduce(placed, axis=0) / n
-        rows[n + 1] = 1
-        np.subtract(placed, rows[n], out=rows[:n], casting="same_kind")
-        add_products(self.gram, rows)
         centre = rows[n].astype(np.float64)
         beside = np.stack([centre, np.ones(n_units)], axis=1)
         self.common += centre @ beside
@@ -153,8 +160,31 @@ class PatternSums:
             self.exact[:, 0] += np.vecdot(some, some)
             self.exact[:, 1:] += some @ beside
 
+    def _add(self, rows: Float[np.ndarray, "row unit"]) -> None:
+        add_products(self.gram, rows)
+
+    def _differences(self, block: np.ndarray) -> Float[np.ndarray, "row unit"]:
+        """The rows z, c and 1 of a block.
+
+        In two buffers at most, because memory that is new for each block costs more time.
+        """
+        n, n_units = block.shape
+        product = self.product
+        rows = self._buffer(product, n_units)
+        placed = rows[:n] if product == self.working else self._buffer(self.working, n_units)[:n]
+        if self._centred:
+            np.subtract(block, self._mean, out=placed)
+            placed *= self._scale
+        else:
+            np.multiply(block, self._scale, out=placed)
+        # Any pattern would do in place of the mean, so its own rounding does not matter.
+        rows[n] = np.add.reduce(placed, axis=0) / n
+        rows[n + 1] = 1
+        np.subtract(placed, rows[n], out=rows[:n], casting="same_kind")
+        return rows
+
     def _buffer(self, dtype: np.dtype, n_units: int) -> Float[np.ndarray, "row unit"]:
-        size = len(self.gram) * n_units
+        size = self.n_rows * n_units
         if dtype not in self._buffers or self._buffers[dtype].size < size:
             self._buffers[dtype] = np.empty(size, dtype)
         return self._buffers[dtype][:size].reshape(-1, n_units)
@@ -196,6 +226,64 @@ def update_on_device(
         strip = jnp.matmul(rows[start : start + height], rows[start:].T, precision=matmul)
         gram = gram.at[start : start + height, start:].add(strip)
     return gram, squares, wide @ beside, exact
+
+
+class StripSums(PatternSums):
+    """The same of so many stimuli that not all inner products fit into memory at once.
+
+    They are computed in strips of rows, each in a pass of its own over the activations.
+
+    Attributes:
+        blocks: yields all blocks of units once more.
+        most_bytes: of a strip.
+    """
+
+    blocks: Callable[[], Iterable[Any]]
+    most_bytes: int
+
+    def _zeros(self, n: int, product: type[np.floating]) -> Any:
+        """z·c and z·1, and the inner products of every `step`-th pattern, or of none."""
+        self._border = np.zeros((n, 2), product)
+        step = max(1, n // SAMPLED_ROWS)
+        return np.zeros((len(range(0, n, step)),) * 2, product)
+
+    @property
+    def border(self) -> Float[np.ndarray, "stimulus 2"]:
+        """z·c and z·1 of each pattern."""
+        return self._border
+
+    @property
+    def diagonal(self) -> Float[np.ndarray, " stimulus"]:
+        """z·z of every `step`-th pattern in float32; of all in float64."""
+        return np.diagonal(self.gram) if self.step else self.squares
+
+    def update(self, block: Any) -> None:
+        """Add a block of units `(stimulus, unit)`."""
+        super().update(np.asarray(block))
+
+    def _add(self, rows: Float[np.ndarray, "row unit"]) -> None:
+        patterns = rows[:-2]
+        self._border += patterns @ rows[-2:].T
+        if self.step:
+            add_products(self.gram, np.ascontiguousarray(patterns[:: self.step]))
+        else:
+            self.squares += np.vecdot(patterns, patterns)
+
+    def strips(self) -> Iterator[tuple[int, Float[np.ndarray, "row column"]]]:
+        """Yield z·z' of rows of patterns, from the first of them on, with the number of that."""
+        n, start = self.n_rows - 2, 0
+        gemm = BLAS.sgemm if self.product == np.float32 else BLAS.dgemm
+        while start < n:
+            height = max(1, self.most_bytes // (self.product.itemsize * (n - start)))
+            stop = min(start + height, n)
+            strip = np.zeros((stop - start, n - start), self.product)
+            for block in self.blocks():
+                rows = self._differences(np.asarray(block))[:n]
+                some, others = rows[start:stop].T, rows[start:].T
+                gemm(1.0, others, some, beta=1.0, c=strip.T, trans_a=1, overwrite_c=1)
+            yield start, strip
+            start = stop
+        self._buffers.clear()
 
 
 class NormSums:

@@ -5,7 +5,7 @@ measured error could exceed the tolerance, a second pass takes float64 products,
 first pass found. A stream can be read only once, so its products are float64.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ from jaxtyping import Float
 from ensemble_rsa.arrays import check_finite, rounding_unit
 from ensemble_rsa.arrays.coordinates import dimension_names
 from ensemble_rsa.arrays.reading import warn_of_reading
+from ensemble_rsa.device import free_host_bytes
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.rdm.blocks import (
@@ -29,13 +30,15 @@ from ensemble_rsa.rdm.blocks import (
 )
 from ensemble_rsa.rdm.distances import Distance, RdmPrecision, fill_rdm
 from ensemble_rsa.rdm.frame import Frame, constant_patterns, first_frame
-from ensemble_rsa.rdm.gram import NormSums, PatternSums, working_dtype
+from ensemble_rsa.rdm.gram import NormSums, PatternSums, StripSums, working_dtype
 from ensemble_rsa.rdm.rounding import clear_rounding
 from ensemble_rsa.rdm.sinks import Extremes, InMemory, Sink
 from ensemble_rsa.rdm.squares import describe, refined_frame
 
 LARGEST_LENGTH = {np.float32: 1e38, np.float64: 1e150}  # of a pattern, by the type of the result
 MOST_ATTEMPTS = 4  # only for units that differ a billionfold from those that were sampled
+ALWAYS_FIT = 2**28  # bytes of inner products: 256 MiB
+_SHARE = 0.25  # of the free memory, for inner products
 WORST_STREAM = 1e-9  # error of a product, for patterns of length 1
 Sums = PatternSums | NormSums
 
@@ -47,10 +50,12 @@ def begin(
     index: tuple[int, ...],
     product: type[np.floating],
     frame: Frame | None = None,
+    blocks: Callable[[], Iterable[Any]] | None = None,
 ) -> tuple[Sums, float]:
     """The sums that a distance needs, over no units yet, and the rounding of the activations.
 
-    Both follow from a sample of units; a frame that is given takes the place of the sample's.
+    Both follow from a sample of units; a frame that is given takes the place of the sample's. With
+    `blocks`, which reads all units, inner products that do not fit into memory come in strips.
     """
     sample = sample_units(array, index)
     rounding = rounding_unit(sample)
@@ -60,8 +65,20 @@ def begin(
     constant, value = constant_patterns(sample, distance.centre)
     frame = frame or first_frame(sample, distance.centre, distance.unit_length, constant)
     working, undirected = working_dtype(array.dtype, product), constant & distance.unit_length
-    sums = PatternSums(frame, working, product, undirected, value, precision.matmul)
+    kind = PatternSums
+    n_bytes = (len(value) + 2) ** 2 * np.dtype(product).itemsize
+    if blocks is not None and n_bytes > ALWAYS_FIT and n_bytes > gram_bytes():
+        kind = StripSums
+    sums = kind(frame, working, product, undirected, value, precision.matmul)
+    if isinstance(sums, StripSums):
+        assert blocks is not None
+        sums.blocks, sums.most_bytes = blocks, gram_bytes()
     return sums, rounding
+
+
+def gram_bytes() -> int:
+    """How large inner products may be; those of more stimuli are computed in strips."""
+    return int(_SHARE * free_host_bytes())
 
 
 def measure_array(
@@ -76,13 +93,14 @@ def measure_array(
     Raises:
         InputError: NaN or inf among the activations, or a pattern too long for the result.
     """
+    blocks = lambda: unit_blocks(array, index)
     product, frame, largest = precision.product, None, LARGEST_LENGTH[precision.result]
     attempt = 0
     with np.errstate(all="ignore"), fixed_settings(x64=True):
         while True:
             attempt += 1
-            sums, rounding = begin(distance, precision, array, index, product, frame)
-            for block in unit_blocks(array, index):
+            sums, rounding = begin(distance, precision, array, index, product, frame, blocks)
+            for block in blocks():
                 sums.update(block)
             lengths, broken, extremes = _finish(distance, sums, sink)
             finite = bool((lengths < largest).all())

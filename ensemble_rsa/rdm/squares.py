@@ -37,10 +37,9 @@ class Patterns:
 
 def describe(sums: PatternSums, centre: bool) -> Patterns:
     """Mean and length of each pattern, from its products with itself, the mean pattern and 1."""
-    n = len(sums.gram) - 2
-    own = np.empty((n, 3))
-    own[:, 0] = np.diagonal(sums.gram)[:n] if sums.step is None else sums.squares
-    own[:, 1:] = sums.gram[:n, n:]
+    own = np.empty((sums.n_rows - 2, 3))
+    own[:, 0] = sums.diagonal if sums.step is None else sums.squares
+    own[:, 1:] = sums.border
     excess, length = _excess_and_length(own, sums, centre)
     scale = sums.frame.scale
     return Patterns(sums.frame.mean + excess / scale, length / scale, excess, length, own)
@@ -52,7 +51,7 @@ def refined_frame(patterns: Patterns, sums: PatternSums, unit_length: bool) -> F
     The length of a pattern that was placed far nearer to the origin than others is lost in the
     rounding of the mean pattern; its frame stays, and that of the others is corrected first.
     """
-    share = 1e-4 if sums.gram.dtype == np.float32 else 1e-10
+    share = 1e-4 if sums.product == np.float32 else 1e-10
     known = patterns.placed_length**2 > share * patterns.own[:, 0]
     mean = np.where(known, patterns.mean, sums.frame.mean)
     length = np.where(known, patterns.length, 1 / sums.frame.scale)
@@ -105,7 +104,7 @@ def products(
     r, of_sample, measured_sample = factor[sampled], patterns.excess[sampled], measured[sampled]
     # The diagonal of the product is not used for distances, but shows how exact the product is.
     rough = patterns.own[sampled].copy()
-    rough[:, 0] = np.diagonal(sums.gram)[:-2][sampled]
+    rough[:, 0] = sums.diagonal
     _, of_product = offsets_and_diagonal(rough, r, of_sample)
     excess, length = _excess_and_length(sums.exact, sums, centre)
     # With the same factors: those of unit length follow from the sums, and would hide their error.
@@ -132,25 +131,23 @@ def _excess_and_length(
     return excess, np.sqrt(np.maximum(square, 0))
 
 
-def square_blocks(
-    gram: Float[np.ndarray, "row row"], made: Products
-) -> Iterator[Float[np.ndarray, " some_pair"]]:
-    """Yield |v|² + |w|² − 2 v·w of all pairs, block by block; NaN where one is not measured.
-
-    `gram` has G in the upper triangle of its first rows and columns.
-    """
+def square_blocks(sums: PatternSums, made: Products) -> Iterator[Float[np.ndarray, " some_pair"]]:
+    """Yield |v|² + |w|² − 2 v·w of all pairs, block by block; NaN where one is not measured."""
     n = made.diagonal.size
     ones, diagonal = np.ones((n, 1)), np.where(made.factor > 0, made.diagonal, np.nan)[:, None]
     left = np.concatenate([-2 * made.offsets, diagonal, ones], axis=1)
     right = np.concatenate([made.offsets[:, [1, 0, 3, 2]], ones, diagonal], axis=1).T
     height = max(1, CHUNK_ELEMENTS // n)
-    for start in range(0, n, height):
-        rows, columns = slice(start, min(start + height, n)), slice(start, n)
-        square = np.multiply(gram[rows, columns], made.factor[columns], dtype=np.float64)
-        square *= -2 * made.factor[rows, None]
-        square += left[rows] @ right[:, columns]
-        np.maximum(square, 0, out=square)
-        if height == 1:
-            yield square[0, 1:]
-        else:
-            yield square[np.arange(n - start) > np.arange(len(square))[:, None]]
+    for first, strip in sums.strips():
+        end = first + len(strip)
+        for start in range(first, end, height):
+            rows, columns = slice(start, min(start + height, end)), slice(start, n)
+            given = strip[start - first : rows.stop - first, start - first :]
+            square = np.multiply(given, made.factor[columns], dtype=np.float64)
+            square *= -2 * made.factor[rows, None]
+            square += left[rows] @ right[:, columns]
+            np.maximum(square, 0, out=square)
+            if height == 1:
+                yield square[0, 1:]
+            else:
+                yield square[np.arange(n - start) > np.arange(len(square))[:, None]]

@@ -74,7 +74,7 @@ def test_mean_and_length_are_exact_whatever_the_frame(rng, frame, centre):
 def squares_of(sums):
     patterns = describe(sums, centre=True)
     made = products(sums, patterns, 1 / patterns.placed_length, True, True)
-    return np.concatenate([*square_blocks(sums.gram, made)]), made
+    return np.concatenate([*square_blocks(sums, made)]), made
 
 
 def test_a_poor_frame_is_corrected(rng):

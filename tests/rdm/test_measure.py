@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.rdm import measure
 from ensemble_rsa.rdm.build import ConstantPatternWarning, compute_rdm, rdm_and_constant_patterns
 from ensemble_rsa.rdm.distances import DISTANCES
 
@@ -97,3 +98,18 @@ def with_bad(block, value):
 def test_wrong_streams_are_refused_by_block(activations, blocks, message):
     with pytest.raises(InputError, match=message):
         compute_rdm(iter(blocks(activations)))
+
+
+@pytest.mark.parametrize("stored", ["float32", "int32"])
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_strips_of_products_give_the_rdms_of_the_whole(activations, distance, stored, monkeypatch):
+    whole = (10 * activations).astype(stored)
+    whole[..., 1, :] = 3  # a constant pattern
+    whole[..., 4, :] = whole[..., 5, :]
+    expected, n_constant = rdm_and_constant_patterns(whole, distance, "float64")
+    monkeypatch.setattr(measure, "ALWAYS_FIT", 0)
+    monkeypatch.setattr(measure, "gram_bytes", lambda: 4 * 3 * N_STIMULI)
+    for precision in ("float32", "float64"):
+        found, counted = rdm_and_constant_patterns(whole, distance, precision)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * expected.max())
+        assert (counted == n_constant).all()
