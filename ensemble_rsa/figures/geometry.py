@@ -16,6 +16,7 @@ from ensemble_rsa.figures.style import INK
 from ensemble_rsa.figures.target import Panels, several_panels
 from ensemble_rsa.figures.wording import instance_name, surrogate_title
 
+_MOST_MARKS = 5000  # drawn one by one in PDF and SVG; more are a picture
 _GAP = 0.06  # height of the gap between blocks of layers, in panels
 
 
@@ -70,7 +71,10 @@ def _draw_panel(axes: Axes, panel: xr.Dataset) -> None:
     size = float(np.clip(3000 / len(points), 2.5, 14))
     for index, category in enumerate(np.unique(categories)):
         chosen = points[categories == category]
-        axes.scatter(*chosen.T, s=size, linewidths=0, alpha=0.8, **style.category_style(index))
+        axes.scatter(
+            *chosen.T, s=size, linewidths=0, alpha=0.8, rasterized=len(points) > _MOST_MARKS,
+            **style.category_style(index),
+        )  # fmt: skip
     axes.set(xticks=[], yticks=[])
     axes.set_box_aspect(1)
     axes.spines[["top", "right"]].set_visible(True)

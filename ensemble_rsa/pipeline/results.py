@@ -22,6 +22,8 @@ Variables (dimension names as everywhere):
     train_accuracy, test_accuracy (instance): for runs only
     excluded_seed, excluded_reason (excluded_instance), and likewise replaced and flagged: instances
         that were set aside, where there are any (see `ensemble_rsa.runs.set_aside`)
+Of RDMs on disk, stimuli are embedded by landmarks, whose number is the attribute `n_landmarks`; the
+stress is that of the landmarks' pairs, and the pointwise stress that of distances to landmarks.
 The attribute `interval_over_instances` is `jackknife`; earlier results have none, and bounds from
 resampled instances instead. Consistency needs two instances, and second-level distances two
 RDMs. Bounds are NaN for fewer than three instances: two have a single pair, and leave one instance

@@ -123,7 +123,7 @@ def write_report(
         preprocessing=(config.get("data") or {}).get("preprocessing", "gcn_zca"),
         **{name: values[name] for name in ("n_instances", "n_pairs", "level", "kinds", "seeds",
                                            "model", "surrogate", "scale", "over_instances",
-                                           "undirected")},
+                                           "undirected", "stored")},
     )  # fmt: skip
 
 

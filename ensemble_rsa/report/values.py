@@ -22,7 +22,8 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         confidence, in per cent) · `over_instances`, how intervals over instances were computed
         (`bootstrap` in earlier results) · `layers, kinds, shown, seeds` · `model, surrogate,
         distance, cocktail_blank, dataset, scale` · `undirected`: which `kind` of patterns has no
-        direction, and the `distance` of one to any other · `stress, stress_1` (of the second level;
+        direction, and the `distance` of one to any other · `n_landmarks` of embeddings, None for
+        all · `stored`, whether RDMs are in a store · `stress, stress_1` (of the second level;
         NaN where unknown).
     """
     sizes, attrs = results.sizes, results.attrs
@@ -35,6 +36,8 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         "n_pairs": sizes.get("instance_pair"),
         "n_layers": sizes.get("layer"),
         "n_stimuli": attrs.get("n_stimuli", sizes.get("stimulus")),
+        "n_landmarks": _landmarks(results),
+        "stored": "n_landmarks" in attrs,
         "n_categories": attrs.get("n_categories"),
         "n_resamples": attrs.get("n_resamples"),
         "level": percent(results),
@@ -56,6 +59,12 @@ def dataset_values(results: xr.Dataset) -> dict[str, Any]:
         "stress": float(results.get("second_level_stress", np.nan)),
         "stress_1": float(results.get("second_level_stress_1", np.nan)),
     }
+
+
+def _landmarks(results: xr.Dataset) -> int | None:
+    """How many stimuli are landmarks of embeddings; None where all are embedded alike."""
+    n = results.attrs.get("n_landmarks")
+    return int(n) if n is not None and n < results.sizes["stimulus"] else None
 
 
 @dataclass(frozen=True)
