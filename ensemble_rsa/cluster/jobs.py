@@ -139,6 +139,8 @@ class _Loop:
     def _collect(self) -> None:
         """Take results, and let jobs wait again whose workers have died."""
         at = self._at
+        if self._workers.client.status != "running":  # all futures are cancelled then
+            return
         for address, (number, future) in [*at.running.items()]:
             if address not in self._workers.registered() or future.status in ("lost", "cancelled"):
                 del at.running[address]
@@ -187,14 +189,14 @@ class _Loop:
 
     def _died(self, address: str, number: int, reason: str = "") -> None:
         called = self._workers.called(address)
-        if number == PREPARING:
-            return
         self._at.deaths[number] += 1
-        name = self._work.names[number]
-        if self._at.deaths[number] == MOST_DEATHS:
+        name, most = "reading the data", MOST_DEATHS * max(1, len(self._workers.registered()))
+        if number != PREPARING:
+            name, most = self._work.names[number], MOST_DEATHS
+        if self._at.deaths[number] >= most:
             self._let_store()
             raise RunError(
-                f"{name}: {MOST_DEATHS} workers died while they did this, the last one {called}; "
+                f"{name}: {most} workers died while they did this, the last one {called}; "
                 "look for too little memory there"
             )
         log.warning(

@@ -84,15 +84,19 @@ def do(run: str, number: int, topic: str, function: Callable[..., Any], *argumen
     """The result of a job, or a `Failure`.
 
     The function is called with the arguments, `send`, which passes an object to the client, and
-    `stop`, which returns whether the job shall stop.
+    `stop`, which returns whether the job shall stop. A job stops too whose client is gone.
     """
     worker = import_module("distributed").get_worker()
 
     def send(message: Any) -> None:
         worker.log_event(topic, [number, pickle.dumps(message)])
 
+    key = worker.get_current_task()
+
     def stop() -> bool:
-        return run in _stopped or _closing.is_set()
+        task = worker.state.tasks.get(key)
+        forgotten = task is None or task.state == "cancelled"
+        return run in _stopped or _closing.is_set() or forgotten
 
     with _busy, _forwarded(send):
         if stop():

@@ -170,9 +170,10 @@ def _shares(n_workers: int) -> list[tuple[int, ...]] | None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Let Dask log nothing: what matters of it becomes a sentence."""
+    noisy = ("distributed", "tornado", "asyncio")
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in noisy]
     before = {}
-    for name in ("distributed", "tornado", "asyncio"):
-        logger = logging.getLogger(name)
+    for logger in map(logging.getLogger, {*names, *noisy}):
         before[logger] = logger.level
         logger.setLevel(logging.CRITICAL + 1)
     try:

@@ -16,7 +16,8 @@ from ensemble_rsa.errors import RunError, first_line
 
 log = logging.getLogger(__name__)
 SECONDS_PER_LOOK = 0.1
-SECONDS_TO_ANSWER = 120.0  # for the first job of a worker, which imports JAX
+SECONDS_TO_ANSWER = 300.0  # for the first job of a worker, which imports JAX
+SECONDS_PER_QUESTION = 0.5  # to the scheduler
 SECONDS_WITHOUT_SCHEDULER = 10.0
 
 
@@ -63,7 +64,7 @@ class Workers:
         self._facts: dict[str, Facts] = {}
         self._left_out: dict[str, str] = {}
         self._seen: dict[str, Registered] = {}
-        self._last_answer = time.monotonic()
+        self._last_answer, self._asked_at = time.monotonic(), -SECONDS_PER_QUESTION
         self._wait_for_first()
 
     def available(self) -> dict[str, Registered]:
@@ -128,6 +129,9 @@ class Workers:
 
     def _look(self) -> None:
         """Ask the scheduler for its workers, and new workers for their facts."""
+        if time.monotonic() - self._asked_at < SECONDS_PER_QUESTION:
+            return
+        self._asked_at = time.monotonic()
         found = self._ask_scheduler()
         if found is None:
             return
@@ -148,7 +152,9 @@ class Workers:
             if future.done():
                 self._judge(address, future)
             elif address in self._seen:
-                self.leave_out(address, f"no answer within {SECONDS_TO_ANSWER:.0f} seconds")
+                self.leave_out(
+                    address, f"no answer within {SECONDS_TO_ANSWER:.0f} seconds; it may be busy"
+                )
 
     def _ask_scheduler(self) -> dict[str, Any] | None:
         """What it says of its workers; None while it does not answer for a moment."""

@@ -20,15 +20,21 @@ RECIPE = (
 )
 
 
-def on_one_core() -> None:
-    """Like a local worker of two on two cores, on which alone networks are the same bit for bit."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+# Like a local worker of two on two cores, on which alone networks are the same bit for bit.
+ON_ONE_CORE = """
+import os, sys
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
-def start(*words: str, module: str = "ensemble_rsa", **options) -> subprocess.Popen:
-    command = [sys.executable, "-m", module, *words]
+def start(
+    *words: str, module: str = "ensemble_rsa", one_core: bool = False, **options
+) -> subprocess.Popen:
+    command = [sys.executable, *(("-c", ON_ONE_CORE) if one_core else ()), "-m", module, *words]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **options)
+    options = {"stderr": subprocess.PIPE, "text": True, "env": environment, **options}
+    return subprocess.Popen(command, **options)
 
 
 def finish(process: subprocess.Popen, status: int = 0) -> str:
@@ -61,7 +67,7 @@ def workers_of(process: subprocess.Popen) -> list[psutil.Process]:
 def whole(tmp_path_factory) -> Path:
     """The run of a single process with a core."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    finish(start(*RECIPE.split(), "--out", str(folder), preexec_fn=on_one_core))
+    finish(start(*RECIPE.split(), "--out", str(folder), one_core=True))
     return folder
 
 
@@ -77,9 +83,11 @@ def scheduler(tmp_path) -> Iterator[tuple[str, subprocess.Popen]]:
         "        await one.finished()\n"
         "asyncio.run(run())"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, str(file)], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(file)], stderr=subprocess.DEVNULL
+    )
     while not file.exists() or not file.read_text():
         assert process.poll() is None
     yield file.read_text(), process
     process.kill()
-    process.communicate()
+    process.wait()

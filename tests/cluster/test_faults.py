@@ -12,7 +12,6 @@ from tests.cluster.conftest import (
     RECIPE,
     assert_same_networks,
     finish,
-    on_one_core,
     start,
     workers_of,
 )
@@ -30,11 +29,11 @@ def train(folder: Path, cluster: str, *more: str) -> subprocess.Popen:
 
 def dask_worker(address: str, *more: str) -> subprocess.Popen:
     words = ("worker", address, "--nthreads", "1", *more)
-    return start(*words, module="dask", preexec_fn=on_one_core, cwd="/")
+    return start(*words, module="dask", one_core=True, cwd="/", stderr=subprocess.DEVNULL)
 
 
-def wait_for_state(process: subprocess.Popen, folder: Path) -> None:
-    while not list(folder.glob("checkpoints/part-*/states/[0-9]*")):
+def wait_for_state(process: subprocess.Popen, folder: Path, n_groups: int = 1) -> None:
+    while len({one.parents[1] for one in folder.glob("checkpoints/*/states/[0-9]*")}) < n_groups:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
 
@@ -42,7 +41,7 @@ def wait_for_state(process: subprocess.Popen, folder: Path) -> None:
 def test_another_worker_goes_on_when_one_is_killed(whole, tmp_path):
     folder = tmp_path / "run"
     process = train(folder, "local:2")
-    wait_for_state(process, folder)
+    wait_for_state(process, folder, 2)  # both workers train
     workers_of(process)[0].kill()
     said = finish(process)
     assert "died" in said
@@ -74,9 +73,23 @@ def test_a_scheduler_that_is_gone_ends_training_with_a_sentence(whole, tmp_path,
     assert "does not answer any more" in said
     assert f"--resume --out {folder} --cluster {address}`" in said
     worker.terminate()
-    worker.communicate(timeout=100)
+    worker.wait(timeout=100)
     finish(train(folder, "local:2", "--resume"))
     assert_same_networks(folder, whole)
+
+
+def test_the_work_of_a_command_that_was_killed_goes_on_by_the_same_one(whole, tmp_path, scheduler):
+    address, _ = scheduler
+    worker = dask_worker(address)
+    folder = tmp_path / "run"
+    training = train(folder, address)
+    wait_for_state(training, folder)
+    training.kill()  # its worker stores the state and stops
+    training.communicate()
+    finish(train(folder, address, "--resume"))
+    assert_same_networks(folder, whole)
+    worker.terminate()
+    worker.wait(timeout=100)
 
 
 # A worker on whose machine the images are not where the command has them.
@@ -107,7 +120,7 @@ def test_a_worker_without_the_data_is_named_and_left_out(whole, tmp_path, schedu
     assert_same_networks(folder, whole)
     for worker in (blind, seeing):
         worker.terminate()
-        worker.communicate(timeout=100)
+        worker.wait(timeout=100)
 
 
 def test_a_worker_of_another_version_is_named(tmp_path, scheduler):
@@ -120,4 +133,4 @@ def test_a_worker_of_another_version_is_named(tmp_path, scheduler):
     assert "it has ensemble_rsa 0.0.1, and this process" in said
     assert not (tmp_path / "run").exists()
     older.terminate()
-    older.communicate(timeout=100)
+    older.wait(timeout=100)

@@ -38,6 +38,7 @@ class FakeWorkers(Workers):
         self.stopping = threading.Event()
         self.handler = lambda event: None
         self.client = SimpleNamespace(
+            status="running",
             subscribe_topic=lambda topic, handler: setattr(self, "handler", handler),
             unsubscribe_topic=lambda topic: None,
             cancel=lambda futures, force: None,
