@@ -19,6 +19,7 @@ from ensemble_rsa.errors import InputError, RunError, first_line
 
 SECONDS_TO_STORE = 60.0  # that a worker which is being closed waits for its job to be stored
 SECONDS_PER_LOOK = 0.1
+PLUGIN = "ensemble_rsa"
 _stopped: set[str] = set()  # runs whose jobs stop here
 _closing = threading.Event()
 _busy = threading.Lock()  # one job at a time: it has the whole device
@@ -57,7 +58,8 @@ def admit(pinned: tuple[int, ...] | None, is_local: bool) -> Facts:
                 os.sched_setaffinity(int(thread), pinned)
     if is_local:
         worker.loop.add_callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    worker.loop.add_callback(worker.plugin_add, _storing_plugin(), name="ensemble_rsa")
+    if PLUGIN not in worker.plugins:  # adding it again would tear it down before
+        worker.loop.add_callback(worker.plugin_add, _storing_plugin(), name=PLUGIN)
     return facts_here(with_device=True)
 
 
@@ -67,6 +69,8 @@ def _storing_plugin() -> Any:
 
     class StoreOnClose(plugin):
         async def teardown(self, worker: Any) -> None:
+            if worker.status.name == "running":
+                return
             _closing.set()
             until = time.monotonic() + SECONDS_TO_STORE
             while _busy.locked() and time.monotonic() < until:
