@@ -1,6 +1,5 @@
 """What a worker is like, and why one may not take part in the work."""
 
-import os
 import platform
 import socket
 from collections import Counter
@@ -8,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import jax
+
+from ensemble_rsa.jax_settings import n_cores
 
 COMPARED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -42,20 +45,11 @@ def device_kind() -> str:
     For a CPU it is the processor's name and the number of cores that this process may use, since
     XLA divides sums among its threads.
     """
-    import jax
-
     kind = jax.local_devices()[0].device_kind
     if kind != "cpu":
         return kind
-    n = cores()
+    n = n_cores()
     return f"{_processor()}, {n} core{'s' if n > 1 else ''}"
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def reason_against(theirs: Facts, ours: Facts) -> str | None:

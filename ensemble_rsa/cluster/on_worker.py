@@ -16,6 +16,7 @@ from typing import Any
 
 from ensemble_rsa.cluster.facts import Facts, facts_here
 from ensemble_rsa.errors import InputError, RunError, first_line
+from ensemble_rsa.jax_settings import use_cores
 
 SECONDS_TO_STORE = 60.0  # that a worker which is being closed waits for its job to be stored
 SECONDS_PER_LOOK = 0.1
@@ -56,6 +57,7 @@ def admit(pinned: tuple[int, ...] | None, is_local: bool) -> Facts:
         for thread in os.listdir("/proc/self/task"):
             with suppress(OSError):  # a thread that has ended
                 os.sched_setaffinity(int(thread), pinned)
+    use_cores()  # as the command line does
     if is_local:
         worker.loop.add_callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
     if PLUGIN not in worker.plugins:  # adding it again would tear it down before

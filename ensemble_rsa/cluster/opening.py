@@ -11,9 +11,9 @@ from typing import Any
 
 from ensemble_rsa import files
 from ensemble_rsa.cluster.address import SYSTEMS, Request, parse_cluster
-from ensemble_rsa.cluster.facts import cores
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.errors import InputError, RunError, first_line
+from ensemble_rsa.jax_settings import n_cores
 
 log = logging.getLogger(__name__)
 SECONDS_TO_CONNECT = 10.0
@@ -95,8 +95,8 @@ def _jobs(request: Request) -> Iterator[Any]:
 def _n_local(asked: int | None) -> int:
     """How many workers to start on this machine: one for each GPU, or for some of its cores."""
     gpus = len(visible_gpus())
-    most = gpus or cores()
-    n = asked or gpus or min(most, max(2, ceil(cores() / CORES_EACH)))
+    most = gpus or n_cores()
+    n = asked or gpus or min(most, max(2, ceil(n_cores() / CORES_EACH)))
     if n > most:
         raise InputError(
             f"cluster: expected at most {most} workers here, one for each "

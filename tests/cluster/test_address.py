@@ -73,7 +73,7 @@ def test_an_address_without_a_scheduler_is_one_sentence(monkeypatch):
 
 def test_more_local_workers_than_cores_are_refused(monkeypatch):
     monkeypatch.setattr(opening, "visible_gpus", list)
-    monkeypatch.setattr(opening, "cores", lambda: 4)
+    monkeypatch.setattr(opening, "n_cores", lambda: 4)
     with pytest.raises(InputError, match="at most 4 workers here, one for each core, got local:5"):
         opening._n_local(5)
     assert opening._n_local(None) == 2
