@@ -92,21 +92,30 @@ def fill_rdm(
     lost = ~undirected & (length == 0)
     factor = np.divide(1.0, length, out=np.zeros_like(length), where=~undirected & ~lost)
     made = products(sums, patterns, factor, distance.centre, distance.unit_length)
-    of_squares, of_distances, place = Extremes(), Extremes(), 0
-    for squares in square_blocks(sums, made):
-        if not squares.size:
-            continue
-        block = squares.astype(sink.dtype)
-        of_squares = of_squares.with_those_of(block)
+    any_undirected = bool(undirected.any())
+
+    def finish(block: np.ndarray) -> np.ndarray:
+        """Squares to distances, in place."""
         if distance.form == "half_square":
             block *= 0.5
         else:
             np.sqrt(block, out=block)
             block *= unit
-        if undirected.any():
+        if any_undirected:
             block[np.isnan(block)] = 1.0 if distance.form == "half_square" else np.sqrt(2.0)
-        of_distances = of_distances.with_those_of(block)
-        sink.write(place, block)
+        return block
+
+    of_squares, of_distances, place = Extremes(), Extremes(), 0
+    for block in square_blocks(sums, made, sink.dtype):
+        if not block.size:
+            continue
+        own = Extremes().with_those_of(block)
+        of_squares = Extremes(min(of_squares.low, own.low), max(of_squares.high, own.high))
+        sink.write(place, finish(block))
+        if own.low <= own.high:  # finishing keeps the order
+            of_distances = of_distances.with_those_of(finish(np.array(own, sink.dtype)))
+        if any_undirected:
+            of_distances = of_distances.with_those_of(block)
         place += block.size
     rounding = np.inf if lost.any() else made.rounding
     kept = _within_tolerance(of_squares, rounding, distance.form)

@@ -11,8 +11,12 @@ difference contains, it is r z + α c − β with α = r − mean(r) and β = r 
 Where the frame fits, α and β are small, and no large terms cancel.
 """
 
+import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +25,10 @@ from ensemble_rsa.rdm.frame import Frame, frame_of
 from ensemble_rsa.rdm.gram import PatternSums
 
 CHUNK_ELEMENTS = 2**15  # a chunk of rows and its temporaries stay in a CPU cache
+FEW_STIMULI, AT_ONCE = (
+    4096,
+    32,
+)  # below, threads gain nothing; chunks that a thread computes at once
 FLOAT64_ROUNDING = 1e-15
 
 
@@ -131,23 +139,46 @@ def _excess_and_length(
     return excess, np.sqrt(np.maximum(square, 0))
 
 
-def square_blocks(sums: PatternSums, made: Products) -> Iterator[Float[np.ndarray, " some_pair"]]:
-    """Yield |v|² + |w|² − 2 v·w of all pairs, block by block; NaN where one is not measured."""
+def square_blocks(
+    sums: PatternSums, made: Products, dtype: Any = np.float64
+) -> Iterator[Float[np.ndarray, " some_pair"]]:
+    """Yield |v|² + |w|² − 2 v·w of all pairs, block by block; NaN where one is not measured.
+
+    Of many stimuli, blocks are computed by several threads.
+    """
     n = made.diagonal.size
     ones, diagonal = np.ones((n, 1)), np.where(made.factor > 0, made.diagonal, np.nan)[:, None]
     left = np.concatenate([-2 * made.offsets, diagonal, ones], axis=1)
     right = np.concatenate([made.offsets[:, [1, 0, 3, 2]], ones, diagonal], axis=1).T
     height = max(1, CHUNK_ELEMENTS // n)
+
+    def block(start: int, strip: np.ndarray, first: int) -> Float[np.ndarray, " some_pair"]:
+        rows, columns = slice(start, min(start + height, first + len(strip))), slice(start, n)
+        given = strip[start - first : rows.stop - first, start - first :]
+        square = np.multiply(given, made.factor[columns], dtype=np.float64)
+        square *= -2 * made.factor[rows, None]
+        square += left[rows] @ right[:, columns]
+        np.maximum(square, 0, out=square)
+        if height == 1:
+            return square[0, 1:].astype(dtype)
+        return square[np.arange(n - start) > np.arange(len(square))[:, None]].astype(dtype)
+
+    def several(starts: range, strip: np.ndarray, first: int) -> Float[np.ndarray, " some_pair"]:
+        with np.errstate(all="ignore"):  # a setting of each thread
+            return np.concatenate([block(start, strip, first) for start in starts])
+
     for first, strip in sums.strips():
-        end = first + len(strip)
-        for start in range(first, end, height):
-            rows, columns = slice(start, min(start + height, end)), slice(start, n)
-            given = strip[start - first : rows.stop - first, start - first :]
-            square = np.multiply(given, made.factor[columns], dtype=np.float64)
-            square *= -2 * made.factor[rows, None]
-            square += left[rows] @ right[:, columns]
-            np.maximum(square, 0, out=square)
-            if height == 1:
-                yield square[0, 1:]
-            else:
-                yield square[np.arange(n - start) > np.arange(len(square))[:, None]]
+        starts = range(first, first + len(strip), height)
+        if n < FEW_STIMULI:
+            yield from (block(start, strip, first) for start in starts)
+            continue
+        groups = [starts[i : i + AT_ONCE] for i in range(0, len(starts), AT_ONCE)]
+        n_threads = os.cpu_count() or 1
+        with ThreadPoolExecutor(n_threads) as pool:
+            waiting = deque()
+            for group in groups:
+                waiting.append(pool.submit(several, group, strip, first))
+                if len(waiting) > 2 * n_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()

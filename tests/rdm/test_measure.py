@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.rdm import measure
+from ensemble_rsa.rdm import measure, squares
 from ensemble_rsa.rdm.build import ConstantPatternWarning, compute_rdm, rdm_and_constant_patterns
 from ensemble_rsa.rdm.distances import DISTANCES
 
@@ -113,3 +113,15 @@ def test_strips_of_products_give_the_rdms_of_the_whole(activations, distance, st
         found, counted = rdm_and_constant_patterns(whole, distance, precision)
         np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * expected.max())
         assert (counted == n_constant).all()
+
+
+@pytest.mark.parametrize("distance", ["correlation", "euclidean"])
+def test_threads_compute_the_same(activations, distance, monkeypatch):
+    activations[..., 1, :] = 3  # a constant pattern
+    expected, n_constant = rdm_and_constant_patterns(activations, distance)
+    monkeypatch.setattr(squares, "FEW_STIMULI", 0)
+    monkeypatch.setattr(squares, "CHUNK_ELEMENTS", N_STIMULI)
+    monkeypatch.setattr(squares, "AT_ONCE", 2)
+    found, counted = rdm_and_constant_patterns(activations, distance)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(counted, n_constant)
