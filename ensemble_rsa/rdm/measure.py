@@ -6,6 +6,7 @@ first pass found. A stream can be read only once, so its products are float64.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -96,7 +97,9 @@ def measure_array(
     blocks = lambda: unit_blocks(array, index)
     product, frame, largest = precision.product, None, LARGEST_LENGTH[precision.result]
     attempt = 0
-    with np.errstate(all="ignore"), fixed_settings(x64=True):
+    on_device = isinstance(array, jax.Array)  # else JAX takes no part, and small calls are faster
+    settings = fixed_settings(x64=True) if on_device else nullcontext()
+    with np.errstate(all="ignore"), settings:
         while True:
             attempt += 1
             sums, rounding = begin(distance, precision, array, index, product, frame, blocks)
