@@ -82,6 +82,7 @@ def do_work(
     Raises:
         WorkStopped: `stop` returned True.
         InputError, RunError: a job failed; the message names it and its worker.
+        RuntimeError: a job failed in a way that is not foreseen; with the trace of its worker.
         ClusterLost: the scheduler is gone, or all workers.
     """
     return _Loop(workers, work, stop, receive, finished).run()
@@ -175,6 +176,10 @@ class _Loop:
             else:
                 at.results[number] = result
                 self._finished(number)
+        elif result.trace:
+            self._let_store()
+            called = self._workers.called(address)
+            raise RuntimeError(f"{called} failed, which is a defect:\n{result.trace}")
         elif result.stopped:  # the worker is being closed
             at.ending.add(address)
             self._wait_again(number)

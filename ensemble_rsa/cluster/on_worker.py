@@ -7,6 +7,7 @@ import pickle
 import signal
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,11 +36,14 @@ class Failure:
         reason: a sentence.
         stopped: whether it was asked to stop, and can go on later.
         of_input: whether the input is wrong.
+        trace: where it was raised, for errors that nobody expects. As text, since not every error
+            can be sent, and of one that cannot, the client of Dask would hear nothing.
     """
 
     reason: str
     stopped: bool = False
     of_input: bool = False
+    trace: str = ""
 
 
 class JobStopped(Exception):
@@ -113,6 +117,10 @@ def do(run: str, number: int, topic: str, function: Callable[..., Any], *argumen
             return Failure(str(reason), stopped=True)
         except (InputError, RunError, OSError, MemoryError) as error:
             return Failure(first_line(error), of_input=isinstance(error, InputError))
+        except Exception as error:  # noqa: BLE001 - shown with its trace where the command runs
+            out_of_memory = "RESOURCE_EXHAUSTED" in str(error)
+            trace = "" if out_of_memory else traceback.format_exc()
+            return Failure(first_line(error), trace=trace)
 
 
 @contextmanager

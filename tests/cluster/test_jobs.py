@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ensemble_rsa.cluster import jobs
+from ensemble_rsa.cluster import jobs, on_worker
 from ensemble_rsa.cluster.jobs import Work, WorkStopped, do_work
 from ensemble_rsa.cluster.on_worker import Failure, JobStopped
 from ensemble_rsa.cluster.workers import Registered, Workers
@@ -141,6 +141,21 @@ def test_a_failed_job_names_itself_and_its_worker():
 
     with pytest.raises(RunError, match="^job 2, on worker a: No space left on device$"):
         do_work(FakeWorkers("a"), work(fail))
+
+
+def test_an_unforeseen_error_comes_with_its_trace(monkeypatch):
+    """As text: of an error that cannot be sent, Dask would tell the client nothing."""
+    library = SimpleNamespace(
+        get_worker=lambda: SimpleNamespace(log_event=lambda topic, message: None)
+    )
+    monkeypatch.setattr(on_worker, "import_module", lambda name: library)
+
+    def fail(x, send, stop):
+        return [][x]
+
+    failure = on_worker.do("run", 0, "topic", fail, 3)
+    with pytest.raises(RuntimeError, match="worker a failed, .* defect:(?s:.*)IndexError: list"):
+        do_work(FakeWorkers("a"), work(lambda x, send, stop: failure))
 
 
 def test_workers_on_which_preparing_fails_are_left_out():
