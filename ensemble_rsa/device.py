@@ -1,12 +1,11 @@
 """Name and free memory of the device that JAX uses."""
 
-import os
 from pathlib import Path
 
 import jax
 import psutil
 
-from ensemble_rsa.jax_settings import check_platform
+from ensemble_rsa.jax_settings import check_platform, n_cores
 
 
 def free_bytes() -> float:
@@ -36,4 +35,4 @@ def device_name() -> str:
     """Describe the devices, as in "cpu with 2 cores" or "4 × NVIDIA H100"."""
     check_platform()
     kind = jax.devices()[0].device_kind
-    return f"cpu with {os.cpu_count()} cores" if kind == "cpu" else f"{jax.device_count()} × {kind}"
+    return f"cpu with {n_cores()} cores" if kind == "cpu" else f"{jax.device_count()} × {kind}"

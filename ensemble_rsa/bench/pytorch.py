@@ -17,6 +17,7 @@ import numpy as np
 
 from ensemble_rsa.bench.pytorch_resnet import make_resnet
 from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
+from ensemble_rsa.jax_settings import n_cores
 from ensemble_rsa.models.all_cnn import ARCHITECTURES
 from ensemble_rsa.models.convnet import Conv, scaled_channels
 from ensemble_rsa.training.throughput import N_CATEGORIES, random_images
@@ -142,8 +143,7 @@ def _torch() -> tuple[Any, Any]:
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # is read when the library is loaded
     torch = importlib.import_module("torch")
-    affinity = getattr(os, "sched_getaffinity", None)
-    torch.set_num_threads(len(affinity(0)) if affinity else os.cpu_count() or 1)  # as XLA does
+    torch.set_num_threads(n_cores())  # as XLA does
     torch.manual_seed(0)
     if jax.default_backend() == "cpu":
         return torch, torch.device("cpu")

@@ -3,7 +3,6 @@
 import datetime
 import importlib.metadata
 import math
-import os
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ import psutil
 from ensemble_rsa.bench.case import Case, Size, Way
 from ensemble_rsa.bench.measure import Patience, side_by_side, typical
 from ensemble_rsa.device import device_name
+from ensemble_rsa.jax_settings import n_cores
 
 Progress = Callable[[int, int, str], None]  # cases done, number of cases, the next one
 
@@ -159,7 +159,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": cpu[1] if cpu else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": n_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load": _load(),
         "device": device_name(),

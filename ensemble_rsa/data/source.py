@@ -1,12 +1,13 @@
 """Sources of images: labels and ids are known at once, pixels are read for chosen images only."""
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Int, Int64, UInt8
+
+from ensemble_rsa.jax_settings import n_cores
 
 ReadImage = Callable[[int], UInt8[np.ndarray, "height width channel"]]
 
@@ -89,7 +90,7 @@ class StoredImages:
             for place, number in enumerate(numbers.tolist()):
                 pixels[place] = self.read(number)
             return pixels
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with ThreadPoolExecutor(n_cores()) as threads:
             # iterating over the results raises the first error and cancels the remaining reads
             for place, image in enumerate(threads.map(self.read, numbers.tolist())):
                 pixels[place] = image

@@ -1,7 +1,6 @@
 """Headers of all files of a folder: which are transparent, animated, or have more than 8 bits."""
 
 import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from PIL import Image
 
 from ensemble_rsa.data.decoding import is_transparent
 from ensemble_rsa.data.samples import Levels, Samples, levels_of, read_samples, samples_of
+from ensemble_rsa.jax_settings import n_cores
 
 log = logging.getLogger(__name__)
 _ORDINARY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")  # 8 bits, no transparency, one frame
@@ -99,7 +99,7 @@ def _levels(kind: str, members: Mapping[Path, Samples]) -> Levels:
     first = next(iter(members.values()))
     if first.levels is not None:
         return first.levels
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(n_cores()) as threads:
         ranges = [each for each in threads.map(_range, members) if each is not None]
     if not ranges:
         return 0.0, 1.0

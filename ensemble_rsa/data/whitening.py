@@ -5,6 +5,7 @@ and is needed by training and by each later look at the networks. It is found ag
 pixels, so that other images or another recipe never get it.
 """
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -52,7 +53,8 @@ def fit_whitening(
     path = _cache_file(images, f"{_VERSION} {contrast} {epsilon!r} {images.shape}")
     try:
         with path.open("rb") as file, np.load(file) as stored:
-            path.touch()
+            with contextlib.suppress(OSError):  # of a cache that can only be read
+                path.touch()
             return stored["pixel_mean"], stored["whitening"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         fitted = _fitted(images, normalise, epsilon)

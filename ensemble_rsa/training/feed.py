@@ -6,7 +6,6 @@ threads, ahead of use.
 """
 
 import math
-import os
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import lru_cache
@@ -19,6 +18,7 @@ from jaxtyping import Array, Int, UInt8
 from ensemble_rsa.config.settings import TrainingConfig, shared_seeds
 from ensemble_rsa.data.preprocessing import Preprocessing
 from ensemble_rsa.data.source import StoredImages
+from ensemble_rsa.jax_settings import n_cores
 from ensemble_rsa.models.devices import Layout, collect, replicate
 from ensemble_rsa.models.ensemble import Parameters
 from ensemble_rsa.training.batch import DeviceImages
@@ -162,9 +162,7 @@ def decoded_ahead(
         .map(lambda place: images.read(int(chosen[place])))
         .batch(_BLOCK)
         .to_iter_dataset(
-            grain.ReadOptions(
-                num_threads=os.cpu_count() or 1, prefetch_buffer_size=math.ceil(size / _BLOCK)
-            )
+            grain.ReadOptions(num_threads=n_cores(), prefetch_buffer_size=math.ceil(size / _BLOCK))
         )
     )
     left = np.empty((0, *images.image_shape), np.uint8)

@@ -9,7 +9,6 @@ order is read once for several resamples, whose weights lie side by side in sing
 are small; and ranks are read back only of the pairs that are drawn, four in ten.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -17,11 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Integer
 
+from ensemble_rsa.jax_settings import n_cores
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.compare import Comparison
 
 _CONSTANT = 1e-6  # of the square length of ranks without ties: ranks of an RDM that is constant
-_THREADS = os.cpu_count() or 1
+_THREADS = n_cores()
 _WORTH_THREADS = 2**19  # distances: with fewer, starting threads takes longer than they save
 _MOST_AT_ONCE = 8  # resamples: with more, their weights leave the cache
 _MOST_RANKS = 2**27  # that are held at once: 512 MiB, of which four in ten are used

@@ -1,6 +1,5 @@
 """Images that are shown to networks: a folder of files, an array, or batches of a data loader."""
 
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from ensemble_rsa.interop.activation_files.identifiers import match_ids, read_la
 from ensemble_rsa.interop.networks.network import n_images
 from ensemble_rsa.interop.networks.preprocess import Preprocess, prepared_image
 from ensemble_rsa.interop.networks.scratch import ImageStore
+from ensemble_rsa.jax_settings import n_cores
 
 Batches = Callable[[], Iterator[Any]]
 
@@ -118,7 +118,7 @@ def images_from_files(
 
     def decoded() -> Iterator[np.ndarray]:
         ahead: list[Future[np.ndarray]] = []
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with ThreadPoolExecutor(n_cores()) as threads:
             try:
                 for start in range(0, len(files), batch_size):
                     stop = min(start + 2 * batch_size, len(files))  # a batch ahead of the network
