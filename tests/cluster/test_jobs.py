@@ -145,9 +145,12 @@ def test_a_failed_job_names_itself_and_its_worker():
 
 def test_an_unforeseen_error_comes_with_its_trace(monkeypatch):
     """As text: of an error that cannot be sent, Dask would tell the client nothing."""
-    library = SimpleNamespace(
-        get_worker=lambda: SimpleNamespace(log_event=lambda topic, message: None)
+    worker = SimpleNamespace(
+        log_event=lambda topic, message: None,
+        get_current_task=lambda: "job",
+        state=SimpleNamespace(tasks={"job": SimpleNamespace(state="executing")}),
     )
+    library = SimpleNamespace(get_worker=lambda: worker)
     monkeypatch.setattr(on_worker, "import_module", lambda name: library)
 
     def fail(x, send, stop):
