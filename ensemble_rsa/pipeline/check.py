@@ -13,6 +13,7 @@ from ensemble_rsa.config.sweep import SWEPT
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.collect import RdmProgress, collect_rdms
 from ensemble_rsa.extraction.sources import ActivationSource
+from ensemble_rsa.extraction.stored import store_rdms
 from ensemble_rsa.hygiene.accuracy import check_accuracy
 from ensemble_rsa.hygiene.finding import Finding, ordered, refuse
 from ensemble_rsa.hygiene.forward import check_forward
@@ -156,14 +157,16 @@ def _extract(
     workers: Workers | None = None,
 ) -> tuple[xr.Dataset | RdmStore, Sequence[Finding]]:
     watch = UnitWatch(source)
-    if workers is None:
-        rdms = extract(watch.source, settings=settings, progress=progress, store=store)
-    else:
+    if workers is not None:
         refuse_store(store)
         elsewhere, rdm = RdmsOnWorkers(workers, watch.add_counts), settings.rdm
         rdms = collect_rdms(
             watch.source, source.layers, rdm.distance, progress, rdm.cocktail_blank, elsewhere
         )
+    elif store is not None:
+        rdms = store_rdms(watch.source, source.layers, settings, store, progress, watch)
+    else:
+        rdms = extract(watch.source, settings=settings, progress=progress)
     found = check_stored(rdms) if isinstance(rdms, RdmStore) else check_rdms(rdms)
     return rdms, [*found, *watch.findings()]
 

@@ -121,15 +121,14 @@ def extract(
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
-    distance, blank = settings.rdm.distance, settings.rdm.cocktail_blank
     if store is None:
+        distance, blank = settings.rdm.distance, settings.rdm.cocktail_blank
         with opened(cluster) as workers:
             elsewhere = workers and RdmsOnWorkers(workers)
             return collect_rdms(given, wanted, distance, progress, blank, elsewhere)
     if cluster is not None:
         refuse_store(store)
-    path = files.as_path("store", store)
-    return store_rdms(given, wanted, distance, path, progress, blank)
+    return store_rdms(given, wanted, settings, files.as_path("store", store), progress)
 
 
 def _as_source(

@@ -16,6 +16,23 @@ class SourceFile(NamedTuple):
     blake2b: str
 
 
+class FileStamp(NamedTuple):
+    """What changes when a file is written again: its size in bytes and its time of writing."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+def stamp_file(path: Path) -> FileStamp:
+    """Return the stamp of a file, or of a folder: the size of all in it, and its latest time."""
+    path = Path(path).resolve()
+    parts = [path, *(one for one in path.rglob("*") if one.is_file())] if path.is_dir() else [path]
+    found = [part.stat() for part in parts]
+    size = sum(one.st_size for part, one in zip(parts, found, strict=True) if part.is_file())
+    return FileStamp(str(path), size, max(one.st_mtime_ns for one in found))
+
+
 def describe_file(path: Path) -> SourceFile:
     """Return path, size and hash of a file, or of a folder such as a zarr store with all in it."""
     path = Path(path).resolve()

@@ -58,7 +58,6 @@ class Contents:
         n_instances: how many instances the source has.
         codes: the number of each stimulus's category.
         settings: plain values that RDMs depend on; a store with others is of another run.
-        sample: some activations, which tell sources apart.
         labels: further plain values to keep.
     """
 
@@ -66,7 +65,6 @@ class Contents:
     n_instances: int
     codes: Int[np.ndarray, " stimulus"]
     settings: dict[str, Any]
-    sample: list[list[float]]
     labels: dict[str, Any]
 
     @property
@@ -157,7 +155,7 @@ class StoreWriter:
 
     def __init__(self, path: Path, contents: Contents):
         self.path, self.contents = path, contents
-        self._written: dict[str, Any] = {"rdms": {}, "excluded": {}}
+        self._written: dict[str, Any] = {"rdms": {}, "excluded": {}, "seen": {}}
         if (path / GROUP).is_file():
             self._chunk = self._resume()
         else:
@@ -182,7 +180,6 @@ class StoreWriter:
         attributes = {
             "format": FORMAT,
             "settings": contents.settings,
-            "sample": contents.sample,
             "labels": contents.labels,
         }
         write_group(self.path, attributes)
@@ -196,12 +193,6 @@ class StoreWriter:
                     f"store: {self.path} holds RDMs of another run or of other settings: "
                     f"{name} differs; give another --out, or remove it"
                 )
-        one, other = np.array(self.contents.sample), np.array(attributes["sample"])
-        if one.shape != other.shape or np.abs(one - other).max() > _SAME * np.abs(one).max():
-            raise InputError(
-                f"store: {self.path} holds RDMs of other activations; give another --out, or "
-                "remove it"
-            )
         self._written = files.read_json(self.path / WRITTEN, REMEDY)
         return read_chunk_length(self.path)
 
@@ -216,6 +207,32 @@ class StoreWriter:
     def is_written(self, layer: int, instance: int) -> bool:
         """Whether an RDM is complete."""
         return f"{layer}/{instance}" in self._written["rdms"]
+
+    def seen(self) -> dict[tuple[int, int], tuple[list[list[float]], tuple[int, int]]]:
+        """Return samples and counts of units that were noted, by layer and instance."""
+        noted: dict[tuple[int, int], tuple[list[list[float]], tuple[int, int]]] = {}
+        for key, entry in self._written["seen"].items():
+            layer, instance = map(int, key.split("/"))
+            n, n_dead = entry["units"]
+            noted[layer, instance] = entry["sample"], (n, n_dead)
+        return noted
+
+    def note_seen(
+        self, layer: int, instance: int, sample: list[list[float]], units: tuple[int, int]
+    ) -> None:
+        """Have `record` and `exclude` keep a sample of activations, and counts of their units."""
+        self._written["seen"][f"{layer}/{instance}"] = {"sample": sample, "units": [*units]}
+
+    def check_sample(self, layer: int, instance: int, sample: list[list[float]]) -> None:
+        """Raise an `InputError` unless a sample is that of the activations that were noted."""
+        one = np.array(sample)
+        other = np.array(self._written["seen"][f"{layer}/{instance}"]["sample"])
+        if one.shape != other.shape or np.abs(one - other).max() > _SAME * np.abs(one).max():
+            name, who = self.contents.layers[layer], self.contents.labels["instances"][instance]
+            raise InputError(
+                f"store: {self.path} holds RDMs of other activations in layer {name} of instance "
+                f"{who}; give another --out, or remove it"
+            )
 
     def excluded(self, instance: int) -> str | None:
         """Why an instance was left out, if it was."""

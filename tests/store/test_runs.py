@@ -36,24 +36,63 @@ def exceeding(monkeypatch):
         monkeypatch.setattr(module, "fits", lambda n_bytes: n_bytes <= 1200 * 4)
 
 
-def test_a_killed_import_goes_on(source, tmp_path, small_chunks, monkeypatch):
-    whole = import_run(source(), tmp_path / "whole", store=True)
-    record, n = writer.StoreWriter.record, []
+@pytest.fixture
+def killed(source, tmp_path, small_chunks, monkeypatch):
+    """The folder of an import that was killed after five of eight RDMs; and how many were made."""
+    record, made = writer.StoreWriter.record, []
 
-    def killed(self, *given):
-        n.append(record(self, *given))
-        if len(n) == 5:
+    def counted(self, *given):
+        made.append(record(self, *given))
+        if len(made) == 5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(writer.StoreWriter, "record", killed)
+    monkeypatch.setattr(writer.StoreWriter, "record", counted)
     with pytest.raises(KeyboardInterrupt):
         import_run(source(), tmp_path / "run", store=True)
     assert [path.name for path in (tmp_path / "run").iterdir()] == [run_folder.STORE]
+    return tmp_path / "run", made
+
+
+def test_a_killed_import_goes_on(source, killed, tmp_path):
+    path, made = killed
     with pytest.raises(InputError, match="exists and is not an empty folder"):
-        import_run(source(), tmp_path / "run", store=False)
-    run = import_run(source(), tmp_path / "run", store=True)
-    assert len(n) == 8  # the five before, and the three that were left
+        import_run(source(), path, store=False)
+    run = import_run(source(), path, store=True)
+    assert len(made) == 8  # the five before, and the three that were left
+    whole = import_run(source(), tmp_path / "whole", store=True)
     xr.testing.assert_identical(rdms_of(run), rdms_of(whole))
+
+
+def test_an_import_does_not_go_on_with_another_file(source, killed, activations, tmp_path):
+    np.savez(tmp_path / "seed0.npz", **{name: a[0] + 1e-6 for name, a in activations.items()})
+    with pytest.raises(InputError, match="of another run or of other settings: files differs"):
+        import_run(source(), killed[0], store=True)
+
+
+def test_findings_on_dead_units_outlast_a_kill(activations, tmp_path, small_chunks, monkeypatch):
+    for i in range(4):
+        given = {name: a[i].copy() for name, a in activations.items()}
+        given["late"][:, : 20 if i == 0 else 0] = 0.0  # 20 of 30 units
+        np.savez(tmp_path / f"seed{i}.npz", **given)
+    source = from_files(tmp_path / "seed{instance}.npz", labels=LABELS.tolist())
+    whole = import_run(source, tmp_path / "whole", store=True)
+    record = writer.StoreWriter.record
+
+    def failing(self, layer, instance, *given):
+        record(self, layer, instance, *given)
+        if instance == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(writer.StoreWriter, "record", failing)
+    with pytest.raises(KeyboardInterrupt):
+        import_run(source, tmp_path / "run", store=True)
+    monkeypatch.setattr(writer.StoreWriter, "record", record)
+    run = import_run(source, tmp_path / "run", store=True)
+    found, expected = (
+        json.loads((path / run_folder.MANIFEST).read_text())["findings"] for path in (run, whole)
+    )
+    assert found == expected
+    assert "67% of units are dead" in found[0]["message"]
 
 
 @pytest.mark.slow

@@ -137,6 +137,16 @@ def test_a_store_of_another_run_is_refused(activations, stored):
         extract(other, LABELS, store=stored.path)
     with pytest.raises(InputError, match="of other settings: categories differs"):
         extract(activations, LABELS[::-1], store=stored.path)
+    last = {name: values.copy() for name, values in activations.items()}
+    last["late"][3] *= 1.01
+    with pytest.raises(InputError, match="other activations in layer late of instance 3; give"):
+        extract(last, LABELS, store=stored.path)
+    one_mask = AnalysisConfig.of(one_mask=True)
+    with pytest.raises(InputError, match="of other settings: rdm differs"):
+        extract(activations, LABELS, one_mask, store=stored.path)
+    drawn = AnalysisConfig.of(draw_stimuli=True)
+    with pytest.raises(InputError, match="of other settings: stimulus differs"):
+        extract(activations, LABELS, drawn, store=stored.path)
     euclidean = AnalysisConfig.of(distance="euclidean")
     with pytest.raises(InputError, match="of other settings: attributes differs"):
         extract(activations, LABELS, euclidean, store=stored.path)
