@@ -74,45 +74,73 @@ def train(
     config = _with_absolute_paths(config)
     out = None if out is None else files.as_path("out", out)
     folder = _folder_to_resume(config, out) if resume else None
-    if folder and (folder / run_folder.TRAINING).is_file():
+    if folder is None:
+        with opened(cluster) as workers:
+            return _new_run(config, out, progress, workers)
+    if (folder / run_folder.TRAINING).is_file():
         return load_run(folder)
-    with opened(cluster) as workers:
-        return _train(config, out, progress, folder, workers)
+    # Before anything is written: who finds the folder locked must leave it as it is.
+    with run_folder.lock_run_folder(folder):
+        if (folder / run_folder.TRAINING).is_file():  # meanwhile
+            return load_run(folder)
+        with opened(cluster) as workers:
+            return _resumed(config, folder, progress, workers)
+
+
+def _resumed(
+    config: Config, folder: Path, progress: TrainingCallback | None, workers: Workers | None
+) -> Run:
+    """Go on with a run that was begun, in its locked folder."""
+    dataset = _dataset(config)
+    manifest = run_folder.read_manifest(folder)
+    if manifest.get("fingerprint") != fingerprint(dataset):
+        raise InputError(
+            f"resume: {dataset.name} has changed since {folder} was begun, so its networks "
+            "would be trained on two data sets; restore the images or train anew in another "
+            "folder"
+        )
+    warn_of_changed_module(folder, config)
+    _tell_of_other_device(manifest, workers)
+    return _train(config, dataset, folder, manifest, progress, workers)
+
+
+def _new_run(
+    config: Config, out: Path | None, progress: TrainingCallback | None, workers: Workers | None
+) -> Run:
+    """Train in a new folder, which is locked before anything is measured."""
+    dataset = _dataset(config)
+    _log_layers(config, dataset)
+    folder = run_folder.create_run_folder(config, out)
+    with run_folder.lock_run_folder(folder):
+        manifest = _first_manifest(config, folder, dataset, workers)
+        return _train(config, dataset, folder, manifest, progress, workers)
+
+
+def _dataset(config: Config) -> Dataset:
+    dataset = load_dataset(config.data, config.execution.feed)
+    check_batch_size(config, dataset)  # before a folder is made
+    return dataset
 
 
 def _train(
     config: Config,
-    out: Path | None,
+    dataset: Dataset,
+    folder: Path,
+    manifest: dict[str, Any],
     progress: TrainingCallback | None,
-    folder: Path | None,
     workers: Workers | None,
 ) -> Run:
-    """Train in a new folder, or in that of a run that was begun."""
-    dataset = load_dataset(config.data, config.execution.feed)
-    check_batch_size(config, dataset)  # before a folder is made
-    if folder:
-        manifest = run_folder.read_manifest(folder)
-        if manifest.get("fingerprint") != fingerprint(dataset):
-            raise InputError(
-                f"resume: {dataset.name} has changed since {folder} was begun, so its networks "
-                "would be trained on two data sets; restore the images or train anew in another "
-                "folder"
-            )
-        warn_of_changed_module(folder, config)
-        _tell_of_other_device(manifest, workers)
-    else:
-        folder, manifest = _new_run(config, out, dataset, workers)
+    """Train in a locked folder, and record there for how long."""
     execution = Execution.from_record(manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
     again = f"go on with `ensemble-rsa train --resume --out {folder}{_flag(workers)}`"
     try:
-        with run_folder.lock_run_folder(folder):
-            elsewhere = workers and OnWorkers(workers, config, dataset, folder, execution)
-            trained = train_ensemble(
-                config, dataset, execution, progress, folder / CHECKPOINTS, elsewhere
-            )
-            manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
-            return save_run(folder, config, trained, dataset, manifest)
+        elsewhere = workers and OnWorkers(workers, config, dataset, folder, execution)
+        trained = train_ensemble(
+            config, dataset, execution, progress, folder / CHECKPOINTS, elsewhere
+        )
+        manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
+        return save_run(folder, config, trained, dataset, manifest)
     except TrainingInterrupted as stop:
         raise TrainingInterrupted(f"{stop}; {again}") from None
     except ClusterLost as lost:
@@ -141,12 +169,13 @@ def _tell_of_other_device(manifest: dict[str, Any], workers: Workers | None) -> 
         )
 
 
-def _new_run(
-    config: Config, out: Path | None, dataset: Dataset, workers: Workers | None
-) -> tuple[Path, dict[str, Any]]:
-    """Create the folder of a new run, with its images and way of computing in the manifest."""
-    _log_layers(config, dataset)
-    folder = run_folder.create_run_folder(config, out)
+def _first_manifest(
+    config: Config, folder: Path, dataset: Dataset, workers: Workers | None
+) -> dict[str, Any]:
+    """Write the manifest of a new run, with its images and way of computing, and return it.
+
+    Without it the folder is removed.
+    """
     try:
         if workers is None:
             execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
@@ -165,7 +194,7 @@ def _new_run(
     finally:
         if not (folder / run_folder.MANIFEST).is_file():
             run_folder.discard_run_folder(folder)
-    return folder, manifest
+    return manifest
 
 
 def _folder_to_resume(config: Config, out: Path | None) -> Path | None:
@@ -179,10 +208,13 @@ def _folder_to_resume(config: Config, out: Path | None) -> Path | None:
             f"resume: {folder} was begun with another configuration: {'; '.join(differences)}; "
             "leave these settings out, or train anew in another folder"
         )
-    if not (folder / run_folder.MANIFEST).is_file():
+    if (folder / run_folder.MANIFEST).is_file():
+        return folder
+    with run_folder.lock_run_folder(folder):  # else another process is about to train in it
+        if (folder / run_folder.MANIFEST).is_file():
+            return folder
         run_folder.discard_run_folder(folder)
         return None
-    return folder
 
 
 def _with_absolute_paths(config: Config) -> Config:

@@ -2,10 +2,11 @@
 
 import datetime
 import importlib.metadata
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.n
 RDMS, STORE, RESULTS, SUMMARY = "rdms.h5", "rdms.zarr", "results.nc", "summary.json"
 FIGURES, REPORT, ANALYSIS = "figures", "report.html", "analysis.json"
 IMPORTED = "imported"  # the only key in the configuration of a run that was not trained here
+LOCK = ".training.lock"
 RESTORE = "restore it from a copy, or train again"
 
 
@@ -56,21 +58,25 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
 def new_folder(out: str | Path | None, name: str, resumed: str | None = None) -> Path:
     """Return a folder that is empty or does not exist: `out`, or `runs/NAME-TIME`.
 
-    It may hold what has the name `resumed`, which is gone on with.
+    It may hold what has the name `resumed`, which is gone on with, and the lock of a training that
+    was discarded.
     """
     if out is None:
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         out = Path("runs") / f"{name}-{now}"
     folder = files.as_path("out", out)
     if folder.exists() and (
-        not folder.is_dir() or any(each.name != resumed for each in folder.iterdir())
+        not folder.is_dir() or any(each.name not in (resumed, LOCK) for each in folder.iterdir())
     ):
         raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
     return folder
 
 
 def discard_run_folder(folder: Path) -> None:
-    """Remove a run folder that holds nothing but what is known before training."""
+    """Remove a run folder that holds nothing but what is known before training.
+
+    Whoever calls this holds the lock of the folder, or no one trains in it yet.
+    """
     # whoever trains has imported it
     from ensemble_rsa.training.ensemble import KNOWN_BEFORE_TRAINING
 
@@ -78,16 +84,17 @@ def discard_run_folder(folder: Path) -> None:
     contents = {str(path) for path in files_there if not path.parts[0].startswith(".")}
     contents = {path for path in contents if Path(path).name not in KNOWN_BEFORE_TRAINING}
     if contents <= {CONFIG, MANIFEST}:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=os.name == "nt")  # where a held lock cannot be removed
 
 
 @contextmanager
 def lock_run_folder(folder: Path) -> Iterator[None]:
     """Lock a run folder, so that no second command trains its networks.
 
-    The lock of a killed process is released by the system.
+    The lock of a killed process is released by the system. Its file stays, since of three processes
+    two could hold locks on files of the same name otherwise, until the run is finished.
     """
-    lock = FileLock(folder / ".training.lock", timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -98,8 +105,10 @@ def lock_run_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        if (folder / TRAINING).is_file():  # no one trains here again
+            with suppress(OSError):
+                (folder / LOCK).unlink()
         lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def read_config(folder: Path) -> Config:

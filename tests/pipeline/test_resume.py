@@ -68,7 +68,7 @@ def test_a_resumed_run_has_the_networks_and_files_of_an_uninterrupted_one(
 
 
 def test_a_run_killed_before_its_first_step_begins_anew(config, tmp_path, monkeypatch):
-    def new_run(config, out, dataset, workers):
+    def new_run(config, out, progress, workers):
         raise RunError(f"begun anew, {out.exists()=}")
 
     run_folder.create_run_folder(config, tmp_path / "run")
@@ -90,13 +90,32 @@ def test_a_finished_run_is_left_as_it_is(config, dropout_run):
     assert (dropout_run.path / "manifest.json").read_bytes() == before
 
 
-def test_a_folder_in_which_another_process_trains_is_refused(config, begun):
-    with (
-        run_folder.lock_run_folder(begun),
-        pytest.raises(RunError, match=r"^out: another process trains in .*run; wait"),
-    ):
-        pipeline.train(config, begun, resume=True)
-    assert not list(begun.glob(".*"))
+@pytest.mark.parametrize("stage", ["trained", "without a checkpoint", "measuring"])
+def test_a_folder_in_which_another_process_trains_is_left_as_it_is(stage, config, begun):
+    if stage != "trained":
+        shutil.rmtree(begun / "checkpoints")
+    if stage == "measuring":
+        (begun / "manifest.json").unlink()
+    with run_folder.lock_run_folder(begun):
+        before = {file: file.stat().st_mtime_ns for file in begun.rglob("*")}
+        with pytest.raises(RunError, match=r"^out: another process trains in .*run; wait"):
+            pipeline.train(config, begun, resume=True)
+        assert {file: file.stat().st_mtime_ns for file in begun.rglob("*")} == before
+
+
+def test_the_folder_is_locked_before_the_way_of_computing_is_measured(
+    config, tmp_path, monkeypatch
+):
+    def measure(*args):
+        with pytest.raises(RunError, match="another process trains"):
+            pipeline.train(config, tmp_path / "run", resume=True)
+        assert (tmp_path / "run" / "config.json").is_file()
+        raise RunError("measured")
+
+    monkeypatch.setattr(pipeline, "choose_execution", measure)
+    with pytest.raises(RunError, match="^measured$"):
+        pipeline.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_configuration_is_refused_with_the_differences(config, interrupted):

@@ -8,7 +8,13 @@ import pytest
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config, TrainingConfig
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.runs.run_folder import VERSIONED, create_run_folder, make_manifest, read_config
+from ensemble_rsa.runs.run_folder import (
+    VERSIONED,
+    create_run_folder,
+    lock_run_folder,
+    make_manifest,
+    read_config,
+)
 
 
 def test_a_new_run_folder_holds_its_configuration(tmp_path):
@@ -16,6 +22,14 @@ def test_a_new_run_folder_holds_its_configuration(tmp_path):
     folder = create_run_folder(config, tmp_path)  # empty folders may become runs
     assert read_config(folder) == config
     assert [path.name for path in folder.iterdir()] == ["config.json"]
+
+
+def test_the_file_of_a_lock_stays_and_is_no_content(tmp_path):
+    """A process that waits for this file must not lock it once it has been removed."""
+    with lock_run_folder(tmp_path):
+        (file,) = tmp_path.iterdir()
+    assert list(tmp_path.iterdir()) == [file]
+    assert create_run_folder(Config(), tmp_path) == tmp_path
 
 
 def test_a_run_without_a_name_goes_below_runs(tmp_path, monkeypatch):
