@@ -3,10 +3,12 @@
 import logging
 import pickle
 import queue
+import threading
 import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +60,7 @@ class _Progress:
     waiting: deque[int]
     results: dict[int, Any] = field(default_factory=dict)
     running: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    sent: dict[str, Future[Any]] = field(default_factory=dict)  # results on their way
     prepared: set[str] = field(default_factory=set)
     ending: set[str] = field(default_factory=set)
     deaths: Counter[int] = field(default_factory=Counter)
@@ -86,6 +89,23 @@ def do_work(
         ClusterLost: the scheduler is gone, or all workers.
     """
     return _Loop(workers, work, stop, receive, finished).run()
+
+
+def _fetched(future: Any) -> Future[Any]:
+    """The result of a future of Dask, which comes while this process goes on.
+
+    Should it never come, its thread does not keep the process from ending.
+    """
+    arrived: Future[Any] = Future()
+
+    def fetch() -> None:
+        try:
+            arrived.set_result(future.result())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+            arrived.set_exception(error)
+
+    threading.Thread(target=fetch, daemon=True).start()
+    return arrived
 
 
 class _Loop:
@@ -143,21 +163,35 @@ class _Loop:
         if self._workers.client.status != "running":  # all futures are cancelled then
             return
         for address, (number, future) in [*at.running.items()]:
-            if address not in self._workers.registered() or future.status in ("lost", "cancelled"):
+            # its result may have arrived before a worker left
+            if self._has_arrived(address, future):
                 del at.running[address]
+                self._take(address, number, at.sent.pop(address))
+            elif address not in self._workers.registered() or future.status in (
+                "lost",
+                "cancelled",
+            ):
+                del at.running[address]
+                at.sent.pop(address, None)
                 at.prepared.discard(address)
-                self._died(address, number)
                 with suppress(Exception):
                     future.cancel(force=True)
-            elif future.done():
-                del at.running[address]
-                self._take(address, number, future)
+                self._died(address, number)
 
-    def _take(self, address: str, number: int, future: Any) -> None:
+    def _has_arrived(self, address: str, future: Any) -> bool:
+        """Whether the result of a worker is here; its transfer may take any time."""
+        sent = self._at.sent
+        if future.done() and address not in sent:
+            sent[address] = _fetched(future)
+            with suppress(BaseException):
+                sent[address].exception(timeout=SECONDS_PER_LOOK)  # most are small
+        return address in sent and sent[address].done()
+
+    def _take(self, address: str, number: int, arrived: Future[Any]) -> None:
         at = self._at
         try:
-            result = future.result(timeout=SECONDS_TO_STORE)
-        except (OSError, TimeoutError) as error:  # its worker is gone with the result
+            result = arrived.result()
+        except OSError as error:  # jobs return theirs as a `Failure`
             self._died(address, number, first_line(error))
             return
         except Exception as error:
@@ -192,7 +226,8 @@ class _Loop:
             where = f"{self._work.names[number]}, on {self._workers.called(address)}"
             raise (InputError if result.of_input else RunError)(f"{where}: {result.reason}")
 
-    def _died(self, address: str, number: int, reason: str = "") -> None:
+    def _died(self, address: str, number: int, not_sent: str = "") -> None:
+        """Let a job wait again whose worker has died, or could not send its result (why)."""
         called = self._workers.called(address)
         self._at.deaths[number] += 1
         name, most = "reading the data", MOST_DEATHS * max(1, len(self._workers.registered()))
@@ -200,13 +235,14 @@ class _Loop:
             name, most = self._work.names[number], MOST_DEATHS
         if self._at.deaths[number] >= most:
             self._let_store()
+            if not_sent:
+                raise RunError(f"{name}: the result of {called} did not arrive ({not_sent})")
             raise RunError(
                 f"{name}: {most} workers died while they did this, the last one {called}; "
                 "look for too little memory there"
             )
-        log.warning(
-            "%s died%s; %s goes on elsewhere", called, f" ({reason})" if reason else "", name
-        )
+        what = f"the result of {called} did not arrive ({not_sent})" if not_sent else ""
+        log.warning("%s; %s goes on elsewhere", what or f"{called} died", name)
         self._wait_again(number)
 
     def _wait_again(self, number: int) -> None:
@@ -231,7 +267,7 @@ class _Loop:
 
     def _check_not_alone(self, there: Any) -> None:
         """Raise if there has been no worker for a while, at a scheduler that runs already."""
-        if there or self._at.running:
+        if there or self._at.running or self._workers.arriving():
             self._alone_since = None
             return
         if error := self._workers.nobody():

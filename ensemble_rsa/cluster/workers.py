@@ -84,6 +84,10 @@ class Workers:
         """All workers that the scheduler knows."""
         return self._seen
 
+    def arriving(self) -> bool:
+        """Whether a worker is there that has not said yet what it is, since it imports JAX."""
+        return bool(self._asked)
+
     def leave_out(self, address: str, reason: str) -> None:
         """Let a worker take no part, and say so."""
         self._facts.pop(address, None)
@@ -161,7 +165,7 @@ class Workers:
         try:
             if self.client.status != "running":
                 raise OSError("the connection is closed")
-            found = self.client.scheduler_info()["workers"]
+            found = self.client.scheduler_info(n_workers=-1)["workers"]  # all of them
         except (OSError, KeyError, ValueError, RuntimeError, TimeoutError) as error:
             if time.monotonic() - self._last_answer > SECONDS_WITHOUT_SCHEDULER:
                 raise ClusterLost(

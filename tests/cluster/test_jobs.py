@@ -33,7 +33,7 @@ class FakeWorkers(Workers):
     def __init__(self, *names, dying=(), slow=()):
         self.where, self.patience = "threads", 0.1
         self.there = {name: Registered(name, "host", "running") for name in names}
-        self.left_out, self.done = {}, []
+        self.left_out, self.done, self.admissions = {}, [], []
         self.dying, self.slow = list(dying), slow
         self.stopping = threading.Event()
         self.handler = lambda event: None
@@ -51,6 +51,9 @@ class FakeWorkers(Workers):
 
     def registered(self):
         return self.there
+
+    def arriving(self):
+        return bool(self.admissions and self.admissions.pop())
 
     def called(self, address):
         return f"worker {address}"
@@ -196,3 +199,48 @@ def test_stopping_lets_jobs_store_first():
 def test_no_worker_for_a_while_is_one_sentence():
     with pytest.raises(RunError, match="cluster: threads has had no worker for 0 seconds"):
         do_work(FakeWorkers(), work())
+
+
+def test_a_worker_that_still_imports_is_waited_for():
+    workers = FakeWorkers()
+    workers.admissions = [True] * 30  # longer than the patience
+    late = threading.Timer(0.2, lambda: workers.there.update(a=Registered("a", "host", "running")))
+    late.start()
+    assert do_work(workers, work(n=1)) == [0]
+
+
+def test_a_result_may_take_any_time_to_arrive(monkeypatch, caplog):
+    def slow_transfer(self, timeout=None):
+        if timeout is not None:  # less than it takes
+            raise TimeoutError
+        time.sleep(0.05)
+        return Future.result(self)
+
+    monkeypatch.setattr(FakeFuture, "result", slow_transfer)
+    assert do_work(FakeWorkers("a"), work(n=2)) == [0, 1]
+    assert not caplog.records
+
+
+def test_the_job_of_a_worker_that_dies_while_it_sends_is_done_by_another(monkeypatch):
+    workers = FakeWorkers("a")
+
+    def never_comes(self, timeout=None):
+        result = Future.result(self)
+        if result == 0 and "a" in workers.there:
+            del workers.there["a"]
+            workers.there["b"] = Registered("b", "host", "running")
+            threading.Event().wait()
+        return result
+
+    monkeypatch.setattr(FakeFuture, "result", never_comes)
+    assert do_work(workers, work(n=2)) == [0, 1]
+
+
+def test_results_that_cannot_be_sent_end_the_work(monkeypatch):
+    def broken(self, timeout=None):
+        if Future.result(self) is not None:
+            raise OSError("the stream is closed")
+
+    monkeypatch.setattr(FakeFuture, "result", broken)
+    with pytest.raises(RunError, match="^job 0: the result of worker a did not arrive .the stream"):
+        do_work(FakeWorkers("a"), work(n=1))
