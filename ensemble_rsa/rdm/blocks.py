@@ -136,7 +136,7 @@ def _device_block(array: jax.Array, index: tuple[Any, ...], start: Any, width: i
 
 def refuse_not_finite(name: str, array: Any, index: tuple[int, ...], largest: float) -> NoReturn:
     """Raise the error for a sum that is not finite, with the place of NaN or inf."""
-    check_finite(f"{name}{list(index)}" if index else name, np.asarray(array[index]))
+    check_finite(f"{name}{list(index)}" if index else name, as_numpy(array[index]))
     raise too_long(name, index, largest)
 
 

@@ -125,7 +125,7 @@ def test_instances_that_did_not_converge_are_named(end_of_caption):
 def test_an_interrupted_training_resumes_in_the_folder_of_its_configuration(work, monkeypatch):
     asked = []
 
-    def train(config, folder, progress, resume):
+    def train(config, folder, progress, resume, cluster):
         asked.append((folder, resume))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").touch()
@@ -175,7 +175,7 @@ def test_networks_that_all_converged_serve_both_rules_for_those_that_do_not(work
 def test_rdms_are_computed_once_for_everything_that_they_depend_on(work, monkeypatch):
     calls = []
 
-    def extract(run, settings, layers):
+    def extract(run, settings, layers, cluster):
         calls.append((settings, layers))
         return xr.Dataset({"exemplar": ("pair", [float(len(calls))])})
 
