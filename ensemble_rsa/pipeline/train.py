@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from ensemble_rsa import files
 from ensemble_rsa.cluster.opening import opened
 from ensemble_rsa.cluster.workers import ClusterLost, Workers
@@ -14,6 +16,7 @@ from ensemble_rsa.config.serialize import config_differences
 from ensemble_rsa.config.settings import ARRAYS, FOLDER, Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.jax_settings import n_cores
 from ensemble_rsa.models.by_name import lasting_name
 from ensemble_rsa.models.catalogue import Blueprint, module_file, module_maker
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
@@ -100,7 +103,7 @@ def _resumed(
             "folder"
         )
     warn_of_changed_module(folder, config)
-    _tell_of_other_device(manifest, workers)
+    _tell_of_other_device(config, manifest, workers)
     return _train(config, dataset, folder, manifest, progress, workers)
 
 
@@ -157,15 +160,30 @@ def _flag(workers: Workers | None) -> str:
     return "" if workers is None else f" --cluster {workers.where}"
 
 
-def _tell_of_other_device(manifest: dict[str, Any], workers: Workers | None) -> None:
-    """Warn if workers go on with a training that was begun on another kind of device."""
-    begun = manifest.get("workers", {}).get("device")
-    if workers is not None and begun not in (None, workers.device):
+def _tell_of_other_device(
+    config: Config, manifest: dict[str, Any], workers: Workers | None
+) -> None:
+    """Warn if training goes on with another kind of device, or with fewer than it was begun on."""
+    if workers is not None:
+        begun = manifest.get("workers", {}).get("device")
+        if begun not in (None, workers.device):
+            log.warning(
+                "the training was begun on %s, and goes on with %s: what is still to be trained is "
+                "the same to rounding only",
+                begun,
+                workers.device,
+            )
+        return
+    begun = config.execution.devices or Execution.from_record(manifest["execution"]).devices or 1
+    if begun > jax.local_device_count():
         log.warning(
-            "the training was begun on %s, and goes on with %s: what is still to be trained is the "
-            "same to rounding only",
+            "the training was begun on up to %d devices of JAX side by side, and goes on with %d: "
+            "what is still to be trained is the same to rounding only%s",
             begun,
-            workers.device,
+            jax.local_device_count(),
+            "; ensemble_rsa.jax_settings.use_cores(), before JAX starts, makes each core a device"
+            if jax.default_backend() == "cpu" and n_cores() >= begun
+            else "",
         )
 
 

@@ -67,6 +67,21 @@ def test_a_resumed_run_has_the_networks_and_files_of_an_uninterrupted_one(
     assert not list(begun.glob(".*"))  # the lock is gone
 
 
+@pytest.mark.parametrize(("devices", "warned"), [(2, True), (1, False), (None, False)])
+def test_fewer_devices_than_at_the_start_are_told(
+    devices, warned, config, begun, dropout_run, monkeypatch, caplog
+):
+    file = begun / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["execution"]["devices"] = devices
+    file.write_text(json.dumps(manifest))
+    monkeypatch.setattr("jax.local_device_count", lambda: 1)
+    monkeypatch.setattr(pipeline, "_train", lambda *args: dropout_run)
+    pipeline.train(config, begun, resume=True)
+    told = "begun on up to 2 devices of JAX side by side, and goes on with 1: what is still"
+    assert (told in caplog.text) == warned
+
+
 def test_a_run_killed_before_its_first_step_begins_anew(config, tmp_path, monkeypatch):
     def new_run(config, out, progress, workers):
         raise RunError(f"begun anew, {out.exists()=}")
