@@ -16,6 +16,7 @@ from ensemble_rsa.errors import InputError, RunError, first_line
 from ensemble_rsa.jax_settings import n_cores
 
 log = logging.getLogger(__name__)
+PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"
 SECONDS_TO_CONNECT = 10.0
 SECONDS_TO_ARRIVE = 30.0  # of workers, at a scheduler that runs already
 CORES_EACH = 4  # of a local worker without a GPU (ours)
@@ -40,6 +41,7 @@ def opened(cluster: "str | Workers | None") -> Iterator[Workers | None]:
     distributed = _imported("distributed")
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
+        stack.enter_context(gpus_shared(cluster))
         where: Any = request.address
         pinned = None
         if request.kind == "local":
@@ -59,6 +61,24 @@ def opened(cluster: "str | Workers | None") -> Iterator[Workers | None]:
         # jobs of a scheduler may wait in its queue
         patience = None if request.kind in SYSTEMS else SECONDS_TO_ARRIVE
         yield Workers(client, cluster, patience, pinned)
+
+
+@contextlib.contextmanager
+def gpus_shared(cluster: "str | Workers | None") -> Iterator[None]:
+    """Let JAX, if it starts in this block, leave most memory of a GPU to the local worker there.
+
+    Raises:
+        InputError: a wrong word.
+    """
+    local = isinstance(cluster, str) and parse_cluster(cluster).kind == "local"
+    if not local or PREALLOCATE in os.environ or not visible_gpus():
+        yield
+        return
+    os.environ[PREALLOCATE] = "false"
+    try:
+        yield
+    finally:
+        os.environ.pop(PREALLOCATE, None)
 
 
 def _imported(module: str) -> Any:
@@ -110,8 +130,6 @@ def _local(n_workers: int) -> Iterator[Any]:
     """Start worker processes on this machine, and stop them afterwards."""
     distributed = _imported("distributed")
     gpus = visible_gpus()
-    if gpus:  # of one, this process would take most of the memory
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     common = {"host": "127.0.0.1", "nthreads": 1, "silence_logs": logging.CRITICAL}
     common["memory_limit"] = 0  # with a limit, Dask ends a worker that has used most of it
     workers = {
@@ -151,7 +169,10 @@ def visible_gpus() -> list[str]:
 def _environment(gpu: str | None) -> dict[str, str]:
     """Variables of a local worker: its GPU, and where compiled programs are cached."""
     programs = files.cache_folder() / "programs"
-    found = {"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {}
+    found = {}
+    if gpu is not None:
+        found["CUDA_VISIBLE_DEVICES"] = gpu
+        found[PREALLOCATE] = os.environ.get(PREALLOCATE, "false")  # this process may use it too
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ and os.access(programs, os.W_OK):
         found["JAX_COMPILATION_CACHE_DIR"] = str(programs)
         found["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"

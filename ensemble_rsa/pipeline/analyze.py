@@ -10,7 +10,7 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.arrays.refused import not_an_array
-from ensemble_rsa.cluster.opening import opened
+from ensemble_rsa.cluster.opening import gpus_shared, opened
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.config.serialize import config_to_dict
@@ -23,6 +23,7 @@ from ensemble_rsa.pipeline.check import extract_run, stored_findings
 from ensemble_rsa.pipeline.evaluations import stored_evaluations
 from ensemble_rsa.pipeline.exploration import keep_earlier, keep_thumbnails, stored_exploration
 from ensemble_rsa.pipeline.extract import source_of
+from ensemble_rsa.pipeline.rdms_on_workers import refuse_store
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
@@ -103,7 +104,7 @@ def analyze_run(
     files.check_can_write("out", folder)
     manifest = run_folder.read_manifest(run.path)
     seconds = manifest["seconds"]
-    with _timed(seconds, "extract"), opened(cluster) as workers:
+    with _timed(seconds, "extract"), gpus_shared(cluster):
         stored = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
         if isinstance(run, ImportedRun) and stored is not None:
             rdms, findings, images = stored, stored_findings(run), None
@@ -111,7 +112,10 @@ def analyze_run(
             source = source_of(run, settings)
             is_stored = needs_store(source, len(source.layers)) if store is None else store
             at = folder / run_folder.STORE if is_stored else None
-            rdms, findings = extract_run(run, source, settings, progress, at, workers)
+            if cluster is not None:
+                refuse_store(at)
+            with opened(cluster) as workers:  # which may wait in a queue
+                rdms, findings = extract_run(run, source, settings, progress, at, workers)
             images = source.images
     with _timed(seconds, "analyze"):
         results = analyze(rdms, settings)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.arrays import LabelsLike
-from ensemble_rsa.cluster.opening import opened
+from ensemble_rsa.cluster.opening import gpus_shared, opened
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig, StimulusConfig, checked_settings
 from ensemble_rsa.config.serialize import config_to_dict
@@ -109,7 +109,8 @@ def extract(
     (15, ['a', 'a', 'b'])
     """
     settings = checked_settings(settings)
-    given = _as_source(source, labels, settings, flatten)
+    with gpus_shared(cluster):
+        given = _as_source(source, labels, settings, flatten)
     if isinstance(layers, str):
         raise InputError(f"layers: expected a list of names, got {layers!r}; give [{layers!r}]")
     if layers is not None:

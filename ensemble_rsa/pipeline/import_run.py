@@ -15,6 +15,7 @@ from ensemble_rsa.extraction.stored import needs_store
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_source
 from ensemble_rsa.pipeline.exploration import keep_thumbnails
+from ensemble_rsa.pipeline.rdms_on_workers import refuse_store
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
 from ensemble_rsa.runs.source_files import describe_file
@@ -68,6 +69,8 @@ def import_run(
     settings = checked_settings(settings)
     is_stored = needs_store(source, len(source.layers)) if store is None else store
     begun = run_folder.STORE if is_stored else None
+    if cluster is not None:
+        refuse_store(begun)
     folder = run_folder.new_folder(out, "imported", resumed=begun)
     files.check_can_write("out", folder)
     began = time.perf_counter()

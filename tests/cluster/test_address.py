@@ -1,6 +1,7 @@
 """The text of `--cluster`, and what is wrong with it in one sentence."""
 
 import builtins
+import os
 
 import pytest
 
@@ -87,6 +88,21 @@ def test_a_local_worker_for_each_gpu(monkeypatch):
     assert opening._environment("3")["CUDA_VISIBLE_DEVICES"] == "3"
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     assert opening.visible_gpus() == []
+
+
+def test_memory_of_gpus_is_shared_only_while_local_workers_are_there(monkeypatch):
+    monkeypatch.delenv(opening.PREALLOCATE, raising=False)
+    monkeypatch.setattr(opening, "visible_gpus", lambda: ["0"])
+    with opening.gpus_shared("local"):
+        assert os.environ[opening.PREALLOCATE] == "false"
+    with opening.gpus_shared("slurm"):
+        assert opening.PREALLOCATE not in os.environ
+    assert opening._environment("0")[opening.PREALLOCATE] == "false"
+    assert opening.PREALLOCATE not in opening._environment(None)
+    monkeypatch.setenv(opening.PREALLOCATE, "true")  # as a user wants it
+    with opening.gpus_shared("local"):
+        assert opening._environment("0")[opening.PREALLOCATE] == "true"
+    assert os.environ[opening.PREALLOCATE] == "true"
 
 
 def test_local_workers_have_equally_many_cores_of_their_own(monkeypatch):

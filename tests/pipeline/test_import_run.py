@@ -12,9 +12,10 @@ import xarray as xr
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.config.analysis import AnalysisConfig
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.extraction.sources import source_from_arrays
 from ensemble_rsa.interop.activation_files.source import from_files
+from ensemble_rsa.pipeline import analyze as pipeline
 from ensemble_rsa.pipeline.export import export
 from ensemble_rsa.pipeline.extract import activations, extract
 from ensemble_rsa.pipeline.import_run import import_run
@@ -128,6 +129,19 @@ def test_a_failed_import_leaves_nothing(made, values, tmp_path):
         import_run(source_from_arrays(values, None), made[1])
     with pytest.raises(InputError, match="expected what from_files or from_networks returns"):
         import_run(values, tmp_path / "run")
+
+
+def test_no_cluster_is_opened_for_stored_rdms_or_a_store(made, tmp_path, monkeypatch):
+    def analysed(rdms, settings):
+        raise RunError("analysed")
+
+    monkeypatch.setattr(pipeline, "analyze", analysed)
+    run, nowhere = made[1], "127.0.0.1:9"  # no scheduler answers there
+    with pytest.raises(RunError, match="^analysed$"):
+        pipeline.analyze_run(run, None, tmp_path / "out", cluster=nowhere)
+    other = AnalysisConfig.of(distance="euclidean")
+    with pytest.raises(InputError, match="^cluster: RDMs in a store on disk are written by one"):
+        pipeline.analyze_run(run, other, tmp_path / "other", store=True, cluster=nowhere)
 
 
 def test_activations_are_exported_as_thingsvision_writes_them(made, values, tmp_path):
