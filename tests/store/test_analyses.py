@@ -112,6 +112,7 @@ def test_noise_ceiling(stored, in_memory, comparison):
     np.testing.assert_allclose(found.upper, expected.upper, rtol=EXACT)
 
 
+@pytest.mark.slow
 def test_a_whole_analysis(stored, in_memory):
     settings = AnalysisConfig.of(n_resamples=200)
     found, expected = analyze(stored, settings), analyze(in_memory, settings)
