@@ -118,8 +118,7 @@ def _placed(
 
     The step x⁺ = mean over anchors y of y + δ (x − y) / |x − y| never raises Σ(δ − |x − y|)².
     """
-    squares = distances**2
-    points = -0.5 * (squares - squares.mean(1, keepdims=True)) @ np.linalg.pinv(anchors).T
+    points = _triangulated(distances, anchors)
     reach = _SMALLEST_STEP * np.sqrt(np.square(anchors).sum(1).mean())
     for _ in range(_MOST_STEPS):
         between = _between(points, anchors)
@@ -131,6 +130,18 @@ def _placed(
         if moved < reach:
             break
     return points
+
+
+def _triangulated(
+    distances: Float[np.ndarray, "stimulus landmark"],
+    anchors: Float[np.ndarray, "landmark component"],
+) -> Float[np.ndarray, "stimulus component"]:
+    """Points x with δ² = |x|² + |y|² − 2 x·y for all anchors y, in the least-squares sense.
+
+    The pseudoinverse of centred anchors maps |x|², the same for all of them, to 0.
+    """
+    squares = distances**2 - np.square(anchors).sum(1)
+    return -0.5 * squares @ np.linalg.pinv(anchors).T
 
 
 def _between(

@@ -1,7 +1,11 @@
 """Reading a store of RDMs: what they are of at once, distances by ranges of pairs."""
 
+import logging
 import math
+import zipfile
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,8 @@ from ensemble_rsa.store.layout import (
     read_attributes,
     read_chunk_length,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +110,7 @@ def open_store(path: str | Path) -> RdmStore:
         return _read_pairs(path, layer, instance, chunk, slice(start, stop))
 
     stack = RdmStack(read, numbers, n_stimuli, means, least, largest)
-    for file in sorted((path / FOUND).glob("*.npz")):
-        with np.load(file) as stored:
-            stack.found[file.stem] = dict(stored)
+    stack.found.update(_kept(path))
     dims = ("layer", "instance")
     per_instance = {
         name: ("instance", [values[i] for i in kept])
@@ -152,6 +156,20 @@ def open_store(path: str | Path) -> RdmStore:
     ]
     set_aside = {**labels["set_aside"], "excluded": excluded}
     return RdmStore(path, dataset, stack, attributes["settings"], set_aside)
+
+
+def _kept(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Read what passes have found; what is damaged is removed, as a pass finds it again."""
+    kept = {}
+    for file in sorted((path / FOUND).glob("[!.]*.npz")):
+        try:
+            with np.load(file) as stored:
+                kept[file.stem] = dict(stored)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            log.warning("%s: damaged (%s), so it is found again", file, files.reason(error))
+            with suppress(OSError):
+                files.remove(file)
+    return kept
 
 
 def _read_pairs(

@@ -194,3 +194,17 @@ def test_a_pass_is_kept(stored, monkeypatch):
     assert again.exemplar.found.keys() == stored.exemplar.found.keys()
     xr.testing.assert_identical(analyze(again, settings), first)
     assert first.attrs["n_landmarks"] == N_STIMULI
+
+
+def test_what_a_pass_kept_is_found_again_where_it_is_damaged(stored):
+    stored.exemplar.found["sums"] = {"numbers": np.arange(8)}
+    stored.keep()
+    found = stored.path / FOUND
+    (found / ".host-1.sums-a.npz").mkdir()  # of a killed process
+    (found / "sums-b.npz").write_bytes((found / "sums.npz").read_bytes()[:99])
+    (found / "sums-c.npz").write_bytes(b"\0" * 99)
+    (found / "sums-d.npz").write_bytes(b"")
+    again = open_rdms(stored.path).exemplar.found
+    assert again.keys() == {"sums"}
+    assert again["sums"]["numbers"].tolist() == list(range(8))
+    assert {path.name for path in found.glob("[!.]*")} == {"sums.npz"}
