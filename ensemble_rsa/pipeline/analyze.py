@@ -31,7 +31,7 @@ from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run, load_history, run_folder
 from ensemble_rsa.runs.set_aside import set_aside
 from ensemble_rsa.runs.summary import summarize
-from ensemble_rsa.store.reader import RdmStore
+from ensemble_rsa.store.reader import RdmStore, is_begun
 
 ANALYZE = "run `ensemble-rsa analyze` again"
 
@@ -88,7 +88,8 @@ def analyze_run(
         out: where results are written; None for the run folder itself.
         progress: called with the number of RDMs done and of all.
         store: write RDMs that are not stored yet to a store on disk, `rdms.zarr` where the results
-            are, instead of `rdms.h5`; None for those that exceed a quarter of the free memory.
+            are, instead of `rdms.h5`; None for those that exceed a quarter of the free memory, and
+            where such a store was begun.
         cluster: computes RDMs on the workers of a cluster of Dask, as the flag `--cluster` says;
             all need the run folder and the images under the same paths.
 
@@ -110,8 +111,11 @@ def analyze_run(
             rdms, findings, images = stored, stored_findings(run), None
         else:
             source = source_of(run, settings)
-            is_stored = needs_store(source, len(source.layers)) if store is None else store
-            at = folder / run_folder.STORE if is_stored else None
+            store_path = folder / run_folder.STORE
+            is_stored = store or (
+                store is None and (is_begun(store_path) or needs_store(source, len(source.layers)))
+            )
+            at = store_path if is_stored else None
             if cluster is not None:
                 refuse_store(at)
             with opened(cluster) as workers:  # which may wait in a queue

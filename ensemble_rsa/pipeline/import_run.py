@@ -16,6 +16,7 @@ from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_source
 from ensemble_rsa.pipeline.exploration import keep_thumbnails
 from ensemble_rsa.pipeline.rdms_on_workers import refuse_store
+from ensemble_rsa.report.explorer_thumbnails import THUMBNAILS
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
 from ensemble_rsa.runs.source_files import describe_file
@@ -41,7 +42,8 @@ def import_run(
         settings: the distance of the RDMs, and whether patterns are normalised first.
         progress: called with the number of RDMs done and of all.
         store: write the RDMs to a store on disk, `rdms.zarr` in the folder, where an import that
-            was killed is gone on with; None for RDMs that exceed a quarter of the free memory.
+            was killed is gone on with; None for RDMs that exceed a quarter of the free memory, and
+            where such a store was begun.
         cluster: computes on the workers of a cluster of Dask, as the flag `--cluster` says; all
             need the files under the same paths.
 
@@ -67,18 +69,20 @@ def import_run(
             f"{type(source).__name__}"
         )
     settings = checked_settings(settings)
-    is_stored = needs_store(source, len(source.layers)) if store is None else store
-    begun = run_folder.STORE if is_stored else None
+    begun = () if store is False else (run_folder.STORE, run_folder.MANIFEST, THUMBNAILS)
+    folder = run_folder.new_folder(out, "imported", begun)
+    store_path = folder / run_folder.STORE
+    is_stored = store or (
+        store is None and (store_path.exists() or needs_store(source, len(source.layers)))
+    )
+    stored = store_path if is_stored else None
     if cluster is not None:
-        refuse_store(begun)
-    folder = run_folder.new_folder(out, "imported", resumed=begun)
+        refuse_store(stored)
     files.check_can_write("out", folder)
     began = time.perf_counter()
     described = [describe_file(path) for path in source.files]
     with opened(cluster) as workers:
-        rdms, findings = extract_source(
-            source, settings, progress, begun and folder / begun, workers
-        )
+        rdms, findings = extract_source(source, settings, progress, stored, workers)
     seconds = {"extract": time.perf_counter() - began}
     manifest = run_folder.make_manifest(None, seconds, source.libraries)
     manifest["files"] = [file._asdict() for file in described]

@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -55,19 +55,23 @@ def create_run_folder(config: Config, out: str | Path | None) -> Path:
     return folder
 
 
-def new_folder(out: str | Path | None, name: str, resumed: str | None = None) -> Path:
+def new_folder(out: str | Path | None, name: str, begun: Sequence[str] = ()) -> Path:
     """Return a folder that is empty or does not exist: `out`, or `runs/NAME-TIME`.
 
-    It may hold what has the name `resumed`, which is gone on with, and the lock of a training that
-    was discarded.
+    It may hold the lock of a training that was discarded. If it holds what has the first of the
+    names `begun`, which is gone on with, it may also hold the others and what killed processes left
+    of them.
     """
     if out is None:
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         out = Path("runs") / f"{name}-{now}"
     folder = files.as_path("out", out)
-    if folder.exists() and (
-        not folder.is_dir() or any(each.name not in (resumed, LOCK) for each in folder.iterdir())
-    ):
+    names = {each.name for each in folder.iterdir()} - {LOCK} if folder.is_dir() else set()
+    if begun and begun[0] in names:
+        written = (*begun, CONFIG)
+        scratch = {each for each in names if each[0] == "." and each.endswith(written)}
+        names -= {*begun, *scratch}
+    if folder.exists() and (not folder.is_dir() or names):
         raise InputError(f"out: {folder} exists and is not an empty folder; give another --out")
     return folder
 

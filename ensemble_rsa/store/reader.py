@@ -22,6 +22,7 @@ from ensemble_rsa.store.layout import (
     CENTROID,
     EXEMPLAR,
     FOUND,
+    GROUP,
     REMEDY,
     WRITTEN,
     bytes_of_rdms,
@@ -76,6 +77,27 @@ class RdmStore:
                     np.savez(stream, **arrays)
 
 
+def is_begun(path: Path) -> bool:
+    """Whether a store is only partly written.
+
+    Raises:
+        InputError: a damaged one.
+    """
+    if not (path / GROUP).is_file():
+        return False
+    labels, written = read_attributes(path)["labels"], files.read_json(path / WRITTEN, REMEDY)
+    kept = [i for i in range(len(labels["instances"])) if str(i) not in written["excluded"]]
+    return _n_done(_keys(len(labels["layers"]), kept), written) < len(labels["layers"]) * len(kept)
+
+
+def _keys(n_layers: int, instances: Sequence[int]) -> list[list[str]]:
+    return [[f"{layer}/{i}" for i in instances] for layer in range(n_layers)]
+
+
+def _n_done(keys: list[list[str]], written: dict[str, Any]) -> int:
+    return sum(key in written["rdms"] for row in keys for key in row)
+
+
 def open_store(path: str | Path) -> RdmStore:
     """Open a store of RDMs, which must be complete.
 
@@ -88,8 +110,8 @@ def open_store(path: str | Path) -> RdmStore:
     labels, chunk = attributes["labels"], read_chunk_length(path)
     layers, instances = labels["layers"], labels["instances"]
     kept = [i for i in range(len(instances)) if str(i) not in written["excluded"]]
-    keys = [[f"{layer}/{i}" for i in kept] for layer in range(len(layers))]
-    n_done = sum(key in written["rdms"] for row in keys for key in row)
+    keys = _keys(len(layers), kept)
+    n_done = _n_done(keys, written)
     if n_done < len(layers) * len(kept) or not kept:
         raise InputError(
             f"store: {path} is only partly written, {n_done} of {len(layers) * len(kept)} RDMs; "
@@ -163,7 +185,7 @@ def _kept(path: Path) -> dict[str, dict[str, np.ndarray]]:
     kept = {}
     for file in sorted((path / FOUND).glob("[!.]*.npz")):
         try:
-            with np.load(file) as stored:
+            with file.open("rb") as stream, np.load(stream) as stored:
                 kept[file.stem] = dict(stored)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             log.warning("%s: damaged (%s), so it is found again", file, files.reason(error))

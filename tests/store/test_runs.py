@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from ensemble_rsa import files
 from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.cli.main import main
 from ensemble_rsa.errors import InputError
@@ -57,10 +58,35 @@ def test_a_killed_import_goes_on(source, killed, tmp_path):
     path, made = killed
     with pytest.raises(InputError, match="exists and is not an empty folder"):
         import_run(source(), path, store=False)
-    run = import_run(source(), path, store=True)
+    run = import_run(source(), path)  # also where memory would suffice
     assert len(made) == 8  # the five before, and the three that were left
     whole = import_run(source(), tmp_path / "whole", store=True)
     xr.testing.assert_identical(rdms_of(run), rdms_of(whole))
+
+
+@pytest.mark.parametrize("last", [run_folder.MANIFEST, run_folder.CONFIG])
+def test_an_import_killed_at_its_end_goes_on(source, tmp_path, monkeypatch, last):
+    write = files.write_json
+
+    def killed(path, values):
+        if path.name == last:
+            (path.parent / f".host-1.{last}").mkdir()
+            raise KeyboardInterrupt
+        write(path, values)
+
+    monkeypatch.setattr(files, "write_json", killed)
+    with pytest.raises(KeyboardInterrupt):
+        import_run(source(), tmp_path / "run", store=True)
+    monkeypatch.setattr(files, "write_json", write)
+    (tmp_path / "run" / "notes.txt").touch()
+    with pytest.raises(InputError, match="exists and is not an empty folder"):
+        import_run(source(), tmp_path / "run", store=True)
+    (tmp_path / "run" / "notes.txt").unlink()
+    run = import_run(source(), tmp_path / "run")
+    assert (run / run_folder.CONFIG).is_file()
+    assert not (run / run_folder.RDMS).exists()
+    with pytest.raises(InputError, match="exists and is not an empty folder"):
+        import_run(source(), run)
 
 
 def test_an_import_does_not_go_on_with_another_file(source, killed, activations, tmp_path):

@@ -16,6 +16,7 @@ from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.store import writer
 from ensemble_rsa.store.layout import FOUND, GROUP, WRITTEN
+from ensemble_rsa.store.reader import is_begun
 from tests.store.conftest import LABELS, N_INSTANCES, N_STIMULI
 
 KILLED_AFTER = 21  # chunks, in the third of eight RDMs
@@ -92,6 +93,9 @@ def test_a_killed_process_goes_on(activations, stored, tmp_path, kill, monkeypat
         extract(activations, LABELS, store=path)
     with pytest.raises(InputError, match=r"only partly written, 2 of 8 RDMs; run the command that"):
         open_rdms(path)
+    assert is_begun(path)
+    assert not is_begun(stored.path)
+    assert not is_begun(tmp_path)
     before = chunks_of(path)
     kept = {name for name in before if name.startswith(("exemplar/c/0/0/", "exemplar/c/1/0/"))}
     times = {name: (path / name).stat().st_mtime_ns for name in kept}
