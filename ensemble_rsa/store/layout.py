@@ -3,7 +3,9 @@
     zarr.json              the group; its attributes say what the RDMs are of
     exemplar/c/L/I/K       the K-th 2²⁰ distances of layer L and instance I, float32
     centroid/c/L/I/0       distances between category centroids, float32
-    exemplar/written.json  which RDMs are complete, and the mean and range of their distances
+    exemplar/written.json  which RDMs are complete, the mean and range of their distances, and
+                           samples of activations
+    exemplar/.lock         of the process that writes; the file stays
     exemplar/found/*.npz   what passes over the RDMs have found
 
 Chunks of zarr (version 3) without a codec are plain little-endian numbers, so that NumPy writes and
@@ -22,9 +24,9 @@ from ensemble_rsa.errors import InputError
 
 FORMAT = 1
 EXEMPLAR, CENTROID = "exemplar", "centroid"
-GROUP, LOCK = "zarr.json", ".lock"
+GROUP = "zarr.json"
 # Where readers of zarr, which warn of other files in a group, do not look.
-WRITTEN, FOUND = f"{EXEMPLAR}/written.json", f"{EXEMPLAR}/found"
+WRITTEN, FOUND, LOCK = f"{EXEMPLAR}/written.json", f"{EXEMPLAR}/found", f"{EXEMPLAR}/.lock"
 CHUNK = 2**20  # pairs: files of 4 MiB
 REMEDY = "restore it from a copy, or remove it and compute it again"
 

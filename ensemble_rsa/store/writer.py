@@ -80,9 +80,13 @@ class RdmSink:
     dtype = np.dtype(np.float32)
 
     def __init__(
-        self, chunk_file: Callable[[int], Path], length: int, codes: Int[np.ndarray, " stimulus"]
+        self,
+        path: Path,
+        chunk_file: Callable[[int], Path],
+        length: int,
+        codes: Int[np.ndarray, " stimulus"],
     ):
-        self._chunk_file, self._length, self._codes = chunk_file, length, codes
+        self._path, self._chunk_file, self._length, self._codes = path, chunk_file, length, codes
         self._buffer, self._other = np.zeros((2, length), np.float32)
         self._writer = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
@@ -112,7 +116,8 @@ class RdmSink:
         n_chunks, last = self._chunk, self._last
         self._begin()
         for chunk in range(n_chunks):
-            self._buffer[:] = np.fromfile(self._chunk_file(chunk), "<f4")
+            with _errors_of_store(self._path):
+                self._buffer[:] = np.fromfile(self._chunk_file(chunk), "<f4")
             self._buffer[self._buffer <= level] = 0
             self._filled = last if chunk == n_chunks - 1 else self._length
             self._flush()
@@ -147,7 +152,8 @@ class RdmSink:
     def _wait(self) -> None:
         if self._writing is not None:
             writing, self._writing = self._writing, None
-            writing.result()
+            with _errors_of_store(self._path):
+                writing.result()
 
 
 class StoreWriter:
@@ -246,15 +252,11 @@ class StoreWriter:
             WriteError: the disk is full, or cannot be written to.
         """
         chunk_file = lambda chunk: chunk_path(self.path, EXEMPLAR, layer, instance, chunk)
-        sink = RdmSink(chunk_file, self._chunk, self.contents.codes)
+        sink = RdmSink(self.path, chunk_file, self._chunk, self.contents.codes)
         try:
-            chunk_file(0).parent.mkdir(parents=True, exist_ok=True)
+            with _errors_of_store(self.path):
+                chunk_file(0).parent.mkdir(parents=True, exist_ok=True)
             yield sink
-        except OSError as error:
-            raise files.WriteError(
-                f"{self.path}: cannot be written ({files.reason(error)}); what is complete is "
-                "kept, and the same command goes on from there"
-            ) from error
         finally:
             sink.close()
 
@@ -292,9 +294,10 @@ def open_for_writing(path: Path, contents: Contents) -> Iterator[StoreWriter]:
         RunError: another process writes to it; too little room on the disk.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        (path / LOCK).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.WriteError(f"{path}: cannot be made ({files.reason(error)})") from error
+    # The file stays: of three processes, two could hold locks on files of the same name otherwise.
     lock = FileLock(path / LOCK, timeout=0)
     try:
         lock.acquire()
@@ -308,7 +311,18 @@ def open_for_writing(path: Path, contents: Contents) -> Iterator[StoreWriter]:
         yield writer
     finally:
         lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+@contextmanager
+def _errors_of_store(path: Path) -> Iterator[None]:
+    """Name the store that an `OSError` within the block is of."""
+    try:
+        yield
+    except OSError as error:
+        raise files.WriteError(
+            f"{path}: cannot be written ({files.reason(error)}); what is complete is kept, and the "
+            "same command goes on from there"
+        ) from error
 
 
 def _write(path: Path, values: Float[np.ndarray, " value"]) -> None:

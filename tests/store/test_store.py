@@ -1,5 +1,6 @@
 """A store holds what `extract` returns, survives a kill, and refuses what is not its own."""
 
+import dataclasses
 import errno
 import json
 
@@ -11,6 +12,7 @@ import zarr
 from ensemble_rsa import files
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.extraction.sources import source_from_arrays
 from ensemble_rsa.extraction.stored import open_rdms
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.rdm.distances import DISTANCES
@@ -157,7 +159,22 @@ def test_a_store_of_another_run_is_refused(activations, stored):
     assert chunks_of(stored.path) == before
 
 
+def test_a_failing_input_is_not_taken_for_the_store(activations, tmp_path):
+    class Broken:
+        ndim, shape, dtype = 2, (N_STIMULI, 30), np.dtype(np.float32)
+
+        def __getitem__(self, key):
+            raise OSError(errno.EIO, "Input/output error", "seed0.npy")
+
+    source = source_from_arrays({"early": activations["early"]}, None)
+    broken = dataclasses.replace(source, activations=lambda i: [("early", Broken())])
+    with pytest.raises(OSError, match=r"seed0\.npy") as error:
+        extract(broken, settings=AnalysisConfig(), store=tmp_path / "rdms.zarr")
+    assert not isinstance(error.value, files.WriteError)
+
+
 def test_two_processes_do_not_write_at_once(activations, stored):
+    assert (stored.path / writer.LOCK).is_file()  # a waiting process may have it open
     lock = writer.FileLock(stored.path / writer.LOCK)
     with lock, pytest.raises(RunError, match="another process writes to"):
         extract(activations, LABELS, store=stored.path)
