@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from ensemble_rsa.cluster.jobs import Work, WorkStopped, do_work
@@ -20,6 +21,7 @@ from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.hygiene.units import UnitCounts, UnitWatch
 from ensemble_rsa.pipeline.recipes import open_recipe
 from ensemble_rsa.pipeline.worker_folder import Carried, carried
+from ensemble_rsa.runs.source_files import stamp_file
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
 
 CARRIED = ("model", "build", "preprocess")  # arguments of recipes that name functions
@@ -114,8 +116,15 @@ def _task_of(source: ActivationSource) -> RdmTask:
 
 
 def _digest(source: ActivationSource) -> str:
-    """A digest of what the source is of, which its files may have changed on a worker."""
-    whole = (source.layers, source.instances, source.seeds, source.stimuli, source.categories)
+    """A digest of what the source is of, and of its files, which may be others on a worker.
+
+    Their contents are not read; a file of the same name and size is taken for the same.
+    """
+    sizes = sorted((file.name, stamp_file(file).size) for file in map(Path, source.files))
+    whole = (
+        *(source.layers, source.instances, source.seeds, source.stimuli, source.categories),
+        sizes,
+    )
     text = repr([[str(one) for one in part] for part in whole])
     return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
@@ -161,7 +170,8 @@ def _prepare(task: RdmTask, send: Send, stop: Callable[[], bool]) -> None:
     """Open the source, and check that it is the same."""
     if _digest(_source(task)) != task.digest:
         raise RunError(
-            "it finds other layers, instances or stimuli than this process; all need the same files"
+            "it finds other layers, instances or stimuli than this process, or files of other "
+            "sizes; all need the same files"
         )
 
 

@@ -6,7 +6,6 @@ same size of groups, the same way of computing and the same kind of device.
 """
 
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,7 +29,7 @@ from ensemble_rsa.pipeline.worker_folder import (
 )
 from ensemble_rsa.runs.run import fingerprint
 from ensemble_rsa.training.choice import choose_execution
-from ensemble_rsa.training.ensemble import ATTEMPT, group_size
+from ensemble_rsa.training.ensemble import ATTEMPT, claim_group, group_size
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back, stopped_when
 from ensemble_rsa.training.loop import (
     InstanceGroup,
@@ -206,17 +205,16 @@ def _train(
     send: Send,
     stop: Stop,
 ) -> TrainedGroup:
-    """Train a group, unless another worker begins to train it after this one.
+    """Train a group, unless another process begins to train it after this one.
 
-    That happens if this one was taken for dead.
+    That happens if this one was taken for dead, or has lost its client.
     """
     setup = with_seeds_of(_setup(task), instances[0])
-    attempt = uuid.uuid4().hex
-    files.write_json(folder / ATTEMPT, {"attempt": attempt})
+    attempt = claim_group(folder)
 
     def tell(status: TrainingStatus) -> None:
         if files.read_json(folder / ATTEMPT)["attempt"] != attempt:
-            raise JobStopped("another worker trains this group now")
+            raise JobStopped("another process trains this group now")
         send(status)
 
     with stopped_when(stop):

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from ensemble_rsa import files
@@ -16,6 +16,7 @@ from ensemble_rsa.errors import RunError
 from ensemble_rsa.models.by_name import function_by_name
 
 SCHEMES = ("timm", "torchvision", "hf")  # of networks that libraries build
+TOKEN = ".token-"
 SECONDS_TO_SEE = 60.0  # ours: network file systems are slow to show a new file
 
 
@@ -29,13 +30,16 @@ class SharedFolder:
     @property
     def file(self) -> Path:
         """The file of the token."""
-        return self.path / f".token-{self.token}"
+        return self.path / f"{TOKEN}{self.token}"
 
 
 @contextmanager
 def shared_folder(path: Path) -> Iterator[SharedFolder]:
-    """Put a token into a folder while workers use it."""
+    """Put a token into a folder, which this process has locked, while workers use it."""
     shared = SharedFolder(path.resolve(), uuid.uuid4().hex)
+    for left in shared.path.glob(f"{TOKEN}*"):  # by a process that was killed
+        with suppress(OSError):
+            left.unlink()
     try:
         shared.file.write_text(shared.token, encoding="utf-8")
     except OSError as error:
@@ -110,6 +114,12 @@ def carried(argument: str, name: str) -> Carried:
 
 @lru_cache(maxsize=4)
 def _copy(name: str, text: str) -> Path:
-    path = Path(tempfile.mkdtemp(prefix="ensemble_rsa-")) / name
+    path = Path(tempfile.mkdtemp(dir=_copies().name)) / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+@cache
+def _copies() -> tempfile.TemporaryDirectory[str]:
+    """The folder of all copies of this process, which is removed when it ends."""
+    return tempfile.TemporaryDirectory(prefix="ensemble_rsa-")

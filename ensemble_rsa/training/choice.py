@@ -178,8 +178,9 @@ def _words(way: Execution) -> str:
     names = {1: "one instance after the other", None: "all instances at once"}
     images = "parts of a batch" if way.in_parts else "whole batches"
     at_once = names.get(size, f"{size} instances at once")
-    cores = f", on {way.devices} cores side by side" if (way.devices or 1) > 1 else ""
-    return f"{way.convolution}, {at_once}, {images}{cores}"
+    what = "cores" if jax.default_backend() == "cpu" else "devices"
+    devices = f", on {way.devices} {what} side by side" if (way.devices or 1) > 1 else ""
+    return f"{way.convolution}, {at_once}, {images}{devices}"
 
 
 def _read(cache: Path | None) -> dict:

@@ -5,6 +5,7 @@ replaced, each further group holds their replacements.
 """
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -48,7 +49,7 @@ from ensemble_rsa.training.recovery import KEPT
 log = logging.getLogger(__name__)
 DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
 GROUP_SIZE = "group_size.json"  # in the folder of the first group
-ATTEMPT = "attempt.json"  # in the folder of a group, which of several workers trains it
+ATTEMPT = "attempt.json"  # in the folder of a group, which of several processes trains it
 KNOWN_BEFORE_TRAINING = (GROUP_SIZE, ATTEMPT)
 Locations = Sequence[tuple[int, int]]  # for each instance, its group and its index there
 
@@ -209,9 +210,12 @@ def _train_groups(
         log.info("training %d instances in groups of %s", len(instances), sizes)
     if elsewhere is not None:
         return elsewhere.train(groups, progress)
-    return [
-        train_group(with_seeds_of(setup, group.instances[0]), group, progress) for group in groups
-    ]
+    trained = []
+    for group in groups:
+        if group.folder:
+            claim_group(group.folder)
+        trained.append(train_group(with_seeds_of(setup, group.instances[0]), group, progress))
+    return trained
 
 
 def _parts(training: TrainingConfig, instances: Sequence[int], size: int) -> Iterator[slice]:
@@ -246,6 +250,16 @@ def group_size(setup: TrainingSetup, n_instances: int) -> int:
     mesh = setup.layout(n_instances).mesh
     n_devices = 1 if mesh is None else mesh.shape[INSTANCE]
     return largest_group(n_instances, n_devices, partial(program_bytes, setup))
+
+
+def claim_group(folder: Path) -> str:
+    """Write into a group's folder that this process trains it now, and return by which word.
+
+    A worker that has lost its client and still trains the group finds another word, and stops.
+    """
+    attempt = uuid.uuid4().hex
+    files.write_json(folder / ATTEMPT, {"attempt": attempt})
+    return attempt
 
 
 def group_folder(folder: Path, number: int) -> Path:

@@ -106,3 +106,11 @@ def test_a_measurement_with_other_cores_is_not_taken_over(config, small_digits, 
         monkeypatch.setattr("jax.local_device_count", lambda cores=cores: cores)
         names.append(choice._name(config, small_digits))
     assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(("backend", "what"), [("cpu", "cores"), ("gpu", "devices")])
+def test_cores_are_those_of_a_cpu(backend, what, monkeypatch):
+    monkeypatch.setattr("jax.default_backend", lambda: backend)
+    words = choice._words(Execution("xla", 1, devices=2))
+    assert words == f"xla, one instance after the other, whole batches, on 2 {what} side by side"
+    assert "side by side" not in choice._words(Execution("xla", 1, devices=1))

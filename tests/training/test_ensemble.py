@@ -6,12 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ensemble_rsa import files
 from ensemble_rsa.config.settings import ModelConfig
 from ensemble_rsa.data.preprocessing import apply_preprocessing, fit_preprocessing
-from ensemble_rsa.errors import InputError
+from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import init_ensemble, member
-from ensemble_rsa.training import step
+from ensemble_rsa.training import ensemble, step
 from ensemble_rsa.training.ensemble import finite_instances
 
 TWINS = {"rtol": 1e-5, "atol": 1e-6}
@@ -83,6 +84,22 @@ def test_seeds_of_the_recipe_are_crossed_with_weight_seeds(seed, fit, dropped):
     for place, twin in enumerate([0, 2, 1, 3]):
         ours, theirs = member(mixed.parameters, place), member(crossed.parameters, twin)
         chex.assert_trees_all_close(ours, theirs, **TWINS)
+
+
+def test_each_group_is_claimed_so_that_a_worker_without_its_client_stops(
+    fit, tmp_path, monkeypatch
+):
+    claimed = []
+
+    def begun(setup, group, progress):
+        claimed.append(files.read_json(group.folder / ensemble.ATTEMPT)["attempt"])
+        if len(claimed) == 2:
+            raise RunError("begun")
+
+    monkeypatch.setattr(ensemble, "train_group", begun)
+    with pytest.raises(RunError, match="begun"):
+        fit(tmp_path / "checkpoints", group=1)
+    assert len({*claimed}) == 2
 
 
 def test_history_has_a_row_for_each_epoch_and_progress_reports_its_end(plain):

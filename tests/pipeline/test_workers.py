@@ -1,0 +1,45 @@
+"""What workers check and leave behind, without a cluster."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ensemble_rsa.errors import RunError
+from ensemble_rsa.interop.activation_files.source import from_files
+from ensemble_rsa.pipeline import rdms_on_workers
+from ensemble_rsa.pipeline.worker_folder import check_shared, shared_folder
+
+
+def test_tokens_of_a_killed_process_are_removed(tmp_path):
+    (tmp_path / ".token-of-a-killed-process").touch()
+    with shared_folder(tmp_path) as shared:
+        check_shared(shared)
+        assert list(tmp_path.iterdir()) == [shared.file]
+    assert not list(tmp_path.iterdir())
+
+
+def test_copies_of_a_users_files_end_with_the_process(tmp_path):
+    program = (
+        "from ensemble_rsa.pipeline.worker_folder import Carried\n"
+        "name = Carried('nets.py:Net', '/not/there/nets.py', 'Net = 1').here()\n"
+        "print(open(name.removesuffix(':Net')).read())"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    words = [sys.executable, "-c", program]
+    assert subprocess.run(words, env=environment, capture_output=True).stdout == b"Net = 1\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_with_files_of_another_size_is_left_out(tmp_path):
+    for seed in range(2):
+        np.savez(tmp_path / f"seed{seed}.npz", fc=np.eye(6))
+    task = rdms_on_workers._task_of(from_files(tmp_path / "seed{instance}.npz"))
+    rdms_on_workers._prepare(task, print, bool)
+    np.savez_compressed(tmp_path / "seed1.npz", fc=np.eye(6))
+    rdms_on_workers._LAST.clear()  # as in the process of another worker
+    with pytest.raises(RunError, match="files of other sizes"):
+        rdms_on_workers._prepare(task, print, bool)
+    rdms_on_workers._LAST.clear()
