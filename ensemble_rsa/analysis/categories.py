@@ -59,6 +59,9 @@ def category_clustering_index(
     """
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
+        if rdms.ndim == 1:
+            one = category_clustering_index(rdms.reshape(1, rdms.n_pairs), labels)
+            return one.reshape(())
         return _of_stack(rdms, *check_labels("labels", labels, rdms.n_stimuli))
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_rdms("rdms", rdms, 1, "(..., stimulus_pair)", missing)

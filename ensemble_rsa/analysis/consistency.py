@@ -18,7 +18,7 @@ from ensemble_rsa.arrays import (
     check_varied,
 )
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.arrays.stacks import RdmStack, side_by_side
+from ensemble_rsa.arrays.stacks import RdmStack, check_instance_stack, side_by_side
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.rdm.compare import ComparisonName, compare_pairs, compare_rows
@@ -69,6 +69,7 @@ def consistency(
     """
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
+        check_instance_stack("rdms", rdms)
         return _of_pairs(similarities("rdms", rdms, comparison))
     array, _ = check_instance_rdms("rdms", rdms, missing=missing)
     if missing == "refuse":
@@ -166,6 +167,7 @@ def within_category_consistency(
     """
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
+        check_instance_stack("rdms", rdms)
         return _within(rdms, labels, aggregate, comparison)
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
@@ -212,6 +214,7 @@ def second_level_distances(
     """
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
+        check_instance_stack("rdms", rdms, 1)
         similarity = similarities("rdms", rdms, comparison)
     else:
         array, _ = check_rdms("rdms", rdms, 2, "(..., rdm, stimulus_pair)", missing)
@@ -234,7 +237,9 @@ def _between(
 ) -> Float[np.ndarray, "... instance other_instance"]:
     """`consistency_between` of RDMs of which at least one group is on disk."""
     one, other = (
-        each if isinstance(each, RdmStack) else check_rdms(name, each, 2, _AXES)[0]
+        check_instance_stack(name, each, 1)
+        if isinstance(each, RdmStack)
+        else check_rdms(name, each, 2, _AXES)[0]
         for name, each in (("rdms", rdms), ("others", others))
     )
     n = one.shape[-2]

@@ -26,7 +26,7 @@ from ensemble_rsa.arrays import (
     check_labels,
     check_varied,
 )
-from ensemble_rsa.arrays.stacks import RdmStack
+from ensemble_rsa.arrays.stacks import RdmStack, check_instance_stack
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
 
@@ -78,7 +78,8 @@ def crossed_variance_components(
     >>> found.names[2], found.share.round(2).tolist()
     ('first weights × data order', [0.82, 0.01, 0.17])
     """
-    array = rdms if isinstance(rdms, RdmStack) else check_instance_rdms("rdms", rdms)[0]
+    is_stack = isinstance(rdms, RdmStack)
+    array = check_instance_stack("rdms", rdms) if is_stack else check_instance_rdms("rdms", rdms)[0]
     check_name("comparison", comparison, CORRELATIONS)
     names, levels = _checked_factors(factors, array.shape[-2])
     if isinstance(array, RdmStack):

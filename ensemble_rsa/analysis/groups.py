@@ -35,7 +35,7 @@ from ensemble_rsa.arrays import (
     check_varied,
 )
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.arrays.stacks import RdmStack, side_by_side
+from ensemble_rsa.arrays.stacks import RdmStack, check_instance_stack, side_by_side
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.numerics import blocks, pair_indices
 from ensemble_rsa.rdm.compare import ComparisonName, compare_rows
@@ -211,9 +211,7 @@ def _opened(name: str, rdms: ArrayLike, missing: Missing) -> Any:
     """RDMs of three or more instances, in memory or on disk."""
     if not isinstance(rdms, RdmStack):
         return check_instance_rdms(name, rdms, LEAST_INSTANCES, missing)[0]
-    if rdms.ndim < 2 or rdms.shape[-2] < LEAST_INSTANCES:
-        raise InputError(f"{name}: expected at least three instances, got shape {rdms.shape}")
-    return rdms
+    return check_instance_stack(name, rdms, LEAST_INSTANCES)
 
 
 def _shaped(contrast: Contrast, leading: tuple[int, ...]) -> Contrast:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays import is_constant
+from ensemble_rsa.arrays import check_varied, is_constant, is_zero
 from ensemble_rsa.arrays.stacks import RdmStack, pair_rows, same_category_pairs
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.rdm.compare import COMPARISONS, Comparison, ComparisonName
@@ -75,7 +75,8 @@ def similarities(
     or `(category, ..., instance, instance)`.
 
     Raises:
-        InputError: a comparison that is not one of sums, or an RDM that is constant.
+        InputError: a comparison that is not one of sums, or an RDM that is constant (for the
+            cosine, all zero).
     """
     how = check_of_sums(name, stack, comparison)
     if codes is None:
@@ -84,16 +85,10 @@ def similarities(
         sums = sums_of_categories(stack, codes) if per_category else sums_within(stack, codes)
     found = sums.similarity(how, stack.largest[stack.numbers])
     ranges = np.stack([stack.least, stack.largest], axis=-1).astype(np.float32)
-    constant = [is_constant(ranges[number]) for number in stack.numbers.reshape(-1)]
-    undefined = np.isnan(np.diagonal(found, axis1=-2, axis2=-1))
-    undefined = undefined | np.reshape(constant, stack.numbers.shape)
-    if undefined.any():
-        where = ", ".join(map(str, np.argwhere(undefined)[0].tolist()))
-        raise InputError(
-            f"{name}: expected distances that differ by more than rounding, got "
-            f"{int(undefined.sum())} constant RDM(s), the first at [{where}]; its correlation with "
-            "others is undefined, so leave it out"
-        )
+    is_undefined = is_constant if how.centre else is_zero
+    undefined = [is_undefined(ranges[number]) for number in stack.numbers.reshape(-1)]
+    where = np.reshape(undefined, stack.numbers.shape)[..., None]
+    check_varied(name, np.where(where, np.nan, found))
     return found
 
 

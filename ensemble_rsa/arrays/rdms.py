@@ -74,12 +74,17 @@ def check_instance_rdms(
     name: str, rdms: ArrayLike, least: int = 2, missing: Missing | None = None
 ) -> tuple[Any, int]:
     """The same for `(..., instance, stimulus_pair)` of at least `least` instances."""
-    least_in_words = {2: "two", 3: "three"}[least]
-    axes = f"(..., instance, stimulus_pair) with at least {least_in_words} instances"
+    axes = instance_axes(least)
     array, n_stimuli = check_rdms(name, rdms, 2, axes, missing)
     if array.shape[-2] < least:
         raise InputError(f"{name}: expected shape {axes}, got {tuple(array.shape)}")
     return array, n_stimuli
+
+
+def instance_axes(least: int) -> str:
+    """What is expected of RDMs of at least so many instances."""
+    wanted = {1: "", 2: " with at least two instances", 3: " with at least three instances"}[least]
+    return f"(..., instance, stimulus_pair){wanted}"
 
 
 def _square_axes(rdms: ArrayLike, axes: str) -> str:

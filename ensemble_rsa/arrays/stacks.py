@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ensemble_rsa.arrays.rdms import stimuli_of_pairs
+from ensemble_rsa.arrays.rdms import instance_axes, stimuli_of_pairs
 from ensemble_rsa.errors import InputError
 
 RANGE_BYTES = 2**26  # of a range, of all RDMs together; the next one is read meanwhile
@@ -108,6 +108,16 @@ class RdmStack:
         for part, values in self.ranges():
             rows[:, part] = values
         return rows.reshape(self.shape)
+
+
+def check_instance_stack(name: str, stack: RdmStack, least: int = 2) -> RdmStack:
+    """Return a stack `(..., instance, stimulus_pair)` of at least so many instances.
+
+    `check_instance_rdms` does the same for arrays.
+    """
+    if stack.ndim < 2 or stack.shape[-2] < least:
+        raise InputError(f"{name}: expected shape {instance_axes(least)}, got {stack.shape}")
+    return stack
 
 
 def side_by_side(one: Any, other: Any) -> RdmStack:

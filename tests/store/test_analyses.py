@@ -24,6 +24,7 @@ from ensemble_rsa.analysis.consistency import (
 from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.analysis.inference.ceiling import noise_ceiling
 from ensemble_rsa.analysis.landmarks import _placed, _triangulated, landmark_mds
+from ensemble_rsa.arrays import stacks
 from ensemble_rsa.arrays.stacks import pair_rows, row_of_pair, same_category_pairs
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError
@@ -196,6 +197,45 @@ def test_landmarks_place_the_others(activations, tmp_path, small_chunks):
     np.testing.assert_allclose(pdist(found.embedding[0, 0]), pdist(flat["plane"][0]), atol=1e-4)
     assert found.stress.max() < 1e-4
     assert found.pointwise_stress.max() < 1e-4
+
+
+def test_single_instances_are_refused_as_in_memory(in_memory):
+    one = in_memory.exemplar.values[:, :1]
+    for function, given, message in (
+        (consistency, (), "at least two instances"),
+        (within_category_consistency, (LABELS,), "at least two instances"),
+        (noise_ceiling, (), "at least two instances"),
+        (bootstrap_consistency, (), "at least two instances"),
+        (second_level_distances, (), None),
+        (consistency_between, (stacks.in_memory(one),), None),
+        (bootstrap_category_clustering_index, (LABELS,), None),
+    ):
+        single = stacks.in_memory(one[0, 0])
+        with pytest.raises(InputError, match=f"^rdms: expected shape .*{message or ''}, got .276,"):
+            function(single, *given)
+        if message:
+            with pytest.raises(InputError, match=f"{message}, got .2, 1, 276.$"):
+                function(stacks.in_memory(one), *given)
+    found = category_clustering_index(single, LABELS)
+    np.testing.assert_allclose(found, category_clustering_index(one[0, 0], LABELS), rtol=1e-6)
+    assert np.shape(found) == ()
+
+
+def test_a_constant_rdm_has_a_cosine_but_no_correlation(exact):
+    rdms = exact[0].copy()
+    rdms[1] = 0.5
+    stack = stacks.in_memory(rdms)
+    lengths = np.linalg.norm(rdms, axis=-1)
+    pairs = combinations(range(4), 2)
+    expected = [rdms[i] @ rdms[j] / (lengths[i] * lengths[j]) for i, j in pairs]
+    np.testing.assert_allclose(consistency(stack, "cosine"), expected, rtol=EXACT)
+    np.testing.assert_allclose(consistency(rdms, "cosine"), expected, rtol=EXACT)
+    rdms[3] = 0.0
+    for given in (rdms, stacks.in_memory(rdms)):
+        with pytest.raises(InputError, match=r"got 1 constant RDM.s., the first at \[3\]"):
+            consistency(given, "cosine")
+        with pytest.raises(InputError, match=r"got 2 constant RDM.s., the first at \[1\]"):
+            consistency(given, "pearson")
 
 
 def test_the_start_of_landmarks_is_exact_in_a_plane():

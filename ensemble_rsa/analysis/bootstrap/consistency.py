@@ -62,7 +62,7 @@ from ensemble_rsa.arrays import (
     stimuli_of_pairs,
 )
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.arrays.stacks import RdmStack
+from ensemble_rsa.arrays.stacks import RdmStack, check_instance_stack
 from ensemble_rsa.numerics import standardised
 from ensemble_rsa.rdm.compare import compare_pairs
 from ensemble_rsa.rdm.missing import compare_pairs_present, lacks_distances, report_missing
@@ -126,6 +126,7 @@ def bootstrap_consistency(
     options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
+        check_instance_stack("rdms", rdms)
         return bootstrap(statistic_of_stack(rdms, options, None, None), options)
     array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
     n_instances = array.shape[-2]
@@ -225,6 +226,7 @@ def bootstrap_within_category_consistency(
     options = ResamplingOptions(over, OVER, n_resamples, confidence, seed, interval)
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
+        check_instance_stack("rdms", rdms)
         return bootstrap(statistic_of_stack(rdms, options, labels, aggregate), options)
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_instance_rdms("rdms", rdms, missing=missing)
@@ -286,6 +288,7 @@ def bootstrap_category_clustering_index(
     options = ResamplingOptions(over, OVER[1:], n_resamples, confidence, seed, interval)
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
+        check_instance_stack("rdms", rdms, 1)
         return bootstrap(statistic_of_stack(rdms, options, labels, None), options)
     check_agreement({"rdms": rdms, "labels": labels})
     array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)", missing)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from ensemble_rsa.analysis.stacked import check_no_missing, check_of_sums, similarities
 from ensemble_rsa.arrays import ArrayLike, check_instance_rdms
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.arrays.stacks import RdmStack
+from ensemble_rsa.arrays.stacks import RdmStack, check_instance_stack
 from ensemble_rsa.errors import check_name
 from ensemble_rsa.rdm.compare import (
     COMPARISONS,
@@ -65,7 +65,7 @@ def noise_ceiling(
     """
     if isinstance(rdms, RdmStack):
         check_no_missing(missing)
-        return _of_stack(rdms, comparison)
+        return _of_stack(check_instance_stack("rdms", rdms), comparison)
     array, _ = check_instance_rdms("rdms", rdms, missing=missing)
     check_name("comparison", comparison, COMPARISONS)
     if missing == "refuse":
