@@ -142,7 +142,11 @@ def sums_of_categories(stack: RdmStack, codes: Codes) -> PairSums:
 
 
 def pass_over(stack: RdmStack, codes: Codes | None = None) -> None:
-    """Find the sums over all pairs, and over those of one category, in one pass."""
+    """Find the sums over all pairs, and over those of one category, in one pass.
+
+    Raises:
+        InputError: distances that do not add up to what was written.
+    """
     _found(stack, codes)
 
 
@@ -172,6 +176,7 @@ def _pass(stack: RdmStack, codes: Codes | None) -> dict[str, np.ndarray]:
         if codes is not None:
             same = same_category_pairs(codes, pairs)
             _add(totals[1], products[1], rows[:, same], pivots)
+    stack.check_sums(totals[0] + stack.n_pairs * pivots)
     return {
         "numbers": stack.numbers.reshape(-1),
         "pivots": pivots,

@@ -20,6 +20,7 @@ from ensemble_rsa.errors import InputError
 
 RANGE_BYTES = 2**26  # of a range, of all RDMs together; the next one is read meanwhile
 NARROWEST = 2**12  # pairs
+_SAME_MEAN = 1e-11  # of the largest distance: rounding of float64 sums is smaller
 
 ReadPairs = Callable[[int, int, int], Float[np.ndarray, " pair"]]
 
@@ -37,6 +38,7 @@ class RdmStack:
         largest: the largest distance, likewise.
         dtype: of the distances in memory.
         found: what passes over the stack have found; shared with its parts.
+        name_of: number of an RDM → how errors name it.
     """
 
     read: ReadPairs
@@ -47,6 +49,7 @@ class RdmStack:
     largest: Float[np.ndarray, " rdm"]
     dtype: Any = np.float32
     found: dict[Any, Any] = field(default_factory=dict)
+    name_of: Callable[[int], str] = "RDM {}".format
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -104,10 +107,26 @@ class RdmStack:
 
     def load(self) -> Float[np.ndarray, "... stimulus_pair"]:
         """Return all distances as an array in memory."""
-        rows = np.empty((self.n_rdms, self.n_pairs), self.dtype)
+        rows, sums = np.empty((self.n_rdms, self.n_pairs), self.dtype), np.zeros(self.n_rdms)
         for part, values in self.ranges():
             rows[:, part] = values
+            sums += values.sum(1, dtype=np.float64)
+        self.check_sums(sums)
         return rows.reshape(self.shape)
+
+    def check_sums(self, sums: Float[np.ndarray, " rdm"]) -> None:
+        """Raise for an RDM whose distances, read once, do not add up to what its mean says.
+
+        A file that lost its content with the power holds zeros, which are distances as well.
+        """
+        numbers = self.numbers.reshape(-1)
+        means, size = self.means[numbers], np.maximum(-self.least, self.largest)[numbers]
+        for number, one, mean, most in zip(numbers.tolist(), sums, means, size, strict=True):
+            if not abs(one / self.n_pairs - mean) <= _SAME_MEAN * most:
+                raise InputError(
+                    f"{self.name_of(number)}: damaged, expected distances with a mean of {mean:g}, "
+                    f"got {one / self.n_pairs:g}; restore it from a copy, or compute it again"
+                )
 
 
 def check_instance_stack(name: str, stack: RdmStack, least: int = 2) -> RdmStack:
@@ -140,6 +159,9 @@ def side_by_side(one: Any, other: Any) -> RdmStack:
             return first.read(number, start, stop)
         return second.read(number - n, start, stop)
 
+    def name_of(number: int) -> str:
+        return first.name_of(number) if number < n else second.name_of(number - n)
+
     return RdmStack(
         read,
         np.concatenate([first.numbers, second.numbers + n], axis=-1),
@@ -148,6 +170,7 @@ def side_by_side(one: Any, other: Any) -> RdmStack:
         np.concatenate([first.least, second.least]),
         np.concatenate([first.largest, second.largest]),
         np.result_type(first.dtype, second.dtype),
+        name_of=name_of,
     )
 
 

@@ -11,7 +11,6 @@ difference contains, it is r z + α c − β with α = r − mean(r) and β = r 
 Where the frame fits, α and β are small, and no large terms cancel.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ensemble_rsa.jax_settings import n_cores
 from ensemble_rsa.rdm.frame import Frame, frame_of
 from ensemble_rsa.rdm.gram import PatternSums
 
@@ -29,6 +29,7 @@ FEW_STIMULI, AT_ONCE = (
     4096,
     32,
 )  # below, threads gain nothing; chunks that a thread computes at once
+QUEUED_BYTES = 2**28  # of distances that wait to be taken, however many threads there are
 FLOAT64_ROUNDING = 1e-15
 
 
@@ -173,12 +174,14 @@ def square_blocks(
             yield from (block(start, strip, first) for start in starts)
             continue
         groups = [starts[i : i + AT_ONCE] for i in range(0, len(starts), AT_ONCE)]
-        n_threads = os.cpu_count() or 1
+        n_threads = n_cores()
+        n_bytes = AT_ONCE * height * n * np.dtype(dtype).itemsize
+        most = min(2 * n_threads, max(1, QUEUED_BYTES // n_bytes))
         with ThreadPoolExecutor(n_threads) as pool:
             waiting = deque()
             for group in groups:
                 waiting.append(pool.submit(several, group, strip, first))
-                if len(waiting) > 2 * n_threads:
+                if len(waiting) >= most:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -131,7 +131,10 @@ def open_store(path: str | Path) -> RdmStore:
         layer, instance = divmod(number, len(instances))
         return _read_pairs(path, layer, instance, chunk, slice(start, stop))
 
-    stack = RdmStack(read, numbers, n_stimuli, means, least, largest)
+    def name_of(number: int) -> str:
+        return str(chunk_path(path, EXEMPLAR, *divmod(number, len(instances)), 0).parent)
+
+    stack = RdmStack(read, numbers, n_stimuli, means, least, largest, name_of=name_of)
     stack.found.update(_kept(path))
     dims = ("layer", "instance")
     per_instance = {

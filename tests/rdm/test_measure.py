@@ -1,5 +1,7 @@
 """Activations that come as a stream of unit blocks; arrays are tested with `compute_rdm`."""
 
+from collections import deque
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -116,12 +118,24 @@ def test_strips_of_products_give_the_rdms_of_the_whole(activations, distance, st
 
 
 @pytest.mark.parametrize("distance", ["correlation", "euclidean"])
-def test_threads_compute_the_same(activations, distance, monkeypatch):
+@pytest.mark.parametrize("queued", [squares.QUEUED_BYTES, 1])
+def test_threads_compute_the_same(activations, distance, queued, monkeypatch):
     activations[..., 1, :] = 3  # a constant pattern
     expected, n_constant = rdm_and_constant_patterns(activations, distance)
     monkeypatch.setattr(squares, "FEW_STIMULI", 0)
     monkeypatch.setattr(squares, "CHUNK_ELEMENTS", N_STIMULI)
     monkeypatch.setattr(squares, "AT_ONCE", 2)
+    monkeypatch.setattr(squares, "QUEUED_BYTES", queued)
+    monkeypatch.setattr(squares, "n_cores", lambda: 3)
+    lengths = []
+
+    class Waiting(deque):
+        def append(self, each):
+            super().append(each)
+            lengths.append(len(self))
+
+    monkeypatch.setattr(squares, "deque", Waiting)
     found, counted = rdm_and_constant_patterns(activations, distance)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(counted, n_constant)
+    assert max(lengths) == (1 if queued == 1 else 6)  # two for each thread

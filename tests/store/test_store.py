@@ -10,6 +10,7 @@ import xarray as xr
 import zarr
 
 from ensemble_rsa import files
+from ensemble_rsa.analysis.consistency import consistency, consistency_between
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.extraction.sources import source_from_arrays
@@ -19,7 +20,7 @@ from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.store import writer
 from ensemble_rsa.store.layout import FOUND, GROUP, WRITTEN
 from ensemble_rsa.store.reader import is_begun
-from tests.store.conftest import LABELS, N_INSTANCES, N_STIMULI
+from tests.store.conftest import CHUNK, LABELS, N_INSTANCES, N_STIMULI
 
 KILLED_AFTER = 21  # chunks, in the third of eight RDMs
 
@@ -193,6 +194,18 @@ def test_a_damaged_chunk_is_named(stored, damage, message):
     damage(path)
     with pytest.raises(InputError, match=rf"exemplar/c/1/2/3: {message}"):
         stored.load()
+
+
+def test_a_chunk_of_zeros_is_named(stored):
+    (stored.path / "exemplar/c/1/2/3").write_bytes(b"\0" * 4 * CHUNK)  # after a power failure
+    message = "exemplar/c/1/2: damaged, expected distances with a mean of 0"
+    with pytest.raises(InputError, match=message):
+        stored.load()
+    with pytest.raises(InputError, match=message):
+        consistency(stored.exemplar)
+    other = open_rdms(stored.path).exemplar[:, [0, 1]]
+    with pytest.raises(InputError, match=message):
+        consistency_between(other[1], stored.exemplar[1])
 
 
 def test_what_is_no_store_is_refused(tmp_path):
