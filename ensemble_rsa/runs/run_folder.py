@@ -106,6 +106,10 @@ def lock_run_folder(folder: Path) -> Iterator[None]:
             f"out: another process trains in {folder}; wait until it is done, or stop it and "
             "go on from there"
         ) from None
+    except OSError as error:
+        raise files.WriteError(
+            f"{lock.lock_file}: cannot be written ({files.reason(error)})"
+        ) from error
     try:
         yield
     finally:

@@ -8,7 +8,9 @@ import pytest
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config, TrainingConfig
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.files import WriteError
 from ensemble_rsa.runs.run_folder import (
+    LOCK,
     VERSIONED,
     create_run_folder,
     lock_run_folder,
@@ -30,6 +32,15 @@ def test_the_file_of_a_lock_stays_and_is_no_content(tmp_path):
         (file,) = tmp_path.iterdir()
     assert list(tmp_path.iterdir()) == [file]
     assert create_run_folder(Config(), tmp_path) == tmp_path
+
+
+def test_a_folder_that_cannot_be_locked_is_named(tmp_path):
+    (tmp_path / LOCK).mkdir()  # no one can write to it as to a file
+    with (
+        pytest.raises(WriteError, match="training.lock: cannot be written"),
+        lock_run_folder(tmp_path),
+    ):
+        pass
 
 
 def test_a_run_without_a_name_goes_below_runs(tmp_path, monkeypatch):
