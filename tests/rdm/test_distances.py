@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import squareform
@@ -32,12 +32,25 @@ def rdm_of(activations, distance):
 
 
 def assert_same(activations, expected, distance, atol=1e-6):
+    """To a millionth of the largest distance, or of 1: what is promised is ten times as much."""
+    atol = atol * max(1.0, expected.max())
     np.testing.assert_allclose(rdm_of(activations, distance), expected, rtol=1e-6, atol=atol)
+
+
+CLOSE_PAIR = [
+    [0, 0, 8, 0, 0],
+    [0, 0, 7, 0, 0],
+    [0, 3, 0, 0, 0],
+    [0] * 5,
+    [0, 0, 1, 0, 0],
+    [0, 0, -5, 0, 0],
+]
 
 
 @every_distance
 @fast
 @given(patterns, st.permutations(range(N_STIMULI)), st.permutations(range(N_UNITS)))
+@example(np.array(CLOSE_PAIR, np.float64), [*range(N_STIMULI)], [0, 2, 1, 3, 4])
 def test_follows_the_order_of_stimuli_and_ignores_that_of_units(
     distance, activations, order, units
 ):
