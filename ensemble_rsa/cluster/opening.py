@@ -103,9 +103,10 @@ def _jobs(request: Request) -> Iterator[Any]:
         cluster = make(**options)
         cluster.scale(request.n_workers)
     except Exception as error:  # noqa: BLE001 - each system fails in its own way
+        reason = first_line(error).rstrip(" :")
         raise RunError(
-            f"cluster: {request.kind} starts no workers ({first_line(error)}); what a job asks for "
-            f"is set in Dask's configuration, in ~/.config/dask (see the documentation of {name})"
+            f"cluster: {request.kind} starts no workers ({reason}); what a job asks for is set in "
+            f"Dask's configuration, in ~/.config/dask (see the documentation of {name})"
         ) from None
     log.info("waiting for %s to start up to %d workers", request.kind, request.n_workers)
     with cluster:
