@@ -79,6 +79,32 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+@contextmanager
+def locked(path: Path, held: str) -> Iterator[None]:
+    """Hold the lock of this file within the block.
+
+    The system releases the lock of a killed process. The file stays, since of three processes two
+    could hold locks on files of the same name otherwise.
+
+    Raises:
+        RunError: another process holds it; `held` is the message.
+        WriteError: the file cannot be written.
+    """
+    from filelock import FileLock, Timeout  # most commands lock nothing
+
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunError(held) from None
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({reason(error)})") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder, if it is there and can be removed."""
     if path.is_dir() and not path.is_symlink():

@@ -10,14 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ensemble_rsa import files
 from ensemble_rsa.arrays import readable
 from ensemble_rsa.config.serialize import config_from_dict, config_hash, config_to_dict
 from ensemble_rsa.config.settings import Config
 from ensemble_rsa.device import device_name
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.jax_settings import RANDOM_NUMBERS
 
 VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray", "h5py")
@@ -95,28 +93,19 @@ def discard_run_folder(folder: Path) -> None:
 def lock_run_folder(folder: Path) -> Iterator[None]:
     """Lock a run folder, so that no second command trains its networks.
 
-    The lock of a killed process is released by the system. Its file stays, since of three processes
-    two could hold locks on files of the same name otherwise, until the run is finished.
+    The file of the lock stays until the run is finished.
     """
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise RunError(
-            f"out: another process trains in {folder}; wait until it is done, or stop it and "
-            "go on from there"
-        ) from None
-    except OSError as error:
-        raise files.WriteError(
-            f"{lock.lock_file}: cannot be written ({files.reason(error)})"
-        ) from error
-    try:
-        yield
-    finally:
-        if (folder / TRAINING).is_file():  # no one trains here again
-            with suppress(OSError):
-                (folder / LOCK).unlink()
-        lock.release()
+    held = (
+        f"out: another process trains in {folder}; wait until it is done, or stop it and go on "
+        "from there"
+    )
+    with files.locked(folder / LOCK, held):
+        try:
+            yield
+        finally:
+            if (folder / TRAINING).is_file():  # no one trains here again
+                with suppress(OSError):
+                    (folder / LOCK).unlink()
 
 
 def read_config(folder: Path) -> Config:

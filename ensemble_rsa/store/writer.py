@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
 from jaxtyping import Float, Int
 
 from ensemble_rsa import files
 from ensemble_rsa.arrays.stacks import same_category_pairs
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.rdm.sinks import Extremes
 from ensemble_rsa.store.layout import (
     CENTROID,
@@ -297,20 +296,11 @@ def open_for_writing(path: Path, contents: Contents) -> Iterator[StoreWriter]:
         (path / LOCK).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.WriteError(f"{path}: cannot be made ({files.reason(error)})") from error
-    # The file stays: of three processes, two could hold locks on files of the same name otherwise.
-    lock = FileLock(path / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise RunError(
-            f"store: another process writes to {path}; wait for it, or stop it"
-        ) from None
-    try:
+    held = f"store: another process writes to {path}; wait for it, or stop it"
+    with files.locked(path / LOCK, held):
         writer = StoreWriter(path, contents)
         writer.check_room()
         yield writer
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from filelock import FileLock
 
 from ensemble_rsa import files
 from ensemble_rsa.analysis.consistency import consistency, consistency_between
@@ -176,7 +177,7 @@ def test_a_failing_input_is_not_taken_for_the_store(activations, tmp_path):
 
 def test_two_processes_do_not_write_at_once(activations, stored):
     assert (stored.path / writer.LOCK).is_file()  # a waiting process may have it open
-    lock = writer.FileLock(stored.path / writer.LOCK)
+    lock = FileLock(stored.path / writer.LOCK)
     with lock, pytest.raises(RunError, match="another process writes to"):
         extract(activations, LABELS, store=stored.path)
 
