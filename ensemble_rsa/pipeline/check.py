@@ -11,9 +11,8 @@ from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
 from ensemble_rsa.config.sweep import SWEPT
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.extraction.collect import RdmProgress, collect_rdms
+from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.sources import ActivationSource
-from ensemble_rsa.extraction.stored import store_rdms
 from ensemble_rsa.hygiene.accuracy import check_accuracy
 from ensemble_rsa.hygiene.finding import Finding, ordered, refuse
 from ensemble_rsa.hygiene.forward import check_forward
@@ -22,8 +21,7 @@ from ensemble_rsa.hygiene.stored import check_stored
 from ensemble_rsa.hygiene.tensors import sketch_weights
 from ensemble_rsa.hygiene.units import UnitWatch
 from ensemble_rsa.hygiene.weights import check_seeds, check_weights
-from ensemble_rsa.pipeline.extract import extract, source_of
-from ensemble_rsa.pipeline.rdms_on_workers import RdmsOnWorkers, refuse_store
+from ensemble_rsa.pipeline.extract import compute_rdms, source_of
 from ensemble_rsa.runs.imported import IMPORT, ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
 from ensemble_rsa.runs.run_folder import MANIFEST
@@ -157,16 +155,8 @@ def _extract(
     workers: Workers | None = None,
 ) -> tuple[xr.Dataset | RdmStore, Sequence[Finding]]:
     watch = UnitWatch(source)
-    if workers is not None:
-        refuse_store(store)
-        elsewhere, rdm = RdmsOnWorkers(workers, watch.add_counts), settings.rdm
-        rdms = collect_rdms(
-            watch.source, source.layers, rdm.distance, progress, rdm.cocktail_blank, elsewhere
-        )
-    elif store is not None:
-        rdms = store_rdms(watch.source, source.layers, settings, store, progress, watch)
-    else:
-        rdms = extract(watch.source, settings=settings, progress=progress)
+    layers = watch.source.layers
+    rdms = compute_rdms(watch.source, layers, settings, progress, store, workers, watch)
     found = check_stored(rdms) if isinstance(rdms, RdmStore) else check_rdms(rdms)
     return rdms, [*found, *watch.findings()]
 

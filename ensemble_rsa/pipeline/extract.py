@@ -24,7 +24,7 @@ from ensemble_rsa.extraction.sources import (
     source_from_arrays,
     source_from_run,
 )
-from ensemble_rsa.extraction.stored import store_rdms
+from ensemble_rsa.extraction.stored import UnitCounter, store_rdms
 from ensemble_rsa.pipeline.rdms_on_workers import RdmsOnWorkers, refuse_store
 from ensemble_rsa.pipeline.recipes import source_of_import
 from ensemble_rsa.runs.imported import ImportedRun, open_run
@@ -122,14 +122,33 @@ def extract(
     if unknown := [name for name in layers or () if name not in given.layers]:
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
-    if store is None:
-        distance, blank = settings.rdm.distance, settings.rdm.cocktail_blank
-        with opened(cluster) as workers:
-            elsewhere = workers and RdmsOnWorkers(workers)
-            return collect_rdms(given, wanted, distance, progress, blank, elsewhere)
+    at = None if store is None else files.as_path("store", store)
     if cluster is not None:
+        refuse_store(at)  # before workers are waited for
+    with opened(cluster) as workers:
+        return compute_rdms(given, wanted, settings, progress, at, workers)
+
+
+def compute_rdms(
+    source: ActivationSource,
+    layers: Sequence[str],
+    settings: AnalysisConfig,
+    progress: RdmProgress | None,
+    store: Path | None = None,
+    workers: Workers | None = None,
+    units: UnitCounter | None = None,
+) -> xr.Dataset | RdmStore:
+    """Compute the RDMs of some layers here or on workers, in memory or in a store.
+
+    `units` takes the counts of what it does not see here.
+    """
+    if store is None:
+        rdm, counted = settings.rdm, () if units is None else (units.add_counts,)
+        elsewhere = workers and RdmsOnWorkers(workers, *counted)
+        return collect_rdms(source, layers, rdm.distance, progress, rdm.cocktail_blank, elsewhere)
+    if workers is not None:
         refuse_store(store)
-    return store_rdms(given, wanted, settings, files.as_path("store", store), progress)
+    return store_rdms(source, layers, settings, store, progress, units)
 
 
 def _as_source(
