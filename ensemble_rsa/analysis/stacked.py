@@ -4,11 +4,15 @@ One pass over a stack gives Σ(x − p) and Σ(x − p)(y − p') for every two 
 over all pairs of stimuli and over those of one category. Here p is the mean of an RDM in float32,
 so that close distances subtract exactly. Correlations, cosines, the clustering index, noise
 ceilings and distances between RDMs are functions of these sums.
+
+A pass sums blocks of pairs, and then these sums, so that blocks which others have summed, such as
+the workers of a cluster, give the same numbers.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,10 +23,14 @@ from ensemble_rsa.arrays.stacks import RdmStack, pair_rows, same_category_pairs
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.rdm.compare import COMPARISONS, Comparison, ComparisonName
 
+_MOST_BLOCKS = 64  # of a pass; as many workers can share one
+_MOST_BYTES = 2**31  # of the sums of all blocks, which one process collects
 _COLUMNS = 2**13  # of a product: its factors stay in a CPU cache
 _CONSTANT = 8 * 2.0**-24  # spread over the largest distance, as in `arrays.constant`
 
 Codes = Int[np.ndarray, " stimulus"]
+# Σ(x − p) and Σ(x − p)(y − p'), of all pairs and of those within categories.
+BlockSums = tuple[Float[np.ndarray, "2 rdm"], Float[np.ndarray, "2 rdm rdm"]]
 
 
 @dataclass(frozen=True)
@@ -154,30 +162,24 @@ def _pivots(stack: RdmStack) -> Float[np.ndarray, " rdm"]:
     return stack.means[stack.numbers.reshape(-1)].astype(np.float32).astype(np.float64)
 
 
-def _found(stack: RdmStack, codes: Codes | None) -> dict[str, np.ndarray]:
-    """What a pass has found, of these RDMs and perhaps more; it is made if there was none."""
-    name = "sums" if codes is None else f"sums-{_digest(codes)}"
-    known = [each for key, each in stack.found.items() if key.partition("-")[0] == "sums"]
-    if codes is not None:
-        known = [stack.found[name]] if name in stack.found else []
-    for each in known:
-        if np.isin(stack.numbers, each["numbers"]).all():
-            return each
-    stack.found[name] = _pass(stack, codes)
-    return stack.found[name]
+def is_passed_over(stack: RdmStack, codes: Codes | None = None) -> bool:
+    """Whether the sums that `pass_over` finds are known."""
+    return _known(stack, codes) is not None
 
 
-def _pass(stack: RdmStack, codes: Codes | None) -> dict[str, np.ndarray]:
-    n = stack.n_rdms
-    pivots = _pivots(stack)
+def keep_blocks(stack: RdmStack, codes: Codes | None, sums: Iterable[BlockSums]) -> None:
+    """Keep with a stack what `pass_over` finds, from the sums of all blocks in their order.
+
+    Raises:
+        InputError: distances that do not add up to what was written.
+    """
+    n, pivots = stack.n_rdms, _pivots(stack)
     totals, products = np.zeros((2, n)), np.zeros((2, n, n))
-    for pairs, rows in stack.ranges():
-        _add(totals[0], products[0], rows, pivots)
-        if codes is not None:
-            same = same_category_pairs(codes, pairs)
-            _add(totals[1], products[1], rows[:, same], pivots)
+    for more_totals, more_products in sums:
+        totals += more_totals
+        products += more_products
     stack.check_sums(totals[0] + stack.n_pairs * pivots)
-    return {
+    stack.found[_name(codes)] = {
         "numbers": stack.numbers.reshape(-1),
         "pivots": pivots,
         "every_totals": totals[0],
@@ -185,6 +187,61 @@ def _pass(stack: RdmStack, codes: Codes | None) -> dict[str, np.ndarray]:
         "within_totals": totals[1],
         "within_products": products[1],
     }
+
+
+def _found(stack: RdmStack, codes: Codes | None) -> dict[str, np.ndarray]:
+    """What a pass has found, of these RDMs and perhaps more; it is made if there was none."""
+    if (known := _known(stack, codes)) is not None:
+        return known
+    ranges = stack.ranges()
+    blocks = (_sums(stack, codes, islice(ranges, len(block))) for block in blocks_of(stack))
+    keep_blocks(stack, codes, blocks)
+    return stack.found[_name(codes)]
+
+
+def _known(stack: RdmStack, codes: Codes | None) -> dict[str, np.ndarray] | None:
+    name = _name(codes)
+    known = [each for key, each in stack.found.items() if key.partition("-")[0] == "sums"]
+    if codes is not None:
+        known = [stack.found[name]] if name in stack.found else []
+    for each in known:
+        if np.isin(stack.numbers, each["numbers"]).all():
+            return each
+    return None
+
+
+def _name(codes: Codes | None) -> str:
+    return "sums" if codes is None else f"sums-{_digest(codes)}"
+
+
+def blocks_of(stack: RdmStack) -> list[list[slice]]:
+    """The blocks of pairs that a pass is made of, each as its ranges.
+
+    >>> stack = RdmStack(None, np.array([0]), 5, np.zeros(1), np.zeros(1), np.ones(1))
+    >>> blocks_of(stack)
+    [[slice(0, 10, None)]]
+    """
+    parts, n_bytes = stack.parts(), 16 * stack.n_rdms**2
+    size = -(-len(parts) // max(1, min(_MOST_BLOCKS, _MOST_BYTES // n_bytes)))
+    return [parts[start : start + size] for start in range(0, len(parts), size)]
+
+
+def sums_of_block(stack: RdmStack, codes: Codes | None, block: Sequence[slice]) -> BlockSums:
+    """The sums of a block of pairs, for `keep_blocks`."""
+    return _sums(stack, codes, stack.ranges(block))
+
+
+def _sums(
+    stack: RdmStack, codes: Codes | None, ranges: Iterable[tuple[slice, np.ndarray]]
+) -> BlockSums:
+    n, pivots = stack.n_rdms, _pivots(stack)
+    totals, products = np.zeros((2, n)), np.zeros((2, n, n))
+    for pairs, rows in ranges:
+        _add(totals[0], products[0], rows, pivots)
+        if codes is not None:
+            same = same_category_pairs(codes, pairs)
+            _add(totals[1], products[1], rows[:, same], pivots)
+    return totals, products
 
 
 def _add(totals: np.ndarray, products: np.ndarray, rows: np.ndarray, pivots: np.ndarray) -> None:

@@ -7,7 +7,7 @@ one pass.
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,14 +82,19 @@ class RdmStack:
     def _with(self, numbers: Int[np.ndarray, "..."]) -> "RdmStack":
         return dataclasses.replace(self, numbers=numbers)
 
-    def ranges(self) -> Iterator[tuple[slice, Float[np.ndarray, "rdm some_pair"]]]:
-        """Yield consecutive ranges of pairs with the distances of all RDMs, in rows."""
-        numbers = self.numbers.reshape(-1)
-        width = max(NARROWEST, RANGE_BYTES // (4 * len(numbers)))
-        parts = [
+    def parts(self) -> list[slice]:
+        """The consecutive ranges of pairs that `ranges` yields."""
+        width = max(NARROWEST, RANGE_BYTES // (4 * self.n_rdms))
+        return [
             slice(start, min(start + width, self.n_pairs))
             for start in range(0, self.n_pairs, width)
         ]
+
+    def ranges(
+        self, parts: Sequence[slice] | None = None
+    ) -> Iterator[tuple[slice, Float[np.ndarray, "rdm some_pair"]]]:
+        """Yield ranges of pairs, by default all, with the distances of all RDMs, in rows."""
+        numbers, parts = self.numbers.reshape(-1), self.parts() if parts is None else parts
 
         def load(part: slice) -> Float[np.ndarray, "rdm some_pair"]:
             rows = np.empty((len(numbers), part.stop - part.start), self.dtype)

@@ -6,48 +6,46 @@ fraction of an RDM.
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ensemble_rsa.arrays import check_labels, is_constant
+from ensemble_rsa.arrays import check_labels
 from ensemble_rsa.arrays.labels import plain_values
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.device import free_host_bytes
-from ensemble_rsa.extraction.collect import (
-    NotComparable,
-    RdmProgress,
-    check_comparable,
-    coordinates,
-    none_comparable,
-)
-from ensemble_rsa.extraction.rows import BlankedUnits
+from ensemble_rsa.extraction.collect import RdmProgress, coordinates, none_comparable
 from ensemble_rsa.extraction.sources import ActivationSource
-from ensemble_rsa.rdm.blocks import host_units, open_activations
-from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns, write_rdm
+from ensemble_rsa.extraction.write_rdms import (
+    RdmTask,
+    UnitCounter,
+    WrittenRdm,
+    sample_of,
+    write_rdms,
+)
 from ensemble_rsa.runs.set_aside import with_set_aside
 from ensemble_rsa.runs.source_files import stamp_file
 from ensemble_rsa.store.layout import bytes_of_rdms
 from ensemble_rsa.store.reader import RdmStore, open_store
-from ensemble_rsa.store.writer import Contents, StoreWriter, Summary, open_for_writing
+from ensemble_rsa.store.writer import Contents, StoreWriter, open_for_writing
 
 log = logging.getLogger(__name__)
 _SHARE = 0.25  # of the free memory: analyses hold two copies, and products
-_SAMPLED = 8  # stimuli and units of each layer and instance, which tell activations apart
+
+Take = Callable[[WrittenRdm], None]
 
 
 @runtime_checkable
-class UnitCounter(Protocol):
-    """Counts units while activations are read: sampled and dead ones, by layer and instance."""
+class WriterElsewhere(Protocol):
+    """Writes the RDMs of a source elsewhere, such as on the workers of a cluster."""
 
-    def counts(self) -> Mapping[tuple[str, int], tuple[int, int]]:
-        """Return what was counted so far."""
-        ...
-
-    def add_counts(self, counts: dict[tuple[str, int], tuple[int, int]]) -> None:
-        """Take what was counted before, in place of own counts."""
+    def __call__(
+        self, source: ActivationSource, task: RdmTask, left: Mapping[int, Sequence[int]], take: Take
+    ) -> None:
+        """Write, for each instance, the RDMs that are left, and pass each to `take`."""
         ...
 
 
@@ -77,8 +75,9 @@ def store_rdms(
     path: Path,
     progress: RdmProgress | None = None,
     units: UnitCounter | None = None,
+    elsewhere: WriterElsewhere | None = None,
 ) -> RdmStore:
-    """Write the RDMs of some layers, in the source's order, and return the store.
+    """Write the RDMs of some layers, in the source's order, here or elsewhere; return the store.
 
     RDMs that the store holds already are not computed again; what `units` counted while they were
     is kept with them.
@@ -93,21 +92,55 @@ def store_rdms(
     log.info("RDMs of %.1f GB are written to %s, and read from there", size / 1e9, path)
     with open_for_writing(path, contents) as writer:
         _check_activations(writer, source)
-        for position in range(n_instances):
-            done = [writer.is_written(layer, position) for layer in range(n_layers)]
-            if not all(done) and writer.excluded(position) is None:
-                try:
-                    _write_instance(writer, source, position, progress, units)
-                except NotComparable as reason:
-                    writer.exclude(position, str(reason))
-            if progress:
-                progress((position + 1) * n_layers, n_instances * n_layers)
+        record = _Record(writer, progress)
+        rdm = settings.rdm
+        task = RdmTask(writer.target, tuple(layers), rdm.distance, rdm.cocktail_blank)
+        left = {position: tuple(missing) for position, missing in record.left.items()}
+        if elsewhere is not None:
+            elsewhere(source, task, left, record)
+        else:
+            for position, missing in left.items():
+                for made in write_rdms(source, position, missing, task, units):
+                    record(made)
         excluded = {i: why for i in range(n_instances) if (why := writer.excluded(i))}
         if units:
             units.add_counts({(layers[i], j): n for (i, j), (_, n) in writer.seen().items()})
     if len(excluded) == n_instances:
         raise none_comparable(source, excluded)
     return open_rdms(path)
+
+
+class _Record:
+    """Records RDMs that are written, and says how many are."""
+
+    def __init__(self, writer: StoreWriter, progress: RdmProgress | None):
+        self._writer, self._progress = writer, progress
+        self._shape = len(writer.contents.layers), writer.contents.n_instances
+        self._refused: dict[int, int] = {}  # in which layer an instance was
+        self.left: dict[int, list[int]] = {}
+        for position in range(self._shape[1]):
+            missing = [i for i in range(self._shape[0]) if not writer.is_written(i, position)]
+            if missing and writer.excluded(position) is None:
+                self.left[position] = missing
+        self._tell()
+
+    def __call__(self, made: WrittenRdm) -> None:
+        writer, waiting = self._writer, self.left[made.instance]
+        writer.note_seen(made.layer, made.instance, made.sample, made.units)
+        if made.summary is not None:
+            writer.record(made.layer, made.instance, made.summary, made.n_constant, made.centroid)
+            waiting[:] = [layer for layer in waiting if layer != made.layer]
+        else:  # of several layers that do not allow a comparison, the first one is named
+            waiting.clear()
+            if made.layer <= self._refused.setdefault(made.instance, made.layer):
+                self._refused[made.instance] = made.layer
+                writer.exclude(made.instance, str(made.refused))
+        self._tell()
+
+    def _tell(self) -> None:
+        total = math.prod(self._shape)
+        if self._progress:
+            self._progress(total - sum(map(len, self.left.values())), total)
 
 
 def _contents(
@@ -152,17 +185,6 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _sample(given: Any) -> list[list[float]]:
-    """A few activations from the middle of a layer, which are not finite in a broken network."""
-    array = open_activations("activations", given)
-    n_stimuli, n_units = array.shape
-    start = max(0, (n_units - _SAMPLED) // 2)
-    part = host_units(array, (), slice(start, min(start + _SAMPLED, n_units)))
-    rows = np.unique(np.linspace(0, n_stimuli - 1, _SAMPLED).astype(int))
-    values = np.nan_to_num(part[rows].astype(np.float64))
-    return [[float(f"{value:.6g}") for value in row] for row in values.tolist()]
-
-
 def _check_activations(writer: StoreWriter, source: ActivationSource) -> None:
     """Raise unless activations that were read before are still those of the source."""
     layers, seen = writer.contents.layers, writer.seen()
@@ -171,72 +193,7 @@ def _check_activations(writer: StoreWriter, source: ActivationSource) -> None:
         for name, activations in source.activations(position):
             layer = layers.index(name) if name in layers else None
             if layer in left:
-                writer.check_sample(layer, position, _sample(activations))
+                writer.check_sample(layer, position, sample_of(activations))
                 left.remove(layer)
             if not left:
                 break
-
-
-def _write_instance(
-    writer: StoreWriter,
-    source: ActivationSource,
-    position: int,
-    progress: RdmProgress | None,
-    units: UnitCounter | None,
-) -> None:
-    """Write the RDMs of an instance that are missing."""
-    contents = writer.contents
-    for name, activations in source.activations(position):
-        if name not in contents.layers:
-            continue
-        layer = contents.layers.index(name)
-        if writer.is_written(layer, position):
-            continue
-
-        def note(
-            key: tuple[str, int] = (name, position), layer: int = layer, given: Any = activations
-        ) -> None:
-            counted = units.counts().get(key) if units else None
-            writer.note_seen(layer, position, _sample(given), counted or (0, 0))
-
-        try:
-            check_comparable(name, activations)
-        except NotComparable:
-            note()
-            raise
-        distance = contents.labels["attributes"]["distance"]
-        is_blanked = contents.labels["attributes"]["cocktail_blank"]
-        patterns = BlankedUnits(activations) if is_blanked else activations
-        centroid = None
-        if contents.n_category_pairs:
-            means = centroids(patterns, source.categories, flatten=False)
-            centroid = rdm_and_constant_patterns(means, distance)[0]
-        with writer.sink(layer, position) as sink:
-            n_constant = write_rdm(patterns, distance, sink)
-            summary = sink.finish()
-        note()
-        _check_varied(name, summary, centroid, contents.codes)
-        writer.record(layer, position, summary, n_constant, centroid)
-        if progress:
-            n_layers = len(contents.layers)
-            progress(position * n_layers + layer + 1, n_layers * contents.n_instances)
-
-
-def _check_varied(
-    name: str, summary: Summary, centroid: np.ndarray | None, codes: np.ndarray
-) -> None:
-    """Raise for distances that will be correlated and are all equal, as `collect` does."""
-    sizes = np.bincount(codes)
-    correlated = {}
-    if len(codes) >= 3:
-        correlated["distances"] = np.array([summary.least, summary.largest], np.float32)
-    if (sizes * (sizes - 1) // 2).sum() >= 3:
-        within = summary.least_within, summary.largest_within
-        correlated["same-category distances"] = np.array(within, np.float32)
-    if centroid is not None and centroid.size >= 3:
-        correlated["distances between category centroids"] = centroid
-    for what, values in correlated.items():
-        if is_constant(values, scale=summary.largest):
-            raise NotComparable(
-                f"all {what} of layer {name} are equal, so their correlation is undefined"
-            )

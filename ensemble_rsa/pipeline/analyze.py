@@ -23,7 +23,6 @@ from ensemble_rsa.pipeline.check import extract_run, stored_findings
 from ensemble_rsa.pipeline.evaluations import stored_evaluations
 from ensemble_rsa.pipeline.exploration import keep_earlier, keep_thumbnails, stored_exploration
 from ensemble_rsa.pipeline.extract import source_of
-from ensemble_rsa.pipeline.rdms_on_workers import refuse_store
 from ensemble_rsa.pipeline.recipes import stored_rdms
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
@@ -116,8 +115,6 @@ def analyze_run(
                 store is None and (is_begun(store_path) or needs_store(source, len(source.layers)))
             )
             at = store_path if is_stored else None
-            if cluster is not None:
-                refuse_store(at)
             with opened(cluster) as workers:  # which may wait in a queue
                 rdms, findings = extract_run(run, source, settings, progress, at, workers)
             images = source.images

@@ -25,8 +25,9 @@ from ensemble_rsa.extraction.sources import (
     source_from_run,
 )
 from ensemble_rsa.extraction.stored import UnitCounter, store_rdms
-from ensemble_rsa.pipeline.rdms_on_workers import RdmsOnWorkers, refuse_store
+from ensemble_rsa.pipeline.rdms_on_workers import RdmsOnWorkers
 from ensemble_rsa.pipeline.recipes import source_of_import
+from ensemble_rsa.pipeline.store_on_workers import StoreOnWorkers, pass_on_workers
 from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
 from ensemble_rsa.store.reader import RdmStore
@@ -123,8 +124,6 @@ def extract(
         raise unknown_name("layers", unknown[0], given.layers)
     wanted = [name for name in given.layers if layers is None or name in layers]
     at = None if store is None else files.as_path("store", store)
-    if cluster is not None:
-        refuse_store(at)  # before workers are waited for
     with opened(cluster) as workers:
         return compute_rdms(given, wanted, settings, progress, at, workers)
 
@@ -146,9 +145,11 @@ def compute_rdms(
         rdm, counted = settings.rdm, () if units is None else (units.add_counts,)
         elsewhere = workers and RdmsOnWorkers(workers, *counted)
         return collect_rdms(source, layers, rdm.distance, progress, rdm.cocktail_blank, elsewhere)
-    if workers is not None:
-        refuse_store(store)
-    return store_rdms(source, layers, settings, store, progress, units)
+    elsewhere = workers and StoreOnWorkers(workers, source)
+    stored = store_rdms(source, layers, settings, store, progress, units, elsewhere)
+    if workers:
+        pass_on_workers(workers, stored)
+    return stored
 
 
 def _as_source(

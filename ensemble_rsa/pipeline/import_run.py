@@ -15,7 +15,6 @@ from ensemble_rsa.extraction.stored import needs_store
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_source
 from ensemble_rsa.pipeline.exploration import keep_thumbnails
-from ensemble_rsa.pipeline.rdms_on_workers import refuse_store
 from ensemble_rsa.report.explorer_thumbnails import THUMBNAILS
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
@@ -76,8 +75,6 @@ def import_run(
         store is None and (store_path.exists() or needs_store(source, len(source.layers)))
     )
     stored = store_path if is_stored else None
-    if cluster is not None:
-        refuse_store(stored)
     files.check_can_write("out", folder)
     began = time.perf_counter()
     described = [describe_file(path) for path in source.files]

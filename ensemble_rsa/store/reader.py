@@ -90,6 +90,16 @@ def is_begun(path: Path) -> bool:
     return _n_done(_keys(len(labels["layers"]), kept), written) < len(labels["layers"]) * len(kept)
 
 
+def complete_rdms(path: Path) -> set[tuple[int, int]]:
+    """The places of layer and instance of the RDMs that are complete.
+
+    Raises:
+        InputError: no such record, or a damaged one.
+    """
+    written = files.read_json(path / WRITTEN, REMEDY)["rdms"]
+    return {(int(layer), int(instance)) for layer, instance in (key.split("/") for key in written)}
+
+
 def _keys(n_layers: int, instances: Sequence[int]) -> list[list[str]]:
     return [[f"{layer}/{i}" for i in instances] for layer in range(n_layers)]
 

@@ -1,4 +1,4 @@
-"""Writing a store of RDMs, one RDM at a time; a killed process goes on after its last whole RDM."""
+"""Writing a store of RDMs; a killed process goes on after its last whole RDM."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -155,16 +155,46 @@ class RdmSink:
                 writing.result()
 
 
+@dataclass(frozen=True)
+class RdmTarget:
+    """Where the distances of a store are written, by the process that opened it or by others.
+
+    Attributes:
+        path: the folder of the store.
+        length: how many distances a chunk has.
+        codes: the number of each stimulus's category.
+    """
+
+    path: Path
+    length: int
+    codes: Int[np.ndarray, " stimulus"]
+
+    @contextmanager
+    def sink(self, layer: int, instance: int) -> Iterator[RdmSink]:
+        """Yield the sink of one RDM, which counts as written once the store's writer records it.
+
+        Raises:
+            WriteError: the disk is full, or cannot be written to.
+        """
+        chunk_file = lambda chunk: chunk_path(self.path, EXEMPLAR, layer, instance, chunk)
+        sink = RdmSink(self.path, chunk_file, self.length, self.codes)
+        try:
+            with _errors_of_store(self.path):
+                chunk_file(0).parent.mkdir(parents=True, exist_ok=True)
+            yield sink
+        finally:
+            sink.close()
+
+
 class StoreWriter:
     """A store that is being written; see `open_for_writing`."""
 
     def __init__(self, path: Path, contents: Contents):
         self.path, self.contents = path, contents
         self._written: dict[str, Any] = {"rdms": {}, "excluded": {}, "seen": {}}
-        if (path / GROUP).is_file():
-            self._chunk = self._resume()
-        else:
-            self._chunk = CHUNK
+        is_new = not (path / GROUP).is_file()
+        self.target = RdmTarget(path, CHUNK if is_new else self._resume(), contents.codes)
+        if is_new:
             self._create()
 
     def _create(self) -> None:
@@ -173,7 +203,9 @@ class StoreWriter:
         n_stimuli, n_category_pairs = len(contents.codes), contents.n_category_pairs
         dims = "layer", "instance"
         n_pairs = n_stimuli * (n_stimuli - 1) // 2
-        write_array(self.path / EXEMPLAR, (*dims, "stimulus_pair"), (*shape, n_pairs), self._chunk)
+        write_array(
+            self.path / EXEMPLAR, (*dims, "stimulus_pair"), (*shape, n_pairs), self.target.length
+        )
         if n_category_pairs:
             write_array(
                 self.path / CENTROID,
@@ -243,22 +275,6 @@ class StoreWriter:
         """Why an instance was left out, if it was."""
         return self._written["excluded"].get(str(instance))
 
-    @contextmanager
-    def sink(self, layer: int, instance: int) -> Iterator[RdmSink]:
-        """Yield the sink of one RDM, which counts as written after `record` only.
-
-        Raises:
-            WriteError: the disk is full, or cannot be written to.
-        """
-        chunk_file = lambda chunk: chunk_path(self.path, EXEMPLAR, layer, instance, chunk)
-        sink = RdmSink(self.path, chunk_file, self._chunk, self.contents.codes)
-        try:
-            with _errors_of_store(self.path):
-                chunk_file(0).parent.mkdir(parents=True, exist_ok=True)
-            yield sink
-        finally:
-            sink.close()
-
     def record(
         self,
         layer: int,
@@ -296,11 +312,18 @@ def open_for_writing(path: Path, contents: Contents) -> Iterator[StoreWriter]:
         (path / LOCK).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.WriteError(f"{path}: cannot be made ({files.reason(error)})") from error
-    held = f"store: another process writes to {path}; wait for it, or stop it"
-    with files.locked(path / LOCK, held):
+    with locked(path):
         writer = StoreWriter(path, contents)
         writer.check_room()
         yield writer
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from writing to a store; raise a `RunError` if one does."""
+    held = f"store: another process writes to {path}; wait for it, or stop it"
+    with files.locked(path / LOCK, held):
+        yield
 
 
 @contextmanager

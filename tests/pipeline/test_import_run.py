@@ -131,7 +131,7 @@ def test_a_failed_import_leaves_nothing(made, values, tmp_path):
         import_run(values, tmp_path / "run")
 
 
-def test_no_cluster_is_opened_for_stored_rdms_or_a_store(made, tmp_path, monkeypatch):
+def test_no_cluster_is_opened_for_stored_rdms(made, tmp_path, monkeypatch):
     def analysed(rdms, settings):
         raise RunError("analysed")
 
@@ -139,9 +139,6 @@ def test_no_cluster_is_opened_for_stored_rdms_or_a_store(made, tmp_path, monkeyp
     run, nowhere = made[1], "127.0.0.1:9"  # no scheduler answers there
     with pytest.raises(RunError, match="^analysed$"):
         pipeline.analyze_run(run, None, tmp_path / "out", cluster=nowhere)
-    other = AnalysisConfig.of(distance="euclidean")
-    with pytest.raises(InputError, match="^cluster: RDMs in a store on disk are written by one"):
-        pipeline.analyze_run(run, other, tmp_path / "other", store=True, cluster=nowhere)
 
 
 def test_activations_are_exported_as_thingsvision_writes_them(made, values, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.interop.activation_files.source import from_files
-from ensemble_rsa.pipeline import rdms_on_workers
+from ensemble_rsa.pipeline.source_on_workers import _LAST, check_source, task_of
 from ensemble_rsa.pipeline.worker_folder import check_shared, shared_folder
 
 
@@ -36,10 +36,10 @@ def test_copies_of_a_users_files_end_with_the_process(tmp_path):
 def test_a_worker_with_files_of_another_size_is_left_out(tmp_path):
     for seed in range(2):
         np.savez(tmp_path / f"seed{seed}.npz", fc=np.eye(6))
-    task = rdms_on_workers._task_of(from_files(tmp_path / "seed{instance}.npz"))
-    rdms_on_workers._prepare(task, print, bool)
+    task = task_of(from_files(tmp_path / "seed{instance}.npz"))
+    check_source(task, print, bool)
     np.savez_compressed(tmp_path / "seed1.npz", fc=np.eye(6))
-    rdms_on_workers._LAST.clear()  # as in the process of another worker
+    _LAST.clear()  # as in the process of another worker
     with pytest.raises(RunError, match="files of other sizes"):
-        rdms_on_workers._prepare(task, print, bool)
-    rdms_on_workers._LAST.clear()
+        check_source(task, print, bool)
+    _LAST.clear()

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from scipy.spatial.distance import cdist, pdist
 
+from ensemble_rsa.analysis import stacked
 from ensemble_rsa.analysis.bootstrap.consistency import (
     bootstrap_category_clustering_index,
     bootstrap_consistency,
@@ -28,6 +29,7 @@ from ensemble_rsa.arrays import stacks
 from ensemble_rsa.arrays.stacks import pair_rows, row_of_pair, same_category_pairs
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError
+from ensemble_rsa.extraction.stored import open_rdms
 from ensemble_rsa.pipeline.analyze import analyze
 from ensemble_rsa.pipeline.extract import extract
 from tests.store.conftest import LABELS, N_STIMULI
@@ -170,6 +172,25 @@ def test_many_resamples_share_a_pass(stored, monkeypatch):
     monkeypatch.setattr(stacked, "_COUNTS", 4 * N_STIMULI)
     found = bootstrap_consistency(stored.exemplar, "stimuli", n_resamples=9)
     np.testing.assert_allclose(found.samples, expected.samples, rtol=1e-6)
+
+
+def test_blocks_that_others_sum_are_those_of_a_pass(stored, exact, monkeypatch):
+    monkeypatch.setattr(stacked, "_MOST_BLOCKS", 5)
+    codes = np.unique(LABELS, return_inverse=True)[1]
+    blocks = stacked.blocks_of(stored.exemplar)
+    assert len(blocks) == 4  # of three ranges of 25 pairs, but for the last
+    summed = [stacked.sums_of_block(stored.exemplar, codes, block) for block in reversed(blocks)]
+    others = open_rdms(stored.path).exemplar
+    stacked.keep_blocks(others, codes, reversed(summed))
+    assert stacked.is_passed_over(others, codes)
+    assert not stacked.is_passed_over(stored.exemplar, codes)
+    stacked.pass_over(stored.exemplar, codes)
+    (name,) = others.found
+    for key, values in stored.exemplar.found[name].items():
+        np.testing.assert_array_equal(others.found[name][key], values)
+    np.testing.assert_allclose(stacked.pair_sums(others).sums, exact.sum(-1), rtol=1e-12)
+    with pytest.raises(InputError, match="damaged, expected distances with a mean of"):
+        stacked.keep_blocks(open_rdms(stored.path).exemplar, codes, summed[1:])
 
 
 def test_groups(stored, in_memory):

@@ -15,7 +15,8 @@ from ensemble_rsa.analysis.consistency import consistency, consistency_between
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.extraction.sources import source_from_arrays
-from ensemble_rsa.extraction.stored import open_rdms
+from ensemble_rsa.extraction.stored import open_rdms, store_rdms
+from ensemble_rsa.extraction.write_rdms import write_rdms
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.rdm.distances import DISTANCES
 from ensemble_rsa.store import writer
@@ -72,6 +73,46 @@ def test_every_distance_is_that_in_memory(
     np.testing.assert_array_equal(found.exemplar, expected.exemplar)
     np.testing.assert_array_equal(found.centroid, expected.centroid)
     assert found.attrs == expected.attrs
+
+
+def test_rdms_may_be_written_elsewhere_in_any_order(activations, stored, tmp_path, small_chunks):
+    source, settings = source_from_arrays(activations, LABELS), AnalysisConfig()
+    told, path = [], tmp_path / "elsewhere.zarr"
+
+    def elsewhere(source, task, left, take):
+        assert left == {position: (0, 1) for position in range(N_INSTANCES)}
+        for position in reversed(left):
+            for layer in reversed(left[position]):
+                for made in write_rdms(source, position, [layer], task, None):
+                    take(made)
+
+    tell = lambda *numbers: told.append(numbers)
+    found = store_rdms(source, source.layers, settings, path, tell, None, elsewhere)
+    assert told == [(done, 8) for done in range(9)]
+    assert chunks_of(path) == chunks_of(stored.path)
+    xr.testing.assert_identical(found.load(), stored.load())
+    store_rdms(source, source.layers, settings, path, tell, None, None)
+    assert told[9:] == [(8, 8)]
+
+
+def test_the_first_layer_that_cannot_be_compared_is_named(activations, tmp_path, small_chunks):
+    broken = {name: values.copy() for name, values in activations.items()}
+    for values in broken.values():
+        values[1] = values[1, 0]  # all stimuli have the same pattern
+
+    def elsewhere(source, task, left, take):
+        for position in left:
+            for layer in reversed(left[position]):
+                for made in write_rdms(source, position, [layer], task, None):
+                    take(made)
+
+    source = source_from_arrays(broken, LABELS)
+    given = source, source.layers, AnalysisConfig()
+    here = store_rdms(*given, tmp_path / "here.zarr")
+    there = store_rdms(*given, tmp_path / "there.zarr", elsewhere=elsewhere)
+    assert here.set_aside == there.set_aside
+    assert "all distances of layer early are equal" in here.set_aside["excluded"][0]["reason"]
+    xr.testing.assert_identical(here.load(), there.load())
 
 
 def test_zarr_and_xarray_open_a_store(stored, in_memory):
