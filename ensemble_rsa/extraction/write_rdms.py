@@ -1,6 +1,6 @@
 """RDMs of one instance, written to a store by this process or by a worker."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from ensemble_rsa.extraction.rows import BlankedUnits
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.rdm.blocks import host_units, open_activations
 from ensemble_rsa.rdm.build import centroids, rdm_and_constant_patterns, write_rdm
-from ensemble_rsa.store.writer import RdmTarget, Summary
+from ensemble_rsa.store.writer import RdmSink, RdmTarget, Summary
 
 _SAMPLED = 8  # stimuli and units of each layer and instance, which tell activations apart
 
@@ -78,6 +78,7 @@ def write_rdms(
     layers: Sequence[int],
     task: RdmTask,
     units: UnitCounter | None,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[WrittenRdm]:
     """Write the RDMs of an instance in some layers; yield each, the last perhaps refused.
 
@@ -87,6 +88,7 @@ def write_rdms(
         layers: their places among those of the task.
         task: what is written, and where.
         units: counts the units of each layer while they are read.
+        check: called before each chunk, and stops the writing if it raises.
 
     Raises:
         InputError: NaN in activations that were given.
@@ -98,7 +100,10 @@ def write_rdms(
             continue
         layer, refused, made = left.pop(name), None, (None, 0, None)
         try:
-            made = _write(source, name, activations, (layer, position), task)
+            check_comparable(name, activations)
+            patterns = BlankedUnits(activations) if task.cocktail_blanked else activations
+            with task.target.sink(layer, position, check) as sink:
+                made = _write(source, name, patterns, sink, task)
         except NotComparable as reason:
             refused = str(reason)
         counted = units.counts().get((name, position)) if units else None
@@ -109,19 +114,15 @@ def write_rdms(
 
 
 def _write(
-    source: ActivationSource, name: str, activations: Any, place: tuple[int, int], task: RdmTask
+    source: ActivationSource, name: str, patterns: Any, sink: RdmSink, task: RdmTask
 ) -> tuple[Summary, int, np.ndarray | None]:
     """Write one RDM; return its summary, the number of constant patterns, and that of centroids."""
-    check_comparable(name, activations)
-    codes = task.target.codes
-    patterns = BlankedUnits(activations) if task.cocktail_blanked else activations
-    centroid = None
+    codes, centroid = task.target.codes, None
     if codes.any():  # several categories
         means = centroids(patterns, source.categories, flatten=False)
         centroid = rdm_and_constant_patterns(means, task.distance)[0]
-    with task.target.sink(*place) as sink:
-        n_constant = write_rdm(patterns, task.distance, sink)
-        summary = sink.finish()
+    n_constant = write_rdm(patterns, task.distance, sink)
+    summary = sink.finish()
     _check_varied(name, summary, centroid, codes)
     return summary, n_constant, centroid
 

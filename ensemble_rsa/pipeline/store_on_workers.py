@@ -5,10 +5,10 @@ All workers see the folder of the store. The process that was started locks it, 
 as soon as a worker has written it, so that what is complete is kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from ensemble_rsa.analysis.stacked import (
     BlockSums,
@@ -59,6 +59,8 @@ class StoreOnWorkers:
         """
         if not left:
             return
+        path = task.target.path.resolve()  # workers may run in other folders
+        task = replace(task, target=replace(task.target, path=path))
         places = range(len(task.layers))
         blocks = blocks_of_layers(places, len(left), self._workers, self._source)
         jobs = [
@@ -80,7 +82,7 @@ class StoreOnWorkers:
                 taken.add((made.layer, made.instance))
                 take(made)
 
-        with shared_folder(task.target.path / EXEMPLAR) as folder, held_back() as asked_to_stop:
+        with shared_folder(path / EXEMPLAR) as folder, held_back() as asked_to_stop:
             work = Work(_write, names, arguments, _prepare_writing, (self._source, folder))
             try:
                 found = do_work(self._workers, work, asked_to_stop, receive)
@@ -123,7 +125,9 @@ def pass_on_workers(workers: Workers, store: RdmStore) -> None:
 # What follows runs in the processes of workers.
 
 
-def _prepare_writing(task: SourceTask, folder: SharedFolder, send: Send, stop: Any) -> None:
+def _prepare_writing(
+    task: SourceTask, folder: SharedFolder, send: Send, stop: Callable[[], bool]
+) -> None:
     check_shared(folder)
     check_source(task, send, stop)
 
@@ -134,26 +138,29 @@ def _write(
     position: int,
     layers: tuple[int, ...],
     send: Send,
-    stop: Any,
+    stop: Callable[[], bool],
 ) -> list[WrittenRdm]:
     """Write some RDMs of an instance, but for those that a worker wrote which died later."""
     watch = UnitWatch(source_on_worker(of_source))
     done = complete_rdms(task.target.path)
     left = [layer for layer in layers if (layer, position) not in done]
     found = []
-    for made in write_rdms(watch.source, position, left, task, watch) if left else ():
-        send(made)
-        found.append(made)
+
+    def check() -> None:
         if stop():
             raise JobStopped("stopped")
+
+    for made in write_rdms(watch.source, position, left, task, watch, check) if left else ():
+        send(made)
+        found.append(made)
     return found
 
 
-def _prepare_sums(folder: SharedFolder, send: Send, stop: Any) -> None:
+def _prepare_sums(folder: SharedFolder, send: Send, stop: Callable[[], bool]) -> None:
     check_shared(folder)
 
 
-def _sum(path: Path, codes: Codes, number: int, send: Send, stop: Any) -> BlockSums:
+def _sum(path: Path, codes: Codes, number: int, send: Send, stop: Callable[[], bool]) -> BlockSums:
     stack = _opened(path, (path / WRITTEN).stat().st_mtime_ns).exemplar
     return sums_of_block(stack, codes, blocks_of(stack)[number])
 

@@ -84,8 +84,10 @@ class RdmSink:
         chunk_file: Callable[[int], Path],
         length: int,
         codes: Int[np.ndarray, " stimulus"],
+        check: Callable[[], None] = lambda: None,
     ):
         self._path, self._chunk_file, self._length, self._codes = path, chunk_file, length, codes
+        self._check = check
         self._buffer, self._other = np.zeros((2, length), np.float32)
         self._writer = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
@@ -135,6 +137,7 @@ class RdmSink:
     def _flush(self) -> None:
         if not self._filled:
             return
+        self._check()
         values, chunk = self._buffer[: self._filled], self._chunk
         start = chunk * self._length
         self._total += float(values.sum(dtype=np.float64))
@@ -170,14 +173,18 @@ class RdmTarget:
     codes: Int[np.ndarray, " stimulus"]
 
     @contextmanager
-    def sink(self, layer: int, instance: int) -> Iterator[RdmSink]:
+    def sink(
+        self, layer: int, instance: int, check: Callable[[], None] = lambda: None
+    ) -> Iterator[RdmSink]:
         """Yield the sink of one RDM, which counts as written once the store's writer records it.
+
+        `check` is called before each chunk, and stops the writing if it raises.
 
         Raises:
             WriteError: the disk is full, or cannot be written to.
         """
         chunk_file = lambda chunk: chunk_path(self.path, EXEMPLAR, layer, instance, chunk)
-        sink = RdmSink(self.path, chunk_file, self.length, self.codes)
+        sink = RdmSink(self.path, chunk_file, self.length, self.codes, check)
         try:
             with _errors_of_store(self.path):
                 chunk_file(0).parent.mkdir(parents=True, exist_ok=True)

@@ -18,11 +18,11 @@ from ensemble_rsa.config.settings import Config
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.data.source import StoredImages
 from ensemble_rsa.device import device_name
-from ensemble_rsa.models.catalogue import module_maker
+from ensemble_rsa.models.catalogue import Blueprint, module_maker
 from ensemble_rsa.models.execution import Execution, candidates
 from ensemble_rsa.training.loop import make_setup, place_images
 from ensemble_rsa.training.memory import fits, program_bytes
-from ensemble_rsa.training.throughput import TrainingTrial
+from ensemble_rsa.training.throughput import TrainingTrial, multiplications
 
 log = logging.getLogger(__name__)
 MOST_INSTANCES = 4  # on a CPU, where with more the time per instance stays the same
@@ -32,6 +32,8 @@ SECONDS_PER_ROUND = 0.25
 STEPS_FROM_DISK = 4
 FEWEST_STEPS = 200  # shorter trainings are not measured
 WORTH = 60  # nor those shorter than this many times the first trial: others compile longer
+# For networks of convolutions that is known before, of a CPU as slow as this and a trial as short.
+MULTIPLICATIONS_PER_SECOND, SHORTEST_TRIAL = 5e9, 3.0
 
 
 def choose_execution(config: Config, dataset: Dataset, cache: Path | None = None) -> Execution:
@@ -99,7 +101,7 @@ def _measure(
     """
     training = config.training
     steps = len(dataset.train_labels) // training.batch_size
-    if steps * training.epochs < FEWEST_STEPS:
+    if steps * training.epochs < FEWEST_STEPS or _is_short(config, dataset):
         return None
     sample = _in_memory(dataset, training.batch_size)
     most = len(sample.train_labels) // training.batch_size
@@ -132,6 +134,17 @@ def _measure(
         counts = [max(1, min(most, int(SECONDS_PER_ROUND / each))) for each in taken]
         rounds.append([each / n for each in taken])
     return dict(zip(trials, map(min, zip(*rounds, strict=True)), strict=True))
+
+
+def _is_short(config: Config, dataset: Dataset) -> bool:
+    """Whether a CPU trains in less time than a measurement is worth, by the arithmetic alone."""
+    if jax.default_backend() != "cpu" or module_maker(config.model.model) is not None:
+        return False
+    training, shape = config.training, dataset.train_images.shape[1:]
+    blueprint = Blueprint(config.model, shape, len(dataset.categories))
+    n_images = len(dataset.train_labels) * training.epochs * training.instances
+    n = 3 * n_images * multiplications(blueprint)  # forward, and two products backward
+    return n / MULTIPLICATIONS_PER_SECOND < WORTH * SHORTEST_TRIAL
 
 
 def _instances(config: Config) -> int:

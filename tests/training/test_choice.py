@@ -5,7 +5,9 @@ import json
 
 import pytest
 
+from ensemble_rsa.cli.main import DEMO
 from ensemble_rsa.config import settings
+from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.training import choice
 
@@ -29,6 +31,16 @@ def test_a_short_training_is_not_measured(fewest, config, small_digits, tmp_path
     file = tmp_path / "execution.json"
     assert choice.choose_execution(config, small_digits, file) == WAYS[0]
     assert not file.exists()
+
+
+@pytest.mark.parametrize(("width", "is_tried"), [(0.25, False), (1.0, True)])
+def test_a_training_of_little_arithmetic_is_not_tried(width, is_tried, monkeypatch):
+    """The demo: 16 epochs of ten networks; at full width it has 16 times as many products."""
+    tried = []
+    config = dataclasses.replace(DEMO, model=dataclasses.replace(DEMO.model, width=width))
+    monkeypatch.setattr(choice, "program_bytes", lambda setup, n: tried.append(n) or 10**30)
+    choice.choose_execution(config, load_dataset(config.data))
+    assert bool(tried) == is_tried
 
 
 @pytest.mark.parametrize("fastest", WAYS)
