@@ -54,10 +54,13 @@ def draw_dropout(result: xr.Dataset, figure: Panels | None = None) -> Panels:
         axes = panels[letter]
         for data, name, look in lines:
             draw_line(axes, result.dropout.values, data, name, look)
-        axes.legend(handles=[look.handle() for _, _, look in lines], loc="best")
+        place = "upper left" if letter == "d" else "best"
+        axes.legend(handles=[look.handle() for _, _, look in lines], loc=place)
         axes.set_ylabel(label)
         axes.set_xlabel("Dropout probability")
-        axes.set_ylim(*((None, None) if letter == "c" else (0.0, 1.02)))
+        if letter != "c":
+            axes.set_ylim(0.0, 1.5 if letter == "d" else 1.02)  # room for four lines of a legend
+            axes.set_yticks(np.linspace(0, 1, 6))
         style.set_ticks(axes)
     for letter, axes in panels.items():
         style.add_letter(axes, letter)
