@@ -7,12 +7,13 @@ for them.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ensemble_rsa.cluster.jobs import Work, WorkStopped, do_work
+from ensemble_rsa.cluster.jobs import Work
 from ensemble_rsa.cluster.on_worker import JobStopped, Send
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.extraction.collect import InstanceRdms, RdmProgress, instance_rdms
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.hygiene.units import UnitCounts, UnitWatch
+from ensemble_rsa.pipeline.interruptible_work import do_interruptible_work
 from ensemble_rsa.pipeline.source_on_workers import (
     SourceTask,
     blocks_of_layers,
@@ -21,7 +22,6 @@ from ensemble_rsa.pipeline.source_on_workers import (
     source_on_worker,
     task_of,
 )
-from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
 
 
 class RdmsOnWorkers:
@@ -62,17 +62,8 @@ class RdmsOnWorkers:
                 progress(sum(done), len(layers) * n_instances)
 
         work = Work(_rdms, names, arguments, check_source, (task,))
-        with held_back() as asked_to_stop:
-            try:
-                found = do_work(
-                    self._workers,
-                    work,
-                    asked_to_stop,
-                    tell,
-                    lambda number: tell(number, len(jobs[number][1])),
-                )
-            except WorkStopped as stopped:
-                raise TrainingInterrupted(f"interrupted {stopped}; nothing was stored") from None
+        end = lambda number: tell(number, len(jobs[number][1]))
+        found = do_interruptible_work(self._workers, work, "nothing was stored", tell, end)
         for _, counts in found:
             self._count(counts)
         parts = [rdms for rdms, _ in found]

@@ -19,13 +19,14 @@ from ensemble_rsa.analysis.stacked import (
     sums_of_block,
 )
 from ensemble_rsa.arrays import check_labels
-from ensemble_rsa.cluster.jobs import Work, WorkStopped, do_work
+from ensemble_rsa.cluster.jobs import Work
 from ensemble_rsa.cluster.on_worker import JobStopped, Send
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.extraction.sources import ActivationSource
 from ensemble_rsa.extraction.stored import Take, open_rdms
 from ensemble_rsa.extraction.write_rdms import RdmTask, WrittenRdm, write_rdms
 from ensemble_rsa.hygiene.units import UnitWatch
+from ensemble_rsa.pipeline.interruptible_work import do_interruptible_work
 from ensemble_rsa.pipeline.source_on_workers import (
     SourceTask,
     blocks_of_layers,
@@ -38,7 +39,6 @@ from ensemble_rsa.pipeline.worker_folder import SharedFolder, check_shared, shar
 from ensemble_rsa.store.layout import EXEMPLAR, WRITTEN
 from ensemble_rsa.store.reader import RdmStore, complete_rdms
 from ensemble_rsa.store.writer import locked
-from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back
 
 
 class StoreOnWorkers:
@@ -82,14 +82,10 @@ class StoreOnWorkers:
                 taken.add((made.layer, made.instance))
                 take(made)
 
-        with shared_folder(path / EXEMPLAR) as folder, held_back() as asked_to_stop:
+        with shared_folder(path / EXEMPLAR) as folder:
             work = Work(_write, names, arguments, _prepare_writing, (self._source, folder))
-            try:
-                found = do_work(self._workers, work, asked_to_stop, receive)
-            except WorkStopped as stopped:
-                raise TrainingInterrupted(
-                    f"interrupted {stopped}; what is complete is kept, and the same command goes on"
-                ) from None
+            left_behind = "what is complete is kept, and the same command goes on"
+            found = do_interruptible_work(self._workers, work, left_behind, receive)
         for written in found:  # a message may be lost
             for made in written:
                 receive(0, made)
@@ -111,13 +107,8 @@ def pass_on_workers(workers: Workers, store: RdmStore) -> None:
     arguments = [(store.path.resolve(), codes, number) for number in range(len(blocks))]
     with locked(store.path), shared_folder(store.path / EXEMPLAR) as folder:
         work = Work(_sum, names, arguments, _prepare_sums, (folder,))
-        with held_back() as asked_to_stop:
-            try:
-                sums = do_work(workers, work, asked_to_stop)
-            except WorkStopped as stopped:
-                raise TrainingInterrupted(
-                    f"interrupted {stopped}; the RDMs are kept, and the same command goes on"
-                ) from None
+        left_behind = "the RDMs are kept, and the same command goes on"
+        sums = do_interruptible_work(workers, work, left_behind)
     keep_blocks(stack, codes, sums)
     store.keep()
 

@@ -12,7 +12,7 @@ from ensemble_rsa.cluster.workers import Registered, Workers
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.extraction.sources import source_from_arrays
 from ensemble_rsa.interop.activation_files.source import from_files
-from ensemble_rsa.pipeline import store_on_workers
+from ensemble_rsa.pipeline import interruptible_work, store_on_workers
 from ensemble_rsa.pipeline.extract import extract
 from ensemble_rsa.store import writer
 from ensemble_rsa.training.interrupts import TrainingInterrupted
@@ -31,7 +31,7 @@ class MadeUp(Workers):
     def available(self):
         return dict.fromkeys("vwxyz", Registered(None, "", "running"))
 
-    def do_work(self, workers, work, stop, receive=lambda number, message: None):
+    def do_work(self, workers, work, stop, receive, finished):
         assert workers is self
         self._elsewhere(work.prepare, *work.preparation, print, bool)
         found = []
@@ -61,7 +61,7 @@ def workers(tmp_path, monkeypatch):
 
     def made(**how):
         team = MadeUp(tmp_path / "elsewhere", monkeypatch, **how)
-        monkeypatch.setattr(store_on_workers, "do_work", team.do_work)
+        monkeypatch.setattr(interruptible_work, "do_work", team.do_work)
         return team
 
     return made
