@@ -5,7 +5,7 @@ ensemble is that tree with a leading instance axis. No other module stacks or ma
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -44,9 +44,15 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
 @fixed_settings()
 def ensemble_shapes(blueprint: Blueprint, n_instances: int) -> tuple[Network, Parameters]:
     """The network of `init_ensemble`, and the shapes of its stacked parameters."""
-    seeds = jax.ShapeDtypeStruct((n_instances,), jnp.uint32)
-    network, first_variables = _open(blueprint)
-    return network, jax.eval_shape(jax.vmap(first_variables), seeds)
+    if module_maker(blueprint.config.model):
+        network, first_variables = _open(blueprint)
+        one = jax.eval_shape(first_variables, jax.ShapeDtypeStruct((), jnp.uint32))
+    else:
+        network, one = _layered(blueprint)
+    stacked = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((n_instances, *leaf.shape), leaf.dtype), one
+    )
+    return network, stacked
 
 
 @fixed_settings()
@@ -76,8 +82,17 @@ def _open(blueprint: Blueprint) -> tuple[Network, Callable[[Array], Parameters]]
             blueprint.convolution,
         )
         return kind.network(), kind.variables
-    graph, _ = nnx.split(nnx.eval_shape(lambda: build(blueprint, stream(0, "init"))), nnx.Param)
-    return LayeredNetwork(graph, layer_names(config.model)), partial(_initial, blueprint)
+    return _layered(blueprint)[0], partial(_initial, blueprint)
+
+
+@lru_cache(maxsize=16)  # a module is traced for half a second
+def _layered(blueprint: Blueprint) -> tuple[Network, Parameters]:
+    """A network of the paper's kind, and the shapes of one instance's parameters."""
+    graph, shapes = nnx.split(
+        nnx.eval_shape(lambda: build(blueprint, stream(0, "init"))), nnx.Param
+    )
+    network = LayeredNetwork(graph, layer_names(blueprint.config.model))
+    return network, nnx.to_pure_dict(shapes)
 
 
 def _initial(blueprint: Blueprint, seed: Array) -> Parameters:

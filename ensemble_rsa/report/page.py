@@ -14,6 +14,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -129,6 +130,7 @@ def embed(figure: PageFigure) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=32)  # a page that grows by one figure at a time is written many times
 def _with_few_colours(content: bytes) -> bytes:
     """The PNG, with a palette if it is large and that makes it smaller."""
     if len(content) < _LARGE:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from ensemble_rsa import files
@@ -272,7 +273,13 @@ def _tables(work: Workspace, figures: Collection[str]) -> dict[str, dict[str, Ta
         if not shown or missing_ensemble(work.scale, experiment):
             continue
         path = result_path(work, experiment)
-        table = result_table(files.read_dataset(path, REMOVE)) if path.is_file() else None
+        table = _table_of(path, path.stat().st_mtime_ns) if path.is_file() else None
         if table is not None and table.n_rows:
             found |= {name: {experiment.name: table} for name in shown}
     return found
+
+
+@lru_cache(maxsize=32)  # the report is written after each experiment
+def _table_of(path: Path, modified: int) -> Table:
+    """All numbers of a stored result, as it was at this time in nanoseconds."""
+    return result_table(files.read_dataset(path, REMOVE))
