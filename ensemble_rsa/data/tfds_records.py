@@ -12,20 +12,20 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
 from ensemble_rsa import files
 from ensemble_rsa.config.settings import DataConfig
+from ensemble_rsa.data.kept import keep, read_kept
 from ensemble_rsa.data.source import ImageSource, Split
 from ensemble_rsa.errors import InputError, RunError, first_line
 
-log = logging.getLogger(__name__)
 _BLOCK = 1024  # records in memory at once
 _CHECKSUM = struct.Struct("<I")
-Cached = TypeVar("Cached")
+_OTHERWISE = "images are decoded again each time"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _contents(cache: Path, records: Any, split: str, id_feature: str | None) -> 
             raise ValueError(f"it does not describe {len(records)} images")
         return found
 
-    found = _from_cache(cache, stored)
+    found = read_kept(cache, stored)
     if found is not None:
         return found
     ids, labels, sizes = [], [], []
@@ -159,7 +159,7 @@ def _contents(cache: Path, records: Any, split: str, id_feature: str | None) -> 
         labels.append(feature["label"].int64_list.value[0])
         sizes.append(len(_image(feature)))
     contents = _Contents(np.array(labels, np.int64), np.array(ids), np.array(sizes, np.int64))
-    _write_cache(cache, lambda file: np.savez(file, **contents._asdict()))
+    keep(cache, lambda file: np.savez(file, **contents._asdict()), _OTHERWISE)
     return contents
 
 
@@ -180,7 +180,7 @@ def _pixels(
             raise ValueError("its checksum is another" if checksum else "it has no checksum")
         return pixels
 
-    found = _from_cache(path, stored)
+    found = read_kept(path, stored)
     if found is not None:
         return found
     pixels = np.stack([decode(_image(feature)) for feature in _all_features(records)])
@@ -189,19 +189,8 @@ def _pixels(
         np.save(file, pixels)
         file.write(_CHECKSUM.pack(zlib.crc32(pixels.data)))
 
-    _write_cache(path, write)
+    keep(path, write, _OTHERWISE)
     return pixels
-
-
-def _from_cache(path: Path, read: Callable[[], Cached]) -> Cached | None:
-    """What `read` returns; None without the file, or, with a warning, where it is damaged."""
-    if not path.is_file():
-        return None
-    try:
-        return read()
-    except Exception as error:  # noqa: BLE001 - NumPy and zipfile fail in many ways
-        log.warning("the cache %s is not used and made anew (%s)", path, first_line(error))
-        return None
 
 
 def _all_features(records: Any) -> Iterator[Any]:
@@ -227,17 +216,6 @@ def _cache_file(builder: Any, name: str) -> Path:
     states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in stored]
     digest = hashlib.blake2b(repr(states).encode(), digest_size=8).hexdigest()
     return files.cache_folder() / f"{builder.name}-{name}-{digest}.npz"
-
-
-def _write_cache(path: Path, write: Callable[[IO[bytes]], None]) -> bool:
-    """Write a file of the cache folder, and return whether that succeeded."""
-    try:
-        with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-            write(file)
-    except OSError as error:
-        log.warning("%s cannot be written (%s): images are decoded again each time", path, error)
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -7,9 +7,7 @@ pixels, so that other images or another recipe never get it.
 
 import contextlib
 import hashlib
-import logging
 import math
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ import scipy.linalg
 from jaxtyping import Float32, Float64, UInt8
 
 from ensemble_rsa import files
+from ensemble_rsa.data.kept import keep, read_kept
 from ensemble_rsa.data.source import Pixels, StoredImages
 
-log = logging.getLogger(__name__)
 _BLOCK, _BLOCK_VALUES = 2048, 2048 * 3072  # images, and values, in float64 at once: 50 MB
 _KEPT_FROM = 1024  # values of an image (ours): smaller ones are fitted in less than a second
 _MOST_KEPT = 8  # fits (ours), of 38 MB each for CIFAR-10; the oldest goes first
@@ -51,15 +49,24 @@ def fit_whitening(
     if isinstance(images, StoredImages) or math.prod(images.shape[1:]) < _KEPT_FROM:
         return _fitted(images, normalise, epsilon)
     path = _cache_file(images, f"{_VERSION} {contrast} {epsilon!r} {images.shape}")
-    try:
-        with path.open("rb") as file, np.load(file) as stored:
+
+    def stored() -> Whitening:
+        with path.open("rb") as file, np.load(file) as arrays:
             with contextlib.suppress(OSError):  # of a cache that can only be read
                 path.touch()
-            return stored["pixel_mean"], stored["whitening"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        fitted = _fitted(images, normalise, epsilon)
-        _keep(path, fitted)
-        return fitted
+            return arrays["pixel_mean"], arrays["whitening"]
+
+    found = read_kept(path, stored)
+    if found is not None:
+        return found
+    pixel_mean, whitening = fitted = _fitted(images, normalise, epsilon)
+    keep(
+        path,
+        lambda file: np.savez(file, pixel_mean=pixel_mean, whitening=whitening),
+        "images are whitened anew each time",
+    )
+    _remove_oldest(path.parent)
+    return fitted
 
 
 def _fitted(images: Pixels, normalise: Callable[[Any], Any], epsilon: float) -> Whitening:
@@ -100,13 +107,8 @@ def _cache_file(images: Pixels, recipe: str) -> Path:
     return files.cache_folder() / f"whitening-{digest.hexdigest()}.npz"
 
 
-def _keep(path: Path, fitted: Whitening) -> None:
-    """Store a fit, and remove the oldest ones; a cache that cannot be written costs time only."""
-    try:
-        with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, pixel_mean=fitted[0], whitening=fitted[1])
-        kept = sorted(path.parent.glob("whitening-*.npz"), key=lambda each: each.stat().st_mtime)
+def _remove_oldest(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        kept = sorted(folder.glob("whitening-*.npz"), key=lambda each: each.stat().st_mtime)
         for old in kept[:-_MOST_KEPT]:
             old.unlink(missing_ok=True)
-    except OSError as error:
-        log.info("%s cannot be written (%s): images are whitened anew each time", path, error)

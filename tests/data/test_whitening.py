@@ -57,7 +57,7 @@ def test_other_images_and_other_recipes_have_fits_of_their_own(rng, cache, fits)
     assert len(list(cache.iterdir())) == 5
 
 
-def test_a_damaged_file_is_fitted_and_written_again(rng, cache, fits):
+def test_a_damaged_file_is_fitted_and_written_again(rng, cache, fits, caplog):
     images = rng.integers(0, 256, (40, 3, 3, 1), np.uint8)
     first = parts(fit_preprocessing("gcn_zca", images))
     (file,) = cache.iterdir()
@@ -66,6 +66,8 @@ def test_a_damaged_file_is_fitted_and_written_again(rng, cache, fits):
         file.write_bytes(damaged)
         for one, other in zip(first, parts(fit_preprocessing("gcn_zca", images)), strict=True):
             np.testing.assert_array_equal(one, other)
+        assert "made anew" in caplog.text
+        caplog.clear()
     assert len(fits) == 4
     assert file.read_bytes() == whole
 
@@ -81,9 +83,10 @@ def test_only_the_newest_are_kept(rng, cache, monkeypatch):
     assert set(cache.iterdir()) == set(kept[2:])
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only(rng, cache, fits):
+def test_a_cache_that_cannot_be_written_costs_time_only(rng, cache, fits, caplog):
     cache.write_text("a file where the folder should be")
     images = rng.integers(0, 256, (40, 3, 3, 1), np.uint8)
     first, second = (parts(fit_preprocessing("gcn_zca", images)) for _ in range(2))
     assert len(fits) == 2
+    assert "whitened anew each time" in caplog.text
     np.testing.assert_array_equal(first[1], second[1])
