@@ -3,11 +3,13 @@
     python scripts/architectures.py --out figure.png \
         'no augmentation:All-CNN-C=runs/cnn' 'no augmentation:ResNet-20=runs/resnet'
 
-Each argument is PANEL:LABEL=RUN, a run that `ensemble-rsa analyze` has analysed. Relative depth is
-0 in the first recorded layer and 1 in the last. Bars are 95 % intervals over instances (jackknife).
+Each argument is PANEL:LABEL=RUN, a run that `ensemble-rsa analyze` has analysed, or an .nc file
+that `--keep` has stored: what is drawn of a run, without the run. Relative depth is 0 in the first
+recorded layer and 1 in the last. Bars are 95 % intervals over instances (jackknife).
 """
 
 import argparse
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +24,12 @@ from matplotlib.lines import Line2D
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals
 from ensemble_rsa.figures.style import BLUE, GREEN, ORANGE, VERMILION
+from ensemble_rsa.files import write_dataset
 
 LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (ORANGE, "D"))
+DRAWN = (
+    "consistency_mean", "consistency_low", "consistency_high", "train_accuracy", "test_accuracy",
+)  # fmt: skip
 SHIFT = 0.008  # between lines, so that their bars stand apart
 
 
@@ -38,13 +44,16 @@ class Group(NamedTuple):
 def main() -> None:
     """Read all runs, print the table, and draw one panel for each name of a panel."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="+", metavar="PANEL:LABEL=RUN")
+    parser.add_argument("runs", nargs="+", metavar="PANEL:LABEL=RUN|FILE.nc")
     parser.add_argument("--out", type=Path, default=Path("architectures.png"))
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to store what is drawn")
     options = parser.parse_args()
     try:
         groups = [read_group(text) for text in options.runs]
     except InputError as error:
         parser.error(str(error))
+    if options.keep:
+        keep_groups(groups, options.keep)
     print_table(groups)
     panels = list(dict.fromkeys(group.panel for group in groups))
     labels = list(dict.fromkeys(group.label for group in groups))
@@ -68,11 +77,13 @@ def main() -> None:
 
 
 def read_group(text: str) -> Group:
-    """The run that an argument names.
+    """The run that an argument names, or what `keep_groups` has stored of one.
 
     Raises:
         InputError: an argument of another form, or a run that has not been analysed.
     """
+    if text.endswith(".nc"):
+        return read_kept(Path(text))
     name, equals, run = text.partition("=")
     panel, colon, label = name.partition(":")
     if not (equals and colon and panel and label):
@@ -81,6 +92,26 @@ def read_group(text: str) -> Group:
     if not file.is_file():
         raise InputError(f"runs: {file}: no such file; analyse the run first")
     return Group(panel, label, xr.load_dataset(file))
+
+
+def read_kept(file: Path) -> Group:
+    """What `keep_groups` has stored."""
+    if not file.is_file():
+        raise InputError(f"runs: {file}: no such file")
+    results = xr.load_dataset(file)
+    if not {"panel", "label"} <= set(results.attrs):
+        raise InputError(f"runs: {file}: expected a file that --keep has stored")
+    return Group(results.panel, results.label, results)
+
+
+def keep_groups(groups: list[Group], folder: Path) -> None:
+    """Store what is drawn of each group in a file of a few kilobytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for panel, label, results in groups:
+        drawn = [name for name in DRAWN if name in results]
+        name = re.sub(r"\W+", "_", f"{label} {panel}".lower())
+        kept = results[drawn].assign_attrs(panel=panel, label=label)
+        write_dataset(folder / f"{name}.nc", kept)
 
 
 def draw_group(axes: plt.Axes, group: Group, place: int) -> Line2D:

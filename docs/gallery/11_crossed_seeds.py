@@ -1,7 +1,7 @@
-"""First weights or data order
+"""Initial weights or data order
 ===========================
 
-How much of the variance between networks is due to first weights, to the order of the images and
+How much of the variance between networks is due to initial weights, to the order of the images and
 to their interaction, in All-CNN-C on digits (an eighth of the channels, 12 epochs): from
 ``ensemble-rsa train --sweep order_seed=0,1,2 --instances 4`` and ``analyze``.
 """

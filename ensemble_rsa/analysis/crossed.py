@@ -1,12 +1,12 @@
 """How much of the variance of RDMs comes from each of two crossed seeds.
 
-Where networks of all first weights are trained with all data orders (or all dropout seeds), a
+Where networks of all initial weights are trained with all data orders (or all dropout seeds), a
 standardised RDM is the sum of a part that all networks share, of one that those of the same first
 weights share, of one that those of the same data order share, and of the rest. Expected mean
 squares of the two-way layout with random effects and one observation in each cell estimate the
 variances (Searle, Casella and McCulloch 1992, doi:10.1002/9780470316856). They depend on mean
-similarities alone: with r_w of networks of equal first weights and other order, r_o of equal order
-and other weights, and r of those that share neither,
+similarities alone: with r_w of networks of equal initial weights and other order, r_o of equal
+order and other weights, and r of those that share neither,
 
     σ²_w = r_w − r,   σ²_o = r_o − r,   σ²_wo = 1 − r_w − r_o + r,   and together 1 − r.
 """
@@ -62,7 +62,7 @@ def crossed_variance_components(
 
     Args:
         rdms: RDMs `(..., instance, stimulus_pair)`.
-        factors: two factors by name, such as first weights and data order, with the level (the
+        factors: two factors by name, such as initial weights and data order, with the level (the
             seed) of each instance. Each combination of levels occurs once.
         comparison: a correlation, as in `consistency`: `"pearson"` decomposes the variance of
             standardised distances, `"spearman"` of their ranks, `"corr_cov"` of whitened distances.
@@ -73,10 +73,10 @@ def crossed_variance_components(
 
     >>> rng = np.random.default_rng(0)
     >>> rdms = 3 * rng.random(45) + 2 * rng.random((4, 1, 45)) + rng.random((4, 3, 45))
-    >>> seeds = {"first weights": np.repeat(range(4), 3), "data order": np.tile(range(3), 4)}
+    >>> seeds = {"initial weights": np.repeat(range(4), 3), "data order": np.tile(range(3), 4)}
     >>> found = crossed_variance_components(rdms.reshape(12, 45), seeds)
     >>> found.names[2], found.share.round(2).tolist()
-    ('first weights × data order', [0.82, 0.01, 0.17])
+    ('initial weights × data order', [0.82, 0.01, 0.17])
     """
     is_stack = isinstance(rdms, RdmStack)
     array = check_instance_stack("rdms", rdms) if is_stack else check_instance_rdms("rdms", rdms)[0]

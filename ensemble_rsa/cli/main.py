@@ -59,7 +59,7 @@ def demo(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train an ensemble whose instances differ only in their first weights, or as flags say."""
+    """Train an ensemble whose instances differ only in their initial weights, or as flags say."""
     base = Config() if options.recipe is None else PRESETS[options.recipe]
     if options.resume and options.recipe is not None:
         raise InputError(
@@ -138,7 +138,7 @@ RESUME = Option(
 )
 VARY = Option(
     "vary",
-    "what the seeds of instances change; the others have the same: their first weights when not "
+    "what the seeds of instances change; the others have the same: their initial weights when not "
     "given",
     tuple[Literal["weights", "order", "augmentation", "dropout"], ...] | None,
     None,
@@ -153,7 +153,7 @@ RECIPE = Option(
 PRINT = Option("print", "show the settings as JSON and train nothing")
 PAIRED = Option(
     "paired",
-    "whether instance i has the same first weights in both runs; by default if seeds are equal",
+    "whether instance i has the same initial weights in both runs; by default if seeds are equal",
     bool | None,
     None,
 )

@@ -44,7 +44,7 @@ STACKED = ("learning_rate", "l2", "dropout")  # settings that may differ between
 # Likewise, and shared by those that are trained together.
 GROUPED = ("order_seed", "dropout_seed", "augmentation_seed")
 FOLDER, TFDS, ARRAYS = "folder:", "tfds:", "arrays:"
-# The epochs of the paper's Fig. 9, and the first weights (ours).
+# The epochs of the paper's Fig. 9, and the initial weights (ours).
 TRAJECTORY = (*range(11), *range(50, 351, 50))
 
 
@@ -212,8 +212,8 @@ class TrainingConfig:
         unconverged: keep and flag these instances, or replace them by the next seeds.
         precision: precision of the arithmetic (weights stay float32): float32;
             tensorfloat32, which some GPUs and TPUs compute faster (a CPU does not); or bfloat16.
-        save_at: epochs whose networks are kept besides those of the last, 0 for the first weights;
-            or "trajectory", the paper's 1–10, 50, 100, …, 350 (and 0, ours).
+        save_at: epochs whose networks are kept besides those of the last, 0 for the initial
+            weights; or "trajectory", the paper's 1–10, 50, 100, …, 350 (and 0, ours).
         checkpoint_minutes: minutes between checkpoints from which training can resume (ours).
         optimiser: sgd (the paper's, with momentum), nesterov, adamw or lion.
         schedule: drops (the paper's, see drop_after), cosine or one_cycle.

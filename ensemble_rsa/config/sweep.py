@@ -1,4 +1,4 @@
-"""Ensembles whose instances differ in more, or in less, than the seed of their first weights."""
+"""Ensembles whose instances differ in more, or in less, than the seed of their initial weights."""
 
 import itertools
 from collections.abc import Sequence
@@ -102,7 +102,8 @@ def vary(config: Config, what: Sequence[str]) -> Config:
 
     Raises:
         InputError: an unknown source, none, one that has no effect in this recipe, seeds that
-            differ already, or instances that would be replaced by others with other first weights.
+            differ already, or instances that would be replaced by others with other initial
+            weights.
 
     >>> from ensemble_rsa.config.settings import TrainingConfig
     >>> varied = vary(Config(training=TrainingConfig(instances=3)), ["order"]).training
@@ -125,7 +126,7 @@ def vary(config: Config, what: Sequence[str]) -> Config:
     if "weights" not in listed and training.unconverged == "replace":
         raise InputError(
             "vary: expected --unconverged keep, since networks that replace others have other "
-            "first weights, got replace"
+            "initial weights, got replace"
         )
     seeds: dict[str, int | tuple[int, ...]] = {}
     for source, field in SOURCES.items():

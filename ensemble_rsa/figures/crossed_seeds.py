@@ -13,7 +13,7 @@ _COLOURS = (style.BLUE, style.GREEN, style.SKY_BLUE)
 
 @style.paper_style()
 def draw_crossed_seeds(results: xr.Dataset, ax: Axes | None = None) -> Axes:
-    """Stacked bars by layer: variance of first weights, of another seed, of their interaction.
+    """Stacked bars by layer: variance of initial weights, of another seed, of their interaction.
 
     `results` needs `seed_variance (seed_component, layer)`. They are drawn on `ax`, which is
     returned, or on the axes of a new figure.

@@ -56,7 +56,7 @@ class Model:
     Attributes:
         layers: names of the recorded layers, from the image to the class maps.
         build: (config, image shape, number of categories, `nnx.Conv` with its algorithm, dtype and
-            keys) → the network with its first parameters.
+            keys) → the network with its initial parameters.
         surrogate: whether it replaces a network whose description has not been published.
     """
 
@@ -134,7 +134,7 @@ def layer_names(model: str) -> tuple[str, ...]:
 
 
 def build(blueprint: Blueprint, key: Key[Array, ""]) -> ConvNet:
-    """A network of one instance, whose first parameters depend only on `key`."""
+    """A network of one instance, whose initial parameters depend only on `key`."""
     convolution = partial(
         Convolution,
         conv_general_dilated=CONVOLUTIONS[blueprint.convolution],

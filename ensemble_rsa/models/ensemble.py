@@ -22,7 +22,7 @@ from ensemble_rsa.rng import stream
 
 @fixed_settings()
 def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, Parameters]:
-    """One network and the stacked first parameters of an instance for each seed.
+    """One network and the stacked initial parameters of an instance for each seed.
 
     The parameters of an instance depend only on its own seed; each layer has its own key.
 
@@ -34,9 +34,9 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
     """
     # Compiling with optimisation takes ten times as long (16 s instead of 1.6 s on a CPU) and saves
     # nothing in a program that runs once.
-    network, first_variables = _open(blueprint)
+    network, initial_variables = _open(blueprint)
     initial = jax.jit(
-        jax.vmap(first_variables), compiler_options={"xla_backend_optimization_level": 0}
+        jax.vmap(initial_variables), compiler_options={"xla_backend_optimization_level": 0}
     )
     return network, initial(jnp.asarray(seeds, jnp.uint32))
 
@@ -45,8 +45,8 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
 def ensemble_shapes(blueprint: Blueprint, n_instances: int) -> tuple[Network, Parameters]:
     """The network of `init_ensemble`, and the shapes of its stacked parameters."""
     if module_maker(blueprint.config.model):
-        network, first_variables = _open(blueprint)
-        one = jax.eval_shape(first_variables, jax.ShapeDtypeStruct((), jnp.uint32))
+        network, initial_variables = _open(blueprint)
+        one = jax.eval_shape(initial_variables, jax.ShapeDtypeStruct((), jnp.uint32))
     else:
         network, one = _layered(blueprint)
     stacked = jax.tree.map(
@@ -68,7 +68,7 @@ def map_shapes(blueprint: Blueprint, n_images: int) -> list[jax.ShapeDtypeStruct
 
 
 def _open(blueprint: Blueprint) -> tuple[Network, Callable[[Array], Parameters]]:
-    """The network of a blueprint, and the first variables of an instance from its weight seed."""
+    """The network of a blueprint, and the initial variables of an instance from its weight seed."""
     config = blueprint.config
     if maker := module_maker(config.model):
         kind = module_kind(

@@ -67,7 +67,7 @@ class ModuleKind:
         self._convolution = convolution
 
     def variables(self, seed: Array) -> Parameters:
-        """The first variables of the instance with a weight seed."""
+        """The initial variables of the instance with a weight seed."""
         return variables_of(self._build(stream(seed, "init")))
 
     @cache  # noqa: B019 - kinds are few, and kept by `module_kind` anyway

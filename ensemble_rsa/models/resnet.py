@@ -73,7 +73,7 @@ class ResNet(nnx.Module):
         depth: 18, or 6n + 2 for the small networks (20, 32, 56, …).
         width: factor on the number of channels.
         norm: `"batch"` or `"group"`.
-        rngs: keys of the first parameters.
+        rngs: keys of the initial parameters.
     """
 
     def __init__(

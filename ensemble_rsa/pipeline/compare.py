@@ -174,14 +174,14 @@ def comparison_dataset(result: GroupComparison, layers: list[str]) -> xr.Dataset
 
 
 def _check_independent(folder: Path, rdms: xr.Dataset) -> None:
-    """Raise for crossed seeds, by which some networks of a run share their first weights."""
+    """Raise for crossed seeds, by which some networks of a run share their initial weights."""
     if "seed" not in rdms.coords:
         return
     seeds = rdms.seed.values.ravel().tolist()
     if 1 < len({*seeds}) < len(seeds):
         raise InputError(
             f"{folder}: expected a weight seed for each instance, or one for all, got seeds of "
-            "which some occur twice; networks that share their first weights are not independent"
+            "which some occur twice; networks that share their initial weights are not independent"
         )
 
 

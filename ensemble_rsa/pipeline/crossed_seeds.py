@@ -1,4 +1,4 @@
-"""Shares of variance of first weights and of another seed, where a sweep has crossed them."""
+"""Shares of variance of initial weights and of another seed, where a sweep has crossed them."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def crossed_seeds(rdms: xr.Dataset, exemplar: Any) -> xr.Dataset | None:
     swept = [name for name in FACTORS if name in rdms.coords]
     if len(swept) != 1 or "seed" not in rdms.coords:
         return None
-    factors = {"first weights": rdms.seed.values, FACTORS[swept[0]]: rdms[swept[0]].values}
+    factors = {"initial weights": rdms.seed.values, FACTORS[swept[0]]: rdms[swept[0]].values}
     if not is_crossed(factors):
         return None
     found = crossed_variance_components(exemplar, factors)

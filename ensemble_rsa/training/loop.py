@@ -164,7 +164,7 @@ def with_seeds_of(setup: TrainingSetup, instance: int) -> TrainingSetup:
 def train_group(
     setup: TrainingSetup, group: InstanceGroup, progress: TrainingCallback | None
 ) -> TrainedGroup:
-    """Train a group from its first weights, or from the newest state in its folder.
+    """Train a group from its initial weights, or from the newest state in its folder.
 
     Raises:
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.

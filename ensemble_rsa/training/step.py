@@ -1,7 +1,7 @@
 """The compiled programs of training: steps of all instances in a loop, and predictions.
 
 A batch is gathered and preprocessed on the device once, then every instance takes its own step on
-it. Data order and dropout masks are shared; first weights differ, and some settings may.
+it. Data order and dropout masks are shared; initial weights differ, and some settings may.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""AlexNet as in TF-slim: shapes, first weights, where pooling and dropout act."""
+"""AlexNet as in TF-slim: shapes, initial weights, where pooling and dropout act."""
 
 import jax
 import jax.numpy as jnp

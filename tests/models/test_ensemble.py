@@ -20,7 +20,7 @@ def blueprint(tiny_model):
 
 @pytest.fixture(scope="module")
 def three(blueprint):
-    """A network and the first parameters of three instances."""
+    """A network and the initial parameters of three instances."""
     network, parameters = init_ensemble(blueprint, [4, 5, 6])
     return network, jax.device_get(parameters)
 

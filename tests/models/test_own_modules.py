@@ -89,7 +89,7 @@ def test_random_layers_draw_from_the_key_of_the_step(pair, images):
     assert not network.is_random
 
 
-def test_first_variables_depend_on_the_seed_alone(pair):
+def test_initial_variables_depend_on_the_seed_alone(pair):
     _, alone = init_ensemble(blueprint("Net"), [4])
     for one, other in zip(
         jax.tree.leaves(member(pair[1], 1)), jax.tree.leaves(member(alone, 0)), strict=True

@@ -54,7 +54,7 @@ def test_crossed_seeds_are_decomposed_and_others_are_not(rdms, results):
     )
     found = analyze(crossed, SETTINGS)
     assert found.order_seed.values.tolist() == [5, 5, 6, 6]
-    names = ["first weights", "data order", "first weights × data order"]
+    names = ["initial weights", "data order", "initial weights × data order"]
     assert found.seed_component.values.tolist() == names
     for layer in range(2):
         r = np.corrcoef(rdms.exemplar.values[layer].astype(np.float64))

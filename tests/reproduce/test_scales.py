@@ -62,7 +62,7 @@ def test_at_scale_small_what_is_compared_is_trained_alike():
     first, second = (ensembles[f"{which}_categories"].data for which in ("first", "second"))
     assert len({*first.categories, *second.categories}) == 10
     kept = saved_epochs(ensembles["all_cnn_c"].training)
-    assert len(kept) == 17  # the first weights, and one fewer than the paper's
+    assert len(kept) == 17  # the initial weights, and one fewer than the paper's
     assert kept[-1] == ensembles["all_cnn_c"].training.epochs
 
 
@@ -70,7 +70,7 @@ def test_the_first_epoch_at_scale_medium_is_the_papers():
     ensembles = make_scale("medium").ensembles
     base, control, swept = (ensembles[name] for name in ("all_cnn_c", "control", "dropout"))
     assert training_images(base) == 50_000
-    assert len(saved_epochs(base.training)) == 18  # as many as the paper's, and the first weights
+    assert len(saved_epochs(base.training)) == 18  # as many as the paper's, and the initial weights
     assert saved_epochs(base.training)[-1] == base.training.epochs == 40
     assert swept.training.instances == 4 * control.training.instances
     assert (swept.data, swept.training.epochs) == (control.data, control.training.epochs)

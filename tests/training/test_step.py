@@ -47,7 +47,7 @@ def parts_of_five_images():
 
 @pytest.fixture(scope="module")
 def build(tiny_model, quick_execution):
-    """Programs for a recipe, and first parameters, with biases of 1, of instances on the host."""
+    """Programs for a recipe, and initial parameters, with biases of 1, of instances on the host."""
 
     @cache
     def built(config: TrainingConfig):
