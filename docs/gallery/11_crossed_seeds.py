@@ -1,5 +1,5 @@
 """Initial weights or data order
-===========================
+=============================
 
 How much of the variance between networks is due to initial weights, to the order of the images and
 to their interaction, in All-CNN-C on digits (an eighth of the channels, 12 epochs): from
