@@ -82,6 +82,7 @@ def test_all_layers_have_the_same_permutations(rng):
     assert not np.allclose(other.null[:, 0], found.null[:, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ensemble_rsa.errors.FewStimuliWarning")
 def test_p_holds_its_level_for_unrelated_instances_and_finds_related_ones(rng):
     p = np.array(

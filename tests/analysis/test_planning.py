@@ -137,6 +137,7 @@ def similarities(rng, n, n_subjects, features):
     return networks(rng, n, features), people
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "n_subjects", "m"), [(4, 20, 25), (12, 5, 40)])
 def test_evaluations_spread_as_predicted(rng, n, n_subjects, m):
     def mean(n, n_subjects, m):

@@ -70,6 +70,7 @@ def test_resampled_consistency_varies_about_that_of_all_stimuli(over):
     assert squares.mean() == pytest.approx(expected, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comparison", ["pearson", "rho_a"])
 def test_resampled_similarity_with_people_varies_about_that_of_all_stimuli(comparison):
     rdms = related_rdms(105, 30).astype(np.float64)

@@ -78,6 +78,7 @@ def test_the_sum_includes_alexnet_on_a_folder(animals, monkeypatch, tmp_path):
     assert measured == [1]  # once, for all pieces of a reproduction
 
 
+@pytest.mark.slow
 def test_the_compilers_memory_holds_parameters_and_momentum_of_every_instance():
     config = Config(DataConfig("digits"), ModelConfig(width=0.05), TrainingConfig(batch_size=4))
     one, three = (training_bytes(config, (8, 8, 1), 10, n) for n in (1, 3))
