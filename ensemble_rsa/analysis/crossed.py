@@ -1,9 +1,9 @@
 """How much of the variance of RDMs comes from each of two crossed seeds.
 
 Where networks of all initial weights are trained with all data orders (or all dropout seeds), a
-standardised RDM is the sum of a part that all networks share, of one that those of the same first
-weights share, of one that those of the same data order share, and of the rest. Expected mean
-squares of the two-way layout with random effects and one observation in each cell estimate the
+standardised RDM is the sum of a part that all networks share, of one that those of the same
+initial weights share, of one that those of the same data order share, and of the rest. Expected
+mean squares of the two-way layout with random effects and one observation in each cell estimate the
 variances (Searle, Casella and McCulloch 1992, doi:10.1002/9780470316856). They depend on mean
 similarities alone: with r_w of networks of equal initial weights and other order, r_o of equal
 order and other weights, and r of those that share neither,
