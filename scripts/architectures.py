@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals
 from ensemble_rsa.figures.style import BLUE, GREEN, ORANGE, VERMILION
-from ensemble_rsa.files import write_dataset
+from ensemble_rsa.files import read_dataset, write_dataset
 
 LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (ORANGE, "D"))
 DRAWN = (
@@ -89,16 +89,12 @@ def read_group(text: str) -> Group:
     if not (equals and colon and panel and label):
         raise InputError(f"runs: expected PANEL:LABEL=RUN, got {text!r}")
     file = Path(run) / "results.nc"
-    if not file.is_file():
-        raise InputError(f"runs: {file}: no such file; analyse the run first")
-    return Group(panel, label, xr.load_dataset(file))
+    return Group(panel, label, read_dataset(file, "analyse the run first"))
 
 
 def read_kept(file: Path) -> Group:
     """What `keep_groups` has stored."""
-    if not file.is_file():
-        raise InputError(f"runs: {file}: no such file")
-    results = xr.load_dataset(file)
+    results = read_dataset(file, "store it with --keep")
     if not {"panel", "label"} <= set(results.attrs):
         raise InputError(f"runs: {file}: expected a file that --keep has stored")
     return Group(results.panel, results.label, results)
