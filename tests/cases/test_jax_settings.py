@@ -22,7 +22,7 @@ from ensemble_rsa.pipeline import train as pipeline
 from ensemble_rsa.runs.run import load_networks
 from ensemble_rsa.training.step import epoch_order
 
-# `jax_random_seed_offset` has no context; the slow test sets it too.
+# `jax_random_seed_offset` has no context; the test with variables of the environment sets it too.
 SETTINGS = {
     "JAX_DEFAULT_PRNG_IMPL": ("rbg", jax.default_prng_impl),
     "JAX_THREEFRY_PARTITIONABLE": (False, jax.threefry_partitionable),
@@ -155,17 +155,12 @@ def trained_and_analysed(folder, **variables):
         return file["dissimilarities"][()]
 
 
-@pytest.fixture(scope="module")
-def usual(tmp_path_factory):
-    return trained_and_analysed(tmp_path_factory.mktemp("usual") / "run")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*SETTINGS, "JAX_RANDOM_SEED_OFFSET"])
-def test_a_variable_of_the_environment_changes_nothing(name, usual, tmp_path):
-    value = str(SETTINGS[name][0]).lower() if name in SETTINGS else "5"
-    found = trained_and_analysed(tmp_path / "run", **{name: value})
-    np.testing.assert_array_equal(found, usual)
+def test_variables_of_the_environment_change_nothing(tmp_path):
+    variables = {name: str(value).lower() for name, (value, _) in SETTINGS.items()}
+    expected = trained_and_analysed(tmp_path / "usual")
+    found = trained_and_analysed(tmp_path / "run", JAX_RANDOM_SEED_OFFSET="5", **variables)
+    np.testing.assert_array_equal(found, expected)
     assert found.dtype == np.float32
 
 
