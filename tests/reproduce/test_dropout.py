@@ -144,6 +144,13 @@ def test_findings_are_the_papers_with_the_signs_it_reports(result):
     assert moderate.note == "0.6 is used for 0.4"
 
 
+def test_a_rate_is_not_compared_with_itself(result):
+    found = by_quantity(dropout.findings(result.sel(dropout=[0, 0.6])))
+    fall = found["dropout 0.6 minus 0.8: consistency, no dropout at test"]
+    assert np.isnan(fall.value)
+    assert fall.note == "not defined: 0.6 is used for 0.8, so that both are the same"
+
+
 def test_measure_gives_every_network_its_rate_and_seed(monkeypatch, make_work):
     config = Config(training=TrainingConfig(instances=2, seed=4))
     swept = sweep(config, dropout=[0.6, 0.8])

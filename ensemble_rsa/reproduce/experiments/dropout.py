@@ -85,6 +85,9 @@ def findings(result: xr.Dataset) -> list[Finding]:
         if n < result.sizes["instance"]:
             notes.append(f"{n} of {result.sizes['instance']} instances")
         note = "; ".join(notes)
+        if len({used for used, _ in nearest}) < len(rates):
+            note = f"not defined: {note}, so that both are the same"
+            return Finding("fig8", quantity, np.nan, effect=effect, note=note)
         if not known.size:
             return Finding("fig8", quantity, np.nan, effect=effect, note=note)
         return mean_finding(result, "fig8", quantity, known, effect, note, scale)
