@@ -68,7 +68,7 @@ def test_parameters_at_full_size_are_those_published(side):
     assert map_shapes(blueprint, 2)[-1].shape == (2, 1, 1, 1000)
 
 
-def test_first_weights_and_biases(quarter):
+def test_initial_weights_and_biases(quarter):
     layers = list(quarter[1]["convolutions"].values())
     for one in layers[:7]:
         np.testing.assert_array_equal(one["bias"], np.float32(0.1))

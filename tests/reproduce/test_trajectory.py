@@ -86,7 +86,7 @@ def test_an_epoch_has_the_accuracy_after_it(result):
     assert float(result.test_accuracy_mean.sel(epoch=5)) == pytest.approx(0.00505)
 
 
-def test_the_correlation_is_over_epochs_without_the_first_weights(result):
+def test_the_correlation_is_over_epochs_without_the_initial_weights(result):
     for kind in ("exemplar", "centroid"):
         means = result.consistency.sel(kind=kind).mean("instance_pair").values
         expected = np.corrcoef(np.arange(1, 7), means[1:])[0, 1]
@@ -166,7 +166,7 @@ def test_every_kept_epoch_is_loaded_and_the_last_one_anyway(monkeypatch, make_wo
     assert float(found.consistency[0, 2, 0]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_matrix_goes_epoch_by_epoch_without_the_first_weights(result):
+def test_the_matrix_goes_epoch_by_epoch_without_the_initial_weights(result):
     figure = draw_trajectory(result, "exemplar")
     matrices = [axes for axes in figure.axes if axes.images]
     assert len(matrices) == 1
