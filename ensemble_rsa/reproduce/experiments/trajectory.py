@@ -31,7 +31,6 @@ FIRST = 50_000  # images seen before the paper's first checkpoint
 STABLE = 50  # of 350: the paper calls representations stable from about here
 _ENSEMBLE = "all_cnn_c"
 _CORRELATION = "correlation of accuracy and consistency"
-_TOO_SHORT = f"not defined: fewer than two epochs are kept after {FIRST:,} images"
 
 
 def measure(work: Workspace) -> xr.Dataset:
@@ -131,14 +130,16 @@ def accuracy_by_epoch(
 
 def findings(result: xr.Dataset) -> list[Finding]:
     """Correlations, decrease of consistency with training, similarity within instances."""
-    correlation = _correlation(result, "fig9", "exemplar")
-    relations = negative(correlation), negative(_correlation(result, "s8", "centroid"))
     epochs = landmarks(result)
     if epochs is None:
-        nothing = partial(Finding, value=np.nan, effect=True, note=_TOO_SHORT)
+        note = f"not defined: fewer than two epochs are kept after {FIRST:,} images"
+        nothing = partial(Finding, value=np.nan, note=note)
         fall = f"consistency after {FIRST:,} images minus at the end"
-        missing = [nothing("fig9", fall), nothing("s8", f"centroid {fall}")]
-        return [correlation, missing[0], relations[0], missing[1], relations[1]]
+        correlation, of_centroids = (nothing(figure, _CORRELATION) for figure in ("fig9", "s8"))
+        falls = nothing("fig9", fall, effect=True), nothing("s8", f"centroid {fall}", effect=True)
+        return [correlation, falls[0], negative(correlation), falls[1], negative(of_centroids)]
+    correlation = _correlation(result, "fig9", "exemplar")
+    relations = negative(correlation), negative(_correlation(result, "s8", "centroid"))
     first, stable, last = epochs
     early, late = (result.consistency.sel(epoch=epoch) for epoch in (first, last))
     exemplar_fall, centroid_fall = ((early - late).sel(kind=kind) for kind in KINDS)
@@ -177,8 +178,6 @@ def landmarks(result: xr.Dataset) -> tuple[int, int, int] | None:
 
 def _correlation(result: xr.Dataset, figure: str, kind: str) -> Finding:
     """The skipped correlation over epochs; the note names the others."""
-    if landmarks(result) is None:
-        return Finding(figure, _CORRELATION, np.nan, note=_TOO_SHORT)
     chosen = result.sel(kind=kind)
     epochs = [str(epoch) for epoch in result.epoch.values]
     found = correlation_finding(figure, _CORRELATION, chosen, epochs, "epochs", "skipped")
