@@ -5,7 +5,7 @@ ensemble is that tree with a leading instance axis. No other module stacks or ma
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxtyping import Array
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.catalogue import Blueprint, build, layer_names, module_maker
 from ensemble_rsa.models.network import LayeredNetwork, Network, Parameters
-from ensemble_rsa.models.own_modules import module_kind
+from ensemble_rsa.models.own_modules import ModuleKind, module_kind
 from ensemble_rsa.rng import stream
 
 
@@ -32,11 +32,12 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
     >>> {leaf.shape[0] for leaf in jax.tree.leaves(parameters)}
     {2}
     """
+    kind = _kind(blueprint)
+    network = kind.network()  # tries a module, so before its variables are asked for
     # Compiling with optimisation takes ten times as long (16 s instead of 1.6 s on a CPU) and saves
     # nothing in a program that runs once.
-    network, initial_variables = _open(blueprint)
     initial = jax.jit(
-        jax.vmap(initial_variables), compiler_options={"xla_backend_optimization_level": 0}
+        jax.vmap(kind.variables), compiler_options={"xla_backend_optimization_level": 0}
     )
     return network, initial(jnp.asarray(seeds, jnp.uint32))
 
@@ -44,11 +45,8 @@ def init_ensemble(blueprint: Blueprint, seeds: Sequence[int]) -> tuple[Network, 
 @fixed_settings()
 def ensemble_shapes(blueprint: Blueprint, n_instances: int) -> tuple[Network, Parameters]:
     """The network of `init_ensemble`, and the shapes of its stacked parameters."""
-    if module_maker(blueprint.config.model):
-        network, initial_variables = _open(blueprint)
-        one = jax.eval_shape(initial_variables, jax.ShapeDtypeStruct((), jnp.uint32))
-    else:
-        network, one = _layered(blueprint)
+    kind = _kind(blueprint)
+    network, one = kind.network(), kind.shapes()
     stacked = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((n_instances, *leaf.shape), leaf.dtype), one
     )
@@ -67,36 +65,51 @@ def map_shapes(blueprint: Blueprint, n_images: int) -> list[jax.ShapeDtypeStruct
     return [images, *maps]
 
 
-def _open(blueprint: Blueprint) -> tuple[Network, Callable[[Array], Parameters]]:
-    """The network of a blueprint, and the initial variables of an instance from its weight seed."""
+class LayeredKind:
+    """A network of the paper's kind: layers in a row, as `catalogue.build` makes them."""
+
+    def __init__(self, blueprint: Blueprint):
+        self._blueprint = blueprint
+
+    def variables(self, seed: Array) -> Parameters:
+        """The initial parameters of the instance with a weight seed."""
+        return nnx.to_pure_dict(nnx.state(self._build(seed), nnx.Param))
+
+    def network(self) -> Network:
+        """The network."""
+        return LayeredNetwork(self._split[0], layer_names(self._blueprint.config.model))
+
+    def shapes(self) -> Parameters:
+        """Shapes of an instance's parameters."""
+        return self._split[1]
+
+    @cached_property  # half a second
+    def _split(self) -> tuple[nnx.GraphDef, Parameters]:
+        graph, shapes = nnx.split(nnx.eval_shape(lambda: self._build(0)), nnx.Param)
+        return graph, nnx.to_pure_dict(shapes)
+
+    def _build(self, seed: Array | int) -> nnx.Module:
+        return build(self._blueprint, stream(seed, "init"))
+
+
+_layered_kind = lru_cache(maxsize=16)(LayeredKind)
+
+
+def _kind(blueprint: Blueprint) -> ModuleKind | LayeredKind:
+    """What makes the network of a blueprint, and the initial variables of its instances."""
     config = blueprint.config
-    if maker := module_maker(config.model):
-        kind = module_kind(
-            config.model,
-            maker,
-            config.model_arg
-            if ":" in config.model
-            else (f"width={config.width!r}", *config.model_arg),
-            blueprint.image_shape,
-            blueprint.n_categories,
-            blueprint.convolution,
-        )
-        return kind.network(), kind.variables
-    return _layered(blueprint)[0], partial(_initial, blueprint)
-
-
-@lru_cache(maxsize=16)  # a module is traced for half a second
-def _layered(blueprint: Blueprint) -> tuple[Network, Parameters]:
-    """A network of the paper's kind, and the shapes of one instance's parameters."""
-    graph, shapes = nnx.split(
-        nnx.eval_shape(lambda: build(blueprint, stream(0, "init"))), nnx.Param
+    maker = module_maker(config.model)
+    if maker is None:
+        return _layered_kind(blueprint)
+    of_user = ":" in config.model  # its arguments are its own
+    return module_kind(
+        config.model,
+        maker,
+        config.model_arg if of_user else (f"width={config.width!r}", *config.model_arg),
+        blueprint.image_shape,
+        blueprint.n_categories,
+        blueprint.convolution,
     )
-    network = LayeredNetwork(graph, layer_names(blueprint.config.model))
-    return network, nnx.to_pure_dict(shapes)
-
-
-def _initial(blueprint: Blueprint, seed: Array) -> Parameters:
-    return nnx.to_pure_dict(nnx.state(build(blueprint, stream(seed, "init")), nnx.Param))
 
 
 def map_instances(function: Callable, vmap_batch_size: int | None) -> Callable:

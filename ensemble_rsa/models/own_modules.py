@@ -70,6 +70,10 @@ class ModuleKind:
         """The initial variables of the instance with a weight seed."""
         return variables_of(self._build(stream(seed, "init")))
 
+    def shapes(self) -> Parameters:
+        """Shapes of an instance's variables."""
+        return jax.eval_shape(self.variables, jax.ShapeDtypeStruct((), jnp.uint32))
+
     @cache  # noqa: B019 - kinds are few, and kept by `module_kind` anyway
     def network(self) -> ModuleNetwork:
         """The network, after a trial with shapes alone.
