@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ensemble_rsa.analysis.bootstrap.contrasts import (
+    ROUNDING,
     Contrast,
     adjusted,
     ratio_interval,
@@ -43,7 +44,7 @@ from ensemble_rsa.rdm.missing import compare_rows_present, lacks_distances, repo
 from ensemble_rsa.rng import host_stream
 
 LEAST_INSTANCES = 3  # in a group
-_ROUNDING = 1e-12  # similarities are at most 1: differences closer than this are ties
+_PROBABILITY_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Difference:
         low: lower bound, one-sided as p is: the value minus the quantile of the permuted
             differences at `confidence`. It is above 0 exactly if p is at most 1 − confidence, and
             −∞ if there are too few random permutations.
-        p: the share of permutations in which the difference is at least as large.
+        p: the share of permutations in which the difference is at least as large, but for rounding
+            (1e-6).
         p_adjusted: `p` adjusted over all leading positions for the false discovery rate (Benjamini
             and Hochberg).
         z: `value` minus the mean of the permuted differences, over their standard deviation; NaN
@@ -273,15 +275,15 @@ def _difference(
     """The one-sided permutation test of a difference, and the bound that agrees with it."""
     own = not exact  # random permutations do not include the observed one
     n = permuted.shape[-1]
-    p = ((permuted - observed[:, None] >= -_ROUNDING).sum(-1) + own) / (n + own)
+    p = ((permuted - observed[:, None] >= -ROUNDING).sum(-1) + own) / (n + own)
     # p is at most the level if no more than so many of the permuted ones are as large.
-    allowed = math.floor((1 - confidence) * (n + own) + _ROUNDING) - own
+    allowed = math.floor((1 - confidence) * (n + own) + _PROBABILITY_ROUNDING) - own
     if allowed < 0:
         low = np.full_like(observed, -np.inf)
     else:
         largest = np.partition(permuted, n - 1 - allowed, axis=-1)[:, n - 1 - allowed]
         low = observed - largest
-        low = np.where(p <= 1 - confidence + _ROUNDING, low, np.minimum(low, 0))
+        low = np.where(p <= 1 - confidence + _PROBABILITY_ROUNDING, low, np.minimum(low, 0))
     z = _ratio(observed - permuted.mean(-1), permuted.std(-1))
     return Difference(*(each.reshape(leading) for each in (observed, low, p, adjusted(p), z)))
 
@@ -289,4 +291,4 @@ def _difference(
 def _ratio(
     value: Float[np.ndarray, " position"], spread: Float[np.ndarray, " position"]
 ) -> Float[np.ndarray, " position"]:
-    return np.divide(value, spread, out=np.full_like(spread, np.nan), where=spread > _ROUNDING)
+    return np.divide(value, spread, out=np.full_like(spread, np.nan), where=spread > ROUNDING)

@@ -310,6 +310,18 @@ def test_similarities_all_alike_have_no_effect_size():
     assert np.isnan([result.within_minus_between.z, result.standardised_difference]).all()
 
 
+@pytest.mark.parametrize("n_pairs", [45, 57_630])
+def test_a_group_does_not_differ_from_its_copy_in_other_rounding(rng, n_pairs):
+    a, _ = two_groups(rng, n_a=5, leading=(4,), n_pairs=n_pairs, noise_b=1.5)
+    copy = a * (1 + 1e-7 * rng.normal(size=a.shape))
+    result = compare_groups(a.astype(np.float32), copy.astype(np.float32), paired=True)
+    for name, none in zip(CONTRASTS, (0, 1, 0), strict=True):
+        contrast = getattr(result, name)
+        np.testing.assert_allclose(contrast.value, none, atol=1e-6)
+        np.testing.assert_array_equal(contrast.p, 1)
+    assert np.isnan(result.within_minus_between.z).all()
+
+
 A = np.arange(18.0).reshape(3, 6) ** 2 % 7
 
 

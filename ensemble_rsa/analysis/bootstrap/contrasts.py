@@ -26,7 +26,7 @@ from ensemble_rsa.analysis.bootstrap.jackknife import TRANSFORMATIONS, Scale, st
 OfA = Float[np.ndarray, "position a a"]
 OfB = Float[np.ndarray, "position b b"]
 Means = Float[np.ndarray, " position"]
-_ROUNDING = 1e-12  # of similarities, which are at most 1
+ROUNDING = 1e-6  # of similarities, which are at most 1 and often sums in float32
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def welch_difference(
         [_variance_of_mean(each) for each in groups], [each.shape[-1] for each in groups]
     )
     apart = pseudo_a.mean(-1) - pseudo_b.mean(-1)
-    apart = np.where(np.abs(apart) <= _ROUNDING, 0.0, apart)
+    apart = np.where(np.abs(mean_a - mean_b) <= ROUNDING, 0.0, apart)
     middle, back = (z_a + z_b) / 2, TRANSFORMATIONS[scale].back
     raw = lambda end: np.asarray(back(middle + end / 2) - back(middle - end / 2))
     return _contrast(mean_a - mean_b, apart, variance, dof, confidence, raw)
@@ -115,7 +115,10 @@ def ratio_interval(
     variance, dof = _welch(
         [standard_error(part) ** 2 for part in parts], [part.shape[-1] for part in parts]
     )
-    corrected = np.where(np.abs(corrected) <= _ROUNDING, 0.0, corrected)
+    # The jackknife multiplies rounding by the number of parts, the logarithm divides it by a mean.
+    rounding = ROUNDING * sum(part.shape[-1] for part in parts)
+    is_none = np.abs(corrected) * np.minimum(within_a, within_b) <= rounding
+    corrected = np.where(is_none, 0.0, corrected)
     return _contrast(np.exp(corrected), corrected, variance, dof, confidence, np.exp)
 
 
