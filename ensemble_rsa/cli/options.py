@@ -12,7 +12,17 @@ import re
 import types
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ensemble_rsa.errors import InputError
 
@@ -184,21 +194,28 @@ def parse_words(annotation: Any, words: Sequence[str]) -> Any:
     (0, 5)
     >>> parse_words(float | tuple[float, ...], ["0.5"]), parse_words(int | None, ["None"])
     (0.5, None)
+
+    Names are also separated by commas, which no name has.
+
+    >>> parse_words(tuple[Literal["weights", "order"], ...], ["weights,order"])
+    ('weights', 'order')
     """
     for member in _members(annotation):
         try:
             return _parse_member(member, words)
         except ValueError:
             continue
-    got = " ".join(words)
-    choices = [choice for member in _members(annotation) for choice in get_args(member)]
-    near = suggestion(got, [choice for choice in choices if isinstance(choice, str)])
-    raise ValueError(f"expected {_expected(annotation)}, got {got!r}{near}")
+    names = [choice for choice in _choices(annotation) if isinstance(choice, str)]
+    unknown = [word for word in _separated(words) if word not in names]
+    near = suggestion(unknown[0], names) if unknown else ""
+    raise ValueError(f"expected {_expected(annotation)}, got {' '.join(words)!r}{near}")
 
 
 def _parse_member(member: Any, words: Sequence[str]) -> Any:
     if get_origin(member) is tuple:
-        return tuple(_parse_member(get_args(member)[0], [word]) for word in words)
+        kind = get_args(member)[0]
+        words = _separated(words) if get_origin(kind) is Literal else words
+        return tuple(_parse_member(kind, [word]) for word in words)
     if len(words) != 1:
         raise ValueError
     choices = {types.NoneType: (None,), bool: (True, False)}.get(member, get_args(member))
@@ -219,6 +236,16 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     return tuple(sorted(get_args(annotation), key=lambda member: member is not types.NoneType))
 
 
+def _choices(annotation: Any) -> list[Any]:
+    """The values that an annotation names, alone or as members of a tuple."""
+    kinds = (get_args(m)[0] if get_origin(m) is tuple else m for m in _members(annotation))
+    return [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+
+
+def _separated(words: Sequence[str]) -> list[str]:
+    return [each for word in words for each in word.split(",") if each]
+
+
 def _metavar(annotation: Any) -> str:
     """The value's name in the help, without None.
 
@@ -237,11 +264,12 @@ def _expected(annotation: Any) -> str:
     """The accepted values in words, such as "trajectory or whole numbers"."""
     names: list[str] = []
     for member in _members(annotation):
-        if get_origin(member) is tuple:
-            names.append(_EXPECTED[get_args(member)[0]].removeprefix("a ") + "s")
+        kind = get_args(member)[0] if get_origin(member) is tuple else member
+        if kind in _EXPECTED:
+            several = kind is not member
+            names.append(_EXPECTED[kind].removeprefix("a ") + "s" if several else _EXPECTED[kind])
         else:
-            choices = ("True", "False") if member is bool else map(str, get_args(member))
-            names += [_EXPECTED[member]] if member in _EXPECTED else choices
+            names += ("True", "False") if kind is bool else map(str, get_args(kind))
     *first, last = names
     return f"{', '.join(first)} or {last}" if first else last
 

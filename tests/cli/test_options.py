@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +11,29 @@ from typing import get_type_hints
 
 import pytest
 
-from ensemble_rsa.cli.main import COMMANDS, main, parse
-from ensemble_rsa.cli.options import config_from_options
+from ensemble_rsa.cli.main import COMMANDS, build_parsers, main, parse
+from ensemble_rsa.cli.options import config_from_options, parse_words
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.config.settings import Config, DataConfig, TrainingConfig
 
 
 def train_config(words, base=None):
     return config_from_options(parse(["train", *words.split()]), base or Config())
+
+
+@pytest.mark.parametrize("words", ["order dropout", "order,dropout", "order, dropout"])
+def test_names_are_separated_by_blanks_or_commas(words):
+    assert parse(["train", "--vary", *words.split()]).vary == ("order", "dropout")
+
+
+def test_a_value_that_is_none_of_a_flags_is_refused_with_those_that_are():
+    actions = [action for parser in build_parsers()[1].values() for action in parser._actions]
+    annotations = [each.annotation for each in actions if hasattr(each, "annotation")]
+    limited = [each for each in annotations if not re.search(r"\bstr\b|Path", str(each))]
+    assert len(limited) > 50
+    for annotation in limited:
+        with pytest.raises(ValueError, match=r"^expected \w.+, got 'no such value'"):
+            parse_words(annotation, ["no such value"])
 
 
 def test_every_field_has_a_flag_with_help(capsys):
@@ -134,6 +150,10 @@ MISTAKES = {
     "see ensemble-rsa train --help",
     "train --precision float23": "--precision: expected float32, tensorfloat32 or bfloat16, got "
     "'float23'; did you mean float32? see ensemble-rsa train --help",
+    "train --vary wieghts": "--vary: expected None, weights, order, augmentation or dropout, got "
+    "'wieghts'; did you mean weights? see ensemble-rsa train --help",
+    "train --vary order,droput": "--vary: expected None, weights, order, augmentation or dropout, "
+    "got 'order,droput'; did you mean dropout? see ensemble-rsa train --help",
     "train --save-at x": "--save-at: expected trajectory or whole numbers, got 'x'; "
     "see ensemble-rsa train --help",
     "train --sweep dropout": "sweep: expected a setting and its values like dropout=0,0.5, got "
