@@ -42,6 +42,10 @@ def module_kind(
 ) -> "ModuleKind":
     """A kind of module; the same object for the same arguments, so that programs are shared."""
     options = keyword_arguments("model_arg", arguments)
+    fixed = {} if ":" in name else getattr(make, "keywords", {})
+    for key in fixed:
+        if key in options:
+            raise InputError(f"model_arg: {key} is part of the name {name}, got {options[key]!r}")
     return ModuleKind(name, make, options, image_shape, n_categories, convolution)
 
 

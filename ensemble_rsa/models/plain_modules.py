@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from ensemble_rsa.arrays.checks import check_count
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.convnet import scaled_channels
 
@@ -35,7 +36,8 @@ class MLP(nnx.Module):
         rngs: nnx.Rngs,
     ):
         height, wide, channels = image_shape
-        size = scaled_channels(hidden, width)
+        check_count("depth", depth, 0)
+        size = scaled_channels(check_count("hidden", hidden, 1), width)
         sizes = [height * wide * channels, *[size] * depth]
         self.hidden = nnx.List([Dense(*pair, rngs) for pair in zip(sizes, sizes[1:], strict=False)])
         self.head = nnx.Linear(sizes[-1], n_categories, rngs=rngs)
@@ -84,6 +86,8 @@ class ViT(nnx.Module):
         rngs: nnx.Rngs,
     ):
         height, wide, channels = image_shape
+        for name, n in (("patch", patch), ("depth", depth), ("heads", heads)):
+            check_count(name, n, 1)
         if height % patch or wide % patch:
             raise InputError(
                 f"patch: expected a divisor of the image's sides, {height} and {wide} pixels, "

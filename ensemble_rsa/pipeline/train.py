@@ -33,7 +33,7 @@ from ensemble_rsa.runs.run import (
 )
 from ensemble_rsa.runs.source_files import describe_file
 from ensemble_rsa.training.choice import choose_execution
-from ensemble_rsa.training.ensemble import check_batch_size, train_ensemble
+from ensemble_rsa.training.ensemble import check_recipe, train_ensemble
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import TrainingCallback
 
@@ -121,7 +121,7 @@ def _new_run(
 
 def _dataset(config: Config) -> Dataset:
     dataset = load_dataset(config.data, config.execution.feed)
-    check_batch_size(config, dataset)  # before a folder is made
+    check_recipe(config, dataset)  # before a folder is made
     return dataset
 
 

@@ -106,8 +106,12 @@ class GroupTrainer(Protocol):
         ...
 
 
-def check_batch_size(config: Config, dataset: Dataset) -> None:
-    """Raise if the training images do not fill one batch, or all epochs not one update."""
+def check_recipe(config: Config, dataset: Dataset) -> None:
+    """Raise for a recipe that does not fit the training images.
+
+    They do not fill one batch, or all epochs not one update; or augmentation would replace whole
+    images.
+    """
     n_images = len(dataset.train_labels)
     if config.training.batch_size > n_images:
         raise InputError(
@@ -120,6 +124,13 @@ def check_batch_size(config: Config, dataset: Dataset) -> None:
             f"accumulate: expected at most {n_batches}, the number of batches in the training, got "
             f"{config.training.accumulate}"
         )
+    side = min(dataset.train_images.shape[1:3])
+    for name in ("shift", "cutout"):
+        pixels = getattr(config.training, name)
+        if pixels >= side:
+            raise InputError(
+                f"{name}: expected less than the side of the images, {side} pixels, got {pixels}"
+            )
 
 
 def train_ensemble(
@@ -144,7 +155,7 @@ def train_ensemble(
         InputError: the batch is larger than the training set.
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
-    check_batch_size(config, dataset)
+    check_recipe(config, dataset)
     # who trains elsewhere places the images there
     images = place_images(config, dataset) if elsewhere is None else cast(Any, (None, None))
     setup = make_setup(config, dataset, execution, images)

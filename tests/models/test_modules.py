@@ -135,6 +135,12 @@ def test_a_vision_transformer_by_hand(rng, quickly):
     ("name", "arguments", "message"),
     [
         (RESNET, ("depth=9",), "depth: expected 18, or 6n \\+ 2"),
+        ("resnet20", ("depth=56",), "model_arg: depth is part of the name resnet20, got 56"),
+        ("mlp", ("depth=-1",), "depth: expected a whole number of at least 0, got -1"),
+        ("mlp", ("hidden=0",), "hidden: expected a whole number of at least 1, got 0"),
+        ("vit", ("depth=0",), "depth: expected a whole number of at least 1, got 0"),
+        ("vit", ("heads=0",), "heads: expected a whole number of at least 1, got 0"),
+        ("vit", ("patch=0",), "patch: expected a whole number of at least 1, got 0"),
         ("resnet20", ("norm=layer",), "norm: unknown 'layer'; choose from batch, group"),
         ("vit", ("patch=3",), "patch: expected a divisor of the image's sides, 8 and 8 pixels"),
     ],

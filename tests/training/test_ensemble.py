@@ -149,6 +149,12 @@ def test_a_batch_larger_than_the_training_set_is_refused(fit):
         fit(batch_size=101)
 
 
+@pytest.mark.parametrize("name", ["shift", "cutout"])
+def test_augmentation_that_replaces_whole_images_is_refused(fit, name):
+    with pytest.raises(InputError, match=f"{name}: expected less than the side .* 8 pixels, got 8"):
+        fit(**{name: 8})
+
+
 def test_one_instance_is_replaced_by_the_next_seed(fit, plain):
     before, _ = plain
     low, high = sorted(before.train_accuracy)
