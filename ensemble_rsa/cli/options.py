@@ -213,7 +213,7 @@ def parse_words(annotation: Any, words: Sequence[str]) -> Any:
 
 def _parse_member(member: Any, words: Sequence[str]) -> Any:
     if get_origin(member) is tuple:
-        kind = get_args(member)[0]
+        kind = _element(member)
         words = _separated(words) if get_origin(kind) is Literal else words
         return tuple(_parse_member(kind, [word]) for word in words)
     if len(words) != 1:
@@ -236,9 +236,14 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     return tuple(sorted(get_args(annotation), key=lambda member: member is not types.NoneType))
 
 
+def _element(member: Any) -> Any:
+    """The type of a tuple's elements; any other type itself."""
+    return get_args(member)[0] if get_origin(member) is tuple else member
+
+
 def _choices(annotation: Any) -> list[Any]:
     """The values that an annotation names, alone or as members of a tuple."""
-    kinds = (get_args(m)[0] if get_origin(m) is tuple else m for m in _members(annotation))
+    kinds = map(_element, _members(annotation))
     return [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
 
 
@@ -254,8 +259,7 @@ def _metavar(annotation: Any) -> str:
     ('INT|auto|all', 'FLOAT')
     """
     names: list[str] = []
-    for member in _members(annotation):
-        kind = get_args(member)[0] if get_origin(member) is tuple else member
+    for kind in map(_element, _members(annotation)):
         names += [_METAVARS[kind]] if kind in _METAVARS else map(str, get_args(kind))
     return "|".join(dict.fromkeys(names))
 
@@ -264,7 +268,7 @@ def _expected(annotation: Any) -> str:
     """The accepted values in words, such as "trajectory or whole numbers"."""
     names: list[str] = []
     for member in _members(annotation):
-        kind = get_args(member)[0] if get_origin(member) is tuple else member
+        kind = _element(member)
         if kind in _EXPECTED:
             several = kind is not member
             names.append(_EXPECTED[kind].removeprefix("a ") + "s" if several else _EXPECTED[kind])

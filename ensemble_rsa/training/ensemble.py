@@ -152,7 +152,7 @@ def train_ensemble(
         elsewhere: trains the groups instead of this process.
 
     Raises:
-        InputError: the batch is larger than the training set.
+        InputError: a recipe that does not fit the training images (see `check_recipe`).
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     check_recipe(config, dataset)
