@@ -23,10 +23,10 @@ from matplotlib.lines import Line2D
 
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.lines import CONSISTENCY_LABEL, draw_intervals
-from ensemble_rsa.figures.style import BLUE, GREEN, ORANGE, VERMILION
+from ensemble_rsa.figures.style import BLUE, GREEN, ORANGE, SKY_BLUE, VERMILION
 from ensemble_rsa.files import read_dataset, write_dataset
 
-LOOKS = ((BLUE, "o"), (VERMILION, "s"), (GREEN, "^"), (ORANGE, "D"))
+LOOKS = ((BLUE, "o"), (SKY_BLUE, "v"), (VERMILION, "s"), (ORANGE, "D"), (GREEN, "^"))
 DRAWN = (
     "consistency_mean", "consistency_low", "consistency_high", "train_accuracy", "test_accuracy",
 )  # fmt: skip
@@ -60,17 +60,20 @@ def main() -> None:
     if len(labels) > len(LOOKS):
         parser.error(f"expected at most {len(LOOKS)} labels, got {', '.join(labels)}")
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(3.6 * len(panels), 3.0), sharey=True, squeeze=False,
+        1, len(panels), figsize=(3.6 * len(panels), 3.6), sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
+    lines: dict[str, Line2D] = {}
     for panel, name in zip(axes[0], panels, strict=True):
-        lines = [
-            draw_group(panel, group, labels.index(group.label))
-            for group in groups
-            if group.panel == name
-        ]
+        for group in groups:
+            if group.panel == name:
+                line = draw_group(panel, group, labels.index(group.label))
+                lines.setdefault(group.label, line)
         panel.set(title=name, xlabel="Relative depth", ylim=(0, 1.02), xlim=(-0.05, 1.05))
-        panel.legend(handles=lines, frameon=False, fontsize="small", loc="lower left")
+    figure.legend(
+        handles=[lines[label] for label in labels], frameon=False, fontsize="small", ncols=3,
+        loc="outside lower center",
+    )  # fmt: skip
     axes[0, 0].set_ylabel(CONSISTENCY_LABEL)
     figure.savefig(options.out, dpi=200)
     print(options.out)
