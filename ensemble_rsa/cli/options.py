@@ -265,9 +265,10 @@ def _metavar(annotation: Any) -> str:
 
 
 def _expected(annotation: Any) -> str:
-    """The accepted values in words, such as "trajectory or whole numbers"."""
+    """The accepted values in words, such as "trajectory or whole numbers", with None last."""
     names: list[str] = []
-    for member in _members(annotation):
+    none_last = sorted(_members(annotation), key=lambda member: member is types.NoneType)
+    for member in none_last:
         kind = _element(member)
         if kind in _EXPECTED:
             several = kind is not member

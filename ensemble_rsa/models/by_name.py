@@ -42,7 +42,8 @@ def function_by_name(argument: str, name: str) -> tuple[Callable[..., Any], Path
     if not callable(function):
         names = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise InputError(
-            f"{argument}: {where} has no function {attribute!r}, but {', '.join(names) or 'none'}"
+            f"{argument}: {where} has no class or function {attribute!r}, but "
+            f"{', '.join(names) or 'none'}"
         )
     file = getattr(module, "__file__", None)
     return function, Path(file).resolve() if file else None

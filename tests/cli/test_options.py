@@ -139,7 +139,7 @@ MISTAKES = {
     "see ensemble-rsa train --help",
     "train --last-relu --no-last-relu": "--last-relu or --no-last-relu: given twice; give it once; "
     "see ensemble-rsa train --help",
-    "train --out=": "--out: expected None or a path, got ''; see ensemble-rsa train --help",
+    "train --out=": "--out: expected a path or None, got ''; see ensemble-rsa train --help",
     "train --sweep": "sweep: expected settings and their values like dropout=0,0.5, got none",
     "reproduce fig4 --scale small fig77 --scal": "unknown flag --scal; did you mean --scale? "
     "see ensemble-rsa reproduce --help",
@@ -150,16 +150,16 @@ MISTAKES = {
     "see ensemble-rsa train --help",
     "train --precision float23": "--precision: expected float32, tensorfloat32 or bfloat16, got "
     "'float23'; did you mean float32? see ensemble-rsa train --help",
-    "train --vary wieghts": "--vary: expected None, weights, order, augmentation or dropout, got "
+    "train --vary wieghts": "--vary: expected weights, order, augmentation, dropout or None, got "
     "'wieghts'; did you mean weights? see ensemble-rsa train --help",
-    "train --vary order,droput": "--vary: expected None, weights, order, augmentation or dropout, "
+    "train --vary order,droput": "--vary: expected weights, order, augmentation, dropout or None, "
     "got 'order,droput'; did you mean dropout? see ensemble-rsa train --help",
     "train --save-at x": "--save-at: expected trajectory or whole numbers, got 'x'; "
     "see ensemble-rsa train --help",
     "train --sweep dropout": "sweep: expected a setting and its values like dropout=0,0.5, got "
     "'dropout'",
     "analyze": "the following arguments are required: run; see ensemble-rsa analyze --help",
-    "compare a b --paired x": "--paired: expected None, True or False, got 'x'; "
+    "compare a b --paired x": "--paired: expected True, False or None, got 'x'; "
     "see ensemble-rsa compare --help",
     "reproduce": "figures: expected fig2 … fig9, s1 … s8 or all, got none",
     "bench analyse": "what: expected analysis, train, extract or compile, got 'analyse'; did you "

@@ -128,7 +128,7 @@ def test_a_class_is_named_by_its_module():
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("Nothing", (), r"model: .*own_nets.py has no function 'Nothing', but .*Net"),
+        ("Nothing", (), r"model: .*own_nets.py has no class or function 'Nothing', but .*Net"),
         ("NoLogits", (), r"return logits \(image, category\) = \(2, 10\).*got \(2,\)"),
         ("Absent", (), r"names the layer 'third', .*expected one of head, shared, shared \(2\)"),
         ("Counts", (), r"changes an attribute while it is called; make it an nnx.Variable"),

@@ -133,7 +133,7 @@ def test_other_files_are_refused_without_unpickling(folder, write, message):
     ("build", "message"),
     [
         ("my_nets:failing", r"my_nets:failing failed \(RuntimeError: no such width\)"),
-        ("my_nets:absent", "my_nets has no function 'absent', but"),
+        ("my_nets:absent", "my_nets has no class or function 'absent', but"),
         ("nowhere:build", "nowhere cannot be imported"),
         ("absent.py:build", "no such file"),
         ("my_nets", "expected module:function"),
