@@ -64,14 +64,13 @@ def main() -> None:
         layout="constrained",
     )  # fmt: skip
     lines: dict[str, Line2D] = {}
+    for group in groups:
+        panel = axes[0, panels.index(group.panel)]
+        lines[group.label] = draw_group(panel, group, labels.index(group.label))
     for panel, name in zip(axes[0], panels, strict=True):
-        for group in groups:
-            if group.panel == name:
-                line = draw_group(panel, group, labels.index(group.label))
-                lines.setdefault(group.label, line)
         panel.set(title=name, xlabel="Relative depth", ylim=(0, 1.02), xlim=(-0.05, 1.05))
     figure.legend(
-        handles=[lines[label] for label in labels], frameon=False, fontsize="small", ncols=3,
+        handles=list(lines.values()), frameon=False, fontsize="small", ncols=3,
         loc="outside lower center",
     )  # fmt: skip
     axes[0, 0].set_ylabel(CONSISTENCY_LABEL)
