@@ -42,7 +42,7 @@ def draw_training(
     panels = [(name, label) for name, label in PANELS if name in history]
     noted = noted_instances(history, flagged)
     handles = _legend_handles(history.sizes["instance"] - len(noted), noted)
-    n_columns = 2 if len(handles) > 3 else 3
+    n_columns = 2 if len(handles) > 3 or len(noted) > 1 else 3  # names of two fill a row
     n_rows = math.ceil(len(handles) / n_columns)
     height = 2.15 + 0.14 * n_rows + (0.15 if title else 0.0)
     figure = several_panels(figure, style.DOUBLE_COLUMN, height, title)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from ensemble_rsa.figures.style import FLAGGED
 from ensemble_rsa.figures.training import draw_training
@@ -65,3 +66,14 @@ def test_all_flagged_one_epoch_and_infinite_loss(make_history):
 def test_losses_over_decades_get_a_logarithmic_axis(make_history):
     assert draw_training(make_history(n_epochs=12)).axes[0].get_yscale() == "log"
     assert draw_training(make_history(n_epochs=2)).axes[0].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("n_flagged", [1, 2, 3, 4])
+def test_the_legend_of_flagged_instances_lies_within_the_figure(make_history, n_flagged):
+    reason = "training accuracy 0.318 is below 0.99"
+    flagged = [{"instance": i, "seed": i, "reason": reason} for i in range(n_flagged)]
+    figure = draw_training(make_history(n_instances=max(3, n_flagged)), flagged)
+    figure.canvas.draw()
+    legend = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= legend.x0
+    assert legend.x1 <= figure.bbox.x1
