@@ -165,7 +165,9 @@ class Workers:
         try:
             if self.client.status != "running":
                 raise OSError("the connection is closed")
-            found = self.client.scheduler_info(n_workers=-1)["workers"]  # all of them
+            # not `scheduler_info`, whose answer the client replaces every two seconds by one that
+            # names no worker
+            found = self.client.sync(self.client.scheduler.identity)["workers"]
         except (OSError, KeyError, ValueError, RuntimeError, TimeoutError) as error:
             if time.monotonic() - self._last_answer > SECONDS_WITHOUT_SCHEDULER:
                 raise ClusterLost(
