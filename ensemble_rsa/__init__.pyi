@@ -44,6 +44,7 @@ from .pipeline.check import check_networks as check_networks
 from .pipeline.compare import compare_runs as compare_runs
 from .pipeline.evaluate import evaluate_run as evaluate_run
 from .pipeline.export import export as export
+from .pipeline.extend import extend_run as extend_run
 from .pipeline.extract import extract as extract
 from .pipeline.import_run import import_run as import_run
 from .pipeline.own_images import from_run as from_run

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rich.console import Console
 
@@ -41,6 +41,9 @@ from ensemble_rsa.config.settings import (
 )
 from ensemble_rsa.config.sweep import sweep, vary
 from ensemble_rsa.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from ensemble_rsa.runs.run import Run
 
 PROGRAM = "ensemble-rsa"
 # Ours, for two minutes on two cores: the paper's network at a quarter of its channels, on
@@ -82,6 +85,19 @@ def train(options: argparse.Namespace) -> None:
         print(json.dumps(config_to_dict(config), indent=2))
         return
     print(_train(config, options))
+
+
+def extend(options: argparse.Namespace) -> None:
+    """Train further instances of a finished run; all of them form a new one."""
+    from ensemble_rsa.pipeline.extend import extend_run
+    from ensemble_rsa.runs.run_folder import read_config
+
+    epochs = read_config(options.run).training.epochs
+
+    def extended(progress: Any) -> "Run":
+        return extend_run(options.run, options.instances, options.out, progress, options.cluster)
+
+    print(_trained(extended, epochs, options.instances, options.quiet))
 
 
 def analyze(options: argparse.Namespace) -> None:
@@ -126,6 +142,8 @@ def _out(text: str) -> Option:
 QUIET = Option("quiet", "no progress and no notes")
 NEW_RUN = _out("the run folder; a new one under runs/ when not given")
 RUN = Option("run", "the folder that `train` or `import` wrote", Path, REQUIRED)
+TRAINED = Option("run", "the folder of a finished run that `train` wrote", Path, REQUIRED)
+IN_ALL = Option("instances", "how many there shall be in all", int, REQUIRED)
 OTHER = Option("other", "the second run, with the same distance and stimuli", Path, REQUIRED)
 SWEEP = Option(
     "sweep",
@@ -168,6 +186,7 @@ COMPARED = _out("where the results go; comparison-OTHER in the first run's folde
 COMMANDS = {
     "demo": Command(demo, [NEW_RUN, QUIET]),
     "train": Command(train, [NEW_RUN, RECIPE, SWEEP, VARY, RESUME, PRINT, CLUSTER, QUIET], Config),
+    "extend": Command(extend, [TRAINED, IN_ALL, NEW_RUN, CLUSTER, QUIET]),
     "import": Command(imports.import_source, imports.OPTIONS),
     "analyze": Command(analyze, [RUN, RESULTS, STORE, CLUSTER, QUIET], AnalysisConfig),
     "view": Command(view.view, view.OPTIONS),
@@ -292,18 +311,27 @@ def _swept(words: str) -> tuple[str, list[float]]:
 
 
 def _train(config: Config, options: argparse.Namespace) -> Path:
+    from ensemble_rsa.pipeline import train as pipeline
+
+    resume, cluster = getattr(options, "resume", False), getattr(options, "cluster", None)
+
+    def trained(progress: Any) -> "Run":
+        return pipeline.train(config, options.out, progress, resume, cluster)
+
+    return _trained(trained, config.training.epochs, config.training.instances, options.quiet)
+
+
+def _trained(train: "Callable[[Any], Run]", epochs: int, instances: int, quiet: bool) -> Path:
+    """The folder of what is trained with a display of progress; who did not converge is told."""
     # JAX takes a second to import, which --help and wrong flags need not wait for
     from ensemble_rsa.cli.progress import keep_compiled_programs, training_display
     from ensemble_rsa.jax_settings import use_cores
-    from ensemble_rsa.pipeline import train as pipeline
 
     use_cores()
     keep_compiled_programs()
-    quiet, resume = options.quiet, getattr(options, "resume", False)
-    training, cluster = config.training, getattr(options, "cluster", None)
     console = Console(stderr=True, quiet=quiet)
-    with training_display(training.epochs, console, training.instances) as progress:
-        run = pipeline.train(config, options.out, None if quiet else progress, resume, cluster)
+    with training_display(epochs, console, instances) as progress:
+        run = train(None if quiet else progress)
     for one in run.replaced:
         _print_error(f"seed {one.seed} was replaced: {one.reason}")
     for one in run.flagged:

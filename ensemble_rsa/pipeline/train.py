@@ -4,7 +4,10 @@ import contextlib
 import dataclasses
 import logging
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -32,7 +35,9 @@ from ensemble_rsa.runs.run import (
     warn_of_changed_module,
 )
 from ensemble_rsa.runs.source_files import describe_file
+from ensemble_rsa.runs.taken import EXTENDS, taken_instances
 from ensemble_rsa.training.choice import choose_execution
+from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import check_recipe, train_ensemble
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import TrainingCallback
@@ -94,7 +99,7 @@ def _resumed(
     config: Config, folder: Path, progress: TrainingCallback | None, workers: Workers | None
 ) -> Run:
     """Go on with a run that was begun, in its locked folder."""
-    dataset = _dataset(config)
+    dataset = checked_dataset(config)
     manifest = run_folder.read_manifest(folder)
     if manifest.get("fingerprint") != fingerprint(dataset):
         raise InputError(
@@ -103,45 +108,51 @@ def _resumed(
             "folder"
         )
     warn_of_changed_module(folder, config)
-    _tell_of_other_device(config, manifest, workers)
-    return _train(config, dataset, folder, manifest, progress, workers)
+    tell_of_other_device(config, manifest, workers)
+    return train_in(folder, config, dataset, manifest, progress, workers)
 
 
 def _new_run(
     config: Config, out: Path | None, progress: TrainingCallback | None, workers: Workers | None
 ) -> Run:
     """Train in a new folder, which is locked before anything is measured."""
-    dataset = _dataset(config)
+    dataset = checked_dataset(config)
     _log_layers(config, dataset)
     folder = run_folder.create_run_folder(config, out)
     with run_folder.lock_run_folder(folder):
-        manifest = _first_manifest(config, folder, dataset, workers)
-        return _train(config, dataset, folder, manifest, progress, workers)
+        manifest = first_manifest(config, folder, dataset, workers)
+        return train_in(folder, config, dataset, manifest, progress, workers)
 
 
-def _dataset(config: Config) -> Dataset:
+def checked_dataset(config: Config) -> Dataset:
+    """The images of a configuration, whose recipe fits them."""
     dataset = load_dataset(config.data, config.execution.feed)
     check_recipe(config, dataset)  # before a folder is made
     return dataset
 
 
-def _train(
+def train_in(
+    folder: Path,
     config: Config,
     dataset: Dataset,
-    folder: Path,
     manifest: dict[str, Any],
     progress: TrainingCallback | None,
     workers: Workers | None,
 ) -> Run:
-    """Train in a locked folder, and record there for how long."""
+    """Train in a locked folder, whose manifest is written, and record there for how long."""
     execution = Execution.from_record(manifest["execution"])
     before, began = manifest["seconds"]["train"], time.perf_counter()
     again = f"go on with `ensemble-rsa train --resume --out {folder}{_flag(workers)}`"
     try:
         elsewhere = workers and OnWorkers(workers, config, dataset, folder, execution)
+        origin = manifest.get(EXTENDS)
+        taken = origin and partial(taken_instances, origin["run"])
         trained = train_ensemble(
-            config, dataset, execution, progress, folder / CHECKPOINTS, elsewhere
+            config, dataset, execution, progress, folder / CHECKPOINTS, elsewhere, taken
         )
+        if origin:
+            gone = [UnconvergedInstance(**one) for one in origin["replaced"]]
+            trained = dataclasses.replace(trained, replaced=(*gone, *trained.replaced))
         manifest["seconds"]["train"] = round(before + time.perf_counter() - began, 2)
         return save_run(folder, config, trained, dataset, manifest)
     except TrainingInterrupted as stop:
@@ -160,9 +171,7 @@ def _flag(workers: Workers | None) -> str:
     return "" if workers is None else f" --cluster {workers.where}"
 
 
-def _tell_of_other_device(
-    config: Config, manifest: dict[str, Any], workers: Workers | None
-) -> None:
+def tell_of_other_device(config: Config, manifest: dict[str, Any], workers: Workers | None) -> None:
     """Warn if training goes on with another kind of device, or with fewer than it was begun on."""
     if workers is not None:
         begun = manifest.get("workers", {}).get("device")
@@ -187,15 +196,21 @@ def _tell_of_other_device(
         )
 
 
-def _first_manifest(
-    config: Config, folder: Path, dataset: Dataset, workers: Workers | None
+def first_manifest(
+    config: Config,
+    folder: Path,
+    dataset: Dataset,
+    workers: Workers | None,
+    known: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write the manifest of a new run, with its images and way of computing, and return it.
 
-    Without it the folder is removed.
+    What is `known` is taken over. Without a manifest the folder is removed.
     """
     try:
-        if workers is None:
+        if "execution" in known:
+            execution = Execution.from_record(known["execution"])
+        elif workers is None:
             execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
         else:
             execution = OnWorkers(workers, config, dataset, folder).choose_execution()
@@ -208,6 +223,7 @@ def _first_manifest(
         manifest["images"] = dict(dataset.conversions)
         if file := module_file(config.model.model):
             manifest["files"] = [describe_file(file)._asdict()]
+        manifest |= known
         files.write_json(folder / run_folder.MANIFEST, manifest)
     finally:
         if not (folder / run_folder.MANIFEST).is_file():
@@ -222,9 +238,12 @@ def _folder_to_resume(config: Config, out: Path | None) -> Path | None:
     folder = out
     stored = run_folder.read_config(folder)
     if differences := config_differences(config, stored):
+        more = config.training.instances > stored.training.instances
         raise InputError(
             f"resume: {folder} was begun with another configuration: {'; '.join(differences)}; "
             "leave these settings out, or train anew in another folder"
+            + f" (once it is finished, `ensemble-rsa extend {folder} "
+            f"{config.training.instances}` trains more instances)" * more
         )
     if (folder / run_folder.MANIFEST).is_file():
         return folder

@@ -29,7 +29,7 @@ from ensemble_rsa.pipeline.worker_folder import (
 )
 from ensemble_rsa.runs.run import fingerprint
 from ensemble_rsa.training.choice import choose_execution
-from ensemble_rsa.training.ensemble import ATTEMPT, claim_group, group_size
+from ensemble_rsa.training.grouping import ATTEMPT, claim_group, group_size
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back, stopped_when
 from ensemble_rsa.training.loop import (
     InstanceGroup,

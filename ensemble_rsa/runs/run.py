@@ -23,7 +23,8 @@ from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.source_files import describe_file
 from ensemble_rsa.training.convergence import UnconvergedInstance
-from ensemble_rsa.training.ensemble import TrainedEnsemble, gather, group_folder
+from ensemble_rsa.training.ensemble import TrainedEnsemble, gather
+from ensemble_rsa.training.grouping import group_folder
 from ensemble_rsa.training.loop import epoch_folder
 
 CHECKPOINTS = "checkpoints"

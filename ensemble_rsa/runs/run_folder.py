@@ -80,7 +80,7 @@ def discard_run_folder(folder: Path) -> None:
     Whoever calls this holds the lock of the folder, or no one trains in it yet.
     """
     # whoever trains has imported it
-    from ensemble_rsa.training.ensemble import KNOWN_BEFORE_TRAINING
+    from ensemble_rsa.training.grouping import KNOWN_BEFORE_TRAINING
 
     files_there = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
     contents = {str(path) for path in files_there if not path.parts[0].startswith(".")}

@@ -4,12 +4,11 @@ The first groups hold the instances of the configuration; if instances that did 
 replaced, each further group holds their replacements.
 """
 
+import dataclasses
 import logging
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -20,18 +19,22 @@ from jaxtyping import Bool, Float
 from ensemble_rsa import files
 from ensemble_rsa.config.settings import (
     Config,
-    TrainingConfig,
     saved_epochs,
-    seeds_of_instance,
-    shared_seeds,
     weight_seeds,
 )
 from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.models.devices import INSTANCE
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.training.convergence import UnconvergedInstance, unconverged_instances
+from ensemble_rsa.training.grouping import (
+    GROUP_SIZE,
+    GroupsAtStart,
+    claim_group,
+    group_folder,
+    group_size,
+    parts,
+)
 from ensemble_rsa.training.loop import (
     InstanceGroup,
     TrainedGroup,
@@ -41,16 +44,14 @@ from ensemble_rsa.training.loop import (
     train_group,
     with_seeds_of,
 )
-from ensemble_rsa.training.memory import largest_group, parameter_bytes, program_bytes
+from ensemble_rsa.training.memory import parameter_bytes
 from ensemble_rsa.training.progress import TrainingCallback
 from ensemble_rsa.training.recipe import states_per_parameter
 from ensemble_rsa.training.recovery import KEPT
+from ensemble_rsa.training.taken import TakenInstances, store_taken
 
 log = logging.getLogger(__name__)
 DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
-GROUP_SIZE = "group_size.json"  # in the folder of the first group
-ATTEMPT = "attempt.json"  # in the folder of a group, which of several processes trains it
-KNOWN_BEFORE_TRAINING = (GROUP_SIZE, ATTEMPT)
 Locations = Sequence[tuple[int, int]]  # for each instance, its group and its index there
 
 
@@ -140,6 +141,7 @@ def train_ensemble(
     progress: TrainingCallback | None = None,
     folder: Path | None = None,
     elsewhere: GroupTrainer | None = None,
+    taken: Callable[[], TakenInstances] | None = None,
 ) -> TrainedEnsemble:
     """Train all instances of `config` on `dataset`.
 
@@ -150,6 +152,8 @@ def train_ensemble(
         progress: called about once a second with the status.
         folder: where states are stored; training resumes from the newest one.
         elsewhere: trains the groups instead of this process.
+        taken: called when the training has not begun; its instances are the first ones, and are not
+            trained. Needs a folder.
 
     Raises:
         InputError: a recipe that does not fit the training images (see `check_recipe`).
@@ -168,7 +172,7 @@ def train_ensemble(
             "keep fewer epochs, or give another --out",
         )
     seeds = weight_seeds(config.training)
-    groups = _train_groups(setup, range(len(seeds)), seeds, 0, folder, progress, elsewhere)
+    groups = _train_groups(setup, range(len(seeds)), seeds, 0, folder, progress, elsewhere, taken)
     locations = [(g, i) for g, one in enumerate(groups) for i in range(len(one.group.seeds))]
     replaced: list[UnconvergedInstance] = []
     ensemble = _assemble(setup, groups, locations, replaced)
@@ -206,16 +210,28 @@ def _train_groups(
     folder: Path | None,
     progress: TrainingCallback | None,
     elsewhere: GroupTrainer | None,
+    taken: Callable[[], TakenInstances] | None = None,
 ) -> list[TrainedGroup]:
     """Train instances in groups that fit into memory."""
-    training = setup.config.training
-    longest = max(own.stop - own.start for own in _parts(training, instances, len(instances)))
-    ask = partial(group_size, setup) if elsewhere is None else elsewhere.group_size
-    size = _size_of_start(folder, first_number, partial(ask, longest))
+    training, there = setup.config.training, None
+    begun = folder and group_folder(folder, first_number) / GROUP_SIZE
+    if begun and begun.exists():  # states can be resumed in the groups of the start only
+        start = GroupsAtStart(**files.read_json(begun))
+    else:
+        there = taken and taken()
+        n_taken = there.number if there else 0
+        every = parts(training, instances, len(instances), n_taken)
+        longest = max(own.stop - own.start for own in every if own.start >= n_taken)
+        ask = partial(group_size, setup) if elsewhere is None else elsewhere.group_size
+        start = GroupsAtStart(ask(longest), n_taken)
     groups = []
-    for own in _parts(training, instances, size):
+    for own in parts(training, instances, start.size, start.taken):
         where = group_folder(folder, first_number + len(groups)) if folder else None
         groups.append(InstanceGroup(tuple(instances[own]), tuple(seeds[own]), where))
+    if begun and not begun.exists():
+        if there:
+            store_taken(setup, [one for one in groups if one.instances[-1] < there.number], there)
+        files.write_json(begun, dataclasses.asdict(start))
     if len(groups) > 1:
         sizes = ", ".join(str(len(group.seeds)) for group in groups)
         log.info("training %d instances in groups of %s", len(instances), sizes)
@@ -227,55 +243,6 @@ def _train_groups(
             claim_group(group.folder)
         trained.append(train_group(with_seeds_of(setup, group.instances[0]), group, progress))
     return trained
-
-
-def _parts(training: TrainingConfig, instances: Sequence[int], size: int) -> Iterator[slice]:
-    """Parts of at most `size` successive instances that share the seeds of order and dropout."""
-
-    def seeds(place: int) -> tuple[Any, ...]:
-        return shared_seeds(seeds_of_instance(training, instances[place]))
-
-    for _, places in groupby(range(len(instances)), seeds):
-        run = list(places)
-        for start in range(0, len(run), size):
-            yield slice(run[start], run[start : start + size][-1] + 1)
-
-
-def _size_of_start(folder: Path | None, first_number: int, size: Callable[[], int]) -> int:
-    """The group size of the training's start, whose states can be resumed in such groups only.
-
-    At the start itself it is asked for and stored.
-    """
-    if folder is None:
-        return size()
-    file = group_folder(folder, first_number) / GROUP_SIZE
-    if not file.exists():
-        files.write_json(file, {"size": size()})
-    return files.read_json(file)["size"]
-
-
-def group_size(setup: TrainingSetup, n_instances: int) -> int:
-    """How many instances are trained together: as configured, or as many as memory holds."""
-    if setup.config.execution.group is not None:
-        return min(setup.config.execution.group, n_instances)
-    mesh = setup.layout(n_instances).mesh
-    n_devices = 1 if mesh is None else mesh.shape[INSTANCE]
-    return largest_group(n_instances, n_devices, partial(program_bytes, setup))
-
-
-def claim_group(folder: Path) -> str:
-    """Write into a group's folder that this process trains it now, and return by which word.
-
-    A worker that has lost its client and still trains the group finds another word, and stops.
-    """
-    attempt = uuid.uuid4().hex
-    files.write_json(folder / ATTEMPT, {"attempt": attempt})
-    return attempt
-
-
-def group_folder(folder: Path, number: int) -> Path:
-    """The folder in which a group stores its states and kept epochs."""
-    return folder / f"part-{number:03d}"
 
 
 def gather(stacks: Sequence[Parameters], locations: Locations) -> Parameters:

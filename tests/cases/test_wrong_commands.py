@@ -20,7 +20,7 @@ RANDOM = random.Random(SEED)
 # What each command is given where it is not made wrong; {gone} does not exist.
 POSITIONAL = {"analyze": ["{gone}"], "report": ["{gone}"], "compare": ["{gone}", "{gone}"]}
 POSITIONAL |= {"import": ["{gone}"], "export": ["{gone}"], "evaluate": ["{gone}"]}
-POSITIONAL |= {"view": ["{gone}"]}
+POSITIONAL |= {"view": ["{gone}"], "extend": ["{gone}", "3"]}
 POSITIONAL |= {"reproduce": ["fig4"], "bench": ["analysis"]}
 
 

@@ -121,11 +121,13 @@ def test_other_arguments():
 
 # Words, and the one line on stderr.
 MISTAKES = {
-    "trian": "unknown command 'trian'; choose from demo, train, import, analyze, view, report, "
-    "compare, evaluate, plan, export, reproduce, bench; did you mean train? "
+    "trian": "unknown command 'trian'; choose from demo, train, extend, import, analyze, view, "
+    "report, compare, evaluate, plan, export, reproduce, bench; did you mean train? "
     "see ensemble-rsa --help",
     "--quiet": "unknown flag --quiet; see ensemble-rsa --help",
     "train --epoch 1": "unknown flag --epoch; did you mean --epochs? see ensemble-rsa train --help",
+    "extend runs/ten": "the following arguments are required: instances; see ensemble-rsa extend "
+    "--help",
     "train 3": "unexpected argument '3'; see ensemble-rsa train --help",
     "train -3": "unexpected argument '-3'; see ensemble-rsa train --help",
     "--quiet demo": "--quiet: expected after the command, as in ensemble-rsa demo --quiet; "

@@ -285,6 +285,6 @@ WITHOUT_ARRAYS = {
     "to_rsatoolbox", "from_rsatoolbox", "stack_rdms", "reorder_stimuli", "select_stimuli", "sweep",
     "jackknife_statistic", "from_files", "from_networks", "import_run", "export",
     "evaluate_run", "load_reference", "load_patterns", "from_run",
-    "check_networks", "crossed_variance_components", "preset", "vary",
+    "extend_run", "check_networks", "crossed_variance_components", "preset", "vary",
     "data_from_arrays",  # of images, which are bytes
 }  # fmt: skip

@@ -100,7 +100,7 @@ def test_every_function_of_arrays_is_in_the_table():
     of_runs = {
         "train", "analyze", "load_run", "analyze_run", "compare_runs", "load_rdms", "sweep",
         "from_files", "from_networks", "import_run", "export", "check_networks", "plan_run",
-        "evaluate_run", "load_reference", "from_run", "preset", "vary",
+        "extend_run", "evaluate_run", "load_reference", "from_run", "preset", "vary",
         "data_from_arrays",  # of images
         "crossed_variance_components",  # of four instances at least
     }  # fmt: skip

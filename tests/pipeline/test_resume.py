@@ -76,7 +76,7 @@ def test_fewer_devices_than_at_the_start_are_told(
     manifest["execution"]["devices"] = devices
     file.write_text(json.dumps(manifest))
     monkeypatch.setattr("jax.local_device_count", lambda: 1)
-    monkeypatch.setattr(pipeline, "_train", lambda *args: dropout_run)
+    monkeypatch.setattr(pipeline, "train_in", lambda *args: dropout_run)
     pipeline.train(config, begun, resume=True)
     told = "begun on up to 2 devices of JAX side by side, and goes on with 1: what is still"
     assert (told in caplog.text) == warned

@@ -14,6 +14,7 @@ from ensemble_rsa.models.catalogue import Blueprint
 from ensemble_rsa.models.ensemble import init_ensemble, member
 from ensemble_rsa.training import ensemble, step
 from ensemble_rsa.training.ensemble import finite_instances
+from ensemble_rsa.training.grouping import ATTEMPT
 
 TWINS = {"rtol": 1e-5, "atol": 1e-6}
 
@@ -92,7 +93,7 @@ def test_each_group_is_claimed_so_that_a_worker_without_its_client_stops(
     claimed = []
 
     def begun(setup, group, progress):
-        claimed.append(files.read_json(group.folder / ensemble.ATTEMPT)["attempt"])
+        claimed.append(files.read_json(group.folder / ATTEMPT)["attempt"])
         if len(claimed) == 2:
             raise RunError("begun")
 

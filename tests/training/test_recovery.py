@@ -12,7 +12,7 @@ import pytest
 from ensemble_rsa.config.settings import TrainingConfig, saved_epochs
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.training import recovery
-from ensemble_rsa.training.ensemble import group_folder
+from ensemble_rsa.training.grouping import group_folder
 from ensemble_rsa.training.interrupts import TrainingInterrupted, time_limit
 from ensemble_rsa.training.recovery import CheckpointWarning as Warned
 from ensemble_rsa.training.recovery import TrainingPosition, load_newest, save_state
