@@ -37,6 +37,14 @@ OPTIONS = (
         str | None,
         None,
     ),
+    Option(
+        "instances",
+        "at most so many networks in each ensemble (three or more), and at each rate of dropout; "
+        "those of the scale when not given. The same command with more trains those that are "
+        "missing",
+        int | None,
+        None,
+    ),
     Option("variants", "instead, compare what the paper leaves open: accuracy and consistency"),
     Option(
         "minutes",
@@ -94,6 +102,7 @@ def reproduce_figures(options: argparse.Namespace) -> None:
             minutes=options.minutes,
             precision=options.precision,
             cluster=options.cluster,
+            instances=options.instances,
         )
     except TimeIsUp as stop:  # on standard output even if quiet, for scripts that repeat it
         print(stop)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ensemble_rsa.config.serialize import config_differences
 from ensemble_rsa.config.settings import GROUPED, STACKED, Config, weight_seeds
 from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.scalars import is_whole
@@ -53,6 +54,20 @@ def extended(
     elif training.seeds is not None:
         changes["seeds"] = _continued("seeds", training.seeds, instances)
     return replace(config, training=replace(training, instances=instances, **changes))
+
+
+def is_extended(config: Config, fewer: Config) -> bool:
+    """Whether a configuration is that of an ensemble of which `fewer` are the first instances.
+
+    >>> from ensemble_rsa.config.settings import TrainingConfig
+    >>> three, two = (Config(training=TrainingConfig(instances=n)) for n in (3, 2))
+    >>> is_extended(three, two), is_extended(two, three)
+    (True, False)
+    """
+    try:
+        return not config_differences(config, extended(fewer, config.training.instances))
+    except InputError:
+        return False
 
 
 def _continued(name: str, values: tuple[int, ...], instances: int) -> tuple[int, ...]:

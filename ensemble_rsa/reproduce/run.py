@@ -74,6 +74,7 @@ def reproduce(
     minutes: float | None = None,
     precision: TrainingPrecision = "float32",
     cluster: str | Workers | None = None,
+    instances: int | None = None,
 ) -> Path:
     """Run the experiments behind some figures of the paper; what exists is not computed again.
 
@@ -90,6 +91,8 @@ def reproduce(
         precision: of the products of all trainings; the paper's is not known.
         cluster: trains and computes RDMs on the workers of a cluster of Dask, as the flag
             `--cluster` says.
+        instances: at most so many networks in each ensemble, and at each rate of dropout; None for
+            those of the scale. A later call with more trains only what is missing.
 
     Returns:
         The path of the report; `comparison.json` and `figures/` are beside it. It is written after
@@ -106,7 +109,7 @@ def reproduce(
     if variants and tuple(figures) != ("fig4",):
         raise InputError(f"variants: only for fig4, got {' '.join(figures)}")
     root = Path(out) if out is not None else Path("runs") / f"reproduce-{scale}"
-    chosen = make_scale(scale, images, precision)
+    chosen = make_scale(scale, images, precision, instances)
     generated = scale == "smoke" and "alexnet" not in chosen.ensembles
     if "all" not in figures and not generated:
         for experiment in experiments:
@@ -115,7 +118,7 @@ def reproduce(
     _claim(root, chosen.name, precision)
     if generated:
         folder = write_images(root.resolve() / "images")
-        chosen = make_scale(scale, ImageLocations(folder=folder), precision)
+        chosen = make_scale(scale, ImageLocations(folder=folder), precision, instances)
     limit = math.inf if minutes is None else 60 * minutes * SHARE
     with time_limit(limit), opened(cluster) as workers:
         work = Workspace(root, chosen, log, progress, workers)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from ensemble_rsa.arrays import check_count
 from ensemble_rsa.config.analysis import AnalysisConfig, StatisticsConfig, StimulusConfig
 from ensemble_rsa.config.settings import (
     Config,
@@ -17,11 +18,13 @@ from ensemble_rsa.config.settings import (
     ModelConfig,
     TrainingConfig,
     TrainingPrecision,
+    weight_seeds,
 )
 from ensemble_rsa.config.sweep import sweep
 from ensemble_rsa.errors import unknown_name
 from ensemble_rsa.reproduce.image_locations import ImageLocations, map_of_folder
 
+FEWEST = 3  # instances, for jackknife intervals over them
 DROPOUT_RATES = tuple(round(0.1 * step, 1) for step in range(9))  # Fig. 8
 FEWER_RATES = DROPOUT_RATES[::2]
 CIFAR10_HALVES = (
@@ -72,12 +75,19 @@ class Scale:
 
 
 def make_scale(
-    name: str, images: ImageLocations | None = None, precision: TrainingPrecision = "float32"
+    name: str,
+    images: ImageLocations | None = None,
+    precision: TrainingPrecision = "float32",
+    instances: int | None = None,
 ) -> Scale:
     """The experiments at one size, with products of a precision in all trainings.
 
+    Of `instances`, if given, each ensemble has the first ones, as has each rate of dropout; those
+    that have no more stay as they are.
+
     Raises:
-        InputError: an unknown scale or precision, or images that do not fit.
+        InputError: an unknown scale or precision, images that do not fit, or fewer than three
+            instances, which have no intervals.
 
     >>> make_scale("paper").ensembles["all_cnn_c"].training.epochs
     350
@@ -85,11 +95,29 @@ def make_scale(
     if name not in SCALES:
         raise unknown_name("scale", name, SCALES)
     scale = SCALES[name](images or ImageLocations())
-    rounded = {
-        ensemble: replace(config, training=replace(config.training, precision=precision))
+    n = None if instances is None else check_count("instances", instances, FEWEST)
+    ensembles = {
+        ensemble: replace(config, training=_first(replace(config.training, precision=precision), n))
         for ensemble, config in scale.ensembles.items()
     }
-    return replace(scale, ensembles=rounded)
+    return replace(scale, ensembles=ensembles)
+
+
+def _first(training: TrainingConfig, n: int | None) -> TrainingConfig:
+    """The first n instances, of each rate of dropout if they differ in it."""
+    rates = training.dropout
+    if n is None:
+        return training
+    if not isinstance(rates, tuple):
+        return replace(training, instances=min(n, training.instances))
+    kept = [i for i, rate in enumerate(rates) if rates[:i].count(rate) < n]
+    seeds = weight_seeds(training)
+    return replace(
+        training,
+        instances=len(kept),
+        dropout=tuple(rates[i] for i in kept),
+        seeds=tuple(seeds[i] for i in kept),
+    )
 
 
 def _smoke(images: ImageLocations) -> Scale:

@@ -18,8 +18,10 @@ import xarray as xr
 
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.config.extension import is_extended
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config
+from ensemble_rsa.pipeline.extend import extend_run
 from ensemble_rsa.pipeline.extract import activations, extract
 from ensemble_rsa.pipeline.train import train
 from ensemble_rsa.reproduce.cache import cached_path, load_or_make, map_contents
@@ -61,13 +63,28 @@ def networks(work: Workspace, name: str) -> Run:
     begun = (folder / run_folder.CONFIG).is_file()
     training = config.training
     what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
-    work.log(f"{'resuming' if begun else 'training'} {name}: {what}")
+    fewer = None if begun else _with_fewer_instances(work, config)
+    there = "" if fewer is None else f", of which {len(fewer.seeds)} are there"
+    work.log(f"{'resuming' if begun else 'training'} {name}: {what}{there}")
     try:
         with work.progress(training.epochs) as progress:
+            if fewer is not None:
+                return extend_run(fewer, training.instances, folder, progress, work.workers)
             return train(config, folder, progress, begun, work.workers)
     except TrainingInterrupted as stop:
         where = str(stop).partition(";")[0]
         raise TrainingInterrupted(f"{name}: {where}; the same command resumes it") from None
+
+
+def _with_fewer_instances(work: Workspace, config: Config) -> Run | None:
+    """The largest run of some of the instances of an ensemble, if there is one."""
+    found = []
+    for record in (work.root / "networks").glob(f"*/{run_folder.TRAINING}"):
+        run = load_run(record.parent)
+        has_fewer = len(run.seeds) < config.training.instances
+        if has_fewer and not run.replaced and is_extended(config, run.config):
+            found.append(run)
+    return max(found, key=lambda run: len(run.seeds), default=None)
 
 
 def check_time() -> None:

@@ -48,6 +48,20 @@ def test_a_precision_is_that_of_every_training():
         assert replace(config, training=training) == usual.ensembles[name]
 
 
+def test_some_instances_are_the_first_of_each_ensemble_and_of_each_rate_of_dropout():
+    usual, some = make_scale("medium").ensembles, make_scale("medium", instances=5).ensembles
+    assert some["first_half"] == usual["first_half"]  # which has no more
+    fewer = replace(usual["all_cnn_c"].training, instances=5)
+    assert some["all_cnn_c"] == replace(usual["all_cnn_c"], training=fewer)
+    rates = (0.2, 0.4, 0.6, 0.8)
+    dropout = some["dropout"].training
+    assert dropout.seeds == (0, 1, 2, 3, 4) * len(rates)
+    assert dropout.dropout == tuple(rate for rate in rates for _ in range(5))
+    assert dropout.instances == 20
+    with pytest.raises(InputError, match="instances: expected a whole number of at least 3, got 2"):
+        make_scale("medium", instances=2)
+
+
 def test_at_scale_small_what_is_compared_is_trained_alike():
     """Dropout and no dropout; halves of the images, and sets of categories, with as many images."""
     ensembles = make_scale("small").ensembles

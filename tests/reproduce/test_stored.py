@@ -143,6 +143,32 @@ def test_an_interrupted_training_resumes_in_the_folder_of_its_configuration(work
     assert folder != network_folder(work, work.scale.ensembles["all_cnn_7"])
 
 
+def test_networks_that_are_there_are_not_trained_again_when_more_are_asked_for(work, monkeypatch):
+    config = work.scale.ensembles["all_cnn_c"]
+    runs = {}
+    for n, changes in ((2, {}), (1, {}), (2, {"epochs": 4}), (4, {})):
+        other = replace(config, training=replace(config.training, instances=n, **changes))
+        folder = network_folder(work, other)
+        folder.mkdir(parents=True)
+        (folder / "training.json").touch()
+        runs[folder] = replace(trained(folder, other), seeds=tuple(range(n)))
+    asked, anew = [], trained(work.root, config)
+    monkeypatch.setattr(workspace, "load_run", runs.__getitem__)
+    monkeypatch.setattr(workspace, "train", None)  # would fail if it were called
+    monkeypatch.setattr(workspace, "extend_run", lambda *given: asked.append(given) or anew)
+    networks(work, "all_cnn_c")
+    ((extended, instances, folder, *_),) = asked
+    two = replace(config, training=replace(config.training, instances=2))
+    assert extended.path == network_folder(work, two)
+    assert (instances, folder) == (3, network_folder(work, config))
+    # instances that took the place of others would not be in the training of all together
+    gone = UnconvergedInstance(0, 0, "training accuracy 0.8")
+    runs |= {path: replace(run, replaced=(gone,)) for path, run in runs.items()}
+    monkeypatch.setattr(workspace, "train", lambda *given: anew)
+    assert networks(work, "all_cnn_c") is anew
+    assert len(asked) == 1
+
+
 def test_a_trained_ensemble_is_loaded_with_the_present_place_of_its_images(work, monkeypatch):
     config = work.scale.ensembles["all_cnn_c"]
     stored = replace(config, data=replace(config.data, data_dir="/before"))
