@@ -90,6 +90,15 @@ def test_a_local_worker_for_each_gpu(monkeypatch):
     assert opening.visible_gpus() == []
 
 
+def test_dask_reads_in_local_workers_how_rarely_it_shall_watch_them():
+    pytest.importorskip("distributed")  # whose defaults are read now
+    dask = pytest.importorskip("dask")
+    read = dask.config.collect_env(opening._environment(None))
+    for name, value in opening.WATCHED_RARELY.items():
+        assert dask.config.get(name, config=read) == value
+        assert dask.config.get(name) != value  # unless it is told
+
+
 def test_memory_of_gpus_is_shared_only_while_local_workers_are_there(monkeypatch):
     monkeypatch.delenv(opening.PREALLOCATE, raising=False)
     monkeypatch.setattr(opening, "visible_gpus", lambda: ["0"])
