@@ -20,12 +20,13 @@ pytest_plugins = ["tests.made_up_results"]
 jax.config.update("jax_numpy_rank_promotion", "raise")
 mpl.use("Agg")
 
-# Many tests compile the same programs: one cache for this test run, which parallel workers inherit.
+# Many tests compile the same programs: one cache for this test run, which parallel workers inherit,
+# or for several runs if it is given.
 if "ENSEMBLE_RSA_TEST_CACHE" not in os.environ:
     os.environ["ENSEMBLE_RSA_TEST_CACHE"] = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, os.environ["ENSEMBLE_RSA_TEST_CACHE"], ignore_errors=True)
-    # What the package remembers between runs (measurements, decoded images) is the user's own.
-    os.environ["XDG_CACHE_HOME"] = os.environ["ENSEMBLE_RSA_TEST_CACHE"]
+# What the package remembers between runs (measurements, decoded images) is the user's own.
+os.environ["XDG_CACHE_HOME"] = os.environ["ENSEMBLE_RSA_TEST_CACHE"]
 jax.config.update("jax_compilation_cache_dir", os.environ["ENSEMBLE_RSA_TEST_CACHE"])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
