@@ -92,12 +92,13 @@ def extend(options: argparse.Namespace) -> None:
     from ensemble_rsa.pipeline.extend import extend_run
     from ensemble_rsa.runs.run_folder import read_config
 
-    epochs = read_config(options.run).training.epochs
+    training = read_config(options.run).training
+    more = max(1, options.instances - training.instances)
 
     def extended(progress: Any) -> "Run":
         return extend_run(options.run, options.instances, options.out, progress, options.cluster)
 
-    print(_trained(extended, epochs, options.instances, options.quiet))
+    print(_trained(extended, training.epochs, more, options.quiet))
 
 
 def analyze(options: argparse.Namespace) -> None:

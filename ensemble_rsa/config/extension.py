@@ -1,24 +1,24 @@
 """The configuration of an ensemble with further instances."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ensemble_rsa.config.serialize import config_differences
-from ensemble_rsa.config.settings import GROUPED, STACKED, Config, weight_seeds
+from ensemble_rsa.config.settings import GROUPED, STACKED, Config
 from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.scalars import is_whole
 
 
-def extended(
-    config: Config, instances: int, seeds: Sequence[int] = (), gone: Sequence[int] = ()
-) -> Config:
+def extended(config: Config, instances: int, replaced: Sequence[int] | None = None) -> Config:
     """The same ensemble with more instances, whose seeds go on as those of the first ones do.
 
     Args:
         config: of the ensemble that there is.
         instances: how many there shall be in all.
-        seeds: weight seeds that its instances were trained with; those of `config` when empty.
-        gone: weight seeds of instances that were replaced, which are not drawn again.
+        replaced: weight seeds of its instances if some of them took the place of others; further
+            instances have the seeds that follow the largest one.
 
     Raises:
         InputError: no more instances than there are, or settings of each instance of which it is
@@ -28,31 +28,25 @@ def extended(
     >>> two = Config(training=TrainingConfig(instances=2, order_seed=(0, 1)))
     >>> extended(two, 4).training.order_seed
     (0, 1, 2, 3)
-    >>> extended(two, 4, seeds=(0, 2), gone=(1,)).training.seeds
+    >>> extended(two, 4, replaced=(0, 2)).training.seeds
     (0, 2, 3, 4)
     """
     training = config.training
-    least = training.instances + 1
-    if not is_whole(instances) or instances < least:
+    n, more = training.instances, instances - training.instances
+    if not is_whole(instances) or more <= 0:
         raise InputError(
-            f"instances: expected a whole number of at least {least}, more than there are, got "
+            f"instances: expected a whole number of at least {n + 1}, more than there are, got "
             f"{shown(instances)}"
         )
-    for name in STACKED:
-        if isinstance(values := getattr(training, name), tuple):
-            raise _not_known(name, values)
     changes = {
-        name: _continued(name, values, instances)
-        for name in GROUPED
+        name: _continued(name, values, instances, (0,) if name in STACKED else (0, 1))
+        for name in (*STACKED, *GROUPED, "seeds")
         if isinstance(values := getattr(training, name), tuple)
+        and not (name == "seeds" and replaced)
     }
-    asked, trained = weight_seeds(training), tuple(seeds or weight_seeds(training))
-    if trained != asked:  # some were replaced
-        first = max(*asked, *trained, *gone) + 1
-        more = range(first, first + instances - training.instances)
-        changes["seeds"] = (*trained, *more)
-    elif training.seeds is not None:
-        changes["seeds"] = _continued("seeds", training.seeds, instances)
+    if replaced:
+        first = max(replaced) + 1
+        changes["seeds"] = (*replaced, *range(first, first + more))
     return replace(config, training=replace(training, instances=instances, **changes))
 
 
@@ -70,17 +64,15 @@ def is_extended(config: Config, fewer: Config) -> bool:
         return False
 
 
-def _continued(name: str, values: tuple[int, ...], instances: int) -> tuple[int, ...]:
-    """Values that are all the same, or counted by one, for so many instances."""
-    steps = {after - before for before, after in zip(values, values[1:], strict=False)}
-    if steps not in ({0}, {1}):
-        raise _not_known(name, values)
-    step = steps.pop()
+def _continued(
+    name: str, values: tuple[Any, ...], instances: int, steps: Sequence[int]
+) -> tuple[Any, ...]:
+    """Values for so many instances, where each is the one before plus the same one of `steps`."""
+    found = {after - before for before, after in itertools.pairwise(values)}
+    if len(found) != 1 or not found <= {*steps}:
+        raise InputError(
+            f"instances: {name} is {shown(values)}, and which further instances would have is not "
+            "known; train these as an ensemble of their own"
+        )
+    step = found.pop()
     return tuple(values[0] + step * i for i in range(instances))
-
-
-def _not_known(name: str, values: tuple[int | float, ...]) -> InputError:
-    return InputError(
-        f"instances: {name} is {shown(values)}, and which further instances would have is not "
-        "known; train these as an ensemble of their own"
-    )

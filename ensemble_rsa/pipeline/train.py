@@ -108,7 +108,7 @@ def _resumed(
             "folder"
         )
     warn_of_changed_module(folder, config)
-    tell_of_other_device(config, manifest, workers)
+    _tell_of_other_device(config, manifest, workers)
     return train_in(folder, config, dataset, manifest, progress, workers)
 
 
@@ -171,8 +171,10 @@ def _flag(workers: Workers | None) -> str:
     return "" if workers is None else f" --cluster {workers.where}"
 
 
-def tell_of_other_device(config: Config, manifest: dict[str, Any], workers: Workers | None) -> None:
-    """Warn if training goes on with another kind of device, or with fewer than it was begun on."""
+def _tell_of_other_device(
+    config: Config, manifest: dict[str, Any], workers: Workers | None
+) -> None:
+    """Warn if training goes on with another kind of workers, or with fewer devices, than before."""
     if workers is not None:
         begun = manifest.get("workers", {}).get("device")
         if begun not in (None, workers.device):
@@ -201,16 +203,14 @@ def first_manifest(
     folder: Path,
     dataset: Dataset,
     workers: Workers | None,
-    known: Mapping[str, Any] = MappingProxyType({}),
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write the manifest of a new run, with its images and way of computing, and return it.
 
-    What is `known` is taken over. Without a manifest the folder is removed.
+    `more` is added. Without a manifest the folder is removed.
     """
     try:
-        if "execution" in known:
-            execution = Execution.from_record(known["execution"])
-        elif workers is None:
+        if workers is None:
             execution = choose_execution(config, dataset, files.cache_folder() / MEASUREMENTS)
         else:
             execution = OnWorkers(workers, config, dataset, folder).choose_execution()
@@ -223,7 +223,7 @@ def first_manifest(
         manifest["images"] = dict(dataset.conversions)
         if file := module_file(config.model.model):
             manifest["files"] = [describe_file(file)._asdict()]
-        manifest |= known
+        manifest |= more
         files.write_json(folder / run_folder.MANIFEST, manifest)
     finally:
         if not (folder / run_folder.MANIFEST).is_file():
@@ -238,7 +238,8 @@ def _folder_to_resume(config: Config, out: Path | None) -> Path | None:
     folder = out
     stored = run_folder.read_config(folder)
     if differences := config_differences(config, stored):
-        more = config.training.instances > stored.training.instances
+        more = len(differences) == 1 and differences[0].startswith("instances is ")
+        more = more and config.training.instances > stored.training.instances
         raise InputError(
             f"resume: {folder} was begun with another configuration: {'; '.join(differences)}; "
             "leave these settings out, or train anew in another folder"

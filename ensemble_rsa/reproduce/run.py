@@ -39,7 +39,12 @@ from ensemble_rsa.reproduce.record import (
 from ensemble_rsa.reproduce.scales import Scale, make_scale
 from ensemble_rsa.reproduce.variants import read_variants, try_variants, variant_ensembles
 from ensemble_rsa.reproduce.verdicts import summary, verdict_of_figure
-from ensemble_rsa.reproduce.workspace import Workspace, check_time, trained_run
+from ensemble_rsa.reproduce.workspace import (
+    Workspace,
+    check_time,
+    run_of_fewer,
+    trained_run,
+)
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.training.interrupts import TrainingInterrupted, time_is_up, time_limit
 from ensemble_rsa.training.progress import TrainingCallback
@@ -142,7 +147,8 @@ def _train_and_measure(
     _check_stimuli(work.scale, untrained)
     if work.scale.name in ESTIMATED:
         base = work.scale.ensembles[work.scale.varied]
-        for line in estimate_in_words(untrained, base, work.root / ESTIMATE):
+        missing = {name: _what_is_missing(work, config) for name, config in untrained.items()}
+        for line in estimate_in_words(missing, base, work.root / ESTIMATE):
             work.log(line)
     if variants:
         try_variants(work)
@@ -190,6 +196,15 @@ def _untrained(
         if trained_run(work, config) is None and config not in found.values():
             found[name] = config
     return found
+
+
+def _what_is_missing(work: Workspace, config: Config) -> Config:
+    """The ensemble with as many instances as no finished run of some of them has."""
+    fewer, training = run_of_fewer(work, config), config.training
+    if fewer is None:
+        return config
+    n = training.instances - len(fewer.seeds)
+    return replace(config, training=replace(training, instances=n))
 
 
 def _check_stimuli(scale: Scale, untrained: dict[str, Config]) -> None:

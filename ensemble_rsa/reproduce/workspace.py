@@ -21,6 +21,7 @@ from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.extension import is_extended
 from ensemble_rsa.config.serialize import config_hash
 from ensemble_rsa.config.settings import Config
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.pipeline.extend import extend_run
 from ensemble_rsa.pipeline.extract import activations, extract
 from ensemble_rsa.pipeline.train import train
@@ -57,18 +58,18 @@ def networks(work: Workspace, name: str) -> Run:
     config = work.scale.ensembles[name]
     folder = network_folder(work, config)
     if run := trained_run(work, config):
-        data = replace(run.config.data, data_dir=config.data.data_dir)  # it may have moved
-        return replace(run, config=replace(run.config, data=data))
+        return _with_present_images(run, config)
     check_time()
     begun = (folder / run_folder.CONFIG).is_file()
     training = config.training
     what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
-    fewer = None if begun else _with_fewer_instances(work, config)
+    fewer = None if begun else run_of_fewer(work, config)
     there = "" if fewer is None else f", of which {len(fewer.seeds)} are there"
     work.log(f"{'resuming' if begun else 'training'} {name}: {what}{there}")
     try:
         with work.progress(training.epochs) as progress:
             if fewer is not None:
+                fewer = _with_present_images(fewer, config)
                 return extend_run(fewer, training.instances, folder, progress, work.workers)
             return train(config, folder, progress, begun, work.workers)
     except TrainingInterrupted as stop:
@@ -76,11 +77,20 @@ def networks(work: Workspace, name: str) -> Run:
         raise TrainingInterrupted(f"{name}: {where}; the same command resumes it") from None
 
 
-def _with_fewer_instances(work: Workspace, config: Config) -> Run | None:
-    """The largest run of some of the instances of an ensemble, if there is one."""
+def _with_present_images(run: Run, config: Config) -> Run:
+    """The run with images where the configuration has them now, since they may have moved."""
+    data = replace(run.config.data, data_dir=config.data.data_dir)
+    return replace(run, config=replace(run.config, data=data))
+
+
+def run_of_fewer(work: Workspace, config: Config) -> Run | None:
+    """The largest finished run of some of the instances of an ensemble, if there is one."""
     found = []
     for record in (work.root / "networks").glob(f"*/{run_folder.TRAINING}"):
-        run = load_run(record.parent)
+        try:
+            run = load_run(record.parent)
+        except InputError:  # a damaged one is refused where it is needed
+            continue
         has_fewer = len(run.seeds) < config.training.instances
         if has_fewer and not run.replaced and is_extended(config, run.config):
             found.append(run)

@@ -185,18 +185,23 @@ def load_networks(
 
 def warn_of_changed_module(folder: Path, config: Config) -> None:
     """Warn if the file of a user's module is not what it was when the run was begun."""
-    file = module_file(config.model.model)
-    if file is None:
-        return
-    recorded = run_folder.read_manifest(folder).get("files", [])
-    now = describe_file(file)
-    if all(each.get("blake2b") != now.blake2b for each in recorded):
+    if file := changed_module(folder, config):
         warnings.warn(
             f"{file} has changed since training of {folder} was begun: the networks are built by "
             "another program than they were trained by",
             ModuleChangedWarning,
             stacklevel=3,
         )
+
+
+def changed_module(folder: Path, config: Config) -> Path | None:
+    """The file of a user's module if it is not what it was when the run was begun, else None."""
+    file = module_file(config.model.model)
+    if file is None:
+        return None
+    recorded = run_folder.read_manifest(folder).get("files", [])
+    now = describe_file(file)
+    return file if all(each.get("blake2b") != now.blake2b for each in recorded) else None
 
 
 def load_history(run: Run) -> xr.Dataset:

@@ -34,6 +34,7 @@ from ensemble_rsa.training.grouping import (
     group_folder,
     group_size,
     parts,
+    remove_groups,
 )
 from ensemble_rsa.training.loop import (
     InstanceGroup,
@@ -160,6 +161,7 @@ def train_ensemble(
         TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
     """
     check_recipe(config, dataset)
+    assert taken is None or folder is not None  # where they are copied
     # who trains elsewhere places the images there
     images = place_images(config, dataset) if elsewhere is None else cast(Any, (None, None))
     setup = make_setup(config, dataset, execution, images)
@@ -220,21 +222,26 @@ def _train_groups(
     else:
         there = taken and taken()
         n_taken = there.number if there else 0
-        every = parts(training, instances, len(instances), n_taken)
-        longest = max(own.stop - own.start for own in every if own.start >= n_taken)
-        ask = partial(group_size, setup) if elsewhere is None else elsewhere.group_size
+        every = list(parts(training, instances, len(instances), n_taken))
+        if elsewhere is None:
+            ask = partial(group_size, setup)
+        else:  # which divides what is to be trained
+            ask, every = elsewhere.group_size, [one for one in every if one.start >= n_taken]
+        longest = max(own.stop - own.start for own in every)
         start = GroupsAtStart(ask(longest), n_taken)
     groups = []
     for own in parts(training, instances, start.size, start.taken):
         where = group_folder(folder, first_number + len(groups)) if folder else None
         groups.append(InstanceGroup(tuple(instances[own]), tuple(seeds[own]), where))
     if begun and not begun.exists():
-        if there:
+        if there and folder:
+            remove_groups(folder)
             store_taken(setup, [one for one in groups if one.instances[-1] < there.number], there)
         files.write_json(begun, dataclasses.asdict(start))
-    if len(groups) > 1:
-        sizes = ", ".join(str(len(group.seeds)) for group in groups)
-        log.info("training %d instances in groups of %s", len(instances), sizes)
+    trained_now = [len(group.seeds) for group in groups if group.instances[-1] >= start.taken]
+    if len(trained_now) > 1:
+        sizes = ", ".join(map(str, trained_now))
+        log.info("training %d instances in groups of %s", sum(trained_now), sizes)
     if elsewhere is not None:
         return elsewhere.train(groups, progress)
     trained = []

@@ -71,3 +71,9 @@ def claim_group(folder: Path) -> str:
 def group_folder(folder: Path, number: int) -> Path:
     """The folder in which a group stores its states and kept epochs."""
     return folder / f"part-{number:03d}"
+
+
+def remove_groups(folder: Path) -> None:
+    """Remove the folders of all groups, such as an interrupted copy has left for other groups."""
+    for group in folder.glob("part-*"):
+        files.remove(group)

@@ -15,6 +15,7 @@ from ensemble_rsa.errors import RunError
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.checkpoints import save_parameters
 from ensemble_rsa.models.network import Parameters
+from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.loop import STATES, InstanceGroup, TrainingSetup, epoch_folder
 from ensemble_rsa.training.recovery import TrainingPosition, save_state
 from ensemble_rsa.training.step import StoredState
@@ -48,15 +49,22 @@ def store_taken(
 
     Raises:
         RunError: they could not be written.
+        TrainingInterrupted: on Ctrl-C; the same call begins again.
     """
+    try:
+        _store(setup, groups, taken)
+    except KeyboardInterrupt:
+        raise TrainingInterrupted("interrupted before the first epoch") from None
+
+
+def _store(setup: TrainingSetup, groups: Sequence[InstanceGroup], taken: TakenInstances) -> None:
     for epoch in (*taken.epochs, None):
         networks = jax.device_get(taken.networks(epoch))
         for group in groups:
             assert group.folder is not None
             own = jax.tree.map(lambda leaf, group=group: leaf[list(group.instances)], networks)
             if epoch is not None:
-                if not (folder := epoch_folder(group.folder, epoch)).exists():
-                    save_parameters(folder, own)
+                save_parameters(epoch_folder(group.folder, epoch), own)
                 continue
             # the optimiser makes no step any more, so that its state before the first one serves
             state = StoredState(*jax.device_get(setup.programs(None).start(own)))

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from ensemble_rsa.config.extension import extended
-from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
+from ensemble_rsa.config.settings import (
+    Config,
+    DataConfig,
+    ExecutionConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from ensemble_rsa.config.sweep import sweep, vary
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.pipeline import train as pipeline
@@ -30,8 +36,8 @@ def _quick(tiny_model, quick_execution):
 
 @pytest.fixture(scope="module")
 def config(tiny_model):
-    """Five instances, whose order of images changes with them, and averages of weights."""
-    config = Config(
+    """Five instances, with averages of weights."""
+    return Config(
         DataConfig("digits", train_images=50, test_images=60, preprocessing="standardize"),
         ModelConfig(tiny_model, width=0.2),
         TrainingConfig(
@@ -39,7 +45,6 @@ def config(tiny_model):
             average=0.5,
         ),
     )  # fmt: skip
-    return vary(config, ["weights", "order"])
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +54,9 @@ def whole(config, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(config, tmp_path_factory):
-    training = dataclasses.replace(config.training, instances=2, seeds=(0, 1), order_seed=(0, 1))
-    smaller = dataclasses.replace(config, training=training)
+    smaller = dataclasses.replace(
+        config, training=dataclasses.replace(config.training, instances=2)
+    )
     return pipeline.train(smaller, tmp_path_factory.mktemp("first") / "run")
 
 
@@ -72,7 +78,8 @@ def test_an_extended_run_is_the_one_of_all_instances_together(first, whole, tmp_
     assert_equal_runs(run, whole)
     assert seeds == {2, 3, 4}  # only these are trained
     origin = json.loads((run.path / "manifest.json").read_text())["extends"]
-    assert origin == {"run": str(first.path), "instances": 2, "replaced": []}
+    before = json.loads((first.path / "manifest.json").read_text())
+    assert origin == {"run": str(first.path), "instances": 2, "replaced": [], "manifest": before}
     again = extend_run(run, 6, tmp_path / "yet_more")
     np.testing.assert_array_equal(again.accuracy["train"][:5], whole.accuracy["train"])
 
@@ -96,7 +103,9 @@ def test_an_interrupted_extension_goes_on_without_the_run_that_it_extends(
         missing.rename(first.path)
 
 
-def test_an_extension_that_was_killed_while_it_copied_begins_again(first, whole, tmp_path):
+def test_an_extension_that_was_killed_while_it_copied_begins_again_in_other_groups(
+    first, whole, tmp_path
+):
     folder = tmp_path / "more"
     with pytest.MonkeyPatch.context() as killed:
         killed.setattr("ensemble_rsa.training.taken.save_state", lambda *args: 1 / 0)
@@ -104,23 +113,39 @@ def test_an_extension_that_was_killed_while_it_copied_begins_again(first, whole,
             extend_run(first, 5, folder)
     assert (folder / "checkpoints/part-000/epoch-00001").is_dir()
     config = pipeline.run_folder.read_config(folder)
-    assert_equal_runs(pipeline.train(config, folder, resume=True), whole)
+    alone = dataclasses.replace(config, execution=ExecutionConfig(group=1))
+    assert_equal_runs(pipeline.train(alone, folder, resume=True), whole)
 
 
-def test_replaced_instances_stay_replaced_and_their_seeds_are_not_drawn_again(first):
-    plain = Config(training=TrainingConfig(instances=3, unconverged="replace"))
-    training = extended(plain, 5, seeds=(0, 4, 2), gone=(1, 3)).training
-    assert (training.instances, training.seeds) == (5, (0, 4, 2, 5, 6))
-    assert extended(plain, 5).training == dataclasses.replace(plain.training, instances=5)
+def test_ctrl_c_while_it_copies_tells_the_command_that_goes_on(first, tmp_path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ensemble_rsa.training.taken.save_state", interrupt)
+    with pytest.raises(TrainingInterrupted, match="before the first epoch; go on with `ensemble"):
+        extend_run(first, 5, tmp_path / "more")
 
 
-def test_what_was_replaced_is_told_of_the_extended_run_too(first, tmp_path, monkeypatch):
+def test_seeds_after_replaced_instances_are_those_not_drawn_yet_however_often(first, tmp_path):
     gone = UnconvergedInstance(1, 1, "made up")
-    seeds = (0, 2)
-    run = dataclasses.replace(first, replaced=(gone,), seeds=seeds)
+    run = dataclasses.replace(first, replaced=(gone,), seeds=(0, 2))
     found = extend_run(run, 3, tmp_path / "more")
-    assert found.replaced == (gone,)
-    assert found.seeds == (0, 2, 3)
+    assert (found.replaced, found.seeds) == ((gone,), (0, 2, 3))
+    again = extended(found.config, 5, found.seeds).training
+    assert (again.instances, again.seeds) == (5, (0, 2, 3, 4, 5))
+
+
+def test_seeds_go_on_as_they_began():
+    two = Config(training=TrainingConfig(instances=2, seed=3, dropout=0.5))
+    assert extended(two, 4) == dataclasses.replace(
+        two, training=dataclasses.replace(two.training, instances=4)
+    )
+    varied = vary(two, ["dropout"])
+    assert varied.training.seeds == (3, 3)
+    training = extended(varied, 4).training
+    assert (training.seeds, training.dropout_seed) == ((3, 3, 3, 3), (0, 1, 2, 3))
+    same = sweep(two, dropout=[0.5])
+    assert extended(same, 4).training.dropout == (0.5,) * 4
 
 
 @pytest.mark.parametrize("instances", [2, 1, 0, -3, True])
@@ -148,6 +173,21 @@ def test_other_images_are_refused(first, tmp_path):
     assert not (tmp_path / "more").exists()
 
 
+def test_another_program_of_the_networks_is_refused(first, tmp_path, monkeypatch):
+    changed = tmp_path / "nets.py"
+    monkeypatch.setattr("ensemble_rsa.pipeline.extend.changed_module", lambda *args: changed)
+    with pytest.raises(InputError, match=r"^run: .*nets.py has changed since .* was trained"):
+        extend_run(first, 5, tmp_path / "more")
+    assert not (tmp_path / "more").exists()
+
+
+def test_another_device_is_told(first, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("ensemble_rsa.pipeline.extend.device_name", lambda: "8 × GPU")
+    monkeypatch.setattr("ensemble_rsa.pipeline.extend.train_in", lambda *args: first)
+    extend_run(first, 5, tmp_path / "more")
+    assert "the others are trained on 8 × GPU: they are those of one training to" in caplog.text
+
+
 def test_the_folder_of_the_run_itself_is_refused(first):
     with pytest.raises(InputError, match="^out: .* exists and is not an empty folder"):
         extend_run(first, 5, first.path)
@@ -157,3 +197,7 @@ def test_more_instances_to_resume_are_told_the_command_that_trains_them(first, c
     with pytest.raises(InputError, match="instances is 5, was 2") as refused:
         pipeline.train(config, first.path, resume=True)
     assert f"`ensemble-rsa extend {first.path} 5` trains more instances" in str(refused.value)
+    longer = dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=3))
+    with pytest.raises(InputError, match="epochs is 3, was 2") as refused:
+        pipeline.train(longer, first.path, resume=True)
+    assert "extend" not in str(refused.value)
