@@ -32,8 +32,8 @@ def extended(config: Config, instances: int, replaced: Sequence[int] | None = No
     (0, 2, 3, 4)
     """
     training = config.training
-    n, more = training.instances, instances - training.instances
-    if not is_whole(instances) or more <= 0:
+    n = training.instances
+    if not is_whole(instances) or instances <= n:
         raise InputError(
             f"instances: expected a whole number of at least {n + 1}, more than there are, got "
             f"{shown(instances)}"
@@ -46,7 +46,7 @@ def extended(config: Config, instances: int, replaced: Sequence[int] | None = No
     }
     if replaced:
         first = max(replaced) + 1
-        changes["seeds"] = (*replaced, *range(first, first + more))
+        changes["seeds"] = (*replaced, *range(first, first + instances - n))
     return replace(config, training=replace(training, instances=instances, **changes))
 
 

@@ -25,13 +25,7 @@ from ensemble_rsa.runs.run import kept_epochs, load_history, load_networks
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick(tiny_model, quick_execution):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "choose_execution", lambda *args: quick_execution)
-        patch.setattr("ensemble_rsa.training.progress.SECONDS_PER_CALL", 0.0)
-        yield
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")

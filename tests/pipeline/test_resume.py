@@ -22,12 +22,7 @@ def config(dropout_run):
     return dropout_run.config
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick(tiny_model, quick_execution):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "choose_execution", lambda *args: quick_execution)
-        patch.setattr("ensemble_rsa.training.progress.SECONDS_PER_CALL", 0.0)
-        yield
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")
