@@ -207,7 +207,8 @@ class TrainingConfig:
         seeds: weight seed of each instance, where they are not `seed`, `seed` + 1, ….
         order_seed: seed of the order of the images, shared by all instances; or one for each.
         dropout_seed: seed of the dropout masks, shared by all instances (ours); or one for each.
-        eval_every: epochs between test accuracies; the last epoch is always tested.
+        eval_every: epochs between test accuracies; the last epoch, and those whose networks are
+            kept, are always tested.
         converged_at: training accuracy below which an instance has not converged (ours).
         unconverged: keep and flag these instances, or replace them by the next seeds.
         precision: precision of the arithmetic (weights stay float32): float32;

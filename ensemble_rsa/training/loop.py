@@ -253,7 +253,8 @@ class GroupTraining:
         """
         training, position = self._setup.config.training, self.position
         epoch, n = position.epoch, len(position.loss)
-        tested = epoch % training.eval_every == 0 or epoch == training.epochs
+        due = epoch % training.eval_every == 0 or epoch == training.epochs
+        tested = due or epoch in saved_epochs(training)
         accuracy = self._test_accuracy() if tested else None
         self._keep(epoch, networks_of(*self.state))
         n_seen = self._setup.steps * training.batch_size

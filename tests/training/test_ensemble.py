@@ -118,6 +118,14 @@ def test_history_has_a_row_for_each_epoch_and_progress_reports_its_end(plain):
     assert ended[1].test_accuracy.shape == (2,)
 
 
+def test_networks_that_are_kept_are_tested_whatever_eval_every(fit, plain):
+    expected = plain[0].history.test_accuracy.copy()
+    expected[0] = np.nan
+    found = fit(eval_every=3, save_at=(0, 2)).history.test_accuracy
+    assert np.isfinite(expected[1:]).all()
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_final_accuracies_are_those_of_the_final_networks(plain, small_digits):
     trained, _ = plain
     fitted = fit_preprocessing("standardize", small_digits.train_images)
