@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from ensemble_rsa import files
 from ensemble_rsa.cluster.opening import opened
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.serialize import config_hash, config_to_dict
-from ensemble_rsa.config.settings import Config, TrainingPrecision
+from ensemble_rsa.config.settings import Config, PreprocessingName, TrainingPrecision
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.extract import check_enough_stimuli
@@ -80,6 +80,7 @@ def reproduce(
     precision: TrainingPrecision = "float32",
     cluster: str | Workers | None = None,
     instances: int | None = None,
+    preprocessing: PreprocessingName | None = None,
 ) -> Path:
     """Run the experiments behind some figures of the paper; what exists is not computed again.
 
@@ -98,6 +99,7 @@ def reproduce(
             `--cluster` says.
         instances: at most so many networks in each ensemble, and at each rate of dropout; None for
             those of the scale. A later call with more trains only what is missing.
+        preprocessing: of All-CNN's images; None for that of the scale.
 
     Returns:
         The path of the report; `comparison.json` and `figures/` are beside it. It is written after
@@ -114,16 +116,23 @@ def reproduce(
     if variants and tuple(figures) != ("fig4",):
         raise InputError(f"variants: only for fig4, got {' '.join(figures)}")
     root = Path(out) if out is not None else Path("runs") / f"reproduce-{scale}"
-    chosen = make_scale(scale, images, precision, instances)
+    make = partial(
+        make_scale,
+        scale,
+        precision=precision,
+        instances=instances,
+        preprocessing=preprocessing,
+    )
+    chosen = make(images)
     generated = scale == "smoke" and "alexnet" not in chosen.ensembles
     if "all" not in figures and not generated:
         for experiment in experiments:
             if missing := missing_ensemble(chosen, experiment):
                 raise InputError(_left_out(experiment, missing))
-    _claim(root, chosen.name, precision)
+    _claim(root, chosen)
     if generated:
         folder = write_images(root.resolve() / "images")
-        chosen = make_scale(scale, ImageLocations(folder=folder), precision, instances)
+        chosen = make(ImageLocations(folder=folder))
     limit = math.inf if minutes is None else 60 * minutes * SHARE
     with time_limit(limit), opened(cluster) as workers:
         work = Workspace(root, chosen, log, progress, workers)
@@ -156,22 +165,32 @@ def _train_and_measure(
     return _run_each(work, experiments, figures)
 
 
-def _claim(root: Path, scale: str, precision: str) -> None:
-    """Record scale and precision in the folder; raise if the folder holds another one of them."""
+def _claim(root: Path, scale: Scale) -> None:
+    """Record what a folder holds; raise if it holds another scale, precision or preprocessing."""
     path = root / SCALE
     files.check_can_write("out", root)
-    asked = {"scale": scale, "precision": precision}
+    asked = _identity(scale)
     there = asked
     if path.is_file():
         stored = files.read_json(path, REMOVE)
-        # earlier versions had one precision only
-        there = {"precision": "float32", **stored} if isinstance(stored, dict) else {}
+        # what earlier versions do not record was then that of the scale
+        there = _identity(make_scale(scale.name)) | stored if isinstance(stored, dict) else {}
     for name, value in asked.items():
         if there.get(name) != value:
             raise InputError(
                 f"out: {root} holds the {name} {there.get(name)}, not {value}; give another --out"
             )
     files.write_json(path, asked)
+
+
+def _identity(scale: Scale) -> dict[str, str]:
+    """What all figures of a folder share."""
+    base = scale.ensembles[scale.varied]
+    return {
+        "scale": scale.name,
+        "precision": base.training.precision,
+        "preprocessing": base.data.preprocessing,
+    }
 
 
 def _left_out(experiment: Experiment, ensemble: str) -> str:

@@ -16,6 +16,7 @@ from ensemble_rsa.config.settings import (
     Config,
     DataConfig,
     ModelConfig,
+    PreprocessingName,
     TrainingConfig,
     TrainingPrecision,
     weight_seeds,
@@ -79,15 +80,16 @@ def make_scale(
     images: ImageLocations | None = None,
     precision: TrainingPrecision = "float32",
     instances: int | None = None,
+    preprocessing: PreprocessingName | None = None,
 ) -> Scale:
     """The experiments at one size, with products of a precision in all trainings.
 
     Of `instances`, if given, each ensemble has the first ones, as has each rate of dropout; those
-    that have no more stay as they are.
+    that have no more stay as they are. `preprocessing`, if given, is that of All-CNN's images.
 
     Raises:
-        InputError: an unknown scale or precision, images that do not fit, or fewer than three
-            instances, which have no intervals.
+        InputError: an unknown scale, precision or preprocessing, images that do not fit, or fewer
+            than three instances, which have no intervals.
 
     >>> make_scale("paper").ensembles["all_cnn_c"].training.epochs
     350
@@ -96,10 +98,14 @@ def make_scale(
         raise unknown_name("scale", name, SCALES)
     scale = SCALES[name](images or ImageLocations())
     n = None if instances is None else check_count("instances", instances, FEWEST)
-    ensembles = {
-        ensemble: replace(config, training=_first(replace(config.training, precision=precision), n))
-        for ensemble, config in scale.ensembles.items()
-    }
+
+    def changed(config: Config) -> Config:
+        training, data = _first(replace(config.training, precision=precision), n), config.data
+        if preprocessing is not None and config.model.model != "alexnet":
+            data = replace(data, preprocessing=preprocessing)
+        return replace(config, data=data, training=training)
+
+    ensembles = {ensemble: changed(config) for ensemble, config in scale.ensembles.items()}
     return replace(scale, ensembles=ensembles)
 
 

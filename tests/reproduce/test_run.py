@@ -85,6 +85,8 @@ def test_one_figure_then_all_share_what_was_measured(trial, out):
         run.reproduce(["fig4"], "small", out)
     with pytest.raises(InputError, match=r"holds the precision float32, not bfloat16"):
         run.reproduce(["fig4"], "smoke", out, precision="bfloat16")
+    with pytest.raises(InputError, match=r"holds the preprocessing standardize, not none"):
+        run.reproduce(["fig4"], "smoke", out, preprocessing="none")
     (out / "scale.json").write_text('{"scale": "smoke"}')  # of an earlier version
     run.reproduce(["fig4"], "smoke", out)
 

@@ -48,6 +48,17 @@ def test_a_precision_is_that_of_every_training():
         assert replace(config, training=training) == usual.ensembles[name]
 
 
+def test_another_preprocessing_is_that_of_all_images_but_those_of_alexnet(tmp_path):
+    images = ImageLocations(folder=tmp_path)
+    usual, other = (make_scale("paper", images, preprocessing=p) for p in (None, "standardize"))
+    assert usual.ensembles["alexnet"] == other.ensembles["alexnet"]
+    for name in usual.ensembles.keys() - {"alexnet"}:
+        config = usual.ensembles[name]
+        assert config.data.preprocessing == "gcn_zca"
+        data = replace(config.data, preprocessing="standardize")
+        assert other.ensembles[name] == replace(config, data=data)
+
+
 def test_some_instances_are_the_first_of_each_ensemble_and_of_each_rate_of_dropout():
     usual, some = make_scale("medium").ensembles, make_scale("medium", instances=5).ensembles
     assert some["first_half"] == usual["first_half"]  # which has no more
