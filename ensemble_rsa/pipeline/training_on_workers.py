@@ -32,9 +32,11 @@ from ensemble_rsa.training.choice import choose_execution
 from ensemble_rsa.training.grouping import ATTEMPT, claim_group, group_size
 from ensemble_rsa.training.interrupts import TrainingInterrupted, held_back, stopped_when
 from ensemble_rsa.training.loop import (
+    BegunGroup,
     InstanceGroup,
     TrainedGroup,
     TrainingSetup,
+    begin_group,
     make_setup,
     place_images,
     train_group,
@@ -106,19 +108,41 @@ class OnWorkers:
             TrainingInterrupted: on Ctrl-C, SIGTERM or a limit of time, once states are stored.
             RunError: a group failed on a worker; the message names both.
         """
+        return self._groups(_train, "training", groups, progress)
+
+    def begin(
+        self, groups: Sequence[InstanceGroup], epochs: int, progress: TrainingCallback | None
+    ) -> list[BegunGroup]:
+        """Train groups for their first epochs, each from the newest state in its folder.
+
+        Raises:
+            TrainingInterrupted: on Ctrl-C, SIGTERM or a limit of time, once states are stored.
+            RunError: a group failed on a worker; the message names both.
+        """
+        return self._groups(_begin, "first epochs", groups, progress, epochs)
+
+    def _groups(
+        self,
+        function: Callable[..., Any],
+        what: str,
+        groups: Sequence[InstanceGroup],
+        progress: TrainingCallback | None,
+        *more: Any,
+    ) -> list[Any]:
+        """Call a function for each group on a worker; `more` are its last arguments."""
 
         def receive(number: int, status: Any) -> None:
             if progress is not None and isinstance(status, TrainingStatus):
                 progress(status)
 
-        names = [f"training of the instances {_range(group.instances)}" for group in groups]
+        names = [f"{what} of the instances {_range(group.instances)}" for group in groups]
         arguments = [
-            (group.instances, group.seeds, group.folder.resolve())
+            (group.instances, group.seeds, group.folder.resolve(), *more)
             for group in groups
             if group.folder is not None
         ]
         with held_back() as asked_to_stop:
-            return self._do(_train, names, arguments, asked_to_stop, receive)
+            return self._do(function, names, arguments, asked_to_stop, receive)
 
     def _one(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         with held_back() as asked_to_stop:
@@ -205,11 +229,40 @@ def _train(
     send: Send,
     stop: Stop,
 ) -> TrainedGroup:
-    """Train a group, unless another process begins to train it after this one.
+    """Train a group, unless another process begins to train it after this one."""
+    return _unless_another(task, InstanceGroup(instances, seeds, folder), train_group, send, stop)
+
+
+def _begin(
+    task: TrainingTask,
+    instances: tuple[int, ...],
+    seeds: tuple[int, ...],
+    folder: Path,
+    epochs: int,
+    send: Send,
+    stop: Stop,
+) -> BegunGroup:
+    """Train a group for its first epochs, unless another process begins to, after this one."""
+
+    def begin(setup: TrainingSetup, group: InstanceGroup, tell: TrainingCallback) -> BegunGroup:
+        return begin_group(setup, group, epochs, tell)
+
+    return _unless_another(task, InstanceGroup(instances, seeds, folder), begin, send, stop)
+
+
+def _unless_another(
+    task: TrainingTask,
+    group: InstanceGroup,
+    train: Callable[[TrainingSetup, InstanceGroup, TrainingCallback], Any],
+    send: Send,
+    stop: Stop,
+) -> Any:
+    """Train a group, but stop if another process trains it now.
 
     That happens if this one was taken for dead, or has lost its client.
     """
-    setup = with_seeds_of(_setup(task), instances[0])
+    setup, folder = with_seeds_of(_setup(task), group.instances[0]), group.folder
+    assert folder is not None
     attempt = claim_group(folder)
 
     def tell(status: TrainingStatus) -> None:
@@ -219,6 +272,6 @@ def _train(
 
     with stopped_when(stop):
         try:
-            return train_group(setup, InstanceGroup(instances, seeds, folder), tell)
+            return train(setup, group, tell)
         except TrainingInterrupted as stopped:
             raise JobStopped(str(stopped)) from None

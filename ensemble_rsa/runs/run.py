@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import shutil
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.source_files import describe_file
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import TrainedEnsemble, gather
-from ensemble_rsa.training.grouping import group_folder
+from ensemble_rsa.training.grouping import PROBATION, group_folder
 from ensemble_rsa.training.loop import epoch_folder
 
 CHECKPOINTS = "checkpoints"
@@ -102,6 +103,8 @@ def save_run(
     files.write_json(folder / run_folder.TRAINING, record)
     for number in range(len(trained.group_sizes)):
         shutil.rmtree(group_folder(folder / CHECKPOINTS, number), ignore_errors=True)
+    with suppress(OSError):
+        (folder / CHECKPOINTS / PROBATION).unlink()
     return load_run(folder)
 
 

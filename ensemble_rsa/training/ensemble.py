@@ -37,22 +37,24 @@ from ensemble_rsa.training.grouping import (
     remove_groups,
 )
 from ensemble_rsa.training.loop import (
+    BegunGroup,
     InstanceGroup,
     TrainedGroup,
     TrainingSetup,
+    begin_group,
     make_setup,
     place_images,
     train_group,
     with_seeds_of,
 )
 from ensemble_rsa.training.memory import parameter_bytes
+from ensemble_rsa.training.probation import EPOCHS, FEWEST_EPOCHS, Draw, replace_dead
 from ensemble_rsa.training.progress import TrainingCallback
 from ensemble_rsa.training.recipe import states_per_parameter
 from ensemble_rsa.training.recovery import KEPT
 from ensemble_rsa.training.taken import TakenInstances, store_taken
 
 log = logging.getLogger(__name__)
-DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
 Locations = Sequence[tuple[int, int]]  # for each instance, its group and its index there
 
 
@@ -106,6 +108,41 @@ class GroupTrainer(Protocol):
     ) -> list[TrainedGroup]:
         """Train groups, each from the newest state in its folder."""
         ...
+
+    def begin(
+        self, groups: Sequence[InstanceGroup], epochs: int, progress: TrainingCallback | None
+    ) -> list[BegunGroup]:
+        """Train groups for their first epochs, each from the newest state in its folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class GroupsHere:
+    """Trains groups in this process, one after the other."""
+
+    setup: TrainingSetup
+
+    def group_size(self, n_instances: int) -> int:
+        """How many of these instances are trained together."""
+        return group_size(self.setup, n_instances)
+
+    def train(
+        self, groups: Sequence[InstanceGroup], progress: TrainingCallback | None
+    ) -> list[TrainedGroup]:
+        """Train groups, each from the newest state in its folder."""
+        return [train_group(self._claim(group), group, progress) for group in groups]
+
+    def begin(
+        self, groups: Sequence[InstanceGroup], epochs: int, progress: TrainingCallback | None
+    ) -> list[BegunGroup]:
+        """Train groups for their first epochs, each from the newest state in its folder."""
+        return [begin_group(self._claim(group), group, epochs, progress) for group in groups]
+
+    def _claim(self, group: InstanceGroup) -> TrainingSetup:
+        """Its setup; from now on no other process trains the group."""
+        if group.folder:
+            claim_group(group.folder)
+        return with_seeds_of(self.setup, group.instances[0])
 
 
 def check_recipe(config: Config, dataset: Dataset) -> None:
@@ -173,26 +210,36 @@ def train_ensemble(
             "this training stores up to",
             "keep fewer epochs, or give another --out",
         )
-    seeds = weight_seeds(config.training)
-    groups = _train_groups(setup, range(len(seeds)), seeds, 0, folder, progress, elsewhere, taken)
+    trainer = elsewhere or GroupsHere(setup)
+    form = partial(_form_groups, setup, folder=folder, trainer=trainer)
+    first, draw = range(config.training.instances), Draw(weight_seeds(config.training))
+    if folder and taken is None and _replaces_early(config):
+
+        def begin(drawn: Draw) -> list[BegunGroup]:
+            return trainer.begin(form(first, drawn.seeds, 0), EPOCHS, progress)
+
+        draw = replace_dead(draw, folder, begin, len(dataset.categories))
+    groups = trainer.train(form(first, draw.seeds, 0, taken=taken), progress)
     locations = [(g, i) for g, one in enumerate(groups) for i in range(len(one.group.seeds))]
-    replaced: list[UnconvergedInstance] = []
-    ensemble = _assemble(setup, groups, locations, replaced)
-    next_seed = max(seeds) + 1
-    draws_left = (DRAWS_PER_INSTANCE - 1) * len(seeds)
-    while config.training.unconverged == "replace" and ensemble.flagged and draws_left:
-        gone = ensemble.flagged[:draws_left]
+    ensemble = _assemble(setup, groups, locations, draw.replaced)
+    while config.training.unconverged == "replace" and ensemble.flagged and draw.left:
+        gone = ensemble.flagged[: draw.left]
+        draw = draw.again(gone)
         instances = [one.instance for one in gone]
-        new_seeds = range(next_seed, next_seed + len(gone))
-        new = _train_groups(setup, instances, new_seeds, len(groups), folder, progress, elsewhere)
+        seeds = [draw.seeds[instance] for instance in instances]
+        new = trainer.train(form(instances, seeds, len(groups)), progress)
         for number, one in enumerate(new, len(groups)):
             for index, instance in enumerate(one.group.instances):
                 locations[instance] = (number, index)
         groups += new
-        replaced += gone
-        next_seed, draws_left = next_seed + len(gone), draws_left - len(gone)
-        ensemble = _assemble(setup, groups, locations, replaced)
+        ensemble = _assemble(setup, groups, locations, draw.replaced)
     return ensemble
+
+
+def _replaces_early(config: Config) -> bool:
+    """Whether networks that cannot learn are replaced after their first epochs."""
+    training = config.training
+    return training.unconverged == "replace" and training.epochs >= FEWEST_EPOCHS
 
 
 def bytes_stored(setup: TrainingSetup) -> int:
@@ -204,17 +251,16 @@ def bytes_stored(setup: TrainingSetup) -> int:
     return each * training.instances
 
 
-def _train_groups(
+def _form_groups(
     setup: TrainingSetup,
     instances: Sequence[int],
     seeds: Sequence[int],
     first_number: int,
     folder: Path | None,
-    progress: TrainingCallback | None,
-    elsewhere: GroupTrainer | None,
+    trainer: GroupTrainer,
     taken: Callable[[], TakenInstances] | None = None,
-) -> list[TrainedGroup]:
-    """Train instances in groups that fit into memory."""
+) -> list[InstanceGroup]:
+    """Groups of instances that fit into memory; those of the start if the training was begun."""
     training, there = setup.config.training, None
     begun = folder and group_folder(folder, first_number) / GROUP_SIZE
     if begun and begun.exists():  # states can be resumed in the groups of the start only
@@ -223,12 +269,10 @@ def _train_groups(
         there = taken and taken()
         n_taken = there.number if there else 0
         every = list(parts(training, instances, len(instances), n_taken))
-        if elsewhere is None:
-            ask = partial(group_size, setup)
-        else:  # which divides what is to be trained
-            ask, every = elsewhere.group_size, [one for one in every if one.start >= n_taken]
+        if not isinstance(trainer, GroupsHere):  # others divide what is to be trained
+            every = [one for one in every if one.start >= n_taken]
         longest = max(own.stop - own.start for own in every)
-        start = GroupsAtStart(ask(longest), n_taken)
+        start = GroupsAtStart(trainer.group_size(longest), n_taken)
     groups = []
     for own in parts(training, instances, start.size, start.taken):
         where = group_folder(folder, first_number + len(groups)) if folder else None
@@ -242,14 +286,7 @@ def _train_groups(
     if len(trained_now) > 1:
         sizes = ", ".join(map(str, trained_now))
         log.info("training %d instances in groups of %s", sum(trained_now), sizes)
-    if elsewhere is not None:
-        return elsewhere.train(groups, progress)
-    trained = []
-    for group in groups:
-        if group.folder:
-            claim_group(group.folder)
-        trained.append(train_group(with_seeds_of(setup, group.instances[0]), group, progress))
-    return trained
+    return groups
 
 
 def gather(stacks: Sequence[Parameters], locations: Locations) -> Parameters:

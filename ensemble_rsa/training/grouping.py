@@ -16,7 +16,8 @@ from ensemble_rsa.training.memory import largest_group, program_bytes
 
 GROUP_SIZE = "group_size.json"  # in the folder of the first group
 ATTEMPT = "attempt.json"  # in the folder of a group, which of several processes trains it
-KNOWN_BEFORE_TRAINING = (GROUP_SIZE, ATTEMPT)
+PROBATION = "probation.json"  # beside the groups, the seeds that are trained
+KNOWN_BEFORE_TRAINING = (GROUP_SIZE, ATTEMPT, PROBATION)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Training of a group of instances together: shuffle, train, test, report and store states.
 
-`train_group` is the whole training of a group. `training.ensemble` decides which instances form a
-group, and what happens to those that did not converge.
+`train_group` is the whole training of a group, `begin_group` its first epochs. `training.ensemble`
+decides which instances form a group, and what happens to those that did not converge.
 """
 
 import dataclasses
@@ -96,6 +96,21 @@ class InstanceGroup:
 
 
 @dataclass(frozen=True)
+class BegunGroup:
+    """A group after its first epochs, whose state is stored.
+
+    Attributes:
+        group: the instances.
+        loss: of the last of these epochs, `(instance,)`.
+        predictions: for the training images, `(instance, image)`.
+    """
+
+    group: InstanceGroup
+    loss: Float[np.ndarray, " instance"]
+    predictions: Int[np.ndarray, "instance image"]
+
+
+@dataclass(frozen=True)
 class TrainedGroup:
     """A group after training.
 
@@ -171,9 +186,36 @@ def train_group(
         RunError: no stored state can be read.
     """
     training, epochs = GroupTraining(setup, group), setup.config.training.epochs
+    _advance(training, setup, group, progress, epochs)
+    return training.result()
+
+
+def begin_group(
+    setup: TrainingSetup, group: InstanceGroup, epochs: int, progress: TrainingCallback | None
+) -> BegunGroup:
+    """Train a group for the first epochs of its training; `train_group` goes on from there.
+
+    Raises:
+        TrainingInterrupted: on Ctrl-C or SIGTERM, once the state is stored.
+        RunError: no stored state can be read.
+    """
+    training = GroupTraining(setup, group)
+    _advance(training, setup, group, progress, epochs)
+    return training.begun(epochs)
+
+
+def _advance(
+    training: "GroupTraining",
+    setup: TrainingSetup,
+    group: InstanceGroup,
+    progress: TrainingCallback | None,
+    last: int,
+) -> None:
+    """Train to the end of an epoch, and store the state."""
+    epochs = setup.config.training.epochs
     reporter = Reporter(progress, setup.steps, epochs, group.seeds, training.position)
     with closing(training.feed), held_back() as asked_to_stop:
-        while training.position.epoch <= epochs:
+        while training.position.epoch <= last:
             began = time.perf_counter()
             count = training.advance(reporter.steps_per_call)
             seconds = time.perf_counter() - began
@@ -188,7 +230,6 @@ def train_group(
                 stored = "" if group.folder else "; nothing was stored"
                 raise TrainingInterrupted(where + stored)
     training.store(now=epochs > 0)
-    return training.result()
 
 
 class GroupTraining:
@@ -280,7 +321,7 @@ class GroupTraining:
             log.warning(
                 "seeds %s: in epoch %d the loss was ln %d, that of guessing; networks whose logits "
                 "are zero for all images cannot learn (--unconverged replace trains others in "
-                "their place, afterwards)",
+                "their place)",
                 ", ".join(new),
                 len(self.position.rows),
                 n_categories,
@@ -295,6 +336,12 @@ class GroupTraining:
             state = StoredState(*collect(self._layout, self.state))
             save_state(self._group.folder / STATES, state, self.position)
             self._last_stored = time.monotonic()
+
+    @fixed_settings()
+    def begun(self, epochs: int) -> BegunGroup:
+        """How the networks are now, with their loss in the last of these epochs."""
+        loss = np.array(self.position.rows[epochs - 1][0], float)
+        return BegunGroup(self._group, loss, self._predict(self._train_data))
 
     @fixed_settings()
     def result(self) -> TrainedGroup:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.cluster.conftest import finish, start
+from ensemble_rsa.runs.run import load_run
+from tests.cluster.conftest import RECIPE, assert_same_networks, finish, start
 
 pytest.importorskip("distributed")
 pytestmark = [
@@ -41,3 +42,19 @@ def test_an_analysis_by_workers_is_that_of_one_process(whole, tmp_path):
     finish(start(*words, str(tmp_path / "many"), "--cluster", "local:2"))
     one, many = ((tmp_path / name / "rdms.h5").read_bytes() for name in ("one", "many"))
     assert one == many
+
+
+def test_workers_replace_a_network_that_cannot_learn_like_one_process(tmp_path):
+    """At this rate of learning, seed 3 is without gradient before its second epoch."""
+    recipe = RECIPE.replace("--epochs 12", "--epochs 20").split()
+    words = [*recipe, "--seed", "2", "--learning-rate", "0.6"]
+    words += ["--unconverged", "replace", "--converged-at", "0", "--out"]
+    finish(start(*words, str(tmp_path / "one"), one_core=True))
+    finish(start(*words, str(tmp_path / "many"), "--cluster", "local:2"))
+    one, many = (load_run(tmp_path / name) for name in ("one", "many"))
+    assert one.seeds == many.seeds == (2, 5, 4)
+    assert [each.seed for each in many.replaced] == [3]
+    assert "all logits are zero" in many.replaced[0].reason
+    assert one.replaced == many.replaced
+    assert_same_networks(many.path, one.path)
+    assert [path.name for path in (many.path / "checkpoints").glob("p*")] == []
