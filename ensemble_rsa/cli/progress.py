@@ -22,6 +22,7 @@ from rich.table import Table
 from ensemble_rsa.cli.output import number, while_read
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.files import cache_folder
+from ensemble_rsa.training.convergence import FIRST_EPOCHS
 from ensemble_rsa.training.progress import TrainingCallback, TrainingStatus
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ def training_display(
         if not live.is_started:
             waiting.stop()
             live.start()
+        if status.seeds not in groups:
+            _forget_begun(groups, len(status.seeds), instances)
         groups[status.seeds] = status
         whole = together(list(groups.values()), instances)
         description = f"epoch {whole.epoch}/{epochs}"
@@ -117,6 +120,19 @@ def together(groups: Sequence[TrainingStatus], instances: int) -> TrainingStatus
         if any(test is not None for test in tests)
         else None,
     )
+
+
+def _forget_begun(
+    groups: dict[tuple[int, ...], TrainingStatus], n_new: int, instances: int
+) -> None:
+    """Forget groups of a beginning that was given up, when instances of the new one are shown.
+
+    They end with the last epoch of a beginning; of others, the next status tells them again.
+    """
+    if n_new + sum(map(len, groups)) > instances:
+        for seeds, one in list(groups.items()):
+            if one.epoch_ended and one.epoch == FIRST_EPOCHS:
+                del groups[seeds]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 GUESSING = (
     1e-4  # difference from the loss of equal logits; of networks that learn it is 1e-2 or more
 )
+FIRST_EPOCHS = 2  # after which networks that cannot learn are replaced; the first is not judged
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,11 @@ from ensemble_rsa.data.dataset import Dataset
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
-from ensemble_rsa.training.convergence import UnconvergedInstance, unconverged_instances
+from ensemble_rsa.training.convergence import (
+    FIRST_EPOCHS,
+    UnconvergedInstance,
+    unconverged_instances,
+)
 from ensemble_rsa.training.grouping import (
     GROUP_SIZE,
     GroupsAtStart,
@@ -48,7 +52,7 @@ from ensemble_rsa.training.loop import (
     with_seeds_of,
 )
 from ensemble_rsa.training.memory import parameter_bytes
-from ensemble_rsa.training.probation import EPOCHS, FEWEST_EPOCHS, Draw, replace_dead
+from ensemble_rsa.training.probation import FEWEST_EPOCHS, Draw, replace_dead
 from ensemble_rsa.training.progress import TrainingCallback
 from ensemble_rsa.training.recipe import states_per_parameter
 from ensemble_rsa.training.recovery import KEPT
@@ -216,7 +220,7 @@ def train_ensemble(
     if folder and taken is None and _replaces_early(config):
 
         def begin(drawn: Draw) -> list[BegunGroup]:
-            return trainer.begin(form(first, drawn.seeds, 0), EPOCHS, progress)
+            return trainer.begin(form(first, drawn.seeds, 0), FIRST_EPOCHS, progress)
 
         draw = replace_dead(draw, folder, begin, len(dataset.categories))
     groups = trainer.train(form(first, draw.seeds, 0, taken=taken), progress)

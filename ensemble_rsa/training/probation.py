@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble_rsa import files
-from ensemble_rsa.training.convergence import UnconvergedInstance
+from ensemble_rsa.training.convergence import FIRST_EPOCHS, UnconvergedInstance
 from ensemble_rsa.training.grouping import PROBATION, group_folder, remove_groups
 from ensemble_rsa.training.loop import BegunGroup
 
 log = logging.getLogger(__name__)
 DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
-EPOCHS = 2  # after which networks that cannot learn are replaced; the first one is not judged
-FEWEST_EPOCHS = 10 * EPOCHS  # of a training in which that is done
+FEWEST_EPOCHS = 10 * FIRST_EPOCHS  # of a training in which that is done
 ROUNDING = 5e-6  # of the loss of equal logits, 20 steps of float32
 
 
@@ -90,7 +89,7 @@ def replace_dead(
             "seeds %s: all logits are zero for all training images after %d epochs, so that these "
             "networks cannot learn; seeds %s take their place, and the training begins again",
             ", ".join(str(one.seed) for one in gone),
-            EPOCHS,
+            FIRST_EPOCHS,
             ", ".join(str(new.seeds[instance]) for instance in instances),
         )
         remove_groups(folder)  # first, since no state may be taken for that of another seed
@@ -107,7 +106,7 @@ def dead_instances(groups: Sequence[BegunGroup], n_categories: int) -> list[Unco
     All their predictions are the first category, and their loss was exactly ln n throughout an
     epoch. Networks that have not begun to learn have logits that differ.
     """
-    reason = f"all logits are zero after {EPOCHS} epochs: its loss is ln {n_categories}"
+    reason = f"all logits are zero after {FIRST_EPOCHS} epochs: its loss is ln {n_categories}"
     return [
         UnconvergedInstance(instance, seed, reason)
         for begun in groups
