@@ -75,7 +75,7 @@ def training_display(
     def print_epoch(status: TrainingStatus) -> None:
         if status.epoch_ended:
             seeds = status.seeds
-            part = f" of seeds {seeds[0]} to {seeds[-1]}" if len(seeds) < instances else ""
+            part = f" of seeds {_in_words(seeds)}" if len(seeds) < instances else ""
             console.print(
                 f"epoch {status.epoch}/{epochs}{part}: loss {_range(status.train_loss)}, "
                 f"training accuracy {_range(status.train_accuracy)}, "
@@ -179,13 +179,21 @@ def _bar(console: Console) -> Progress:
     return Progress(*_COLUMNS, TextColumn("left"), TimeRemainingColumn(), console=console)
 
 
+def _in_words(seeds: Sequence[int]) -> str:
+    """Seeds, of which some may have taken the place of others."""
+    if tuple(seeds) == tuple(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1:
+        return f"{seeds[0]} to {seeds[-1]}"
+    some = ", ".join(map(str, seeds[:6]))
+    return some if len(seeds) <= 6 else f"{some} and {len(seeds) - 6} more"
+
+
 def _table(status: TrainingStatus) -> Table:
     """Loss and accuracies of each instance, or their ranges."""
     head = ("seed", "training loss", "training accuracy", "test accuracy")
     table = Table(*head, box=None, pad_edge=False)
     columns = (status.train_loss, status.train_accuracy, status.test_accuracy)
     if len(status.seeds) > MOST_ROWS:
-        table.add_row(f"{status.seeds[0]} … {status.seeds[-1]}", *map(_range, columns))
+        table.add_row(_in_words(status.seeds), *map(_range, columns))
         return table
     for i, seed in enumerate(status.seeds):
         cells = ("–" if values is None else number(values[i]) for values in columns)

@@ -211,7 +211,8 @@ class TrainingConfig:
             kept, are always tested.
         converged_at: training accuracy below which an instance has not converged (ours).
         unconverged: keep and flag these instances, or replace them by the next seeds; those whose
-            logits are zero for all images, and which cannot learn, are replaced after two epochs.
+            logits are zero for all images, and which cannot learn, are replaced after two epochs
+            of a training of 20 or more.
         precision: precision of the arithmetic (weights stay float32): float32;
             tensorfloat32, which some GPUs and TPUs compute faster (a CPU does not); or bfloat16.
         save_at: epochs whose networks are kept besides those of the last, 0 for the initial

@@ -266,7 +266,8 @@ def _unless_another(
     attempt = claim_group(folder)
 
     def tell(status: TrainingStatus) -> None:
-        if files.read_json(folder / ATTEMPT)["attempt"] != attempt:
+        claimed = folder / ATTEMPT
+        if not claimed.is_file() or files.read_json(claimed)["attempt"] != attempt:
             raise JobStopped("another process trains this group now")
         send(status)
 

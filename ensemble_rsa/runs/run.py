@@ -25,8 +25,9 @@ from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.source_files import describe_file
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import TrainedEnsemble, gather
-from ensemble_rsa.training.grouping import PROBATION, group_folder
+from ensemble_rsa.training.grouping import group_folder
 from ensemble_rsa.training.loop import epoch_folder
+from ensemble_rsa.training.probation import RECORDS
 
 CHECKPOINTS = "checkpoints"
 FINAL = Path(CHECKPOINTS) / "final"
@@ -103,8 +104,9 @@ def save_run(
     files.write_json(folder / run_folder.TRAINING, record)
     for number in range(len(trained.group_sizes)):
         shutil.rmtree(group_folder(folder / CHECKPOINTS, number), ignore_errors=True)
-    with suppress(OSError):
-        (folder / CHECKPOINTS / PROBATION).unlink()
+    for path in (folder / CHECKPOINTS).glob(RECORDS):
+        with suppress(OSError):
+            path.unlink()
     return load_run(folder)
 
 

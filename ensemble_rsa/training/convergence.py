@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 GUESSING = (
     1e-4  # difference from the loss of equal logits; of networks that learn it is 1e-2 or more
 )
+ROUNDING = 5e-6  # of the mean loss of equal logits, 20 steps of float32
 FIRST_EPOCHS = 2  # after which networks that cannot learn are replaced; the first is not judged
 
 
@@ -34,6 +35,29 @@ def guesses(loss: Float[np.ndarray, "..."], n_categories: int) -> Bool[np.ndarra
     [True, False, False]
     """
     return np.abs(loss - math.log(n_categories)) < GUESSING
+
+
+def are_dead(
+    loss: Float[np.ndarray, " instance"],
+    predictions: Int[np.ndarray, "instance image"],
+    n_categories: int,
+) -> Bool[np.ndarray, " instance"]:
+    """Whether all logits of networks are zero for all images, so that there is no gradient.
+
+    All their predictions then are the first category, and their loss is exactly ln n throughout an
+    epoch. Networks that have not begun to learn have logits that differ.
+
+    Args:
+        loss: mean of an epoch.
+        predictions: at its end, for the images of the epoch.
+        n_categories: n.
+
+    >>> loss = np.array([2.302585, 2.302585, 2.3026])
+    >>> are_dead(loss, np.array([[0, 0], [0, 1], [0, 0]]), 10).tolist()
+    [True, False, False]
+    """
+    exactly = np.abs(loss - math.log(n_categories)) < ROUNDING
+    return exactly & ~predictions.any(axis=1)
 
 
 def unconverged_instances(

@@ -8,7 +8,6 @@ import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -101,7 +100,7 @@ class TrainedEnsemble:
 
 @runtime_checkable
 class GroupTrainer(Protocol):
-    """Trains groups elsewhere, such as on the workers of a cluster."""
+    """Trains groups, here or elsewhere, such as on the workers of a cluster."""
 
     def group_size(self, n_instances: int) -> int:
         """How many of these instances are trained together."""
@@ -215,23 +214,29 @@ def train_ensemble(
             "keep fewer epochs, or give another --out",
         )
     trainer = elsewhere or GroupsHere(setup)
-    form = partial(_form_groups, setup, folder=folder, trainer=trainer)
-    first, draw = range(config.training.instances), Draw(weight_seeds(config.training))
-    if folder and taken is None and _replaces_early(config):
 
-        def begin(drawn: Draw) -> list[BegunGroup]:
-            return trainer.begin(form(first, drawn.seeds, 0), FIRST_EPOCHS, progress)
+    def form(draw: Draw, instances: Sequence[int], number: int) -> list[InstanceGroup]:
+        seeds = [draw.seeds[instance] for instance in instances]
+        taken_now = None if number else taken
+        return _form_groups(setup, instances, seeds, number, folder, trainer, taken_now)
 
-        draw = replace_dead(draw, folder, begin, len(dataset.categories))
-    groups = trainer.train(form(first, draw.seeds, 0, taken=taken), progress)
+    def train(draw: Draw, instances: Sequence[int], number: int) -> tuple[Draw, list[TrainedGroup]]:
+        if folder and _replaces_early(config):
+
+            def begin(drawn: Draw) -> list[BegunGroup]:
+                return trainer.begin(form(drawn, instances, number), FIRST_EPOCHS, progress)
+
+            draw = replace_dead(draw, folder, number, begin)
+        return draw, trainer.train(form(draw, instances, number), progress)
+
+    draw = Draw(weight_seeds(config.training))
+    draw, groups = train(draw, range(config.training.instances), 0)
     locations = [(g, i) for g, one in enumerate(groups) for i in range(len(one.group.seeds))]
     ensemble = _assemble(setup, groups, locations, draw.replaced)
     while config.training.unconverged == "replace" and ensemble.flagged and draw.left:
         gone = ensemble.flagged[: draw.left]
-        draw = draw.again(gone)
         instances = [one.instance for one in gone]
-        seeds = [draw.seeds[instance] for instance in instances]
-        new = trainer.train(form(instances, seeds, len(groups)), progress)
+        draw, new = train(draw.again(gone), instances, len(groups))
         for number, one in enumerate(new, len(groups)):
             for index, instance in enumerate(one.group.instances):
                 locations[instance] = (number, index)

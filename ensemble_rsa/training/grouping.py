@@ -10,14 +10,14 @@ from typing import Any
 
 from ensemble_rsa import files
 from ensemble_rsa.config.settings import TrainingConfig, seeds_of_instance, shared_seeds
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.models.devices import INSTANCE
 from ensemble_rsa.training.loop import TrainingSetup
 from ensemble_rsa.training.memory import largest_group, program_bytes
 
 GROUP_SIZE = "group_size.json"  # in the folder of the first group
 ATTEMPT = "attempt.json"  # in the folder of a group, which of several processes trains it
-PROBATION = "probation.json"  # beside the groups, the seeds that are trained
-KNOWN_BEFORE_TRAINING = (GROUP_SIZE, ATTEMPT, PROBATION)
+KNOWN_BEFORE_TRAINING = (GROUP_SIZE, ATTEMPT)
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,21 @@ def claim_group(folder: Path) -> str:
 def group_folder(folder: Path, number: int) -> Path:
     """The folder in which a group stores its states and kept epochs."""
     return folder / f"part-{number:03d}"
+
+
+def clear_group(folder: Path) -> None:
+    """Remove the states of a group and its kept epochs, so that it begins anew.
+
+    Raises:
+        RunError: something could not be removed, which would be taken for that of other networks.
+    """
+    for path in folder.glob("*"):
+        if path.name != GROUP_SIZE:
+            files.remove(path)
+    if left := [path for path in folder.glob("*") if path.name != GROUP_SIZE]:
+        raise RunError(
+            f"out: {left[0]} cannot be removed; let no other process use it, and continue"
+        )
 
 
 def remove_groups(folder: Path) -> None:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from ensemble_rsa.config.settings import Config, saved_epochs, seeds_of_instance
 from ensemble_rsa.data.dataset import Dataset
@@ -33,7 +33,7 @@ from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.training.averages import networks_of
 from ensemble_rsa.training.batch import DeviceImages, StepSeeds
-from ensemble_rsa.training.convergence import guesses
+from ensemble_rsa.training.convergence import are_dead, guesses
 from ensemble_rsa.training.feed import (
     DiskImages,
     TrainingImages,
@@ -101,13 +101,11 @@ class BegunGroup:
 
     Attributes:
         group: the instances.
-        loss: of the last of these epochs, `(instance,)`.
-        predictions: for the training images, `(instance, image)`.
+        dead: which of them cannot learn, `(instance,)`; none if the training was further already.
     """
 
     group: InstanceGroup
-    loss: Float[np.ndarray, " instance"]
-    predictions: Int[np.ndarray, "instance image"]
+    dead: Bool[np.ndarray, " instance"]
 
 
 @dataclass(frozen=True)
@@ -312,9 +310,8 @@ class GroupTraining:
 
         A network whose logits are zero for all images has no gradient, and stays as it is.
         """
-        n_categories = len(self._setup.dataset.categories)
         losses = np.array([row[0] for row in self.position.rows[-2:]])
-        guessing = guesses(losses, n_categories)
+        guessing = guesses(losses, self._n_categories)
         begun = guessing[-1] & ~guessing[:-1].any(axis=0)
         new = [str(self._group.seeds[i]) for i in np.flatnonzero(begun)]
         if new:
@@ -324,7 +321,7 @@ class GroupTraining:
                 "their place)",
                 ", ".join(new),
                 len(self.position.rows),
-                n_categories,
+                self._n_categories,
             )
 
     @fixed_settings()
@@ -339,9 +336,16 @@ class GroupTraining:
 
     @fixed_settings()
     def begun(self, epochs: int) -> BegunGroup:
-        """How the networks are now, with their loss in the last of these epochs."""
-        loss = np.array(self.position.rows[epochs - 1][0], float)
-        return BegunGroup(self._group, loss, self._predict(self._train_data))
+        """Which networks cannot learn at the end of the first epochs."""
+        at, dead = self.position, np.zeros(len(self._group.seeds), bool)
+        if (at.epoch, at.step) == (epochs + 1, 0):
+            predicted = self._predict(self._train_data)
+            dead = are_dead(np.array(at.rows[-1][0]), predicted, self._n_categories)
+        return BegunGroup(self._group, dead)
+
+    @property
+    def _n_categories(self) -> int:
+        return len(self._setup.dataset.categories)
 
     @fixed_settings()
     def result(self) -> TrainedGroup:

@@ -8,20 +8,19 @@ before they are replaced would take twice as long.
 
 import dataclasses
 import logging
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble_rsa import files
 from ensemble_rsa.training.convergence import FIRST_EPOCHS, UnconvergedInstance
-from ensemble_rsa.training.grouping import PROBATION, group_folder, remove_groups
+from ensemble_rsa.training.grouping import clear_group
 from ensemble_rsa.training.loop import BegunGroup
 
 log = logging.getLogger(__name__)
 DRAWS_PER_INSTANCE = 3  # instances are replaced until so many seeds per instance have been drawn
 FEWEST_EPOCHS = 10 * FIRST_EPOCHS  # of a training in which that is done
-ROUNDING = 5e-6  # of the loss of equal logits, 20 steps of float32
+RECORDS = "replaced-*.json"  # with the number of the first group
 
 
 @dataclass(frozen=True)
@@ -52,66 +51,65 @@ class Draw:
 
 
 def replace_dead(
-    draw: Draw,
-    folder: Path,
-    begin: Callable[[Draw], Sequence[BegunGroup]],
-    n_categories: int,
+    draw: Draw, folder: Path, number: int, begin: Callable[[Draw], Sequence[BegunGroup]]
 ) -> Draw:
-    """Begin a training until all its instances can learn, as long as seeds may be drawn.
+    """Begin the training of groups until all their instances can learn, or no seed is left.
 
-    Whenever some cannot, all groups begin anew, so that they are those of a training with the seeds
-    that are returned. A training that was interrupted goes on where it was.
+    A group in which some cannot begins anew, with other seeds in their place. What was interrupted
+    goes on where it was.
 
     Args:
-        draw: of the configuration.
-        folder: where states are stored.
-        begin: trains the first epochs, from the newest states.
-        n_categories: that logits are for.
+        draw: before any of these groups was begun.
+        folder: where the folders of groups are.
+        number: of the first of these groups.
+        begin: trains the first epochs of these groups with the seeds of a draw, from the newest
+            states.
+
+    Raises:
+        RunError: a state of networks that were replaced cannot be removed.
     """
-    record = folder / PROBATION
+    record = folder / RECORDS.replace("*", f"{number:03d}")
     if record.is_file():
         stored = files.read_json(record)
         gone = (UnconvergedInstance(**one) for one in stored["replaced"])
         draw = Draw(tuple(stored["seeds"]), tuple(gone))
-        if stored["passed"]:
-            return draw
-    elif group_folder(folder, 0).exists():  # begun by a version that did not do this
-        return draw
+        _begin_anew(record, draw, stored["groups_to_clear"])
     while True:
-        _write(record, draw, passed=False)
-        gone = dead_instances(begin(draw), n_categories)[: draw.left]
+        groups = begin(draw)
+        gone = dead_instances(groups)[: draw.left]
         if not gone:
-            _write(record, draw, passed=True)
             return draw
+        instances = {one.instance for one in gone}
         new = draw.again(gone)
-        instances = [one.instance for one in gone]
         log.warning(
             "seeds %s: all logits are zero for all training images after %d epochs, so that these "
-            "networks cannot learn; seeds %s take their place, and the training begins again",
+            "networks cannot learn; seeds %s take their place",
             ", ".join(str(one.seed) for one in gone),
             FIRST_EPOCHS,
-            ", ".join(str(new.seeds[instance]) for instance in instances),
+            ", ".join(str(new.seeds[one.instance]) for one in gone),
         )
-        remove_groups(folder)  # first, since no state may be taken for that of another seed
+        own = [begun.group for begun in groups if instances.intersection(begun.group.instances)]
         draw = new
+        _begin_anew(record, draw, [group.folder.name for group in own if group.folder])
 
 
-def _write(record: Path, draw: Draw, passed: bool) -> None:
-    files.write_json(record, {**dataclasses.asdict(draw), "passed": passed})
+def _begin_anew(record: Path, draw: Draw, to_clear: Sequence[str]) -> None:
+    """Store a draw, and let groups begin anew; where that is interrupted, it is repeated."""
+    stored = dataclasses.asdict(draw)
+    files.write_json(record, {**stored, "groups_to_clear": list(to_clear)})
+    for name in to_clear:
+        clear_group(record.parent / name)
+    files.write_json(record, {**stored, "groups_to_clear": []})
 
 
-def dead_instances(groups: Sequence[BegunGroup], n_categories: int) -> list[UnconvergedInstance]:
-    """Instances whose logits are zero for all training images, in the order of instances.
-
-    All their predictions are the first category, and their loss was exactly ln n throughout an
-    epoch. Networks that have not begun to learn have logits that differ.
-    """
-    reason = f"all logits are zero after {FIRST_EPOCHS} epochs: its loss is ln {n_categories}"
+def dead_instances(groups: Sequence[BegunGroup]) -> list[UnconvergedInstance]:
+    """Instances of begun groups that cannot learn, in the order of groups."""
+    reason = f"all logits are zero for all training images after {FIRST_EPOCHS} epochs"
     return [
         UnconvergedInstance(instance, seed, reason)
         for begun in groups
-        for instance, seed, loss, predicted in zip(
-            begun.group.instances, begun.group.seeds, begun.loss, begun.predictions, strict=True
+        for instance, seed, dead in zip(
+            begun.group.instances, begun.group.seeds, begun.dead, strict=True
         )
-        if abs(loss - math.log(n_categories)) < ROUNDING and not predicted.any()
+        if dead
     ]
