@@ -22,6 +22,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.pipeline import train as pipeline
 from ensemble_rsa.pipeline.extend import extend_run
 from ensemble_rsa.runs.run import kept_epochs, load_history, load_networks
+from ensemble_rsa.training import loop
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 
@@ -195,3 +196,25 @@ def test_more_instances_to_resume_are_told_the_command_that_trains_them(first, c
     with pytest.raises(InputError, match="epochs is 3, was 2") as refused:
         pipeline.train(longer, first.path, resume=True)
     assert "extend" not in str(refused.value)
+
+
+def test_a_further_instance_that_cannot_learn_is_replaced(config, tmp_path, monkeypatch):
+    recipe = {"instances": 1, "epochs": 20, "unconverged": "replace", "converged_at": 0.0}
+    training = dataclasses.replace(config.training, average=0.0, **recipe)
+    run = pipeline.train(dataclasses.replace(config, training=training), tmp_path / "first")
+    init = loop.init_ensemble
+
+    def seed_1_empty(blueprint, seeds):
+        network, parameters = init(blueprint, seeds)
+        alive = np.array([seed != 1 for seed in seeds], np.float32)
+        shaped = lambda leaf: alive.reshape(-1, *[1] * (leaf.ndim - 1))
+        return network, jax.tree.map(lambda leaf: leaf * shaped(leaf), parameters)
+
+    monkeypatch.setattr(loop, "init_ensemble", seed_1_empty)
+    longer = extend_run(run, 2, tmp_path / "longer")
+    assert longer.seeds == (0, 2)
+    assert [(one.instance, one.seed) for one in longer.replaced] == [(1, 1)]
+    assert "all logits are zero" in longer.replaced[0].reason
+    of_both = (jax.tree.leaves(load_networks(each, "xla")[1]) for each in (run, longer))
+    for one, two in zip(*of_both, strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
