@@ -310,8 +310,9 @@ class GroupTraining:
 
         A network whose logits are zero for all images has no gradient, and stays as it is.
         """
+        n_categories = len(self._setup.dataset.categories)
         losses = np.array([row[0] for row in self.position.rows[-2:]])
-        guessing = guesses(losses, self._n_categories)
+        guessing = guesses(losses, n_categories)
         begun = guessing[-1] & ~guessing[:-1].any(axis=0)
         new = [str(self._group.seeds[i]) for i in np.flatnonzero(begun)]
         if new:
@@ -321,7 +322,7 @@ class GroupTraining:
                 "their place)",
                 ", ".join(new),
                 len(self.position.rows),
-                self._n_categories,
+                n_categories,
             )
 
     @fixed_settings()
@@ -340,12 +341,9 @@ class GroupTraining:
         at, dead = self.position, np.zeros(len(self._group.seeds), bool)
         if (at.epoch, at.step) == (epochs + 1, 0):
             predicted = self._predict(self._train_data)
-            dead = are_dead(np.array(at.rows[-1][0]), predicted, self._n_categories)
+            n_categories = len(self._setup.dataset.categories)
+            dead = are_dead(np.array(at.rows[-1][0]), predicted, n_categories)
         return BegunGroup(self._group, dead)
-
-    @property
-    def _n_categories(self) -> int:
-        return len(self._setup.dataset.categories)
 
     @fixed_settings()
     def result(self) -> TrainedGroup:
