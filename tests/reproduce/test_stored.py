@@ -105,6 +105,8 @@ def test_a_caption_ends_with_scale_seeds_and_sizes(end_of_caption):
     assert "preprocessing, products in bfloat16, 9 stim" in end_of_caption(
         scale=rounded, n_stimuli=9
     )
+    as_they_are = make_scale("smoke", preprocessing="none")
+    assert "images, no preprocessing, 9 stim" in end_of_caption(scale=as_they_are, n_stimuli=9)
     halves = replace(FIG4, ensembles=("first_half", "second_half"))
     assert "300 training images" in end_of_caption(halves)
     (rotations,) = (one for one in EXPERIMENTS if not one.ensembles)
