@@ -191,7 +191,8 @@ def train_ensemble(
         dataset: images and labels.
         execution: how convolutions are computed and instances mapped on this device.
         progress: called about once a second with the status.
-        folder: where states are stored; training resumes from the newest one.
+        folder: where states are stored; training resumes from the newest one. Without one,
+            networks that cannot learn are replaced at the end.
         elsewhere: trains the groups instead of this process.
         taken: called when the training has not begun; its instances are the first ones, and are not
             trained. Needs a folder.
@@ -291,10 +292,10 @@ def _form_groups(
             remove_groups(folder)
             store_taken(setup, [one for one in groups if one.instances[-1] < there.number], there)
         files.write_json(begun, dataclasses.asdict(start))
-    trained_now = [len(group.seeds) for group in groups if group.instances[-1] >= start.taken]
-    if len(trained_now) > 1:
-        sizes = ", ".join(map(str, trained_now))
-        log.info("training %d instances in groups of %s", sum(trained_now), sizes)
+        trained_now = [len(group.seeds) for group in groups if group.instances[-1] >= start.taken]
+        if len(trained_now) > 1:
+            sizes = ", ".join(map(str, trained_now))
+            log.info("training %d instances in groups of %s", sum(trained_now), sizes)
     return groups
 
 

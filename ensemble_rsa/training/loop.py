@@ -222,12 +222,16 @@ def _advance(
                 reporter.epoch_ended(training.end_epoch())
                 training.tell_who_guesses()
             training.store(now=asked_to_stop())
-            at = training.position
-            if asked_to_stop() and at.epoch <= epochs:
-                where = f"interrupted in epoch {at.epoch} of {epochs}, after {at.step} steps of it"
-                stored = "" if group.folder else "; nothing was stored"
-                raise TrainingInterrupted(where + stored)
-    training.store(now=epochs > 0)
+            _stop(training.position, epochs, group, asked_to_stop())
+        training.store(now=epochs > 0)
+        _stop(training.position, epochs, group, asked_to_stop())
+
+
+def _stop(at: TrainingPosition, epochs: int, group: InstanceGroup, asked: bool) -> None:
+    """Raise if that was asked for, and the training is not over."""
+    if asked and at.epoch <= epochs:
+        where = f"interrupted in epoch {at.epoch} of {epochs}, after {at.step} steps of it"
+        raise TrainingInterrupted(where + ("" if group.folder else "; nothing was stored"))
 
 
 class GroupTraining:
@@ -251,7 +255,7 @@ class GroupTraining:
         if folder is not None:
             shapes = ensemble_shapes(setup.blueprint, len(seeds))[1]
             like = StoredState(*jax.eval_shape(setup.programs(None).start, shapes))
-            if found := load_newest(folder / STATES, like):
+            if found := load_newest(folder / STATES, like, seeds):
                 return distribute(self._layout, TrainingState(*found[0])), found[1]
         parameters = distribute(self._layout, init_ensemble(setup.blueprint, seeds)[1])
         self._keep(0, parameters)
@@ -332,7 +336,7 @@ class GroupTraining:
         due = now or time.monotonic() - self._last_stored > seconds
         if self._group.folder is not None and due:
             state = StoredState(*collect(self._layout, self.state))
-            save_state(self._group.folder / STATES, state, self.position)
+            save_state(self._group.folder / STATES, state, self.position, self._group.seeds)
             self._last_stored = time.monotonic()
 
     @fixed_settings()

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import shutil
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,10 @@ class TrainingPosition:
         return cls(epoch, 0, [0.0] * n_instances, [0.0] * n_instances, rows or [])
 
 
-def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
-    """Store a state, and remove all but the newest two.
+def save_state(
+    folder: Path, state: Any, position: TrainingPosition, seeds: Sequence[int] = ()
+) -> None:
+    """Store a state of instances with these weight seeds, and remove all but the newest two.
 
     Warns:
         CheckpointWarning: it could not be written, for example on a full disk.
@@ -65,7 +68,8 @@ def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
     try:
         with files.atomic_folder(folder / name) as temporary:
             save_parameters(temporary / ARRAYS, state)
-            record = dataclasses.asdict(position) | {"checksum": _checksum(state)}
+            record = dataclasses.asdict(position)
+            record |= {"checksum": _checksum(state), "seeds": list(seeds)}
             files.write_json(temporary / POSITION, record)
     except (OSError, ValueError) as error:
         warnings.warn(
@@ -79,10 +83,14 @@ def save_state(folder: Path, state: Any, position: TrainingPosition) -> None:
         shutil.rmtree(older, ignore_errors=True)
 
 
-def load_newest(folder: Path, like: Any) -> tuple[Any, TrainingPosition] | None:
-    """The newest undamaged state and its position; None if there are no states.
+def load_newest(
+    folder: Path, like: Any, seeds: Sequence[int] = ()
+) -> tuple[Any, TrainingPosition] | None:
+    """The newest undamaged state of these seeds and its position; None if there are no states.
 
-    A damaged state is renamed, so that it does not count as one of those that are kept.
+    States of other seeds, which a lost process may have stored late, are passed over; those of
+    earlier versions name none. A damaged state is renamed, so that it does not count as one of
+    those that are kept.
 
     Raises:
         RunError: all states are damaged.
@@ -93,9 +101,11 @@ def load_newest(folder: Path, like: Any) -> tuple[Any, TrainingPosition] | None:
     damaged: dict[Path, str] = {}
     for path in _states(folder):
         try:
-            found = _read(path, like)
+            found = _read(path, like, seeds)
         except (RunError, InputError, KeyError, TypeError, AttributeError) as error:
             damaged[path] = f"{path} is damaged ({first_line(error)})"
+            continue
+        if found is None:
             continue
         for newer, reason in damaged.items():
             aside = newer.with_name(f"{DAMAGED}-{newer.name}")
@@ -113,9 +123,12 @@ def load_newest(folder: Path, like: Any) -> tuple[Any, TrainingPosition] | None:
     return None
 
 
-def _read(path: Path, like: Any) -> tuple[Any, TrainingPosition]:
+def _read(path: Path, like: Any, seeds: Sequence[int]) -> tuple[Any, TrainingPosition] | None:
+    """A state and its position; None if it is of other seeds."""
     record = files.read_json(path / POSITION)
-    checksum = record.pop("checksum")
+    checksum, of_seeds = record.pop("checksum"), record.pop("seeds", [])
+    if of_seeds and of_seeds != list(seeds):
+        return None
     state = load_parameters(path / ARRAYS, like)
     if _checksum(jax.device_get(state)) != checksum:
         raise RunError("its checksum does not match")

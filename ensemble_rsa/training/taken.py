@@ -70,7 +70,7 @@ def _store(setup: TrainingSetup, groups: Sequence[InstanceGroup], taken: TakenIn
             state = StoredState(*jax.device_get(setup.programs(None).start(own)))
             rows = taken.history[:, :, list(group.instances)].tolist()
             at_end = TrainingPosition.at_start(len(rows) + 1, len(group.seeds), rows)
-            save_state(group.folder / STATES, state, at_end)
+            save_state(group.folder / STATES, state, at_end, group.seeds)
             if not any((group.folder / STATES).glob("[0-9]*")):
                 raise RunError(
                     f"out: the trained instances could not be copied to {group.folder}; continue "

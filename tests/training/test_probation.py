@@ -1,5 +1,7 @@
 """Networks that cannot learn are replaced after two epochs, by networks trained from the start."""
 
+import os
+import signal
 from types import SimpleNamespace
 
 import jax
@@ -11,6 +13,7 @@ from ensemble_rsa.errors import RunError
 from ensemble_rsa.training import grouping, loop
 from ensemble_rsa.training.convergence import UnconvergedInstance, are_dead
 from ensemble_rsa.training.grouping import GROUP_SIZE, clear_group, group_folder
+from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.loop import BegunGroup, InstanceGroup
 from ensemble_rsa.training.probation import Draw, replace_dead
 
@@ -115,6 +118,24 @@ def test_the_new_beginning_resumes(step, fit, stillborn, alone, tmp_path):
     assert {status.seeds for status in statuses} == {(5, 4)}
     assert [one.seed for one in trained.replaced] == [3]
     assert same(trained, alone)
+
+
+def test_ctrl_c_while_the_first_epochs_are_stored_is_heard(
+    fit, stillborn, alone, tmp_path, monkeypatch
+):
+    save, asked = loop.save_state, []
+
+    def interrupted(folder, state, position, seeds):
+        if position.epoch == 3 and not asked:
+            asked.append(seeds)
+            os.kill(os.getpid(), signal.SIGINT)
+        save(folder, state, position, seeds)
+
+    monkeypatch.setattr(loop, "save_state", interrupted)
+    with pytest.raises(TrainingInterrupted, match=f"interrupted in epoch 3 of {EPOCHS}, after 0"):
+        fit(tmp_path, **REPLACED)
+    assert asked == [(3, 4)]
+    assert same(fit(tmp_path, **REPLACED), alone)
 
 
 @pytest.mark.parametrize("removals", [0, 1, 2])

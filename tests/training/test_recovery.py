@@ -1,6 +1,7 @@
 """Training that resumes from a stored state ends as if it had never been interrupted."""
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -156,6 +157,24 @@ def test_the_newest_two_states_are_kept_and_the_newest_is_read(states):
     np.testing.assert_array_equal(found["weights"], STATE["weights"] * 3)
     assert (position.epoch, position.step, position.loss) == (3, 1, [0.5, 0.25])
     assert position.rows[0][:2] == [[0.1, 0.2], [0.0, 1.0]]
+
+
+def test_a_late_state_of_other_seeds_is_passed_over(tmp_path):
+    for epoch, seeds in ((2, (3, 4)), (3, (5, 4))):
+        save_state(tmp_path, {"weights": STATE["weights"] * epoch}, at(epoch), seeds)
+    assert load_newest(tmp_path, STATE, (5, 4))[1].epoch == 3
+    found, position = load_newest(tmp_path, STATE, (3, 4))
+    np.testing.assert_array_equal(found["weights"], STATE["weights"] * 2)
+    assert position.epoch == 2
+    assert load_newest(tmp_path, STATE, (4, 3)) is None
+
+
+def test_a_state_of_an_earlier_version_names_no_seeds(states):
+    path = states / "000003-00000001" / "progress.json"
+    record = json.loads(path.read_text())
+    del record["seeds"]
+    path.write_text(json.dumps(record))
+    assert load_newest(states, STATE, (3, 4))[1].epoch == 3
 
 
 def damage_a_number(state):
