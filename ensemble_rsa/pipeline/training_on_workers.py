@@ -108,7 +108,7 @@ class OnWorkers:
             TrainingInterrupted: on Ctrl-C, SIGTERM or a limit of time, once states are stored.
             RunError: a group failed on a worker; the message names both.
         """
-        return self._groups(_train, "training", groups, progress)
+        return self._groups("training", groups, None, progress)
 
     def begin(
         self, groups: Sequence[InstanceGroup], epochs: int, progress: TrainingCallback | None
@@ -119,17 +119,16 @@ class OnWorkers:
             TrainingInterrupted: on Ctrl-C, SIGTERM or a limit of time, once states are stored.
             RunError: a group failed on a worker; the message names both.
         """
-        return self._groups(_begin, "first epochs", groups, progress, epochs)
+        return self._groups("first epochs", groups, epochs, progress)
 
     def _groups(
         self,
-        function: Callable[..., Any],
         what: str,
         groups: Sequence[InstanceGroup],
+        first_epochs: int | None,
         progress: TrainingCallback | None,
-        *more: Any,
     ) -> list[Any]:
-        """Call a function for each group on a worker; `more` are its last arguments."""
+        """Train groups, or only their first epochs; `what` that is in words."""
 
         def receive(number: int, status: Any) -> None:
             if progress is not None and isinstance(status, TrainingStatus):
@@ -137,12 +136,12 @@ class OnWorkers:
 
         names = [f"{what} of the instances {_range(group.instances)}" for group in groups]
         arguments = [
-            (group.instances, group.seeds, group.folder.resolve(), *more)
+            (group.instances, group.seeds, group.folder.resolve(), first_epochs)
             for group in groups
             if group.folder is not None
         ]
         with held_back() as asked_to_stop:
-            return self._do(function, names, arguments, asked_to_stop, receive)
+            return self._do(_train, names, arguments, asked_to_stop, receive)
 
     def _one(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         with held_back() as asked_to_stop:
@@ -226,53 +225,29 @@ def _train(
     instances: tuple[int, ...],
     seeds: tuple[int, ...],
     folder: Path,
+    first_epochs: int | None,
     send: Send,
     stop: Stop,
-) -> TrainedGroup:
-    """Train a group, unless another process begins to train it after this one."""
-    return _unless_another(task, InstanceGroup(instances, seeds, folder), train_group, send, stop)
-
-
-def _begin(
-    task: TrainingTask,
-    instances: tuple[int, ...],
-    seeds: tuple[int, ...],
-    folder: Path,
-    epochs: int,
-    send: Send,
-    stop: Stop,
-) -> BegunGroup:
-    """Train a group for its first epochs, unless another process begins to, after this one."""
-
-    def begin(setup: TrainingSetup, group: InstanceGroup, tell: TrainingCallback) -> BegunGroup:
-        return begin_group(setup, group, epochs, tell)
-
-    return _unless_another(task, InstanceGroup(instances, seeds, folder), begin, send, stop)
-
-
-def _unless_another(
-    task: TrainingTask,
-    group: InstanceGroup,
-    train: Callable[[TrainingSetup, InstanceGroup, TrainingCallback], Any],
-    send: Send,
-    stop: Stop,
-) -> Any:
-    """Train a group, but stop if another process trains it now.
+) -> TrainedGroup | BegunGroup:
+    """Train a group, or only its first epochs, unless another process begins to, after this one.
 
     That happens if this one was taken for dead, or has lost its client.
     """
-    setup, folder = with_seeds_of(_setup(task), group.instances[0]), group.folder
-    assert folder is not None
-    attempt = claim_group(folder)
+    setup, group = (
+        with_seeds_of(_setup(task), instances[0]),
+        InstanceGroup(instances, seeds, folder),
+    )
+    attempt, claimed = claim_group(folder), folder / ATTEMPT
 
     def tell(status: TrainingStatus) -> None:
-        claimed = folder / ATTEMPT
         if not claimed.is_file() or files.read_json(claimed)["attempt"] != attempt:
             raise JobStopped("another process trains this group now")
         send(status)
 
     with stopped_when(stop):
         try:
-            return train(setup, group, tell)
+            if first_epochs is None:
+                return train_group(setup, group, tell)
+            return begin_group(setup, group, first_epochs, tell)
         except TrainingInterrupted as stopped:
             raise JobStopped(str(stopped)) from None
