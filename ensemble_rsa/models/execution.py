@@ -16,7 +16,9 @@ from functools import cache
 from typing import Any
 
 import jax
+import jaxlib
 
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.jax_settings import fixed_settings
 
 # Instances whose convolutions are unrolled in one program, the others in a loop: with more,
@@ -24,6 +26,9 @@ from ensemble_rsa.jax_settings import fixed_settings
 UNROLLED = 10
 # Switches off the library to which jaxlib 0.10 sends convolutions, whose gradients are slow.
 OLD_CPU_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": ""}
+# Keeps XLA from handing parts of an elementwise operation to other threads. See
+# `side_by_side_options`.
+LOOPS_ON_ONE_THREAD = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,34 @@ def candidates() -> tuple[Execution, ...]:
 def default_execution() -> Execution:
     """The first candidate for the device that JAX uses."""
     return candidates()[0]
+
+
+def side_by_side_options() -> dict[str, str]:
+    """Compiler options for programs that run on several devices of one process at a time.
+
+    On a CPU without them, convolutions give wrong numbers without notice after some 1,000 in one
+    call (jaxlib 0.10.2; docs/explanation/cpu_devices.md).
+
+    Raises:
+        RunError: this jaxlib does not heed them.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    if not _heeded():
+        raise RunError(
+            f"jaxlib {jaxlib.__version__}: does not heed {LOOPS_ON_ONE_THREAD}, without which "
+            "several CPU devices side by side can compute wrong numbers; train with devices=1 "
+            "(`--devices 1`)"
+        )
+    return LOOPS_ON_ONE_THREAD
+
+
+@cache
+def _heeded() -> bool:
+    """Whether an operation that is large enough for several threads stays on one."""
+    large = jax.ShapeDtypeStruct((1 << 22,), jax.numpy.float32)
+    compiled = jax.jit(jax.numpy.tanh, compiler_options=LOOPS_ON_ONE_THREAD).lower(large).compile()
+    return "outer_dimension_partitions" not in (compiled.as_text() or "")
 
 
 @cache

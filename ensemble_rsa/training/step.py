@@ -21,7 +21,7 @@ from ensemble_rsa.data.preprocessing import apply_preprocessing
 from ensemble_rsa.jax_settings import fixed_settings
 from ensemble_rsa.models.devices import BATCH, INSTANCE
 from ensemble_rsa.models.ensemble import map_instances
-from ensemble_rsa.models.execution import Execution
+from ensemble_rsa.models.execution import Execution, side_by_side_options
 from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.rng import permutation, stream
 from ensemble_rsa.training.averages import first_averages, with_averages, without_averages
@@ -185,10 +185,10 @@ def _compiled(
             out_specs=PartitionSpec(INSTANCE),
             check_vma=False,
         )
-    # with them, Winograd on several CPU devices side by side gives other numbers now and then
-    races = mesh is not None and execution.convolution == "winograd"
-    options = None if races else execution.compiler_options or None
-    return jax.jit(precise, donate_argnums=donated, compiler_options=options)
+    options = dict(execution.compiler_options)
+    if mesh is not None:
+        options |= side_by_side_options()
+    return jax.jit(precise, donate_argnums=donated, compiler_options=options or None)
 
 
 @fixed_settings()

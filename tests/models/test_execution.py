@@ -3,12 +3,18 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
+from jax.sharding import Mesh, PartitionSpec
 
+from ensemble_rsa.errors import RunError
 from ensemble_rsa.jax_settings import n_cores, use_cores
-from ensemble_rsa.models.execution import Execution, candidates
+from ensemble_rsa.models import execution
+from ensemble_rsa.models.execution import Execution, candidates, side_by_side_options
+from ensemble_rsa.training import step
 
 
 def test_cores_are_used_side_by_side_only_where_there_are_several(monkeypatch):
@@ -45,3 +51,31 @@ def test_each_core_is_a_device_unless_the_environment_says_otherwise(variable, v
     environment = os.environ | {"JAX_PLATFORMS": "cpu", variable: value}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
     assert done.stdout.split() == [str(n_devices).encode()], done.stderr
+
+
+def is_on_several_threads(function):
+    large = jax.ShapeDtypeStruct((1, 1 << 22), np.float32)
+    return "outer_dimension_partitions" in function.lower(large).compile().as_text()
+
+
+def test_programs_for_several_cpu_devices_leave_no_work_to_other_threads():
+    mesh = Mesh(np.array(jax.devices()).reshape(1, 1), ("instance", "batch"))
+    way, spread = Execution("plain_gradients", 1), (PartitionSpec("instance"),)
+    assert not is_on_several_threads(step._compiled(way, "float32", mesh, jax.numpy.tanh, spread))
+    alone = step._compiled(way, "float32", None, jax.numpy.tanh, spread)
+    assert is_on_several_threads(alone) == (n_cores() > 1)
+
+
+def test_several_cpu_devices_are_refused_where_xla_takes_other_threads(monkeypatch):
+    monkeypatch.setattr(execution, "_heeded", lambda: False)
+    with pytest.raises(RunError, match="does not heed .* train with devices=1"):
+        side_by_side_options()
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    assert side_by_side_options() == {}
+
+
+@pytest.mark.slow
+def test_many_convolutions_on_all_cores_side_by_side_are_those_of_one_device():
+    file = Path(__file__).with_name("side_by_side.py")
+    done = subprocess.run([sys.executable, str(file), "with"], capture_output=True, text=True)
+    assert done.stdout.split() == [str(max(2, n_cores())), "0"], done.stderr
