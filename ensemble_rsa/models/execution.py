@@ -16,7 +16,6 @@ from functools import cache
 from typing import Any
 
 import jax
-import jaxlib
 
 from ensemble_rsa.errors import RunError
 from ensemble_rsa.jax_settings import fixed_settings
@@ -118,7 +117,7 @@ def side_by_side_options() -> dict[str, str]:
         return {}
     if not _heeded():
         raise RunError(
-            f"jaxlib {jaxlib.__version__}: does not heed {LOOPS_ON_ONE_THREAD}, without which "
+            f"jax {jax.__version__}: does not heed {LOOPS_ON_ONE_THREAD}, without which "
             "several CPU devices side by side can compute wrong numbers; train with devices=1 "
             "(`--devices 1`)"
         )
