@@ -108,7 +108,7 @@ def side_by_side_options() -> dict[str, str]:
     """Compiler options for programs that run on several devices of one process at a time.
 
     On a CPU without them, convolutions give wrong numbers without notice after some 1,000 in one
-    call (jaxlib 0.10.2; docs/explanation/cpu_devices.md).
+    call (jaxlib 0.9.2 and 0.10.2; docs/explanation/cpu_devices.md).
 
     Raises:
         RunError: this jaxlib does not heed them.
