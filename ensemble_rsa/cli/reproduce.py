@@ -95,8 +95,6 @@ def reproduce_figures(options: argparse.Namespace) -> None:
         data_dir = str(data_dir.expanduser().resolve())
     folder = None if options.image_folder is None else options.image_folder.resolve()
     console = Console(stderr=True, quiet=options.quiet)
-    if options.minutes is not None and options.minutes <= 0:
-        raise InputError(f"minutes: expected more than 0, got {options.minutes:g}")
     try:
         path = reproduce(
             options.figures,

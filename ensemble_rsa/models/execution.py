@@ -18,7 +18,7 @@ from typing import Any
 import jax
 
 from ensemble_rsa.errors import RunError
-from ensemble_rsa.jax_settings import fixed_settings
+from ensemble_rsa.jax_settings import fixed_settings, n_cores
 
 # Instances whose convolutions are unrolled in one program, the others in a loop: with more,
 # compiling takes longer in proportion, and a step is as fast.
@@ -50,13 +50,17 @@ class Execution:
     devices: int | None = None
 
     def as_record(self) -> dict[str, Any]:
-        """Plain values for a manifest, in which `vmap_batch_size` is called `at_once`."""
+        """Plain values for a manifest, in which `vmap_batch_size` is called `at_once`.
+
+        `loops_on_one_thread` says that several CPU devices had `side_by_side_options`.
+        """
         return {
             "convolution": self.convolution,
             "at_once": self.vmap_batch_size,
             "compiler_options": self.compiler_options,
             "in_parts": self.in_parts,
             "devices": self.devices,
+            "loops_on_one_thread": self.devices != 1,
         }
 
     @classmethod
@@ -94,7 +98,7 @@ def candidates() -> tuple[Execution, ...]:
             Execution("winograd", 1, older, in_parts=True),
         )
         together = (*one_by_one, Execution("plain_gradients", None, older))
-        side_by_side = one_by_one if jax.local_device_count() > 1 else ()
+        side_by_side = one_by_one if jax.local_device_count() > 1 and _heeded() else ()
         return (*(replace(way, devices=1) for way in together), *side_by_side)
     return ON_ACCELERATORS
 
@@ -126,10 +130,17 @@ def side_by_side_options() -> dict[str, str]:
 
 @cache
 def _heeded() -> bool:
-    """Whether an operation that is large enough for several threads stays on one."""
-    large = jax.ShapeDtypeStruct((1 << 22,), jax.numpy.float32)
-    compiled = jax.jit(jax.numpy.tanh, compiler_options=LOOPS_ON_ONE_THREAD).lower(large).compile()
-    return "outer_dimension_partitions" not in (compiled.as_text() or "")
+    """Whether an operation that is spread over several threads otherwise stays on one.
+
+    XLA spreads nothing where the process may use one core only.
+    """
+
+    def is_spread(options: dict[str, str]) -> bool:
+        large = jax.ShapeDtypeStruct((1 << 22,), jax.numpy.float32)
+        compiled = jax.jit(jax.numpy.tanh, compiler_options=options).lower(large).compile()
+        return "outer_dimension_partitions" in (compiled.as_text() or "")
+
+    return (is_spread({}) or n_cores() == 1) and not is_spread(LOOPS_ON_ONE_THREAD)
 
 
 @cache

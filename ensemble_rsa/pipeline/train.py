@@ -108,6 +108,7 @@ def _resumed(
             "folder"
         )
     warn_of_changed_module(folder, config)
+    tell_of_old_devices(folder, manifest)
     _tell_of_other_device(config, manifest, workers)
     return train_in(folder, config, dataset, manifest, progress, workers)
 
@@ -165,6 +166,19 @@ def train_in(
             with contextlib.suppress(files.WriteError):  # what ended training says more
                 files.write_json(folder / run_folder.MANIFEST, manifest)
             run_folder.discard_run_folder(folder)  # only if it holds no checkpoint
+
+
+def tell_of_old_devices(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Warn of a run that an earlier version trained on several CPU devices, since XLA had erred."""
+    way, device = manifest["execution"], str(manifest.get("device", ""))
+    several = device.startswith("cpu") and way.get("devices", 1) != 1
+    if several and "loops_on_one_thread" not in way:
+        log.warning(
+            "%s was begun on several CPU devices by a version with which XLA computed wrong "
+            "numbers now and then: its accuracies can be up to 0.03 too low "
+            "(docs/explanation/cpu_devices.md)",
+            folder,
+        )
 
 
 def _flag(workers: Workers | None) -> str:
@@ -246,13 +260,7 @@ def _folder_to_resume(config: Config, out: Path | None) -> Path | None:
             + f" (once it is finished, `ensemble-rsa extend {folder} "
             f"{config.training.instances}` trains more instances)" * more
         )
-    if (folder / run_folder.MANIFEST).is_file():
-        return folder
-    with run_folder.lock_run_folder(folder):  # else another process is about to train in it
-        if (folder / run_folder.MANIFEST).is_file():
-            return folder
-        run_folder.discard_run_folder(folder)
-        return None
+    return folder if run_folder.has_begun(folder) else None
 
 
 def _with_absolute_paths(config: Config) -> Config:

@@ -15,7 +15,6 @@ from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.serialize import config_hash, config_to_dict
 from ensemble_rsa.config.settings import Config, PreprocessingName, TrainingPrecision
 from ensemble_rsa.errors import InputError, RunError
-from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.extract import check_enough_stimuli
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.report.reproduction import write_reproduction
@@ -28,6 +27,7 @@ from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.generated import write_images
 from ensemble_rsa.reproduce.image_locations import ImageLocations
 from ensemble_rsa.reproduce.ledger import compare
+from ensemble_rsa.reproduce.pictures import draw, draw_again_where_other
 from ensemble_rsa.reproduce.record import (
     Record,
     missing_ensemble,
@@ -98,7 +98,8 @@ def reproduce(
         cluster: trains and computes RDMs on the workers of a cluster of Dask, as the flag
             `--cluster` says.
         instances: at most so many networks in each ensemble, and at each rate of dropout; None for
-            those of the scale. A later call with more trains only what is missing.
+            those of the scale. A later call with more trains only what is missing, except of
+            dropout and of ensembles in which instances were replaced, which it trains anew.
         preprocessing: of All-CNN's images; None for that of the scale.
 
     Returns:
@@ -115,6 +116,8 @@ def reproduce(
     experiments = experiments_of(tuple(figures))
     if variants and tuple(figures) != ("fig4",):
         raise InputError(f"variants: only for fig4, got {' '.join(figures)}")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"minutes: expected a finite number above 0, got {minutes:g}")
     root = Path(out) if out is not None else Path("runs") / f"reproduce-{scale}"
     make = partial(
         make_scale,
@@ -264,9 +267,9 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
     work.log(f"{', '.join(experiment.pictures)}: {experiment.name}")
     result = load_or_make(result_path(work, experiment), lambda: experiment.measure(work))
     captions = dict(read_record(work, experiment).captions)
-    for name, picture in experiment.pictures.items():
+    for name in experiment.pictures:
         if name in figures or "all" in figures:
-            save_figure(picture.draw(result), work.root / run_folder.FIGURES / f"{name}.png")
+            draw(work, experiment, name, result)
             captions[name] = caption(work, experiment, name, result)
     configs = [work.scale.ensembles[name] for name in experiment.ensembles]
     # the paper's AlexNet is trained on ImageNet
@@ -281,8 +284,10 @@ def _write_report(work: Workspace) -> Path:
     rows, captions = write_ledger(work, EXPERIMENTS)
     folder = work.root / run_folder.FIGURES
     figures = {
-        name: (folder / f"{name}.png", Caption(words["title"], words["caption"]))
-        for name, words in captions.items()
+        name: (folder / f"{name}.png", Caption(captions[name]["title"], captions[name]["caption"]))
+        for experiment in EXPERIMENTS
+        for name in experiment.pictures
+        if name in captions and draw_again_where_other(work, experiment, name)
     }
     origin = run_folder.make_manifest(None, {})
     del origin["seconds"]  # the run folders have them

@@ -60,7 +60,7 @@ def networks(work: Workspace, name: str) -> Run:
     if run := trained_run(work, config):
         return _with_present_images(run, config)
     check_time()
-    begun = (folder / run_folder.CONFIG).is_file()
+    begun = (folder / run_folder.CONFIG).is_file() and run_folder.has_begun(folder)
     training = config.training
     what = f"{training.instances} × {config.model.model}, {training.epochs} epochs"
     fewer = None if begun else run_of_fewer(work, config)

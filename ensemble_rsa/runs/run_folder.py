@@ -89,6 +89,17 @@ def discard_run_folder(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=os.name == "nt")  # where a held lock cannot be removed
 
 
+def has_begun(folder: Path) -> bool:
+    """Whether training has begun in a run folder; if it has not, the folder is removed."""
+    if (folder / MANIFEST).is_file():
+        return True
+    with lock_run_folder(folder):  # else another process is about to train in it
+        if (folder / MANIFEST).is_file():
+            return True
+        discard_run_folder(folder)
+        return False
+
+
 @contextmanager
 def lock_run_folder(folder: Path) -> Iterator[None]:
     """Lock a run folder, so that no second command trains its networks.

@@ -255,7 +255,8 @@ def _replaces_early(config: Config) -> bool:
 def bytes_stored(setup: TrainingSetup) -> int:
     """Most bytes that training stores: states (`KEPT` and one being written) and kept epochs."""
     training = setup.config.training
-    n_kept = len(saved_epochs(training)) + 1  # and the final networks
+    # kept epochs are there twice while groups are put together; and the final networks
+    n_kept = 2 * len(saved_epochs(training)) + 1
     n_states = states_per_parameter(training) * (KEPT + 1)
     each = parameter_bytes(setup.blueprint) * (n_states + n_kept)
     return each * training.instances

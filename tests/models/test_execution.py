@@ -23,6 +23,8 @@ def test_cores_are_used_side_by_side_only_where_there_are_several(monkeypatch):
     ways = candidates()
     assert ways[0].devices == 1
     assert {way.vmap_batch_size for way in ways if way.devices is None} == {1}
+    monkeypatch.setattr(execution, "_heeded", lambda: False)
+    assert {way.devices for way in candidates()} == {1}
 
 
 def test_a_run_that_names_no_devices_was_trained_on_one_cpu():

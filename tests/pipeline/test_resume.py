@@ -77,6 +77,29 @@ def test_fewer_devices_than_at_the_start_are_told(
     assert (told in caplog.text) == warned
 
 
+@pytest.mark.parametrize(
+    ("way", "warned"),
+    [
+        ({"devices": 2}, True),
+        ({"devices": 2, "loops_on_one_thread": True}, False),
+        ({"devices": 1}, False),
+        ({}, False),
+    ],
+)
+def test_a_run_of_the_faulty_devices_is_told(
+    way, warned, config, begun, dropout_run, monkeypatch, caplog
+):
+    file = begun / "manifest.json"
+    manifest = json.loads(file.read_text())
+    for name in ("devices", "loops_on_one_thread"):
+        del manifest["execution"][name]
+    manifest["execution"] |= way
+    file.write_text(json.dumps(manifest))
+    monkeypatch.setattr(pipeline, "train_in", lambda *args: dropout_run)
+    pipeline.train(config, begun, resume=True)
+    assert ("its accuracies can be up to 0.03 too low" in caplog.text) == warned
+
+
 def test_a_run_killed_before_its_first_step_begins_anew(config, tmp_path, monkeypatch):
     def new_run(config, out, progress, workers):
         raise RunError(f"begun anew, {out.exists()=}")

@@ -1,6 +1,7 @@
 """The command: nothing is measured twice, and all of it is in one ledger, report and notebook."""
 
 import json
+import math
 import re
 import time
 from dataclasses import replace
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.report.captions import Caption
-from ensemble_rsa.reproduce import captions, catalogue, run
+from ensemble_rsa.reproduce import captions, catalogue, pictures, run
 from ensemble_rsa.reproduce.experiment import EXACT, Experiment, Finding, Picture
 from ensemble_rsa.training import interrupts
 
@@ -55,7 +56,7 @@ def save_nothing(figure, path):
 def trial(monkeypatch):
     made_up = lambda name, **values: Caption(f"Title of {name}", f"Caption of {name}.")
     monkeypatch.setattr(captions, "render", made_up)
-    monkeypatch.setattr(run, "save_figure", save_nothing)
+    monkeypatch.setattr(pictures, "save_figure", save_nothing)
     return Trial(monkeypatch)
 
 
@@ -175,6 +176,40 @@ def test_pieces_end_between_figures_with_what_is_available(trial, out):
     run.reproduce(["all"], "smoke", out, minutes=1.0)
     assert trial.calls == ["first", "second"]
     assert not interrupts.time_is_up()  # the limit ends with the call
+
+
+@pytest.mark.parametrize("minutes", [0.0, -5.0, math.nan, math.inf])
+def test_minutes_are_a_positive_number(minutes, trial, out):
+    with pytest.raises(InputError, match="minutes: expected a finite number above 0, got"):
+        run.reproduce(["fig4"], "smoke", out, minutes=minutes)
+    assert not trial.calls
+
+
+def test_a_report_has_no_picture_of_other_settings(trial, out, monkeypatch):
+    drawn = []
+
+    def save(figure, path):
+        drawn.append(path.stem)
+        save_nothing(figure, path)
+
+    monkeypatch.setattr(pictures, "save_figure", save)
+    for revision in (8, 9):
+        trial.change("fig4", revision=revision)
+        run.reproduce(["fig4"], "smoke", out)
+    assert drawn == ["fig4", "fig4"]
+    trial.change("fig4", revision=8)
+    run.reproduce(["s5"], "smoke", out)
+    assert drawn[2:] == ["s5", "fig4"]
+    (out / "figures" / "s5.png").unlink()
+    run.reproduce(["fig4"], "smoke", out)
+    assert drawn[4:] == ["fig4", "s5"]
+    for result in (out / "results").glob("second-*.nc"):
+        result.unlink()
+    (out / "figures" / "s5.png").unlink()
+    page = run.reproduce(["fig4"], "smoke", out).read_text(encoding="utf-8")
+    assert "Title of paper/fig4" in page
+    assert "Title of paper/s5" not in page
+    assert trial.calls == ["first", "first", "second"]
 
 
 def test_a_report_is_written_after_every_experiment(trial, out):

@@ -130,7 +130,8 @@ def test_an_interrupted_training_resumes_in_the_folder_of_its_configuration(work
     def train(config, folder, progress, resume, cluster):
         asked.append((folder, resume))
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").touch()
+        for name in ("config.json", "manifest.json"):
+            (folder / name).touch()
         if not resume:
             raise TrainingInterrupted("interrupted in epoch 1 of 5; go on with `train --resume`")
         return trained(folder, config)
@@ -158,7 +159,11 @@ def test_networks_that_are_there_are_not_trained_again_when_more_are_asked_for(w
     monkeypatch.setattr(workspace, "load_run", runs.__getitem__)
     monkeypatch.setattr(workspace, "train", None)  # would fail if it were called
     monkeypatch.setattr(workspace, "extend_run", lambda *given: asked.append(given) or anew)
+    killed = network_folder(work, config)  # before it had begun
+    killed.mkdir()
+    (killed / "config.json").touch()
     networks(work, "all_cnn_c")
+    assert not killed.exists()
     ((extended, instances, folder, *_),) = asked
     two = replace(config, training=replace(config.training, instances=2))
     assert extended.path == network_folder(work, two)
