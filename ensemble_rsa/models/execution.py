@@ -91,21 +91,28 @@ ON_ACCELERATORS = (
 @fixed_settings()
 def candidates() -> tuple[Execution, ...]:
     """Candidates for the device that JAX uses, the default first."""
-    if jax.default_backend() == "cpu":
-        older = _accepted(OLD_CPU_CONVOLUTIONS)
-        one_by_one = (
-            Execution("plain_gradients", 1, older),
-            Execution("winograd", 1, older, in_parts=True),
-        )
-        together = (*one_by_one, Execution("plain_gradients", None, older))
-        side_by_side = one_by_one if jax.local_device_count() > 1 and _heeded() else ()
-        return (*(replace(way, devices=1) for way in together), *side_by_side)
-    return ON_ACCELERATORS
+    first = _first_candidates()
+    if jax.default_backend() == "cpu" and jax.local_device_count() > 1 and _heeded():
+        return (*first, *(replace(way, devices=None) for way in first if way.vmap_batch_size == 1))
+    return first
 
 
+@fixed_settings()
 def default_execution() -> Execution:
     """The first candidate for the device that JAX uses."""
-    return candidates()[0]
+    return _first_candidates()[0]
+
+
+def _first_candidates() -> tuple[Execution, ...]:
+    """All but those for several CPU devices."""
+    if jax.default_backend() != "cpu":
+        return ON_ACCELERATORS
+    older = _accepted(OLD_CPU_CONVOLUTIONS)
+    return (
+        Execution("plain_gradients", 1, older, devices=1),
+        Execution("winograd", 1, older, in_parts=True, devices=1),
+        Execution("plain_gradients", None, older, devices=1),
+    )
 
 
 def side_by_side_options() -> dict[str, str]:
