@@ -60,7 +60,7 @@ class Execution:
             "compiler_options": self.compiler_options,
             "in_parts": self.in_parts,
             "devices": self.devices,
-            "loops_on_one_thread": self.devices != 1,
+            "loops_on_one_thread": self.devices != 1 and jax.default_backend() == "cpu",
         }
 
     @classmethod
@@ -92,9 +92,12 @@ ON_ACCELERATORS = (
 def candidates() -> tuple[Execution, ...]:
     """Candidates for the device that JAX uses, the default first."""
     first = _first_candidates()
-    if jax.default_backend() == "cpu" and jax.local_device_count() > 1 and _heeded():
-        return (*first, *(replace(way, devices=None) for way in first if way.vmap_batch_size == 1))
-    return first
+    if jax.default_backend() != "cpu" or jax.local_device_count() == 1:
+        return first
+    if not _heeded():
+        warnings.warn(f"{_not_heeded()}; training uses one of them", stacklevel=2)
+        return first
+    return (*first, *(replace(way, devices=None) for way in first if way.vmap_batch_size == 1))
 
 
 @fixed_settings()
@@ -127,11 +130,7 @@ def side_by_side_options() -> dict[str, str]:
     if jax.default_backend() != "cpu":
         return {}
     if not _heeded():
-        raise RunError(
-            f"jax {jax.__version__}: does not heed {LOOPS_ON_ONE_THREAD}, without which "
-            "several CPU devices side by side can compute wrong numbers; train with devices=1 "
-            "(`--devices 1`)"
-        )
+        raise RunError(f"{_not_heeded()}; train with devices=1 (`--devices 1`)")
     return LOOPS_ON_ONE_THREAD
 
 
@@ -148,6 +147,13 @@ def _heeded() -> bool:
         return "outer_dimension_partitions" in (compiled.as_text() or "")
 
     return (is_spread({}) or n_cores() == 1) and not is_spread(LOOPS_ON_ONE_THREAD)
+
+
+def _not_heeded() -> str:
+    return (
+        f"jax {jax.__version__}: does not heed {LOOPS_ON_ONE_THREAD}, without which several CPU "
+        "devices side by side can compute wrong numbers"
+    )
 
 
 @cache

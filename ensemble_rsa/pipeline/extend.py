@@ -11,15 +11,9 @@ from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.extension import extended
 from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.pipeline.train import (
-    checked_dataset,
-    first_manifest,
-    tell_of_old_devices,
-    train_in,
-)
+from ensemble_rsa.pipeline.train import checked_dataset, first_manifest, train_in
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.run import Run, changed_module, fingerprint, load_run
-from ensemble_rsa.runs.taken import EXTENDS
 from ensemble_rsa.training.progress import TrainingCallback
 
 log = logging.getLogger(__name__)
@@ -79,12 +73,13 @@ def extend_run(
         "replaced": [dataclasses.asdict(one) for one in run.replaced],
         "manifest": before,
     }
-    tell_of_old_devices(run.path, before)
     with opened(cluster) as workers:
         _tell_of_other_device(before, workers)
         folder = run_folder.create_run_folder(config, out)
         with run_folder.lock_run_folder(folder):
-            manifest = first_manifest(config, folder, dataset, workers, {EXTENDS: origin})
+            manifest = first_manifest(
+                config, folder, dataset, workers, {run_folder.EXTENDS: origin}
+            )
             return train_in(folder, config, dataset, manifest, progress, workers)
 
 

@@ -25,6 +25,7 @@ from ensemble_rsa.models.catalogue import Blueprint, module_file, module_maker
 from ensemble_rsa.models.ensemble import ensemble_shapes, map_shapes
 from ensemble_rsa.models.execution import Execution
 from ensemble_rsa.pipeline.training_on_workers import MEASUREMENTS, OnWorkers
+from ensemble_rsa.runs.old_devices import warn_of_old_devices
 from ensemble_rsa.runs.run import (
     CHECKPOINTS,
     Run,
@@ -35,7 +36,7 @@ from ensemble_rsa.runs.run import (
     warn_of_changed_module,
 )
 from ensemble_rsa.runs.source_files import describe_file
-from ensemble_rsa.runs.taken import EXTENDS, taken_instances
+from ensemble_rsa.runs.taken import taken_instances
 from ensemble_rsa.training.choice import choose_execution
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import check_recipe, train_ensemble
@@ -108,7 +109,7 @@ def _resumed(
             "folder"
         )
     warn_of_changed_module(folder, config)
-    tell_of_old_devices(folder, manifest)
+    warn_of_old_devices(folder, manifest)
     _tell_of_other_device(config, manifest, workers)
     return train_in(folder, config, dataset, manifest, progress, workers)
 
@@ -146,7 +147,7 @@ def train_in(
     again = f"go on with `ensemble-rsa train --resume --out {folder}{_flag(workers)}`"
     try:
         elsewhere = workers and OnWorkers(workers, config, dataset, folder, execution)
-        origin = manifest.get(EXTENDS)
+        origin = manifest.get(run_folder.EXTENDS)
         taken = origin and partial(taken_instances, origin["run"])
         trained = train_ensemble(
             config, dataset, execution, progress, folder / CHECKPOINTS, elsewhere, taken
@@ -166,19 +167,6 @@ def train_in(
             with contextlib.suppress(files.WriteError):  # what ended training says more
                 files.write_json(folder / run_folder.MANIFEST, manifest)
             run_folder.discard_run_folder(folder)  # only if it holds no checkpoint
-
-
-def tell_of_old_devices(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Warn of a run that an earlier version trained on several CPU devices, since XLA had erred."""
-    way, device = manifest["execution"], str(manifest.get("device", ""))
-    several = device.startswith("cpu") and way.get("devices", 1) != 1
-    if several and "loops_on_one_thread" not in way:
-        log.warning(
-            "%s was begun on several CPU devices by a version with which XLA computed wrong "
-            "numbers now and then: its accuracies can be up to 0.03 too low "
-            "(docs/explanation/cpu_devices.md)",
-            folder,
-        )
 
 
 def _flag(workers: Workers | None) -> str:

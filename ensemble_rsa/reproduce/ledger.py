@@ -4,7 +4,8 @@
   Holm's correction over all effects of one report (Holm 1979, Scand. J. Statist. 6:65).
 - A number is met if |ours − the paper's| ≤ 1.96 √(se² + se²), with the paper's standard error from
   its printed interval. Where it prints none, `TOLERANCE` stands for half of that interval; where it
-  prints the range of its instances, our mean has to lie in that range.
+  prints the range of its instances, our mean has to lie in that range. Sizes of the experiment,
+  such as the number of instances, are not judged.
 - An exact property of distances, shown by a simulation, is met if it holds for every simulated set.
 """
 
@@ -47,7 +48,8 @@ class LedgerRow:
         scale: of our networks.
         kind: `number` that the paper prints, `effect` that it reports, `exact` property of
             distances, or `measure` of ours.
-        verdict: whether the paper's number or effect was met; a measure is not judged.
+        verdict: whether the paper's number or effect was met; a measure and a size
+            of the experiment are not judged.
         note: for the reader.
     """
 
@@ -82,13 +84,14 @@ def compare(finding: Finding, scale: Scale) -> LedgerRow:
     printed = NUMBERS.get((finding.figure, finding.quantity))
     kind: Kind = "effect" if finding.effect else "number" if printed else "measure"
     kind = "exact" if finding.interval == EXACT else kind
-    verdict: Verdict = NOT_JUDGED if kind == "measure" else NOT_COMPARABLE
+    chosen = printed is not None and printed.chosen
+    verdict: Verdict = NOT_JUDGED if kind == "measure" or chosen else NOT_COMPARABLE
     reason = ""
     if kind == "exact":
         verdict = MET if finding.value > 0 else NOT_MET
     elif kind == "effect" and scale.learns:
         verdict, reason = _judge_effect(finding)
-    elif kind == "number" and printed and scale.comparable:
+    elif kind == "number" and printed and not chosen and scale.comparable:
         verdict, reason = _judge_number(finding, printed)
     paper = printed or Printed(None)
     ours, low, high = (_defined(value) for value in (finding.value, finding.low, finding.high))

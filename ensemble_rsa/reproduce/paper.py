@@ -19,12 +19,14 @@ class Printed:
         value: as printed; None where only a range is.
         low, high: its interval or range, as printed.
         note: what the range is, or why ours may differ.
+        chosen: whether it is a size of the experiment, which is chosen and not measured.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     note: str = ""
+    chosen: bool = False
 
 
 SURROGATE = "our All-CNN-7 is a surrogate: the paper's layers are not known"
@@ -33,10 +35,10 @@ _NO_CORRELATION_INTERVAL = "the paper prints no interval"
 
 NUMBERS: Mapping[tuple[str, str], Printed] = MappingProxyType(
     {
-        ("fig4", "instances"): Printed(10.0),
-        ("fig4", "pairs of instances"): Printed(45.0),
-        ("fig4", "stimuli"): Printed(1000.0),
-        ("fig4", "distances in an RDM"): Printed(499_500.0),
+        ("fig4", "instances"): Printed(10.0, chosen=True),
+        ("fig4", "pairs of instances"): Printed(45.0, chosen=True),
+        ("fig4", "stimuli"): Printed(1000.0, chosen=True),
+        ("fig4", "distances in an RDM"): Printed(499_500.0, chosen=True),
         ("fig4", "test accuracy, All-CNN-C"): Printed(None, 0.844, 0.859, _RANGE),
         ("fig4", "test accuracy, All-CNN-7"): Printed(
             None, 0.776, 0.7895, f"{_RANGE}; {SURROGATE}"
@@ -59,7 +61,7 @@ NUMBERS: Mapping[tuple[str, str], Printed] = MappingProxyType(
         ("s4", "correlation of clustering index and consistency"): Printed(
             -0.92, note=f"skipped correlation; {_NO_CORRELATION_INTERVAL}"
         ),
-        ("fig8", "networks"): Printed(90.0),
+        ("fig8", "networks"): Printed(90.0, chosen=True),
         ("fig8", "consistency at dropout 0.6, no dropout at test"): Printed(0.647),
         ("fig8", "consistency at dropout 0.6, all samples"): Printed(0.678),
         ("fig8", "centroid consistency at dropout 0.8"): Printed(0.7422, 0.6881, 0.7854),

@@ -22,6 +22,7 @@ from ensemble_rsa.models.checkpoints import load_parameters, save_parameters
 from ensemble_rsa.models.ensemble import ensemble_shapes
 from ensemble_rsa.models.network import Network, Parameters
 from ensemble_rsa.runs import run_folder
+from ensemble_rsa.runs.old_devices import warn_of_old_devices
 from ensemble_rsa.runs.source_files import describe_file
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import TrainedEnsemble, gather
@@ -147,6 +148,8 @@ def load_run(path: str | Path) -> Run:
             f"`ensemble-rsa train --resume --out {folder}`"
         )
     record = files.read_json(folder / run_folder.TRAINING, run_folder.RESTORE)
+    if (folder / run_folder.MANIFEST).is_file():
+        warn_of_old_devices(folder, run_folder.read_record(folder / run_folder.MANIFEST))
     try:
         return Run(
             path=folder,

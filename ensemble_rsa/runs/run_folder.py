@@ -22,6 +22,7 @@ VERSIONED = ("ensemble_rsa", "jax", "jaxlib", "flax", "optax", "numpy", "xarray"
 CONFIG, TRAINING, HISTORY, MANIFEST = "config.json", "training.json", "history.nc", "manifest.json"
 RDMS, STORE, RESULTS, SUMMARY = "rdms.h5", "rdms.zarr", "results.nc", "summary.json"
 FIGURES, REPORT, ANALYSIS = "figures", "report.html", "analysis.json"
+EXTENDS = "extends"  # in a manifest: the run that this one extends
 IMPORTED = "imported"  # the only key in the configuration of a run that was not trained here
 LOCK = ".training.lock"
 RESTORE = "restore it from a copy, or train again"

@@ -8,8 +8,6 @@ from ensemble_rsa.models.network import Parameters
 from ensemble_rsa.runs.run import kept_epochs, load_history, load_networks, load_run
 from ensemble_rsa.training.taken import TakenInstances
 
-EXTENDS = "extends"  # in a manifest: the run that this one extends
-
 
 def taken_instances(path: str | Path) -> TakenInstances:
     """The networks and the history of the run in a folder; networks are read when asked for.

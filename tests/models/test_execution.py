@@ -24,7 +24,16 @@ def test_cores_are_used_side_by_side_only_where_there_are_several(monkeypatch):
     assert ways[0].devices == 1
     assert {way.vmap_batch_size for way in ways if way.devices is None} == {1}
     monkeypatch.setattr(execution, "_heeded", lambda: False)
-    assert {way.devices for way in candidates()} == {1}
+    with pytest.warns(UserWarning, match="does not heed .* training uses one of them"):
+        assert {way.devices for way in candidates()} == {1}
+
+
+def test_only_programs_for_several_cpu_devices_are_recorded_as_on_one_thread(monkeypatch):
+    several, one = Execution("xla", 1), Execution("xla", 1, devices=1)
+    assert several.as_record()["loops_on_one_thread"]
+    assert not one.as_record()["loops_on_one_thread"]
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    assert not several.as_record()["loops_on_one_thread"]
 
 
 def test_a_run_that_names_no_devices_was_trained_on_one_cpu():

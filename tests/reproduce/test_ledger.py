@@ -120,6 +120,8 @@ def test_numbers_are_judged_at_comparable_scales_only_and_measures_of_ours_nowhe
     assert number.verdict == (MET if name == "paper" else NOT_COMPARABLE)
     measure = compare(Finding("fig4", "something of ours", 1.0), SCALES[name])
     assert (measure.kind, measure.verdict) == ("measure", NOT_JUDGED)
+    size = compare(Finding("fig4", "instances", 5.0), SCALES[name])
+    assert (size.kind, size.paper, size.verdict) == ("number", 10.0, NOT_JUDGED)
 
 
 @pytest.mark.parametrize(

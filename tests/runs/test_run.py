@@ -10,6 +10,7 @@ import pytest
 from ensemble_rsa.config.settings import Config, DataConfig, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.models.ensemble import Blueprint, init_ensemble
+from ensemble_rsa.runs.old_devices import OldDevicesWarning
 from ensemble_rsa.runs.run import load_history, load_networks, load_run, save_run
 from ensemble_rsa.runs.run_folder import create_run_folder
 from ensemble_rsa.training.convergence import UnconvergedInstance
@@ -42,6 +43,13 @@ def stored(tiny_model, small_digits, tmp_path_factory):
 @pytest.fixture
 def copy(stored, tmp_path):
     return shutil.copytree(stored[1].path, tmp_path / "copy")
+
+
+def test_a_run_of_the_faulty_devices_is_told_where_it_is_loaded(copy):
+    manifest = {"seconds": {"train": 1.5}, "device": "cpu", "execution": {"devices": 2}}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.warns(OldDevicesWarning, match="accuracies can be up to 0.03 too low"):
+        load_run(copy)
 
 
 def test_a_run_is_loaded_as_it_was_saved_bit_for_bit(stored, copy):
