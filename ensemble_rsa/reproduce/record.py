@@ -19,7 +19,7 @@ from ensemble_rsa.reproduce.ledger import LedgerRow, not_run, with_holm, write_c
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.reproduce.workspace import Workspace
 
-REVISION = 2  # to be raised when ledger rows get other fields or rules
+REVISION = 3  # to be raised when ledger rows get other fields or rules
 COMPARISON, CAPTIONS = "comparison.json", "captions.json"
 
 
