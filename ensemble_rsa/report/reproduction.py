@@ -23,6 +23,7 @@ def write_reproduction(
     created: str,
     summary: str = "",
     verdicts: Mapping[str, str] = MappingProxyType({}),
+    varied: str = "",
 ) -> Path:
     """Write `report.html` of a reproduction, and return its path.
 
@@ -32,13 +33,15 @@ def write_reproduction(
         rows: the ledger; each row with the fields of `comparison.json`, and `stands`: whether an
             effect is met by Holm's correction.
         variants: results for the switches that the paper leaves open: `variant, what, flagged,
-            replaced`, and `accuracy, correlation, euclidean` with a mean and two bounds each.
+            replaced`, with a mean and two bounds each `train_accuracy, test_accuracy, correlation,
+            euclidean`, and `correlation_change, euclidean_change`, which may be None.
         figures: name, such as `fig4` → PNG file and caption.
         tables: name of a figure → its numbers, see `PageFigure`.
         origin: versions, commit, and the settings of each ensemble.
         created: the date.
         summary: how many rows are met, in sentences.
         verdicts: name of a figure → its verdict in sentences.
+        varied: name of the ensemble of which `variants` are.
     """
     return write_page(
         path,
@@ -58,4 +61,5 @@ def write_reproduction(
         summary=summary,
         methods=reproduction_methods(origin),
         variants=variants,
+        varied=varied,
     )

@@ -303,7 +303,7 @@ def _write_report(work: Workspace) -> Path:
     path, today = work.root / run_folder.REPORT, datetime.datetime.now(datetime.UTC).date()
     return write_reproduction(
         path, work.scale.name, ledger, variants, figures, _tables(work, figures), origin,
-        today.isoformat(), summary(rows), verdicts,
+        today.isoformat(), summary(rows), verdicts, work.scale.varied,
     )  # fmt: skip
 
 

@@ -5,15 +5,16 @@ distance (Mehrer et al. 2020, doi:10.1038/s41467-020-19632-w, Figs 4 and 5).
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
+import xarray as xr
 
 from ensemble_rsa import files
+from ensemble_rsa.analysis.bootstrap.jackknife import FEWEST, jackknife_pairs
 from ensemble_rsa.analysis.consistency import consistency
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.serialize import config_hash
@@ -22,9 +23,11 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.models.catalogue import layer_names
 from ensemble_rsa.pipeline.results import OVER_INSTANCES, interval_of_pairs
 from ensemble_rsa.reproduce.cache import REMOVE, cached_path
+from ensemble_rsa.reproduce.measures import same_instances
 from ensemble_rsa.reproduce.workspace import Workspace, networks, rdms
 
 DISTANCES = ("correlation", "euclidean")
+REVISION = 2  # to be raised when results get other fields or rules
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,32 @@ class Variant:
         return replace(settings, **{self.section: changed})
 
 
+Triple: TypeAlias = tuple[float, float, float]
+_TRIPLES = (
+    *(f"{split}_accuracy" for split in ("train", "test")),
+    *DISTANCES,
+    *(f"{distance}_change" for distance in DISTANCES),
+)
+
+
 @dataclass(frozen=True)
 class VariantResult:
-    """Results of a variant: test accuracy (mean, lowest, highest) and consistencies.
+    """Results of a variant: accuracies (mean, lowest, highest) and last-layer consistencies.
 
-    Last-layer consistencies are means with intervals over instances; `flagged` and `replaced` are
-    the numbers of instances that did not converge and were kept or replaced.
+    Consistencies are means with intervals over instances, `…_change` those minus the default's, of
+    the instances whose seeds both have; it is None for the default, and for fewer than three
+    instances. `flagged` and `replaced` are the numbers of instances that did not converge and were
+    kept or replaced.
     """
 
     variant: str
     what: str
-    accuracy: tuple[float, float, float]
-    correlation: tuple[float, float, float]
-    euclidean: tuple[float, float, float]
+    train_accuracy: Triple
+    test_accuracy: Triple
+    correlation: Triple
+    euclidean: Triple
+    correlation_change: Triple | None
+    euclidean_change: Triple | None
     flagged: int
     replaced: int
 
@@ -108,7 +124,8 @@ def try_variants(work: Workspace) -> list[VariantResult]:
     """Train, compare and store every variant; trained ensembles are not trained again."""
     ensembles = variant_ensembles(work.scale.ensembles[work.scale.varied])
     apart = replace(work, scale=replace(work.scale, ensembles=ensembles))
-    found = [_try(apart, name, variant) for name, variant in VARIANTS.items()]
+    default = _last_layer_rdms(apart, "default")
+    found = [_try(apart, name, default) for name in VARIANTS]
     files.write_json(_path(work), {"rows": [dataclasses.asdict(row) for row in found]})
     return found
 
@@ -122,7 +139,7 @@ def read_variants(work: Workspace) -> list[VariantResult]:
     try:
         rows: list[dict[str, Any]] = stored["rows"]
         for row in rows:
-            row |= {name: tuple(row[name]) for name in ("accuracy", *DISTANCES)}
+            row |= {name: row[name] and tuple(row[name]) for name in _TRIPLES}
         return [VariantResult(**row) for row in rows]
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not what `reproduce` writes ({error}); {REMOVE}") from None
@@ -131,6 +148,7 @@ def read_variants(work: Workspace) -> list[VariantResult]:
 def _path(work: Workspace) -> Path:
     ensembles = variant_ensembles(work.scale.ensembles[work.scale.varied])
     made_from = {
+        "revision": REVISION,
         "networks": {name: config_hash(config) for name, config in ensembles.items()},
         "analysis": work.scale.analysis,
         **OVER_INSTANCES,
@@ -138,18 +156,43 @@ def _path(work: Workspace) -> Path:
     return cached_path(work.root / "results", made_from, "variants", ".json")
 
 
-def _try(work: Workspace, name: str, variant: Variant) -> VariantResult:
-    run = networks(work, name)
-    last = layer_names(run.config.model.model)[-1]
-    settings: AnalysisConfig = variant.apply(work.scale.analysis)
-    statistics, test = settings.statistics, run.accuracy["test"]
-    consistencies = {}
-    for distance in DISTANCES:
-        stack = rdms(work, name, [last], settings, distance=distance)
-        found = interval_of_pairs(consistency(stack.exemplar.values[0]), "instances", statistics)
-        consistencies[distance] = tuple(map(float, found))
-    accuracy = float(np.mean(test)), float(np.min(test)), float(np.max(test))
+def _try(work: Workspace, name: str, default: Mapping[str, xr.Dataset]) -> VariantResult:
+    """The result of a variant beside the RDMs of the default, by distance."""
+    run, stacks = networks(work, name), _last_layer_rdms(work, name)
+    statistics = work.scale.analysis.statistics
+    measured: dict[str, Any] = {}
+    for split in ("train", "test"):
+        values = run.accuracy[split]
+        measured[f"{split}_accuracy"] = _triple((values.mean(), values.min(), values.max()))
+    for distance, stack in stacks.items():
+        pairs = consistency(stack.exemplar.values[0])
+        measured[distance] = _triple(interval_of_pairs(pairs, "instances", statistics))
+        confidence = statistics.confidence
+        change = None if name == "default" else _change(stack, default[distance], confidence)
+        measured[f"{distance}_change"] = change
     n_flagged, n_replaced = len(run.flagged), len(run.replaced)
-    return VariantResult(
-        name, variant.what, accuracy, flagged=n_flagged, replaced=n_replaced, **consistencies
+    what = VARIANTS[name].what
+    return VariantResult(name, what, flagged=n_flagged, replaced=n_replaced, **measured)
+
+
+def _last_layer_rdms(work: Workspace, name: str) -> dict[str, xr.Dataset]:
+    """RDMs of the last layer of a variant by each distance."""
+    settings: AnalysisConfig = VARIANTS[name].apply(work.scale.analysis)
+    last = layer_names(networks(work, name).config.model.model)[-1]
+    return {each: rdms(work, name, [last], settings, distance=each) for each in DISTANCES}
+
+
+def _change(stack: xr.Dataset, default: xr.Dataset, confidence: float) -> Triple | None:
+    """Mean difference of consistencies with its jackknife interval over the shared instances."""
+    if len({*stack.seed.values.tolist()} & {*default.seed.values.tolist()}) < FEWEST:
+        return None
+    own, others = (
+        consistency(each.exemplar.values[0]) for each in same_instances([stack, default])
     )
+    found = jackknife_pairs(own - others, confidence, "raw")
+    return _triple((found.mean, found.low, found.high))
+
+
+def _triple(values: Sequence[Any]) -> Triple:
+    first, second, third = map(float, values)
+    return first, second, third

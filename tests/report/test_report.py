@@ -223,14 +223,16 @@ def test_a_reproduction_shows_ledger_variants_and_figures(ledger_row, tmp_path):
     exact = effect | {"kind": "exact", "ours": 0.25, "ours_low": None, "interval": "exact"}
     missing = row | {"ours": None, "ours_low": None, "ours_high": None, "verdict": "not run"}
     variant = {
-        "variant": "padded", "what": "padding", "accuracy": (0.85, 0.84, 0.86), "flagged": 1,
-        "correlation": (0.44, 0.4, 0.5), "euclidean": (0.7, 0.6, 0.8), "replaced": 2,
+        "variant": "padded", "what": "padding", "flagged": 1, "replaced": 2,
+        "train_accuracy": (0.99, 0.98, 0.995), "test_accuracy": (0.85, 0.84, 0.86),
+        "correlation": (0.44, 0.4, 0.5), "correlation_change": (-0.02, -0.03, -0.01),
+        "euclidean": (0.7, 0.6, 0.8), "euclidean_change": None,
     }  # fmt: skip
     file = small_figures(tmp_path / "figures", "s3")[0]
     path = write_reproduction(
         tmp_path / "report.html", "small", [row, effect, stands, exact, missing], [variant],
         {"s3": (file, Caption("Title", "Text & more."))}, {}, {"commit": "abc"}, "2026-01-02",
-        "All effects hold.", {"s3": "It holds."},
+        "All effects hold.", {"s3": "It holds."}, "control",
     )  # fmt: skip
     page = Page(path.read_text(encoding="utf-8"))
     page.shows(
@@ -242,8 +244,9 @@ def test_a_reproduction_shows_ledger_variants_and_figures(ledger_row, tmp_path):
         "above 0 0.250 met",
         "Verdict All effects hold.",
         "It holds. Fig. S3. Title.",
-        "padded padding 0.850 (0.840 to 0.860) 0.440 (0.400 to 0.500)",
-        "1 kept, 2 replaced",
+        "One switch of the ensemble control at a time",
+        "padded padding 0.990 0.980 to 0.995 0.850 0.840 to 0.860 0.440 0.400 to 0.500",
+        "Δ -0.020 -0.030 to -0.010 0.700 0.600 to 0.800 1 kept, 2 replaced",
         "Fig. S3. Title. Text & more.",
         '"commit": "abc"',
         "Made 2026-01-02.",
