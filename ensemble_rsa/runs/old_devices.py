@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ensemble_rsa.runs.run_folder import EXTENDS
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.runs.run_folder import EXTENDS, MANIFEST, RESTORE
 
 
 class OldDevicesWarning(UserWarning):
@@ -13,8 +14,18 @@ class OldDevicesWarning(UserWarning):
 
 
 def warn_of_old_devices(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Warn if the manifest of the run in `folder` says that instances of it were trained so."""
-    if _is_old(manifest):
+    """Warn if the manifest of the run in `folder` says that instances of it were trained so.
+
+    Raises:
+        InputError: the manifest holds other kinds of values than `train` writes.
+    """
+    try:
+        old = _is_old(manifest)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{folder / MANIFEST}: not what `train` writes ({error}); {RESTORE}"
+        ) from None
+    if old:
         warnings.warn(
             f"{folder} was trained on several CPU devices by a version with which XLA computed "
             "wrong numbers now and then: its accuracies can be up to 0.03 too low "

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ensemble_rsa.errors import InputError
 from ensemble_rsa.runs.old_devices import OldDevicesWarning, warn_of_old_devices
 
 OLD = {"device": "cpu", "execution": {"devices": 2}}
@@ -36,3 +37,11 @@ def test_a_run_of_several_cpu_devices_is_told(manifest, tmp_path):
 def test_other_runs_are_not(manifest, tmp_path, recwarn):
     warn_of_old_devices(tmp_path, manifest)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    "manifest", [{"device": "cpu", "execution": 2}, {"extends": {}}, {"extends": "run"}]
+)
+def test_a_damaged_manifest_is_named(manifest, tmp_path):
+    with pytest.raises(InputError, match=f"{tmp_path}/manifest.json: not what `train` writes"):
+        warn_of_old_devices(tmp_path, manifest)
