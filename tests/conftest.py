@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import jax
 import jaxtyping
 import matplotlib as mpl
@@ -47,6 +48,15 @@ def unchecked_annotations():
 
 # Imports of the package wait until a fixture is used: the run-time check of annotations is
 # installed after this file is read.
+
+
+def changed_copy(run: Path, to: Path) -> Path:
+    """A copy of an analysed run with other RDMs: every distance is that of another pair."""
+    shutil.copytree(run, to)
+    with h5py.File(to / "rdms.h5", "r+") as file:
+        distances = file["dissimilarities"]
+        distances[...] = distances[...][:, ::-1]
+    return to
 
 
 @pytest.fixture(scope="session")

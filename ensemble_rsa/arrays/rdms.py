@@ -17,7 +17,7 @@ else:
 MISSING = ("refuse", "drop")
 _ADVICE = {  # for missing distances
     None: "; every distance is needed here: leave out the stimuli that lack some",
-    "refuse": "; missing='drop' leaves missing distances (NaN) out",
+    "refuse": "; missing='drop' (evaluate --missing drop) leaves missing distances (NaN) out",
     "drop": "",
 }
 _ROUNDING = 1e-6  # of the largest distance: an asymmetry or diagonal up to this is rounding

@@ -56,7 +56,7 @@ _STATISTICS = (
     Option(
         "out",
         "where the results go; evaluation-REFERENCE in the run's folder when not given, with "
-        "options that differ from their defaults in its name",
+        "options of reading and comparing that differ from their defaults in its name",
         Path | None,
         None,
     ),

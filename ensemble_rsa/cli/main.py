@@ -119,10 +119,9 @@ def compare(options: argparse.Namespace) -> None:
     from ensemble_rsa.cli.tables import show_comparison
     from ensemble_rsa.pipeline.compare import compare_runs
 
-    config = config_from_options(options, AnalysisConfig())
     result, path = compare_runs(
-        options.run, options.other, options.out, options.paired, config, options.comparison,
-        options.match,
+        options.run, options.other, options.out, options.paired, options.comparison,
+        options.match, options.n_resamples, options.confidence, options.seed,
     )  # fmt: skip
     show_comparison(result, Console())
     print(path)
@@ -182,6 +181,11 @@ COMPARISON = Option(
 MATCH = Option(
     "match", "layers of the same name, or at the same depth", Literal["name", "depth"], "name"
 )
+PERMUTATIONS = (
+    Option("n_resamples", "the most permutations", int, 10_000),
+    Option("confidence", "level of the intervals", float, 0.95),
+    Option("seed", "of the permutations", int, 0),
+)
 RESULTS = _out("where the results go; the run folder when not given")
 COMPARED = _out("where the results go; comparison-OTHER in the first run's folder when not given")
 COMMANDS = {
@@ -192,7 +196,7 @@ COMMANDS = {
     "analyze": Command(analyze, [RUN, RESULTS, STORE, CLUSTER, QUIET], AnalysisConfig),
     "view": Command(view.view, view.OPTIONS),
     "report": Command(report, [RUN, _out("where `analyze` put its results, if not in the run")]),
-    "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON, MATCH], AnalysisConfig),
+    "compare": Command(compare, [RUN, OTHER, COMPARED, PAIRED, COMPARISON, MATCH, *PERMUTATIONS]),
     "evaluate": Command(evaluation.evaluate, [RUN, *evaluation.OPTIONS]),
     "plan": Command(planning.plan, [RUN, *planning.OPTIONS]),
     "export": Command(imports.export_run, imports.EXPORT_OPTIONS),

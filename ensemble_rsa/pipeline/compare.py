@@ -18,7 +18,7 @@ from ensemble_rsa.analysis.groups import (
     compare_groups,
 )
 from ensemble_rsa.arrays.stacks import RdmStack
-from ensemble_rsa.config.analysis import AnalysisConfig, checked_settings
+from ensemble_rsa.config.analysis import StatisticsConfig
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.figures.groups import draw_groups
 from ensemble_rsa.figures.save import save_figure
@@ -44,9 +44,11 @@ def compare_runs(
     other: str | Path,
     out: str | Path | None = None,
     paired: bool | None = None,
-    settings: AnalysisConfig | None = None,
     comparison: ComparisonName = "pearson_squared",
     match: Match = "name",
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> tuple[xr.Dataset, Path]:
     """Test layer by layer whether the networks of two runs differ by more than a seed.
 
@@ -57,10 +59,12 @@ def compare_runs(
         out: where the results are written; None for `comparison-OTHER` in the first run's folder.
         paired: whether instance i has the same initial weights in both runs; None to decide by the
             seeds, which are not known of imported runs.
-        settings: only `n_resamples` (the most permutations), confidence and seed are used.
         comparison: how two RDMs are compared, as in `compare_groups`.
         match: which layers are compared: `"name"` for those of the same name, `"depth"` for every
             layer of the network with fewer layers and that at the same relative depth of the other.
+        n_resamples: the most permutations.
+        confidence: level of the intervals.
+        seed: of the permutations.
 
     Returns:
         The comparison (see `comparison_dataset`), with the coordinates `layer_a, layer_b`, and the
@@ -69,12 +73,15 @@ def compare_runs(
 
     Raises:
         InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
-            and instance, or whose networks share some weight seeds; other stimuli, another
-            distance, no layer in common, fewer than three instances, or an unknown comparison.
+            and instance, or whose networks share some weight seeds; twice the same run, or a copy
+            of it; other stimuli, another distance, no layer in common, fewer than three instances,
+            or an unknown comparison.
     """
-    statistics = checked_settings(settings).statistics
+    statistics = StatisticsConfig(n_resamples=n_resamples, confidence=confidence, seed=seed)
     check_name("comparison", comparison, COMPARISONS)
     run, other = files.as_path("run", run), files.as_path("other", other)
+    if run.resolve() == other.resolve():
+        raise InputError(f"other: expected another run than {run}, got the same folder")
     default = run / f"{COMPARISON}-{other.resolve().name}"
     folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
@@ -91,6 +98,8 @@ def compare_runs(
         b = opened_other = _in_the_order_of(str(run), a, str(other), b)
     else:
         _check_same_order(run, a, other, b)
+    if a is opened and b is opened_other and np.array_equal(a.exemplar.values, b.exemplar.values):
+        raise InputError(f"other: expected other networks than those of {run}, got equal RDMs")
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:
         raise InputError(

@@ -1,5 +1,6 @@
 """Evaluation of an analysed run against RDMs of brains or behaviour, with files and a page."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from ensemble_rsa.figures.evaluation import draw_evaluation
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.pipeline.analyze import rewrite_report
-from ensemble_rsa.pipeline.evaluations import EVALUATION, OF_RDMS, fingerprint
+from ensemble_rsa.pipeline.evaluations import AGAIN, EVALUATION, OF_RDMS, fingerprint
 from ensemble_rsa.pipeline.reference import (
     name_of_results,
     rdms_of,
@@ -29,6 +30,8 @@ from ensemble_rsa.pipeline.reference import (
 from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON, write_evaluation
 from ensemble_rsa.runs import run_folder
+
+FILE = "reference_file"  # the attribute with the path of the reference
 
 
 def evaluate_run(
@@ -70,8 +73,8 @@ def evaluate_run(
         mask: the voxels of an image.
         folds: of observations, for crossnobis.
         out: where results are written; None for `evaluation-REFERENCE` in the run's folder, with
-            `where`, the other options of reading, `over` and the comparison in the name where they
-            are not the defaults.
+            `where`, the other options of reading, `over`, `missing` and the comparison in the name
+            where they are not the defaults, and a number where another file has that name.
 
     Returns:
         The evaluation (see `evaluation_dataset`), and the page `evaluation.html` beside its files.
@@ -92,9 +95,9 @@ def evaluate_run(
     check_name("comparison", comparison, COMPARISONS)
     chosen = [each for each in FACTORS if each in over]
     factors = "-".join(chosen) if len(chosen) < len(FACTORS) else None
-    named = name_of_results(path, comparison, {**reading, "over": factors})
-    default = run / f"{EVALUATION}-{named}"
-    folder = files.as_path("out", out) if out is not None else default
+    dropped = None if missing == "refuse" else missing
+    named = name_of_results(path, comparison, {**reading, "over": factors, "missing": dropped})
+    folder = files.as_path("out", out) if out is not None else _folder_for(run, named, path)
     files.check_can_write("out", folder)
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
@@ -105,6 +108,7 @@ def evaluate_run(
         labels["subject"] = brains.subject.values
     dataset = evaluation_dataset(result, labels).assign_attrs(
         run=run.resolve().name, reference=path.name, comparison=comparison,
+        **{FILE: str(path.resolve())},
         random=" ".join(chosen), n_resamples=n_resamples,
         confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
         n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
@@ -114,6 +118,20 @@ def evaluate_run(
     if out is None and (run / run_folder.REPORT).is_file():
         rewrite_report(run)
     return dataset, page
+
+
+def _folder_for(run: Path, named: str, reference: Path) -> Path:
+    """The first folder of that name, or with a number, that has no other file's evaluation."""
+    for number in itertools.count(1):
+        folder = run / f"{EVALUATION}-{named}{f'-{number}' if number > 1 else ''}"
+        stored = folder / f"{EVALUATION}.json"
+        if not stored.is_file():
+            break
+        before = files.read_json(stored, AGAIN)
+        same = str(reference.resolve())
+        if not isinstance(before, dict) or before.get(FILE, same) == same:
+            break
+    return folder
 
 
 def evaluation_dataset(result: Evaluation, labels: Mapping[str, np.ndarray]) -> xr.Dataset:

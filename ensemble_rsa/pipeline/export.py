@@ -45,12 +45,11 @@ def export(
             `INSTANCE/LAYER/features.npy` and `INSTANCE/file_names.txt`, which `from_files` reads.
         out: where to; `export/` in the run's folder when not given. Nothing is overwritten.
         progress: called with the number of layers of instances written and of all, for activations.
-        layers: of which layers RDMs are written; all when not given. Of RDMs that exceed memory,
-            as many as fit.
+        layers: of which layers; all when not given. Of RDMs that exceed memory, as many as fit.
 
     Raises:
         InputError: an unknown format, a path in use, or a run that has not been analysed, which
-            has no RDMs yet.
+            has no RDMs yet; a layer that the run does not have.
 
     >>> import tempfile
     >>> import numpy as np
@@ -73,7 +72,7 @@ def export(
     if path.exists():
         raise InputError(f"out: {path} exists; give another --out")
     if format == THINGSVISION:
-        _write_activations(opened, path, progress)
+        _write_activations(opened, path, layers, progress)
         return path
     WRITERS[format](path, _rdms(opened.path, layers))
     return path
@@ -84,9 +83,7 @@ def _rdms(run: Path, layers: Sequence[str] | None) -> xr.Dataset:
     rdms = rdms_or_store(run)
     labels = rdms.dataset if isinstance(rdms, RdmStore) else rdms
     names = labels.layer.values.tolist()
-    chosen = names if layers is None else [*layers]
-    if unknown := [name for name in chosen if name not in names]:
-        raise unknown_name("layers", unknown[0], names)
+    chosen = _chosen(names, layers)
     if not isinstance(rdms, RdmStore):
         return rdms.sel(layer=chosen)
     of_each = rdms.n_bytes // len(names)
@@ -99,6 +96,14 @@ def _rdms(run: Path, layers: Sequence[str] | None) -> xr.Dataset:
     return loaded.drop_dims("category_pair", errors="ignore").assign_attrs(
         {"distance": loaded.attrs["distance"]}
     )
+
+
+def _chosen(names: Sequence[str], layers: Sequence[str] | None) -> list[str]:
+    """The wanted layers of these; all when none are given."""
+    chosen = [*names] if layers is None else [*layers]
+    if unknown := [name for name in chosen if name not in names]:
+        raise unknown_name("layers", unknown[0], names)
+    return chosen
 
 
 def _write_npz(path: Path, rdms: xr.Dataset) -> None:
@@ -127,7 +132,10 @@ WRITERS: dict[str, Callable[[Path, xr.Dataset], None]] = {
 
 
 def _write_activations(
-    run: Run | ImportedRun, path: Path, progress: RdmProgress | None = None
+    run: Run | ImportedRun,
+    path: Path,
+    layers: Sequence[str] | None,
+    progress: RdmProgress | None = None,
 ) -> None:
     """Write the activations of the stimuli that the run was analysed with."""
     analysed = run.path / run_folder.ANALYSIS
@@ -135,18 +143,21 @@ def _write_activations(
     if analysed.is_file():
         settings = settings.replace(**files.read_json(analysed))
     source = source_of(run, settings)
-    instances, layers = file_names(map(str, source.instances)), file_names(source.layers)
-    n_all, done = len(instances) * len(layers), 0
+    instances = file_names(map(str, source.instances))
+    folders = file_names(_chosen(source.layers, layers))
+    n_all, done = len(instances) * len(folders), 0
     with files.atomic_folder(path) as folder:
         for position, instance in enumerate(instances.values()):
             (folder / instance).mkdir()
             lines = "".join(f"{stimulus}\n" for stimulus in source.stimuli)
             (folder / instance / FILE_NAMES).write_text(lines, encoding="utf-8")
             for layer, activations in source.activations(position):
+                if layer not in folders:
+                    continue
                 array = open_activations(f"activations of {layer}", activations)
-                (folder / instance / layers[layer]).mkdir()
+                (folder / instance / folders[layer]).mkdir()
                 written = np.lib.format.open_memmap(
-                    folder / instance / layers[layer] / "features.npy",
+                    folder / instance / folders[layer] / "features.npy",
                     "w+",
                     _stored_dtype(np.dtype(array.dtype)),
                     tuple(array.shape),

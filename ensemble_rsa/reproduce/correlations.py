@@ -100,5 +100,7 @@ def correlation_finding(
     note += f", outliers left out: {', '.join(out)}" if out else ""
     r, low, high, error, p = (float(chosen[f"correlation{end}"]) for end in _NUMBERS)
     if not np.isfinite(error):
-        return Finding(figure, quantity, r, note=f"{note}; fewer than three instances: no interval")
+        few = found.attrs["n_instances"] < FEWEST
+        why = "fewer than three instances" if few else "not defined without one of the instances"
+        return Finding(figure, quantity, r, note=f"{note}; {why}: no interval")
     return Finding(figure, quantity, r, low, high, False, note, error, p, JACKKNIFE)

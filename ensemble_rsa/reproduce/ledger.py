@@ -4,8 +4,8 @@
   Holm's correction over all effects of one report (Holm 1979, Scand. J. Statist. 6:65).
 - A number is met if |ours − the paper's| ≤ 1.96 √(se² + se²), with the paper's standard error from
   its printed interval. Where it prints none, `TOLERANCE` stands for half of that interval; where it
-  prints the range of its instances, our mean has to lie in that range. Sizes of the experiment,
-  such as the number of instances, are not judged.
+  prints the range of its instances, our mean has to lie in that range. Not judged are sizes of the
+  experiment, such as the number of instances, and numbers of ours without a standard error.
 - An exact property of distances, shown by a simulation, is met if it holds for every simulated set.
 """
 
@@ -48,8 +48,8 @@ class LedgerRow:
         scale: of our networks.
         kind: `number` that the paper prints, `effect` that it reports, `exact` property of
             distances, or `measure` of ours.
-        verdict: whether the paper's number or effect was met; a measure and a size
-            of the experiment are not judged.
+        verdict: whether the paper's number or effect was met; a measure, a size of the
+            experiment and a number without a standard error are not judged.
         note: for the reader.
     """
 
@@ -115,16 +115,20 @@ def _judge_effect(finding: Finding) -> tuple[Verdict, str]:
 
 def _judge_number(finding: Finding, printed: Printed) -> tuple[Verdict, str]:
     """A number is met if the two differ by no more than 1.96 standard errors of the difference."""
+    if not math.isfinite(finding.value):
+        return NOT_JUDGED, ""  # the finding's note says why it is not defined
     if printed.value is None:
         assert printed.low is not None  # NUMBERS holds a value or a range
         assert printed.high is not None
         within = printed.low <= finding.value <= printed.high
         return MET if within else NOT_MET, "judged by our mean, which should lie in the range"
+    if finding.standard_error is None or not math.isfinite(finding.standard_error):
+        return NOT_JUDGED, "ours has no standard error"
     if printed.low is None or printed.high is None:
         half, how = TOLERANCE, f"no interval printed: {TOLERANCE} (ours) stands for half of it"
     else:
         half, how = (printed.high - printed.low) / 2, ""
-    allowed = math.hypot(half, _WITHIN * (finding.standard_error or 0.0))
+    allowed = math.hypot(half, _WITHIN * finding.standard_error)
     difference = finding.value - printed.value
     text = f"difference {difference:+.3g}, at most ±{allowed:.2g}"
     met = abs(difference) <= allowed
@@ -156,15 +160,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def not_run(figures: Sequence[str], scale: Scale) -> list[LedgerRow]:
-    """Rows with the numbers that the paper prints for these figures, without ours."""
-    return [
-        LedgerRow(
-            figure, quantity, printed.value, printed.low, printed.high, None, None, None,
-            NO_INTERVAL, None, None, scale.name, "number", NOT_RUN, printed.note,
-        )
-        for (figure, quantity), printed in NUMBERS.items()
-        if figure in figures
-    ]  # fmt: skip
+    """Rows without values of ours: the paper's numbers for these figures, or that it has none."""
+    rows = []
+    for name in figures:
+        numbers = {key[1]: printed for key, printed in NUMBERS.items() if key[0] == name}
+        kind: Kind = "number" if numbers else "measure"
+        for quantity, printed in (numbers or {"effects of this figure": Printed(None)}).items():
+            rows.append(
+                LedgerRow(
+                    name, quantity, printed.value, printed.low, printed.high, None, None, None,
+                    NO_INTERVAL, None, None, scale.name, kind, NOT_RUN, printed.note,
+                )
+            )  # fmt: skip
+    return rows
 
 
 def _defined(value: float | None) -> float | None:

@@ -31,8 +31,9 @@ from ensemble_rsa.pipeline.results import (
 def same_instances(stacks: Sequence[xr.Dataset | xr.DataArray]) -> list:
     """The stacks, reduced to the instances that all of them hold, in one order, matched by seed.
 
-    Instances are not matched by number: one that cannot be compared by one distance is missing
-    from that stack alone, and the others are renumbered. Fewer than two are a `RunError`.
+    They are not matched by number, since one that was replaced makes the numbers of two ensembles
+    differ. One that cannot be compared by one distance is missing from that stack alone. Fewer than
+    two are a `RunError`.
 
     >>> first = xr.Dataset(coords={"seed": ("instance", [4, 5, 6])})
     >>> second = xr.Dataset(coords={"seed": ("instance", [6, 4])})

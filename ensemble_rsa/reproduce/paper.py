@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-TOLERANCE = 0.02  # ours: the largest difference from a number without an interval
+TOLERANCE = 0.02  # ours: for half of the interval that the paper does not print
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ensemble_rsa.reproduce.ledger import LedgerRow, not_run, with_holm, write_c
 from ensemble_rsa.reproduce.scales import Scale
 from ensemble_rsa.reproduce.workspace import Workspace
 
-REVISION = 3  # to be raised when ledger rows get other fields or rules
+REVISION = 4  # to be raised when ledger rows get other fields or rules
 COMPARISON, CAPTIONS = "comparison.json", "captions.json"
 
 
@@ -89,7 +89,8 @@ def write_ledger(
     captions: dict[str, Mapping[str, str]] = {}
     for experiment in experiments:
         record = read_record(work, experiment)
-        rows += record.rows or not_run(tuple(experiment.pictures), work.scale)
+        was_run = record.rows or record.captions
+        rows += record.rows if was_run else not_run(tuple(experiment.pictures), work.scale)
         captions |= record.captions
     rows = with_holm(rows)
     write_comparison(work.root / COMPARISON, work.scale, rows)

@@ -5,7 +5,7 @@
     results/NAME-HASH.nc what an experiment measured
 
 What exists is not made again: figures of the same ensemble share its networks, an interrupted
-reproduction continues, and a figure can be redrawn without training.
+reproduction continues, and a figure can be redrawn without training while its networks are kept.
 """
 
 from collections.abc import Callable, Sequence

@@ -125,7 +125,8 @@ def read_config(folder: Path) -> Config:
     if not (folder / CONFIG).is_file():
         what = "no such folder" if not folder.exists() else f"it holds no {CONFIG}"
         raise InputError(
-            f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` wrote"
+            f"run: {folder} is not a run folder ({what}); give one that `ensemble-rsa train` "
+            "or `import` wrote"
         )
     stored = read_record(folder / CONFIG)
     if IMPORTED in stored:

@@ -17,6 +17,7 @@ from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.report.report import write_report
 from ensemble_rsa.report.reproduction import write_reproduction
 from ensemble_rsa.report.tables import result_table
+from tests.conftest import changed_copy
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.slow
 def pages(tiny_report, ledger_row, tmp_path_factory) -> dict[str, Path]:
     """A page of each kind."""
     run, folder = tiny_report.parent, tmp_path_factory.mktemp("pages")
-    compared = compare_runs(run, run, folder / "compared", paired=False)[1]
+    other = changed_copy(run, folder / "other")
+    compared = compare_runs(run, other, folder / "compared", paired=False)[1]
     brains = np.random.default_rng(0).random((3, 60 * 59 // 2))
     np.save(folder / "brains.npy", brains)
     evaluated = evaluate_run(run, folder / "brains.npy", n_resamples=50, out=folder / "ev")[1]

@@ -11,6 +11,7 @@ import xarray as xr
 from PIL import Image
 
 from ensemble_rsa.cli.main import main
+from tests.conftest import changed_copy
 
 LAYERS = [f"conv{i}" for i in range(1, 8)]
 FILES = {
@@ -254,7 +255,7 @@ def test_cifar10_that_cannot_be_had_is_a_failed_run(tmp_path, monkeypatch, capsy
 
 
 def test_two_runs_are_compared(analysed, tmp_path, capsys):
-    other = shutil.copytree(analysed.path, tmp_path / "other")
+    other = changed_copy(analysed.path, tmp_path / "other")
     assert main(["compare", str(analysed.path), str(other), "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out
     assert shown.splitlines()[1].startswith("conv1")

@@ -16,6 +16,7 @@ import xarray as xr
 from PIL import Image
 
 from ensemble_rsa.runs.run import load_networks, load_run
+from tests.conftest import changed_copy
 
 pytestmark = pytest.mark.slow
 TRAIN = (
@@ -26,7 +27,7 @@ TRAIN = (
 COMMANDS = {
     "train": TRAIN,
     "analyze": "analyze {folder}/run --n-resamples 50 --quiet",
-    "compare": "compare {folder}/run {folder}/run --out {folder}/comparison",
+    "compare": "compare {folder}/run {folder}/other --out {folder}/comparison",
     "reproduce": "reproduce s5 --scale smoke --quiet --out {folder}/reproduction",
 }
 OUTPUTS = {
@@ -43,6 +44,8 @@ def start(command: str, folder: Path) -> subprocess.Popen:
     words = COMMANDS[command].format(folder=folder).split()
     if command == "train" and (folder / "run" / "config.json").is_file():
         words.append("--resume")
+    if command == "compare" and not (folder / "other").exists():
+        changed_copy(folder / "run", folder / "other")
     return subprocess.Popen(
         [sys.executable, "-m", "ensemble_rsa", *words],
         stdout=subprocess.DEVNULL,

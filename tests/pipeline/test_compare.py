@@ -157,6 +157,21 @@ def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_pa
         compare_runs(runs[0], other)
 
 
+def test_a_run_is_not_compared_with_itself_or_with_a_copy(runs, tmp_path):
+    with pytest.raises(InputError, match="other: expected another run than .*, got the same"):
+        compare_runs(runs[0], tmp_path / "." / "plain")
+    copy = write(tmp_path / "copy", rdms(0), seeds=[5, 6, 7])
+    with pytest.raises(InputError, match="other: expected other networks .*, got equal RDMs"):
+        compare_runs(runs[0], copy)
+
+
+def test_only_flags_that_have_an_effect_are_taken(runs, capsys):
+    assert main(["compare", *map(str, runs), "--distance", "euclidean"]) == 2
+    assert "unknown flag --distance" in capsys.readouterr().err
+    assert main(["compare", *map(str, runs), "--confidence", "2"]) == 2
+    assert capsys.readouterr().err.startswith("ensemble-rsa: confidence: ")
+
+
 def test_a_run_without_rdms_or_with_some_of_no_layer_is_refused(runs, tmp_path):
     unnamed = label_rdms(rdms(1), "correlation", {"seed": np.arange(6)}, STIMULI)
     save_rdms(runs[1] / "rdms.h5", unnamed)

@@ -79,7 +79,7 @@ REFUSED = {
     "over: subjects as a random factor need 3 or more, got 1": ["--reference", "{one}"],
     "reference: expected RDMs of 8 stimuli as in the run, got 4": ["--reference", "{few}"],
     "reference: expected the 8 stimuli of the run, got 4": ["--reference", "{others}"],
-    "missing='drop' leaves missing distances": ["--reference", "{lacking}"],
+    "(evaluate --missing drop) leaves missing distances": ["--reference", "{lacking}"],
     "--comparison: expected": ["--reference", "{one}", "--comparison", "kendall"],
 }
 
@@ -148,6 +148,22 @@ def test_options_of_reading_reach_the_reader(run, tmp_path, capsys):
     np.testing.assert_allclose(stored["mean"][0], expected, atol=1e-6)
     assert main(["evaluate", str(run), *words[:2], "--where", "task"]) == 2
     assert "like name=monkeyIT, got 'task'" in capsys.readouterr().err
+
+
+def test_files_of_one_name_are_kept_apart(run, tmp_path):
+    options = {"over": ("instances",), "n_resamples": 5, "missing": "drop"}
+    for area, seed in (("V1", 3), ("IT", 4)):
+        (tmp_path / area).mkdir()
+        np.save(tmp_path / area / "rdms.npy", rdms(4, seed))
+    first, second, again, whole = (
+        ersa.evaluate_run(run, tmp_path / area / "rdms.npy", **options | changes)[1].parent.name
+        for area, changes in (("V1", {}), ("IT", {}), ("V1", {}), ("V1", {"missing": "refuse"}))
+    )
+    name = "evaluation-rdms-over=instances-missing=drop"
+    assert (first, second, again) == (name, f"{name}-2", name)
+    assert whole == "evaluation-rdms-over=instances"
+    stored = xr.open_dataset(run / second / "evaluation.nc")
+    assert stored.attrs["reference_file"] == str(tmp_path / "IT" / "rdms.npy")
 
 
 def test_evaluations_that_differ_in_reading_or_comparison_are_kept_apart(run, tmp_path):

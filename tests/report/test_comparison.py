@@ -32,16 +32,19 @@ def comparison(separation=(0.5, 0.5), ratio=(1.0, 1.0), difference=(0.1, 0.1), p
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (comparison(), ["No layer shows that two networks", "is compatible with 1."]),
+        (comparison(), ["No layer shows that two networks", "is not shown to be below 1."]),
         (
             comparison((0.01, 0.3)),
-            ["of one run in conv1 (", "for whatever reason", "differed in noise alone"],
+            ["of one run in conv1 (", "for whatever reason", "differ in noise alone"],
         ),
         (
             comparison((0.01, 0.05), (0.7, 0.95)),
             ["in all 2 layers (", "Their geometry differs in conv1: the ratio"],
         ),
-        (comparison(ratio=(1.3, 1.0)), ["No layer shows another geometry"]),
+        (
+            comparison(ratio=(1.3, 1.0)),
+            ["No layer shows another geometry", "not shown to be below 1"],
+        ),
         (comparison(p=0.04), ["Networks of dropout are less similar to each other", "in conv1."]),
         (comparison(difference=(-0.1, 0.1), p=0.04), ["Networks of plain are less similar"]),
         (comparison(least_p=0.1), ["cannot give a p below 0.100", "cannot show that the two"]),

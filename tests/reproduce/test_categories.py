@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.patches import Rectangle
+from scipy import stats
 from scipy.spatial.distance import pdist
 
 from ensemble_rsa.analysis.random_categories import random_category_consistency
 from ensemble_rsa.figures.paper.categories import draw_categories
+from ensemble_rsa.reproduce.experiment import JACKKNIFE
 from ensemble_rsa.reproduce.experiments import categories
 from tests.reproduce.conftest import (
     by_quantity,
@@ -112,6 +114,26 @@ def test_percentiles_are_over_draws_and_pairs_and_again_over_draw_means(measured
         name = f"random-category consistency, {share} percentile"
         assert rows[name].value == pytest.approx(of_all)
         assert rows[f"{name} of draw means"].value == pytest.approx(0.5)
+
+
+def test_percentiles_have_the_jackknife_interval_over_instances(measured):
+    control = np.random.default_rng(3).uniform(0.2, 0.8, (40, 3))
+    changed = measured.drop_vars("random_consistency")
+    changed["random_consistency"] = (("draw", "instance_pair"), control)
+    rows = by_quantity(categories.findings(changed))
+    # pairs are (0, 1), (0, 2), (1, 2): without one instance, one pair is left; z is Fisher's of √r²
+    fisher = lambda r2: np.arctanh(np.sqrt(r2))
+    z = fisher(np.percentile(control, 97.5))
+    without = fisher(np.percentile(control[:, [2, 1, 0]], 97.5, axis=0))
+    half = stats.t.ppf(0.975, 2) * np.sqrt(2 / 3 * ((without - without.mean()) ** 2).sum())
+    found = rows["random-category consistency, 97.5th percentile"]
+    assert found.interval == JACKKNIFE
+    assert (found.low, found.high) == pytest.approx(
+        (np.tanh(max(z - half, 0)) ** 2, np.tanh(z + half) ** 2)
+    )
+    raw = np.percentile(control[:, [2, 1, 0]], 97.5, axis=0)
+    expected = np.sqrt(2 / 3 * ((raw - raw.mean()) ** 2).sum())
+    assert found.standard_error == pytest.approx(expected)
 
 
 def test_effects_are_differences_in_the_papers_direction(measured):

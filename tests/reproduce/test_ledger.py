@@ -54,6 +54,20 @@ def test_a_number_is_met_within_standard_errors_of_the_difference(key, value, er
     assert how[key] in row.note
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "why"),
+    [
+        (0.44, None, "ours has no standard error"),  # fewer than three instances
+        (0.44, float("nan"), "ours has no standard error"),
+        (float("nan"), 0.01, ""),
+    ],
+)
+def test_a_number_without_a_value_or_an_error_of_ours_is_not_judged(value, error, why):
+    row = compare(Finding(*LAST, value, standard_error=error), SCALES["paper"])
+    assert (row.verdict, row.note) == (NOT_JUDGED, why)
+    assert row.ours == (0.44 if value == value else None)
+
+
 def effect(p: float, low: float = 0.1, figure: str = "fig4") -> Finding:
     quantity = f"effect with p {p:g}"
     return Finding(figure, quantity, low + 0.1, low, low + 0.2, True, "", 0.1, p, JACKKNIFE)
@@ -93,9 +107,9 @@ def test_verdicts_are_sentences_about_the_rows():
         "Not reproduced: effect with p 0.04 (its interval contains zero); effect with p 0.01 "
         "(reversed)."
     )
-    missing = [*rows[:1], *not_run(("fig9",), SCALES["small"])]
-    assert summary(missing).endswith("over the report. Not run: Fig. 9.")
-    number = compare(Finding(*LAST, 0.44), SCALES["paper"])
+    missing = [*rows[:1], *not_run(("fig9", "s8"), SCALES["small"])]
+    assert summary(missing).endswith("over the report. Not run: Fig. 9, Fig. S8.")
+    number = compare(Finding(*LAST, 0.44, standard_error=0.01), SCALES["paper"])
     assert verdict_of_figure([number]) == "The printed number is met."
     number = compare(Finding(*LAST, 0.44), SCALES["small"])
     assert verdict_of_figure([number]) == "Printed numbers are not judged at this scale."
@@ -107,16 +121,18 @@ def test_verdicts_are_sentences_about_the_rows():
 
 
 def test_every_number_has_a_row_before_its_figure_is_run():
-    rows = not_run(("fig8", "s8"), SCALES["small"])
+    *rows, without_numbers = not_run(("fig8", "s8"), SCALES["small"])
     printed = [key for key in NUMBERS if key[0] == "fig8"]
     assert [(row.figure, row.quantity) for row in rows] == printed
     assert {(row.ours, row.verdict) for row in rows} == {(None, NOT_RUN)}
     assert rows[-1].paper == NUMBERS[printed[-1]].value
+    assert (without_numbers.figure, without_numbers.verdict) == ("s8", NOT_RUN)
+    assert (without_numbers.kind, without_numbers.paper) == ("measure", None)
 
 
 @pytest.mark.parametrize("name", ["smoke", "small", "paper"])
 def test_numbers_are_judged_at_comparable_scales_only_and_measures_of_ours_nowhere(name):
-    number = compare(Finding(*LAST, 0.4429, 0.44, 0.45), SCALES[name])
+    number = compare(Finding(*LAST, 0.4429, 0.44, 0.45, standard_error=0.01), SCALES[name])
     assert number.verdict == (MET if name == "paper" else NOT_COMPARABLE)
     measure = compare(Finding("fig4", "something of ours", 1.0), SCALES[name])
     assert (measure.kind, measure.verdict) == ("measure", NOT_JUDGED)

@@ -71,7 +71,9 @@ def ledger(out):
 
 def test_one_figure_then_all_share_what_was_measured(trial, out):
     report = run.reproduce(["fig4"], "smoke", out)
-    assert "Fig. S5" not in report.read_text(encoding="utf-8")
+    page = report.read_text(encoding="utf-8")
+    assert "Title of paper/s5" not in page
+    assert "Not run: Fig. S5." in page
     run.reproduce(["all"], "smoke", out)
     assert trial.calls == ["first", "second"]
     page = report.read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from ensemble_rsa.interop.activation_files.paths import Location
 from ensemble_rsa.interop.path_patterns import natural
 
 Cells = dict[str, dict[str, Cell]]  # instance → layer → what the files hold
+ONLY = "layer"  # the name of the only layer, where no file names it
 
 
 def read_grid(found: Sequence[Location]) -> Cells:
@@ -26,6 +27,7 @@ def read_grid(found: Sequence[Location]) -> Cells:
                     f"{instance}; write what differs between layers as {{layer}}"
                 )
             of[name] = cell
+    cells = _of_one_layer(cells) if all(one.layer is None for one in found) else cells
     every = {layer: instance for instance, of in reversed(cells.items()) for layer in of}
     for instance, of in cells.items():
         for layer in sorted({*every} - {*of}, key=natural):
@@ -34,6 +36,22 @@ def read_grid(found: Sequence[Location]) -> Cells:
                 f"it has {', '.join(sorted(of, key=natural)[:5])}"
             )
     return cells
+
+
+def _of_one_layer(cells: Cells) -> Cells:
+    """The same with one name for the layer, where all have one array whose file names none.
+
+    Such an array is named after its file, which is that of an instance.
+    """
+    names = {name for of in cells.values() for name in of}
+    unnamed = all(
+        len(of) == 1 and cell.files[0].stem == name
+        for of in cells.values()
+        for name, cell in of.items()
+    )
+    if not unnamed or len(names) < len(cells) or len(cells) == 1:
+        return cells
+    return {instance: {ONLY: next(iter(of.values()))} for instance, of in cells.items()}
 
 
 def chosen_layers(cells: Cells, layers: Sequence[str] | None, by_path: bool) -> list[str]:

@@ -4,18 +4,27 @@ Consistency of all distances (exemplar), of distances between category centroids
 within categories. The control assigns stimuli at random to categories of the same sizes.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import xarray as xr
 
+from ensemble_rsa.analysis.bootstrap.jackknife import FEWEST, jackknife_statistic
 from ensemble_rsa.analysis.categories import AGGREGATES
 from ensemble_rsa.analysis.consistency import consistency, within_category_consistency
 from ensemble_rsa.analysis.random_categories import random_category_consistency
 from ensemble_rsa.figures.paper.categories import draw_categories
+from ensemble_rsa.numerics import pair_indices
 from ensemble_rsa.pipeline.results import with_intervals
-from ensemble_rsa.reproduce.experiment import Experiment, Finding, Picture, mean_finding
-from ensemble_rsa.reproduce.measures import attributes, same_instances
+from ensemble_rsa.reproduce.experiment import (
+    JACKKNIFE,
+    Experiment,
+    Finding,
+    Picture,
+    mean_finding,
+)
+from ensemble_rsa.reproduce.measures import attributes, same_instances, statistics_of
 from ensemble_rsa.reproduce.workspace import Workspace, layer_patterns, rdms
 
 PERCENTILES = (2.5, 97.5)
@@ -77,8 +86,8 @@ def findings(result: xr.Dataset) -> list[Finding]:
     return [
         number("last-layer centroid consistency, correlation", centroid),
         number("last-layer centroid consistency, Euclidean", by_euclidean),
-        *_percentiles(random, "", ""),
-        *_percentiles(draw_means, " of draw means", "over draws"),
+        *_percentiles(result, "", lambda values: values),
+        *_percentiles(result, " of draw means", lambda values: values.mean(-1), "over draws"),
         effect("last layer, correlation: centroid minus exemplar consistency", centroid - exemplar),
         effect(
             "last layer, Euclidean: centroid minus exemplar consistency",
@@ -108,12 +117,33 @@ def findings(result: xr.Dataset) -> list[Finding]:
     ]
 
 
-def _percentiles(values: xr.DataArray, of: str, note: str) -> list[Finding]:
-    quantity = "random-category consistency, {}th percentile{}"
-    found = np.percentile(values.values, PERCENTILES)
+def _percentiles(
+    result: xr.Dataset, of: str, reduce: Callable[[np.ndarray], np.ndarray], note: str = ""
+) -> list[Finding]:
+    """Percentiles of the reduced control `(draw, instance_pair)`; jackknife over instances."""
+    values = result.random_consistency.transpose("draw", "instance_pair").values
+    n = len(np.atleast_1d(result.attrs["seeds"]))
+    first, second = pair_indices(n)
+
+    def percentiles(kept: np.ndarray) -> np.ndarray:
+        of_kept = np.isin(first, kept) & np.isin(second, kept)
+        return np.percentile(reduce(values[:, of_kept]), PERCENTILES)
+
+    names = [f"random-category consistency, {share}th percentile{of}" for share in PERCENTILES]
+    if n < FEWEST:
+        few = "; ".join(part for part in (note, "fewer than three instances: no interval") if part)
+        found = percentiles(np.arange(n)).tolist()
+        return [
+            Finding("fig7", name, ours, note=few) for name, ours in zip(names, found, strict=True)
+        ]
+    confidence = statistics_of(result).confidence
+    found = jackknife_statistic(percentiles, n, confidence, "shared_variance")
+    ours = (found.mean, found.low, found.high, found.standard_error)
     return [
-        Finding("fig7", quantity.format(share, of), float(value), note=note)
-        for share, value in zip(PERCENTILES, found, strict=True)
+        Finding("fig7", name, mean, low, high, False, note, error, interval=JACKKNIFE)
+        for name, mean, low, high, error in zip(
+            names, *(each.tolist() for each in ours), strict=True
+        )
     ]
 
 

@@ -2,7 +2,8 @@
 
 The paper's epochs are 1 to 10 and 50, 100, …, 350, each at its end. Its first epoch is 50,000
 images: at every scale, correlations and effects are of the epochs from the first one after which as
-many images have been seen. Earlier ones are ours, and are only shown.
+many images have been seen. Earlier ones are ours, and are only shown. Here an epoch counts as all
+its images, though its last, smaller batch is left out (of 50,000 images in batches of 128, 80).
 """
 
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,8 @@ def findings(result: xr.Dataset) -> list[Finding]:
     between = result.similarity.sel(kind="exemplar", epoch=stable, epoch_b=last).values
     effect = partial(mean_finding, result, effect=True)
     fall = f"epoch {first} minus epoch {last}"
-    seen = f"{first * result.attrs['images_per_epoch']:,} images are seen by epoch {first}"
+    per_epoch = result.attrs["images_per_epoch"]
+    seen = f"epoch {first} is the first after {FIRST:,} images ({per_epoch:,} in an epoch)"
     return [
         correlation,
         effect("fig9", f"{fall} consistency", exemplar_fall, note=seen),

@@ -33,6 +33,21 @@ def patterns(source, position, layer=None):
     return np.asarray(found[layer or source.layers[0]])
 
 
+@pytest.mark.parametrize("ending", [".npy", ".csv"])
+def test_a_single_array_without_a_name_in_each_file_is_one_layer(ending, values, tmp_path):
+    for seed, array in enumerate(values):
+        path = tmp_path / f"seed{seed}{ending}"
+        np.save(path, array) if ending == ".npy" else np.savetxt(path, array, delimiter=",")
+    source = from_files(tmp_path / f"seed{{instance}}{ending}", list("aabb"))
+    assert (source.layers, source.instances) == (("layer",), (0, 1, 2))
+    for position, array in enumerate(values):
+        np.testing.assert_allclose(patterns(source, position), array, rtol=1e-6)
+    again = open_recipe(json.loads(json.dumps(source.recipe)))
+    assert again.layers == source.layers
+    # the file of a single network keeps its name
+    assert from_files(tmp_path / f"seed0{ending}", list("aabb")).layers == ("seed0",)
+
+
 def test_another_order_of_stimuli_is_put_right_and_noted(values, tmp_path):
     order = [2, 0, 3, 1]
     save(tmp_path / "seed1.npz", values[0], IDS)
