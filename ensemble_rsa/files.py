@@ -161,6 +161,15 @@ def read_json(path: Path, remedy: str = "") -> Any:
     raise InputError(f"{path}: {problem}{remedy and f'; {remedy}'}")
 
 
+def read_table(path: Path, remedy: str = "") -> dict[str, Any]:
+    """Read a JSON file of names and values; an `InputError` names one that holds other things."""
+    stored = read_json(path, remedy)
+    if not isinstance(stored, dict):
+        problem = f"expected a JSON object, got {shown(stored)}"
+        raise InputError(f"{path}: {problem}{remedy and f'; {remedy}'}")
+    return stored
+
+
 def check_room(argument: str, folder: Path, needed: int, what: str, remedy: str) -> None:
     """Raise a `RunError` if the disk of a folder has fewer bytes free than `what` needs."""
     free = shutil.disk_usage(folder).free

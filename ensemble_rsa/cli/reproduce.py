@@ -13,8 +13,8 @@ OPTIONS = (
     Option("figures", "fig2 to fig9, s1 to s8, or all", tuple[str, ...], REQUIRED),
     Option(
         "scale",
-        "smoke (every path, some minutes), small (part of CIFAR-10, one to six hours a figure on "
-        "two cores), medium (all of CIFAR-10, a day on two cores) or paper (the "
+        "smoke (every path, some minutes), small (part of CIFAR-10, an hour or so a figure on "
+        "two cores, three for fig8), medium (all of CIFAR-10, a day on two cores) or paper (the "
         "published setting, for a GPU)",
         str,
         "smoke",
@@ -45,7 +45,7 @@ OPTIONS = (
         int | None,
         None,
     ),
-    Option("variants", "instead, compare what the paper leaves open: accuracy and consistency"),
+    Option("variants", "with fig4 alone: instead, compare what the paper leaves open"),
     Option(
         "minutes",
         "stop after these, with everything stored that was computed, and exit with status 0; the "

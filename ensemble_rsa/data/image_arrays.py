@@ -116,9 +116,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"dataset: no such file: {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored = {key: archive[key] for key in KEYS if key in archive}
-            names = list(archive)
+        loaded = np.load(path, allow_pickle=False)
+        stored, names = {}, ["a single array"]
+        if not isinstance(loaded, np.ndarray):
+            with loaded as archive:
+                stored = {key: archive[key] for key in KEYS if key in archive}
+                names = list(archive)
     except Exception as error:  # NumPy and zipfile fail in many ways
         raise InputError(
             f"dataset: {path} cannot be read as a file of numpy.savez ({files.reason(error)})"

@@ -258,6 +258,8 @@ def _selected(rdms: xr.Dataset, where: Mapping[str, Any] | None) -> xr.Dataset:
         )
     for name, wanted in where.items():
         known = [str(key) for key, column in rdms.coords.items() if column.dims == ("rdm",)]
+        if not known:
+            raise InputError(f"where: the RDMs of the reference have no descriptors, got {name!r}")
         check_name("where", name, known)
         values = rdms[name].values.tolist()
         several = list(wanted) if isinstance(wanted, list | tuple) else [wanted]

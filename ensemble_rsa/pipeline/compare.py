@@ -85,7 +85,7 @@ def compare_runs(
     default = run / f"{COMPARISON}-{other.resolve().name}"
     folder = files.as_path("out", out) if out is not None else default
     files.check_can_write("out", folder)
-    opened, opened_other = (rdms_or_store(folder) for folder in (run, other))
+    opened, opened_other = rdms_or_store(run), rdms_or_store(other, "other")
     a, b = (each.dataset if isinstance(each, RdmStore) else each for each in (opened, opened_other))
     for folder_of, rdms in ((run, a), (other, b)):
         if (n_instances := rdms.sizes["instance"]) < LEAST_INSTANCES:

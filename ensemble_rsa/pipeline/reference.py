@@ -26,8 +26,10 @@ log = logging.getLogger(__name__)
 _ENDINGS = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
-def rdms_or_store(run: Path) -> xr.Dataset | RdmStore:
+def rdms_or_store(run: Path, argument: str = "run") -> xr.Dataset | RdmStore:
     """The RDMs of an analysed run: in memory, or on disk if they exceed it.
+
+    `argument` is the name of the caller's, for messages.
 
     Raises:
         InputError: a run without `rdms.h5` and `rdms.zarr`, or with other RDMs.
@@ -36,9 +38,11 @@ def rdms_or_store(run: Path) -> xr.Dataset | RdmStore:
     if not path.is_file() and stored.exists():
         store = open_rdms(stored)
         return store.load() if fits(store.n_bytes) else store
+    if not run.exists():
+        raise InputError(f"{argument}: no such folder: {run}")
     if not path.is_file():
         raise InputError(
-            f"run: {run} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {run}` first"
+            f"{argument}: {run} holds no {run_folder.RDMS}; run `ensemble-rsa analyze {run}` first"
         )
     return _checked(path)
 

@@ -1,6 +1,8 @@
 """All experiments, in the order of the paper."""
 
-from ensemble_rsa.errors import unknown_name
+from collections.abc import Sequence
+
+from ensemble_rsa.errors import InputError, shown, unknown_name
 from ensemble_rsa.reproduce.experiment import Experiment
 from ensemble_rsa.reproduce.experiments import (
     blank,
@@ -36,8 +38,10 @@ def figure_names() -> tuple[str, ...]:
     return tuple(name for experiment in EXPERIMENTS for name in experiment.pictures)
 
 
-def experiments_of(figures: tuple[str, ...]) -> tuple[Experiment, ...]:
+def experiments_of(figures: Sequence[str]) -> tuple[Experiment, ...]:
     """The experiments behind these figures (such as `fig4`, or `all`), in the paper's order."""
+    if isinstance(figures, str) or not isinstance(figures, Sequence) or not figures:
+        raise InputError(f"figures: expected a list such as ['fig4', 's4'], got {shown(figures)}")
     known = figure_names()
     for name in figures:
         if name not in (*known, "all"):

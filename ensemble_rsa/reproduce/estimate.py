@@ -17,6 +17,7 @@ from ensemble_rsa.data.category_map import category_groups, grouped_categories
 from ensemble_rsa.data.folder import folder_source
 from ensemble_rsa.device import device_name, free_bytes
 from ensemble_rsa.models.catalogue import Blueprint
+from ensemble_rsa.reproduce.cache import REMOVE
 from ensemble_rsa.training.throughput import images_per_second, multiplications, training_bytes
 
 MEASURED_INSTANCES = 4
@@ -76,7 +77,7 @@ def _memory_in_words(configs: Mapping[str, Config], store: Path) -> list[str]:
 
 def _stored(store: Path, name: str, make: Callable[[], float]) -> float:
     """A number of this device from a JSON file; made and stored if it is not there."""
-    known = files.read_json(store) if store.is_file() else {}
+    known = files.read_table(store, REMOVE) if store.is_file() else {}
     name = f"{device_name()}: {name}"
     if name not in known:
         known[name] = make()

@@ -38,4 +38,4 @@ def draw_again_where_other(work: Workspace, experiment: Experiment, name: str) -
 
 def _shown(work: Workspace) -> dict[str, str]:
     path = work.root / run_folder.FIGURES / SHOWN
-    return files.read_json(path, REMOVE) if path.is_file() else {}
+    return files.read_table(path, REMOVE) if path.is_file() else {}

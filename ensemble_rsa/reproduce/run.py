@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from ensemble_rsa import files
 from ensemble_rsa.cluster.opening import opened
 from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.serialize import config_hash, config_to_dict
 from ensemble_rsa.config.settings import Config, PreprocessingName, TrainingPrecision
-from ensemble_rsa.errors import InputError, RunError
+from ensemble_rsa.errors import InputError, RunError, shown
 from ensemble_rsa.pipeline.extract import check_enough_stimuli
 from ensemble_rsa.report.captions import Caption
 from ensemble_rsa.report.reproduction import write_reproduction
@@ -46,6 +47,7 @@ from ensemble_rsa.reproduce.workspace import (
     trained_run,
 )
 from ensemble_rsa.runs import run_folder
+from ensemble_rsa.scalars import is_number
 from ensemble_rsa.training.interrupts import TrainingInterrupted, time_is_up, time_limit
 from ensemble_rsa.training.progress import TrainingCallback
 
@@ -113,12 +115,9 @@ def reproduce(
         TimeIsUp: the minutes are over; the same call continues.
         TrainingInterrupted: on Ctrl-C; the same call resumes.
     """
-    experiments = experiments_of(tuple(figures))
-    if variants and tuple(figures) != ("fig4",):
-        raise InputError(f"variants: only for fig4, got {' '.join(figures)}")
-    if minutes is not None and not 0 < minutes < math.inf:
-        raise InputError(f"minutes: expected a finite number above 0, got {minutes:g}")
-    root = Path(out) if out is not None else Path("runs") / f"reproduce-{scale}"
+    experiments = experiments_of(figures)
+    _check_arguments(figures, images, variants, minutes)
+    root = Path("runs") / f"reproduce-{scale}" if out is None else files.as_path("out", out)
     make = partial(
         make_scale,
         scale,
@@ -151,6 +150,15 @@ def reproduce(
     return report
 
 
+def _check_arguments(figures: Sequence[str], images: Any, variants: bool, minutes: Any) -> None:
+    if variants and tuple(figures) != ("fig4",):
+        raise InputError(f"variants: only for fig4, got {' '.join(figures)}")
+    if minutes is not None and not (is_number(minutes) and 0 < minutes < math.inf):
+        raise InputError(f"minutes: expected a finite number above 0, got {shown(minutes)}")
+    if images is not None and not isinstance(images, ImageLocations):
+        raise InputError(f"images: expected ImageLocations, got {shown(images)}")
+
+
 def _train_and_measure(
     work: Workspace, experiments: Sequence[Experiment], figures: Sequence[str], variants: bool
 ) -> list[str]:
@@ -175,9 +183,9 @@ def _claim(root: Path, scale: Scale) -> None:
     asked = _identity(scale)
     there = asked
     if path.is_file():
-        stored = files.read_json(path, REMOVE)
+        stored = files.read_table(path, REMOVE)
         # what earlier versions do not record was then that of the scale
-        there = _identity(make_scale(scale.name)) | stored if isinstance(stored, dict) else {}
+        there = _identity(make_scale(scale.name)) | stored
     for name, value in asked.items():
         if there.get(name) != value:
             raise InputError(
@@ -266,7 +274,7 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
     """Measure, draw, and store rows of the ledger and captions."""
     work.log(f"{', '.join(experiment.pictures)}: {experiment.name}")
     result = load_or_make(result_path(work, experiment), lambda: experiment.measure(work))
-    captions = dict(read_record(work, experiment).captions)
+    captions = {}
     for name in experiment.pictures:
         if name in figures or "all" in figures:
             draw(work, experiment, name, result)
@@ -277,6 +285,8 @@ def _run(work: Workspace, experiment: Experiment, figures: Sequence[str]) -> Non
     scale = replace(work.scale, comparable=work.scale.comparable and not folders)
     findings = experiment.findings(result)
     rows = tuple(compare(finding, scale) for finding in findings)
+    # read now, since another process may have drawn others meanwhile
+    captions = {**read_record(work, experiment).captions, **captions}
     write_record(work, experiment, Record(rows, captions))
 
 

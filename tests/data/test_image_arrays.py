@@ -78,11 +78,14 @@ def test_files_that_are_refused(tmp_path):
         ersa.data_from_arrays(tmp_path / "a.npy", PIXELS, LABELS)
     np.savez(tmp_path / "other.npz", x=PIXELS)
     (tmp_path / "text.npz").write_text("no archive")
+    with (tmp_path / "single.npz").open("wb") as file:
+        np.save(file, PIXELS)
     other = ersa.data_from_arrays(tmp_path / "new.npz", PIXELS, LABELS, PIXELS, ["elk"] * 20)
     for data, message in {
         f"arrays:{tmp_path}/gone.npz": "dataset: no such file",
         f"arrays:{tmp_path}/text.npz": "cannot be read as a file of numpy.savez",
         f"arrays:{tmp_path}/other.npz": "expected images and labels .* got x",
+        f"arrays:{tmp_path}/single.npz": "expected images and labels .* got a single array",
         other.dataset: "expected training images of every category .* got none of 'elk'",
     }.items():
         with pytest.raises(InputError, match=message):

@@ -295,7 +295,7 @@ def test_matlab_and_numpy_files_with_one_thing_wrong(tmp_path):
         ("a.npy", {"distance": "cosine"}, "distance: expected none for a.npy, which holds RDMs"),
         ("a.npy", {"mask": "m.nii"}, "mask: expected none for a.npy, which is no image"),
         ("a.npy", {"descriptor": "conds"}, r"descriptor: a.npy: .*\(none\), got 'conds'"),
-        ("a.npy", {"where": {"name": "x"}}, "where: unknown 'name'"),
+        ("a.npy", {"where": {"name": "x"}}, "where: the RDMs .* have no descriptors, got 'name'"),
         ("a.npy", {"where": {}}, "where: expected descriptors of RDMs"),
         ("times.h5", {}, "average a TemporalDataset over time"),
         ("{subject}.mat2", {}, "expected one of .h5"),

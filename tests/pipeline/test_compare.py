@@ -179,6 +179,8 @@ def test_a_run_without_rdms_or_with_some_of_no_layer_is_refused(runs, tmp_path):
         compare_runs(*runs)
     with pytest.raises(InputError, match=re.escape("run `ensemble-rsa analyze")):
         compare_runs(runs[0], tmp_path)
+    with pytest.raises(InputError, match="other: no such folder: .*gone"):
+        compare_runs(runs[0], tmp_path / "gone")
 
 
 def test_layers_at_the_same_depth(without_figure, tmp_path, capsys):

@@ -94,6 +94,14 @@ def test_one_figure_then_all_share_what_was_measured(trial, out):
     run.reproduce(["fig4"], "smoke", out)
 
 
+@pytest.mark.parametrize("name", ["scale.json", "figures/shown.json"])
+def test_a_file_of_its_own_that_holds_something_else_is_named(name, trial, out):
+    run.reproduce(["fig4"], "smoke", out)
+    (out / name).write_text("[]")
+    with pytest.raises(InputError, match=r"json: expected a JSON object, got \[\]; remove it"):
+        run.reproduce(["fig4"], "smoke", out)
+
+
 def test_results_of_other_settings_are_in_neither_ledger_nor_report(trial, out):
     report = run.reproduce(["fig4"], "smoke", out)
     trial.change("fig4", revision=2)
@@ -128,9 +136,16 @@ def test_too_few_images_for_the_stimuli_are_an_error_before_training(trial, out,
         (["fig4"], {"scale": "huge"}, r"scale.*huge.*smoke"),
         (["fig4"], {"scale": "small"}, r"--image-folder"),
         (["s5"], {"variants": True}, r"variants.*fig4"),
+        ("fig4", {}, r"figures: expected a list such as .* got 'fig4'"),
+        ([], {}, r"figures: expected a list .* got \[\]"),
+        (None, {}, r"figures: expected a list .* got None"),
+        (["s5"], {"minutes": "9"}, r"minutes: expected a finite number above 0, got '9'"),
+        (["s5"], {"images": "photos"}, r"images: expected ImageLocations, got 'photos'"),
     ],
 )
-def test_wrong_arguments_make_no_folder(trial, out, figures, options, message):
+def test_wrong_arguments_make_no_folder(
+    trial, out, figures, options, message, unchecked_annotations
+):
     trial.change("fig4", ensembles=("alexnet",))
     with pytest.raises(InputError, match=message):
         run.reproduce(figures, out=out, **options)

@@ -96,6 +96,8 @@ def read_ids(path: Path) -> tuple[str, ...]:
 
 def read_labels(path: Path) -> dict[str, Any]:
     """Return stimulus → category of a CSV file with these two columns; whole numbers as such."""
+    if not path.is_file():
+        raise InputError(f"labels: no such file: {path}")
     head, rows = read_rows(path)
     names = [name.strip().lower() for name in head]
     if not {"stimulus", "category"} <= {*names}:
