@@ -82,8 +82,8 @@ def noted_instances(
 ) -> dict[int, Mapping[str, Any]]:
     """Match entries to the instances of a data set: by seed where known, else by number.
 
-    Seeds come first because instances are renumbered when some are excluded. The keys of the result
-    are the instance numbers of the data set.
+    Seeds come first, since a run and its results may number instances differently. The keys of the
+    result are the instance numbers of the data set.
 
     >>> known = xr.Dataset(coords={"instance": [0, 1], "seed": ("instance", [7, 9])})
     >>> noted_instances(known, [{"instance": 2, "seed": 9, "reason": "dead"}])

@@ -1,6 +1,5 @@
 """Evaluation of an analysed run against RDMs of brains or behaviour, with files and a page."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -122,16 +121,14 @@ def evaluate_run(
 
 def _folder_for(run: Path, named: str, reference: Path) -> Path:
     """The first folder of that name, or with a number, that has no other file's evaluation."""
-    for number in itertools.count(1):
+    same, number = str(reference.resolve()), 1
+    while True:
         folder = run / f"{EVALUATION}-{named}{f'-{number}' if number > 1 else ''}"
         stored = folder / f"{EVALUATION}.json"
-        if not stored.is_file():
-            break
-        before = files.read_json(stored, AGAIN)
-        same = str(reference.resolve())
-        if not isinstance(before, dict) or before.get(FILE, same) == same:
-            break
-    return folder
+        before = files.read_table(stored, AGAIN) if stored.is_file() else {}
+        if before.get(FILE, same) == same:  # earlier versions did not record it
+            return folder
+        number += 1
 
 
 def evaluation_dataset(result: Evaluation, labels: Mapping[str, np.ndarray]) -> xr.Dataset:

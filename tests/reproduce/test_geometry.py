@@ -51,6 +51,10 @@ def test_rotating_panels_keeps_their_stress(stimuli, stack):
         np.testing.assert_allclose(stimuli.embedding_stress[shown, layer], stress)
 
 
+def test_captions_name_the_seeds_that_are_drawn(stimuli):
+    assert geometry.caption_values(stimuli) == {"shown_seeds": [4, 7]}
+
+
 def test_clustering_rises_over_all_instances_not_the_two_shown(stimuli, stack):
     rise = by_quantity(geometry.findings(stimuli))["conv3 minus conv1 category clustering index"]
     index = category_clustering_index(stack.exemplar.values, stack.category.values)

@@ -40,5 +40,13 @@ def findings(result: xr.Dataset) -> list[Finding]:
     ]
 
 
-_PICTURES = {"fig2": Picture(draw_geometry), "s1": Picture(draw_pointwise_stress)}
+def caption_values(result: xr.Dataset) -> dict[str, object]:
+    """The seeds of the instances that are drawn, which are the first ones."""
+    return {"shown_seeds": result.seed.values[: result.sizes["shown"]].tolist()}
+
+
+_PICTURES = {
+    "fig2": Picture(draw_geometry, caption_values),
+    "s1": Picture(draw_pointwise_stress, caption_values),
+}
 EXPERIMENT = Experiment("geometry", ("all_cnn_c",), measure, findings, _PICTURES, revision=3)
