@@ -74,8 +74,8 @@ def compare_runs(
     Raises:
         InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
             and instance, or whose networks share some weight seeds; twice the same run, or a copy
-            of it; other stimuli, another distance, no layer in common, fewer than three instances,
-            or an unknown comparison.
+            of it (which RDMs on disk are not checked for); other stimuli, another distance, no
+            layer in common, fewer than three instances, or an unknown comparison.
     """
     statistics = StatisticsConfig(n_resamples=n_resamples, confidence=confidence, seed=seed)
     check_name("comparison", comparison, COMPARISONS)

@@ -1,5 +1,6 @@
 """Evaluation of an analysed run against RDMs of brains or behaviour, with files and a page."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +15,12 @@ from ensemble_rsa.analysis.inference.evaluate import Factor, evaluate
 from ensemble_rsa.analysis.inference.result import Evaluation
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.errors import check_name
+from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.figures.evaluation import draw_evaluation
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.interop.reference_files.opened import STIMULUS
 from ensemble_rsa.pipeline.analyze import rewrite_report
-from ensemble_rsa.pipeline.evaluations import AGAIN, EVALUATION, OF_RDMS, fingerprint
+from ensemble_rsa.pipeline.evaluations import EVALUATION, OF_RDMS, fingerprint
 from ensemble_rsa.pipeline.reference import (
     name_of_results,
     rdms_of,
@@ -94,9 +95,11 @@ def evaluate_run(
     check_name("comparison", comparison, COMPARISONS)
     chosen = [each for each in FACTORS if each in over]
     factors = "-".join(chosen) if len(chosen) < len(FACTORS) else None
-    dropped = None if missing == "refuse" else missing
-    named = name_of_results(path, comparison, {**reading, "over": factors, "missing": dropped})
+    chosen_missing = None if missing == "refuse" else missing
+    also = {"missing": chosen_missing}
+    named = name_of_results(path, comparison, {**reading, "over": factors, **also})
     folder = files.as_path("out", out) if out is not None else _folder_for(run, named, path)
+    is_numbered = out is None and folder.name != f"{EVALUATION}-{named}"
     files.check_can_write("out", folder)
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
@@ -106,17 +109,23 @@ def evaluate_run(
     if "subject" in brains.coords and brains.subject.dims == brains.exemplar.dims[:1]:
         labels["subject"] = brains.subject.values
     dataset = evaluation_dataset(result, labels).assign_attrs(
-        run=run.resolve().name, reference=path.name, comparison=comparison,
+        run=run.resolve().name, comparison=comparison,
+        reference=_with_folder(path) if is_numbered else path.name,
         **{FILE: str(path.resolve())},
         random=" ".join(chosen), n_resamples=n_resamples,
         confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
         n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
-        **{OF_RDMS: fingerprint(rdms)}, **reading_attributes(reading),
+        **{OF_RDMS: fingerprint(rdms)}, **reading_attributes({**reading, **also}),
     )  # fmt: skip
     page = _write(dataset, folder)
     if out is None and (run / run_folder.REPORT).is_file():
         rewrite_report(run)
     return dataset, page
+
+
+def _with_folder(reference: Path) -> str:
+    """The name of a file with that of its folder, by which files of one name are told apart."""
+    return f"{reference.resolve().parent.name}/{reference.name}"
 
 
 def _folder_for(run: Path, named: str, reference: Path) -> Path:
@@ -125,7 +134,9 @@ def _folder_for(run: Path, named: str, reference: Path) -> Path:
     while True:
         folder = run / f"{EVALUATION}-{named}{f'-{number}' if number > 1 else ''}"
         stored = folder / f"{EVALUATION}.json"
-        before = files.read_table(stored, AGAIN) if stored.is_file() else {}
+        before: dict[str, Any] = {}
+        with contextlib.suppress(InputError):  # a damaged or missing file is written anew
+            before = files.read_table(stored)
         if before.get(FILE, same) == same:  # earlier versions did not record it
             return folder
         number += 1

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ensemble_rsa import files
 from ensemble_rsa.config.analysis import AnalysisConfig
-from ensemble_rsa.errors import InputError, unknown_name
+from ensemble_rsa.errors import InputError, shown, unknown_name
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.stored import fits
 from ensemble_rsa.interop.activation_files.paths import FILE_NAMES
@@ -100,7 +100,12 @@ def _rdms(run: Path, layers: Sequence[str] | None) -> xr.Dataset:
 
 def _chosen(names: Sequence[str], layers: Sequence[str] | None) -> list[str]:
     """The wanted layers of these; all when none are given."""
-    chosen = [*names] if layers is None else [*layers]
+    if layers is None:
+        return [*names]
+    is_list = isinstance(layers, Sequence) and not isinstance(layers, str)
+    if not is_list or not layers or len({*layers}) < len(layers):
+        raise InputError(f"layers: expected names of layers, each once, got {shown(layers)}")
+    chosen = [*layers]
     if unknown := [name for name in chosen if name not in names]:
         raise unknown_name("layers", unknown[0], names)
     return chosen

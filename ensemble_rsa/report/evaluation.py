@@ -16,7 +16,7 @@ from ensemble_rsa.report.rendering import render_text
 
 SIGNIFICANT = 0.05
 DEFAULT_COMPARISON = "rho_a"
-_READING = ("variable", "descriptor", "distance", "mask", "folds")
+_READING = ("variable", "descriptor", "distance", "mask", "folds", "missing")
 _COLUMNS = (
     "mean", "low", "high", "sd", "dof", "p_adjusted", "p_ceiling_adjusted", "share_of_ceiling",
     "instance_ceiling_lower",

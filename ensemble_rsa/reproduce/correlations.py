@@ -42,7 +42,7 @@ def correlate(
         correlation is not defined, else "". Interval, standard error and p are NaN for fewer than
         three instances.
     """
-    places, n = np.flatnonzero(used), by_instance.shape[-1]
+    places = np.flatnonzero(used)
     rows: list[xr.Dataset] = []
     for method in METHODS:
         outlier, numbers, n_kept, missing = np.zeros(len(used), np.int8), [np.nan] * 5, 0, ""
@@ -58,7 +58,7 @@ def correlate(
             {f"correlation{end}": value for end, value in zip(_NUMBERS, numbers, strict=True)}
         )
         rows.append(row.assign(n_kept=n_kept, outlier=(axis, outlier), missing=missing))
-    return xr.concat(rows, xr.Variable("estimator", list(METHODS))).assign_attrs(n_instances=n)
+    return xr.concat(rows, xr.Variable("estimator", list(METHODS)))
 
 
 def _interval(
@@ -91,7 +91,10 @@ def _interval(
 def correlation_finding(
     figure: str, quantity: str, found: xr.Dataset, points: list[str], what: str, method: str
 ) -> Finding:
-    """What `correlate` found by one method; `points` are called `what`, such as `layers`."""
+    """What `correlate` found by one method; `points` are called `what`, such as `layers`.
+
+    `found` also has the dimension `instance`.
+    """
     chosen = found.sel(estimator=method)
     if not np.isfinite(chosen.correlation):
         return Finding(figure, quantity, np.nan, note=f"not defined: {chosen.missing.item()}")
@@ -100,7 +103,7 @@ def correlation_finding(
     note += f", outliers left out: {', '.join(out)}" if out else ""
     r, low, high, error, p = (float(chosen[f"correlation{end}"]) for end in _NUMBERS)
     if not np.isfinite(error):
-        few = found.attrs["n_instances"] < FEWEST
+        few = found.sizes["instance"] < FEWEST
         why = "fewer than three instances" if few else "not defined without one of the instances"
         return Finding(figure, quantity, r, note=f"{note}; {why}: no interval")
     return Finding(figure, quantity, r, low, high, False, note, error, p, JACKKNIFE)

@@ -5,7 +5,7 @@
 - A number is met if |ours − the paper's| ≤ 1.96 √(se² + se²), with the paper's standard error from
   its printed interval. Where it prints none, `TOLERANCE` stands for half of that interval; where it
   prints the range of its instances, our mean has to lie in that range. Not judged are sizes of the
-  experiment, such as the number of instances, and numbers of ours without a standard error.
+  experiment, such as the number of instances, and other numbers without a standard error of ours.
 - An exact property of distances, shown by a simulation, is met if it holds for every simulated set.
 """
 
@@ -49,7 +49,7 @@ class LedgerRow:
         kind: `number` that the paper prints, `effect` that it reports, `exact` property of
             distances, or `measure` of ours.
         verdict: whether the paper's number or effect was met; a measure, a size of the
-            experiment and a number without a standard error are not judged.
+            experiment and a number that cannot be judged are not.
         note: for the reader.
     """
 
@@ -160,12 +160,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def not_run(figures: Sequence[str], scale: Scale) -> list[LedgerRow]:
-    """Rows without values of ours: the paper's numbers for these figures, or that it has none."""
+    """Rows without ours: the paper's numbers for each figure, or one row where it has none."""
     rows = []
     for name in figures:
         numbers = {key[1]: printed for key, printed in NUMBERS.items() if key[0] == name}
         kind: Kind = "number" if numbers else "measure"
-        for quantity, printed in (numbers or {"effects of this figure": Printed(None)}).items():
+        for quantity, printed in (numbers or {"what this figure shows": Printed(None)}).items():
             rows.append(
                 LedgerRow(
                     name, quantity, printed.value, printed.low, printed.high, None, None, None,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ensemble_rsa.figures.wording import paper_figure
-from ensemble_rsa.reproduce.ledger import MET, NOT_MET, NOT_RUN, LedgerRow
+from ensemble_rsa.reproduce.ledger import MET, NOT_COMPARABLE, NOT_MET, NOT_RUN, LedgerRow
 
 _NAMED = 3  # effects that are named where some are not reproduced
 
@@ -68,7 +68,9 @@ def _numbers(rows: Sequence[LedgerRow]) -> str:
     if judged:
         met = sum(row.verdict == MET for row in judged)
         return f"{_of(met, len(judged), 'printed number')} met."
-    return "Printed numbers are not judged at this scale." if _has(rows, "number") else ""
+    if any(row.kind == "number" and row.verdict == NOT_COMPARABLE for row in rows):
+        return "Printed numbers are not judged at this scale."
+    return "No printed number is judged." if _has(rows, "number") else ""
 
 
 def _has(rows: Sequence[LedgerRow], kind: str) -> bool:

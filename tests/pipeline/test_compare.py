@@ -159,7 +159,7 @@ def test_runs_that_cannot_be_compared_are_refused(changes, message, runs, tmp_pa
 
 def test_a_run_is_not_compared_with_itself_or_with_a_copy(runs, tmp_path):
     with pytest.raises(InputError, match="other: expected another run than .*, got the same"):
-        compare_runs(runs[0], tmp_path / "." / "plain")
+        compare_runs(runs[0], tmp_path / "dropout" / ".." / "plain")
     copy = write(tmp_path / "copy", rdms(0), seeds=[5, 6, 7])
     with pytest.raises(InputError, match="other: expected other networks .*, got equal RDMs"):
         compare_runs(runs[0], copy)

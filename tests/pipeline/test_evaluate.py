@@ -164,6 +164,13 @@ def test_files_of_one_name_are_kept_apart(run, tmp_path):
     assert whole == "evaluation-rdms-over=instances"
     stored = xr.open_dataset(run / second / "evaluation.nc")
     assert stored.attrs["reference_file"] == str(tmp_path / "IT" / "rdms.npy")
+    title = "against IT/rdms.npy, missing drop<"
+    assert title in (run / second / "evaluation.html").read_text("utf-8")
+    (run / name / "evaluation.json").write_text("{")  # damaged: it is written anew
+    ersa.evaluate_run(run, tmp_path / "V1" / "rdms.npy", **options)
+    assert (
+        json.loads((run / name / "evaluation.json").read_text("utf-8"))["reference"] == "rdms.npy"
+    )
 
 
 def test_evaluations_that_differ_in_reading_or_comparison_are_kept_apart(run, tmp_path):

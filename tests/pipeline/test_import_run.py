@@ -154,6 +154,9 @@ def test_activations_are_exported_as_thingsvision_writes_them(made, values, tmp_
     assert [path.name for path in (some / "1").iterdir() if path.is_dir()] == ["fc"]
     with pytest.raises(InputError, match="layers: unknown 'fc9'; choose from conv1, fc"):
         export(made[1], "thingsvision", tmp_path / "none", layers=["fc9"])
+    for wrong in ([], ["fc", "fc"], "fc"):
+        with pytest.raises(InputError, match="layers: expected names of layers, each once, got"):
+            export(made[1], "thingsvision", tmp_path / "none", layers=wrong)
     assert not (tmp_path / "none").exists()
     with pytest.raises(InputError, match="tv exists; give another --out"):
         export(made[1], "thingsvision", tmp_path / "tv")

@@ -26,6 +26,25 @@ def correlations(by_pair) -> xr.Dataset:
     return correlate(BY_INSTANCE, by_pair, np.ones(8, bool), "layer")
 
 
+@pytest.mark.parametrize(
+    ("seeds", "reason"),
+    [
+        ([4, 7], "fewer than three instances"),
+        ([4, 7, 9], "not defined without one of the instances"),
+    ],
+)
+def test_a_correlation_without_an_interval_says_why(seeds, reason):
+    """RDMs of the first instance alone, or its pairs alone, differ between layers."""
+    rng = np.random.default_rng(0)
+    exemplar = np.broadcast_to(rng.random((1, len(seeds), 15)), (5, len(seeds), 15)).copy()
+    exemplar[:, 0] = rng.random((5, 15))
+    stack = stack_of([f"conv{i}" for i in range(5)], seeds, 0.5 + exemplar)
+    found = clustering.findings(clustering.by_layer(stack, STATISTICS))[0]
+    assert np.isfinite(found.value)
+    assert found.note.endswith(f"; {reason}: no interval")
+    assert (found.low, found.standard_error) == (None, None)
+
+
 @pytest.fixture(scope="module")
 def result() -> xr.Dataset:
     """Eight layers of three instances, of which the fourth layer is an outlier."""

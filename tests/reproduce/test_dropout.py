@@ -151,7 +151,7 @@ def test_a_rate_is_not_compared_with_itself(result):
     assert fall.note == "not defined: 0.6 is used for 0.8, so that both are the same"
 
 
-def test_measure_gives_every_network_its_rate_and_seed(monkeypatch, make_work):
+def test_measure_gives_every_network_its_rate_and_seed(monkeypatch, make_work, tmp_path):
     config = Config(training=TrainingConfig(instances=2, seed=4))
     swept = sweep(config, dropout=[0.6, 0.8])
 
@@ -176,8 +176,15 @@ def test_measure_gives_every_network_its_rate_and_seed(monkeypatch, make_work):
     monkeypatch.setattr(dropout, "networks", lambda work, name: runs[name])
     monkeypatch.setattr(dropout, "rdms", rdms)
     monkeypatch.setattr(dropout, "dataset_of", lambda run: None)
-    monkeypatch.setattr(dropout, "accuracy_with_dropout", lambda run, dataset: np.full(4, 0.9))
-    found = dropout.measure(make_work(rates=RATES, samples=2))
+    tested = []
+
+    def accuracy_with_dropout(run, dataset):
+        tested.append(run)
+        return np.full(4, 0.9)
+
+    monkeypatch.setattr(dropout, "accuracy_with_dropout", accuracy_with_dropout)
+    work = make_work(tmp_path, rates=RATES, samples=2)
+    found = dropout.measure(work)
     assert asked == [
         ("control", None, {}),
         ("dropout", ["conv8", "conv9"], {}),
@@ -190,6 +197,9 @@ def test_measure_gives_every_network_its_rate_and_seed(monkeypatch, make_work):
     np.testing.assert_array_equal(found.test_accuracy, expected)
     expected = [[0.1, nan, 0.2], [0.9, 0.9, nan], [0.9, 0.9, nan]]
     np.testing.assert_array_equal(found.dropout_accuracy, expected)
+    again = dropout.measure(work)  # the accuracies are stored
+    np.testing.assert_array_equal(again.dropout_accuracy, expected)
+    assert tested == [runs["dropout"]]
 
 
 def test_the_heat_map_has_the_means_and_last_those_without_dropout_at_test(result):

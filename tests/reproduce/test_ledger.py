@@ -113,6 +113,8 @@ def test_verdicts_are_sentences_about_the_rows():
     assert verdict_of_figure([number]) == "The printed number is met."
     number = compare(Finding(*LAST, 0.44), SCALES["small"])
     assert verdict_of_figure([number]) == "Printed numbers are not judged at this scale."
+    number = compare(Finding(*LAST, 0.44), SCALES["paper"])
+    assert verdict_of_figure([number]) == "No printed number is judged."
     hardly_trained = compare(effect(0.001), SCALES["smoke"])
     assert verdict_of_figure([hardly_trained]) == "Effects are not judged at this scale."
     assert verdict_of_figure([compare(Finding("s1", "stress", 0.1), SCALES["small"])]) == (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ensemble_rsa.errors import InputError, shown, unknown_name
-from ensemble_rsa.interop.activation_files.layouts import Cell, read_cells
+from ensemble_rsa.interop.activation_files.layouts import Cell, name_of, read_cells
 from ensemble_rsa.interop.activation_files.paths import Location
 from ensemble_rsa.interop.path_patterns import natural
 
@@ -27,7 +27,8 @@ def read_grid(found: Sequence[Location]) -> Cells:
                     f"{instance}; write what differs between layers as {{layer}}"
                 )
             of[name] = cell
-    cells = _of_one_layer(cells) if all(one.layer is None for one in found) else cells
+    if all([*cells[instance]] == [name_of(path)] for instance, _, path in found):
+        cells = _of_one_layer(cells)
     every = {layer: instance for instance, of in reversed(cells.items()) for layer in of}
     for instance, of in cells.items():
         for layer in sorted({*every} - {*of}, key=natural):
@@ -39,17 +40,9 @@ def read_grid(found: Sequence[Location]) -> Cells:
 
 
 def _of_one_layer(cells: Cells) -> Cells:
-    """The same with one name for the layer, where all have one array whose file names none.
-
-    Such an array is named after its file, which is that of an instance.
-    """
+    """One name for the only layer of each instance, where all have that of the instance's file."""
     names = {name for of in cells.values() for name in of}
-    unnamed = all(
-        len(of) == 1 and cell.files[0].stem == name
-        for of in cells.values()
-        for name, cell in of.items()
-    )
-    if not unnamed or len(names) < len(cells) or len(cells) == 1:
+    if len(cells) == 1 or len(names) < len(cells):
         return cells
     return {instance: {ONLY: next(iter(of.values()))} for instance, of in cells.items()}
 

@@ -56,7 +56,7 @@ def read_cells(path: Path, layer: str | None) -> dict[str, Cell]:
         ids = read_ids(names)
         if by_image := _keys_are_images(contents, ids):
             cell = Cell(by_image, ids, None, (path, names), maps_expected=True)
-            return {layer or _name_of(path): cell}
+            return {layer or name_of(path): cell}
         contents = dataclasses.replace(contents, stimuli=ids)
     files = (path,) if names is None else (path, names)
     arrays = {name: one for name, one in contents.arrays.items() if len(one.shape) > 1}
@@ -72,7 +72,7 @@ def read_cells(path: Path, layer: str | None) -> dict[str, Cell]:
         )
     alone = len(arrays) == 1 and (layer is not None or next(iter(arrays)) in UNNAMED)
     return {
-        (layer or _name_of(path)) if alone else name: Cell(
+        (layer or name_of(path)) if alone else name: Cell(
             (member,), contents.stimuli, contents.categories, files, notes
         )
         for name, member in arrays.items()
@@ -84,8 +84,10 @@ def _names_beside(path: Path) -> tuple[Path, Path]:
     return path.parent / FILE_NAMES, path.parent.parent / FILE_NAMES
 
 
-def _name_of(path: Path) -> str:
-    """The name of a layer whose file names none: that of the file, or of its folder."""
+def name_of(path: Path) -> str:
+    """The name of a layer whose file or folder names none: that of the file, or of the folder."""
+    if path.is_dir() and path.suffix.lower() != ".zarr":
+        return path.name
     return path.parent.name if path.stem.startswith("features") else path.stem
 
 

@@ -41,7 +41,7 @@ def from_files(
         pattern: a path with `{instance}`, `{layer}` or both, such as
             `"acts/seed{instance}/{layer}.npy"`; several of them; or a mapping of layers to lists
             of files, one for each instance. Without `{layer}`, the arrays in a file are layers;
-            a single one without a name is called `layer`.
+            a single one without a name in the file of each instance is called `layer`.
         labels: the category of each stimulus: a CSV file with the columns stimulus and category, a
             mapping of ids, or a sequence in the order of `stimuli`.
         stimuli: ids in the order that results shall have, or a text file with one in each line.

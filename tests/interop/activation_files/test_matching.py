@@ -44,6 +44,14 @@ def test_a_single_array_without_a_name_in_each_file_is_one_layer(ending, values,
         np.testing.assert_allclose(patterns(source, position), array, rtol=1e-6)
     again = open_recipe(json.loads(json.dumps(source.recipe)))
     assert again.layers == source.layers
+    # a folder as thingsvision writes it for each network, and its files
+    for seed, array in enumerate(values):
+        (tmp_path / f"tv{seed}").mkdir()
+        np.save(tmp_path / f"tv{seed}" / "features.npy", array)
+    for pattern in ("tv{instance}", "tv{instance}/features.npy"):
+        found = from_files(tmp_path / pattern, list("aabb"))
+        assert found.layers == ("layer",)
+        np.testing.assert_array_equal(patterns(found, 2), values[2])
     # the file of a single network keeps its name
     assert from_files(tmp_path / f"seed0{ending}", list("aabb")).layers == ("seed0",)
 
