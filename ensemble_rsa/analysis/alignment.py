@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from ensemble_rsa.arrays import ArrayLike, as_numpy, check_array, check_finite
+from ensemble_rsa.arrays import ArrayLike, as_numpy, check_agreement, check_array, check_finite
 from ensemble_rsa.errors import InputError
 
 
@@ -19,6 +19,7 @@ def align(
     array([[5., 1.],
            [7., 1.]])
     """
+    check_agreement({"embedding": embedding, "reference": reference}, matched=True)
     points, target = (
         as_numpy(check_array(name, value, 2, "(..., stimulus, component)")).astype(np.float64)
         for name, value in (("embedding", embedding), ("reference", reference))

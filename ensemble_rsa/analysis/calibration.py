@@ -18,6 +18,7 @@ from ensemble_rsa.arrays import check_confidence, check_count
 from ensemble_rsa.errors import FewStimuliWarning
 from ensemble_rsa.rng import host_stream
 
+_TIE = 1e-7  # similarities that differ by less are equal to rounding; Procrustes takes a root
 _BY_KERNELS = ("linear_cka", "cca", "svcca", "procrustes")  # depend on inner products alone
 
 
@@ -100,8 +101,8 @@ def calibrated_similarity(
         null_mean=centre,
         null_quantile=np.quantile(null, confidence, axis=0),
         excess=observed - centre,
-        p=_p(null, observed),
-        p_adjusted=_p(largest[:, None], (observed - centre) / spread),
+        p=_p(null, observed - _TIE),
+        p_adjusted=_p(largest[:, None], (observed - _TIE - centre) / spread),
         null=null,
     )
 

@@ -22,6 +22,7 @@ from ensemble_rsa.analysis.stacked import similarities
 from ensemble_rsa.arrays import (
     ArrayLike,
     LabelsLike,
+    check_agreement,
     check_instance_rdms,
     check_labels,
     check_varied,
@@ -79,6 +80,9 @@ def crossed_variance_components(
     ('initial weights × data order', [0.82, 0.01, 0.17])
     """
     is_stack = isinstance(rdms, RdmStack)
+    if isinstance(factors, Mapping):
+        named = {f"factors[{name!r}]": levels for name, levels in factors.items()}
+        check_agreement({"rdms": rdms, **named}, matched=True)
     array = check_instance_stack("rdms", rdms) if is_stack else check_instance_rdms("rdms", rdms)[0]
     check_name("comparison", comparison, CORRELATIONS)
     names, levels = _checked_factors(factors, array.shape[-2])

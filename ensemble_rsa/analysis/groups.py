@@ -156,7 +156,7 @@ def compare_groups(
     >>> float(result.within_minus_between.p), float(result.a_minus_b.p), result.least_p
     (0.1, 1.0, 0.1)
     """
-    check_agreement({"rdms": rdms, "others": others})
+    check_agreement({"rdms": rdms, "others": others}, matched=paired is True)
     a, b = (_opened(name, each, missing) for name, each in (("rdms", rdms), ("others", others)))
     if (*a.shape[:-2], a.shape[-1]) != (*b.shape[:-2], b.shape[-1]):
         raise InputError(

@@ -81,8 +81,10 @@ def mds(
     """
     array, n_stimuli = check_rdms("rdm", rdm, 1, "(..., stimulus_pair)")
     distances = np.asarray(array, np.float64)
-    if distances.min() < -_ROUNDING * np.abs(distances).max():
-        raise InputError(f"rdm: expected distances of at least 0, got {distances.min():g}")
+    lowest = distances.min(-1)
+    negative = lowest < -_ROUNDING * np.abs(distances).max(-1)
+    if negative.any():
+        raise InputError(f"rdm: expected distances of at least 0, got {lowest[negative].min():g}")
     leading = distances.shape[:-1]
     problems = np.maximum(distances, 0).reshape(-1, distances.shape[-1])
     for index, problem in zip(np.ndindex(*leading), problems, strict=True):

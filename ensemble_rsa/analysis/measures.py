@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from ensemble_rsa.arrays import (
     ArrayLike,
     as_numpy,
+    check_agreement,
     check_array,
     check_finite,
     check_rdms,
@@ -167,6 +168,7 @@ def _rdms(name: str, value: ArrayLike) -> list[np.ndarray]:
 
 
 def _activations(name: str, value: ArrayLike) -> list[np.ndarray]:
+    check_agreement({name: value})
     if isinstance(value, list | tuple) and np.ndim(value[0] if value else 0) == 2:
         items = [
             as_numpy(check_array(f"{name}[{k}]", item, 2, "(stimulus, unit)"))

@@ -29,7 +29,7 @@ from ensemble_rsa.analysis.inference.planning import (
 from ensemble_rsa.arrays import ArrayLike, check_confidence, check_instance_rdms, is_number
 from ensemble_rsa.errors import InputError, shown
 from ensemble_rsa.numerics import pair_indices, standardised
-from ensemble_rsa.rdm.compare import ComparisonName
+from ensemble_rsa.rdm.compare import ComparisonName, compare_pairs
 
 INSTANCES = (3, 5, 10, 15, 20, 30, 50)  # ours
 FEWEST_STIMULI = 4  # after one is deleted, three distances are left
@@ -131,6 +131,7 @@ def plan(
     for name, given in (("subjects", subjects), ("comparison", comparison)):
         if given is not None:
             raise InputError(f"{name}: expected a reference with it, got {shown(given)} only")
+    compare_pairs("rdms", array, "pearson_squared")  # refuses constant RDMs
     if stimuli is None:
         stimuli = around(n_pilot_stimuli, FEWEST_STIMULI)
     ns = np.array(numbers_of("instances", instances, FEWEST))

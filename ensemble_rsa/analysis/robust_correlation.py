@@ -12,7 +12,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtri, stdtr
 
-from ensemble_rsa.arrays import ArrayLike, as_numpy, check_array, check_count, check_finite
+from ensemble_rsa.arrays import (
+    ArrayLike,
+    as_numpy,
+    check_agreement,
+    check_array,
+    check_count,
+    check_finite,
+)
 from ensemble_rsa.errors import InputError, check_name
 from ensemble_rsa.rng import host_stream
 
@@ -95,6 +102,7 @@ def robust_correlation(
     """
     check_name("method", method, METHODS)
     check_count("n_permutations", n_permutations, 0)
+    check_agreement({"x": x, "y": y}, matched=True)
     first, second = _series("x", x), _series("y", y)
     if len(first) != len(second):
         raise InputError(

@@ -103,24 +103,24 @@ def _is_square(name: str, array: Any) -> bool:
     numbers = np.asarray(array, np.float64)
     if np.isnan(numbers).any():  # a distance that only one half lacks is an asymmetry
         numbers = np.where(np.isnan(numbers), 0, numbers)
-    largest = np.abs(numbers).max()
-    asymmetry = np.abs(numbers - np.swapaxes(numbers, -1, -2)).max()
-    diagonal = np.abs(np.diagonal(numbers, axis1=-2, axis2=-1)).max()
+    largest = np.abs(numbers).max((-2, -1))  # of each RDM
+    asymmetry = np.abs(numbers - np.swapaxes(numbers, -1, -2)).max((-2, -1))
+    diagonal = np.abs(np.diagonal(numbers, axis1=-2, axis2=-1)).max(-1)
     tolerance = _ROUNDING * largest
     if array.dtype == np.float32 and not np.remainder(numbers, _SPACING).any():
-        tolerance = max(tolerance, 2 * _SPACING)
-    if max(asymmetry, diagonal) <= tolerance:
-        return True
+        tolerance = np.maximum(tolerance, 2 * _SPACING)
     failed = [
-        f"{what} (by up to {size:.2g})"
+        f"{what} (by up to {size[size > tolerance].max():.2g})"
         for what, size in (
             ("is not symmetric", asymmetry),
             ("has a diagonal that is not 0", diagonal),
         )
-        if size > tolerance
+        if (size > tolerance).any()
     ]
+    if not failed:
+        return True
     is_number_of_pairs = np.isclose(np.sqrt(1 + 8 * n) % 2, 1)
-    is_far_from_square = min(asymmetry, diagonal) > _NEARLY * largest
+    is_far_from_square = (np.minimum(asymmetry, diagonal) > _NEARLY * largest).all()
     if is_number_of_pairs and is_far_from_square:
         return False
     raise InputError(

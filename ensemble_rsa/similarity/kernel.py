@@ -55,12 +55,13 @@ def open_groups(
     activations: Any, others: Any, min_stimuli: int
 ) -> tuple[Instances, Instances | None]:
     """Check the networks to compare, without reading them; arguments as in `linear_cka`."""
+    given = {"activations": activations} | ({} if others is None else {"others": others})
+    check_agreement(given)
     first = _open_instances("activations", activations, min_stimuli)
     if others is None:
         if len(first) < 2:
             raise InputError("activations: expected at least two instances, or others, got one")
         return first, None
-    check_agreement({"activations": activations, "others": others})
     second = _open_instances("others", others, min_stimuli)
     ours, theirs = (*first.leading, first.n_stimuli), (*second.leading, second.n_stimuli)
     if ours != theirs:

@@ -1,5 +1,6 @@
 """Similarity under permuted stimuli has known means, and its p values hold their level."""
 
+import warnings
 from functools import partial
 
 import numpy as np
@@ -95,6 +96,19 @@ def test_p_holds_its_level_for_unrelated_instances_and_finds_related_ones(rng):
     assert 0.4 < p.mean() < 0.65
     related = rng.random((2, 1, 28)) + rng.random((2, 3, 28))
     assert (ersa.calibrated_similarity(related, "pearson_squared", 199).p_adjusted < 0.02).all()
+
+
+def test_permutations_that_equal_the_observed_order_count_as_at_least_as_similar(rng):
+    """RDMs of four stimuli that are proportional: 24 orders of one against the other, one of which
+    gives back the observed 1, and that of all numbers of permutations n, 1 + n / 24 of 1 + n."""
+    rdm = rng.random(6)
+    rdms = np.stack([rdm, 0.3 * rdm + 0.1])
+    n = 4000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = ersa.calibrated_similarity(np.stack([rdms, rdms]), "pearson_squared", n)
+    spread = np.sqrt(n / 24 * 23 / 24) / n
+    np.testing.assert_allclose([found.p, found.p_adjusted], 1 / 24, atol=3 * spread)
 
 
 def test_no_permutation_is_refused(rng):

@@ -35,6 +35,9 @@ def test_against_means_of_chosen_pairs(rng):
         (np.ones(6), "aab", r"labels: expected one label for each of 4"),
         (np.array([np.inf, 1, 1]), "aab", r"rdms: expected finite"),
         (np.array([[1] * 3, [0] * 3]), "aab", r"rdms: expected mean distances above 0.*\[1\]"),
+        # crossnobis distances: (−1 + 3) / (−1 − 3) would be −1/2, and (1 + 0.5) / (1 − 0.5) 3
+        (np.array([-3.0, -1, -1, -1, -1, -3]), "aabb", r"of at least 0, got -3; the index is not"),
+        (np.array([[1.0] * 6, [-0.5, 1, 1, 1, 1, -0.5]]), "aabb", r"got -0.5 in the RDM at \[1\]"),
     ],
 )
 def test_wrong_input_is_named(rdm, labels, message):

@@ -119,6 +119,7 @@ def test_the_seed_determines_the_embedding_and_the_tolerance_the_iterations(rng)
     ("rdm", "arguments", "message"),
     [
         (np.array([1.0, -1.0, 1.0]), {}, r"rdm: expected distances of at least 0, got -1"),
+        (np.array([[1e7] * 3, [1, -0.9, 1]]), {}, r"rdm: expected distances .*, got -0.9"),
         (np.zeros(3), {}, r"rdm: .*stimulus 0 of RDM \[\] at distance 0"),
         (np.array([[1.0, 1, 1], [1, 0, 0]]), {}, r"rdm: .*stimulus 2 of RDM \[1\] at distance 0"),
         (np.ones(3), {"n_components": 0}, r"n_components: "),

@@ -179,6 +179,14 @@ def test_the_interval_and_power_of_an_evaluation_by_hand(rng):
     assert found.power.item() == pytest.approx(law.sf(limit) + law.cdf(-limit))
 
 
+def test_a_constant_rdm_is_refused_as_by_consistency(rng):
+    rdms = rng.random((4, 45))
+    rdms[0] = 0.3
+    rdms[0, ::2] = 0.1 + 0.2  # differs from 0.3 by rounding
+    with pytest.raises(InputError, match="rdms: expected distances that differ by more than"):
+        plan(rdms)
+
+
 def test_subjects_need_a_reference(rng):
     rdms = rng.random((4, 45))
     with pytest.raises(InputError, match="subjects: expected a reference with it"):

@@ -91,6 +91,12 @@ def test_the_rounding_of_correlations_in_float32_is_no_asymmetry():
     assert ersa.consistency(square).shape == (3,)
 
 
+def test_each_rdm_is_held_against_its_own_largest_distance():
+    square = np.array([[0.0, 1, 2], [1, 0, 3], [2, 3, 0]])
+    with pytest.raises(InputError, match=r"is not symmetric \(by up to 0.3\)"):
+        ersa.mds(np.stack([1e6 * square, square + 0.3 * np.eye(3, k=1)]))
+
+
 def test_a_diagonal_alone_does_not_make_a_stack_of_condensed_rdms():
     rng = np.random.default_rng(0)
     similarities = np.stack([np.corrcoef(rng.normal(size=(10, 50))) for _ in range(3)])

@@ -145,10 +145,11 @@ def jackknife_interval(
     check_confidence("confidence", confidence)
     check_name("scale", scale, TRANSFORMATIONS)
     check_enough("without", without.shape[-1])
-    if scale == "shared_variance" and (outside := (mean < 0) | (mean > 1 + 1e-6)).any():
+    every = np.concatenate([np.ravel(mean), np.ravel(without)])
+    if scale == "shared_variance" and (outside := (every < -1e-9) | (every > 1 + 1e-6)).any():
         raise InputError(
             f"scale: 'shared_variance' is for means of r², expected values from 0 to 1, got "
-            f"{float(mean[outside][0]):g}; use 'raw' for differences"
+            f"{float(every[outside][0]):g}; use 'raw' for differences"
         )
     forward, back = TRANSFORMATIONS[scale]
     dof = without.shape[-1] - 1

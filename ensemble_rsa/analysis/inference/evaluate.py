@@ -217,7 +217,8 @@ def _result(
     return Evaluation(
         mean=shaped(means),
         sd=shaped(spread.sd),
-        low=shaped(np.maximum(means - reach, -1.0 if signed else 0.0)),
+        # cosines are below 0 only if distances are
+        low=shaped(np.maximum(means - reach, -1.0 if signed or similarity.min() < 0 else 0.0)),
         high=shaped(np.minimum(means + reach, 1.0)),
         dof=shaped(spread.dof),
         p=shaped(p),

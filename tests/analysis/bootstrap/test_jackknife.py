@@ -170,6 +170,8 @@ def of_rdms(n: int, over: str) -> object:
         (lambda: of_rdms(2, "both"), "rdms.*3.*got 2"),
         (lambda: jackknife_pairs(np.array([0.1])), "values: expected 3 .*got 2"),
         (lambda: jackknife_pairs(-np.ones(3), scale="shared_variance"), "scale.*got -1"),
+        # the mean is 2/15, without the third instance it is −0.4
+        (lambda: jackknife_pairs(np.array([-0.4, 0.3, 0.5]), scale="shared_variance"), "got -0.4"),
         (lambda: jackknife_pairs(np.ones(3), scale="logit"), "scale.*logit.*shared_variance"),
         (lambda: jackknife_statistic(np.mean, 2), "n_instances.*got 2"),
     ],

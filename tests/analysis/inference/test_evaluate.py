@@ -166,3 +166,12 @@ def test_odd_rdms_are_refused():
         evaluate(networks, people * np.nan, missing="drop")
     with pytest.raises(InputError, match="reference: .* constant RDM"):
         evaluate(networks, np.ones((4, 66)))
+
+
+def test_the_interval_of_cosines_of_negative_distances_holds_their_mean(rng):
+    """Crossnobis distances may be negative, and their cosine with others then too."""
+    rdms, subjects = rng.random((4, 45)), rng.normal(-0.2, 1, (5, 45))
+    found = evaluate(rdms, subjects, "cosine", n_resamples=50)
+    unit = [each / np.linalg.norm(each, axis=-1, keepdims=True) for each in (rdms, subjects)]
+    assert float(found.mean) == pytest.approx((unit[0] @ unit[1].T).mean())
+    assert found.low < found.mean < 0
