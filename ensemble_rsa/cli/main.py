@@ -29,7 +29,7 @@ from ensemble_rsa.cli.options import (
     is_list,
     suggestion,
 )
-from ensemble_rsa.cli.output import close_stdout, printable_output
+from ensemble_rsa.cli.output import close_stdout, failure, printable_output
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.config.presets import PRESETS
 from ensemble_rsa.config.serialize import config_to_dict
@@ -76,7 +76,7 @@ def train(options: argparse.Namespace) -> None:
     if options.sweep == ():
         raise InputError("sweep: expected settings and their values like dropout=0,0.5, got none")
     if options.sweep:
-        config = sweep(config, **dict(map(_swept, options.sweep)))
+        config = sweep(config, **_swept(options.sweep))
     if options.vary is not None:
         if options.sweep:
             raise InputError("vary: expected either --vary or --sweep, got both")
@@ -222,23 +222,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             close_stdout()
             return 1
         except (RunError, OSError, MemoryError, RuntimeError) as error:
-            status, message = 1, _failure(error)
+            status, message = 1, failure(error, sys.argv[1:] if arguments is None else arguments)
         except KeyboardInterrupt as stop:
             status, message = 130, str(stop) or "interrupted"
         _print_error(f"{PROGRAM}: {message}")
     return status
-
-
-def _failure(error: Exception) -> str:
-    """What a failed run says; an error of another kind is raised again."""
-    text = str(error)
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
-        return f"out of memory; give a smaller --batch-size, --width or --group ({text or 'host'})"
-    if isinstance(error, RunError):
-        return text
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error}"
-    raise error
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -307,12 +295,21 @@ def _hyphenated(word: str) -> str:
     return name.replace("_", "-") + equals + value
 
 
-def _swept(words: str) -> tuple[str, list[float]]:
-    name, equals, values = words.partition("=")
-    with contextlib.suppress(ValueError):
-        if equals:
-            return name, [float(value) for value in values.split(",")]
-    raise InputError(f"sweep: expected a setting and its values like dropout=0,0.5, got {words!r}")
+def _swept(settings: Sequence[str]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for words in settings:
+        name, equals, values = words.partition("=")
+        if name in found:
+            raise InputError(f"sweep: expected each setting once, got {name} twice")
+        try:
+            found[name] = [float(value) for value in values.split(",")]
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InputError(
+                f"sweep: expected a setting and its values like dropout=0,0.5, got {words!r}"
+            )
+    return found
 
 
 def _train(config: Config, options: argparse.Namespace) -> Path:

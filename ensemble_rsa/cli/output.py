@@ -5,10 +5,20 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isnan
 
+from ensemble_rsa.errors import RunError
+
 _ERRORS = "ensemble_rsa.printable"
+_OF_TRAINING = "give a smaller --batch-size, --width or --group"
+_LESS_MEMORY = {
+    "train": _OF_TRAINING,
+    "extend": "train fewer instances at once, on another machine or with --cluster",
+    "analyze": "analyse fewer stimuli (--stimuli), or keep RDMs on disk (--store True)",
+    "import": "give a smaller --batch-size, or keep RDMs on disk (--store True)",
+    "reproduce": "give a smaller --scale or fewer --instances",
+}
 
 
 def _printable(error: UnicodeError) -> tuple[bytes, int]:
@@ -36,6 +46,23 @@ def printable_output() -> Iterator[None]:
         for stream, errors in zip(streams, before, strict=True):
             with contextlib.suppress(OSError, ValueError):
                 stream.reconfigure(errors=errors)
+
+
+def failure(error: Exception, arguments: Sequence[str]) -> str:
+    """What a failed command says; an error of another kind is raised again.
+
+    `arguments` are those of the command line, of which the first is the command.
+    """
+    text = str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        command = arguments[0] if arguments else ""
+        advice = _LESS_MEMORY.get(command, "use a machine with more memory")
+        return f"out of memory; {advice} ({text or 'host'})"
+    if isinstance(error, RunError):
+        return text
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    raise error
 
 
 def close_stdout() -> None:

@@ -107,6 +107,11 @@ def analyze_run(
     with _timed(seconds, "extract"), gpus_shared(cluster):
         stored = stored_rdms(run, settings) if isinstance(run, ImportedRun) else None
         if isinstance(run, ImportedRun) and stored is not None:
+            if store and not isinstance(stored, RdmStore):
+                raise InputError(
+                    f"store: expected a run that was imported with --store, got {run.path}, whose "
+                    "RDMs are in a file already"
+                )
             rdms, findings, images = stored, stored_findings(run), None
         else:
             source = source_of(run, settings)
@@ -125,6 +130,8 @@ def analyze_run(
         files.remove(folder / run_folder.RDMS)  # of an earlier analysis
     else:
         rdms.attrs = {"distance": rdms.attrs["distance"]}
+        if isinstance(run, ImportedRun):
+            rdms.attrs[run_folder.IMPORTED] = 1
         save_rdms(folder / run_folder.RDMS, rdms)
     files.write_dataset(folder / run_folder.RESULTS, results)
     files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))

@@ -25,13 +25,16 @@ from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.files import write_dataset
 from ensemble_rsa.interop.labelled import check_stimuli, reorder_stimuli, stimulus_ids
 from ensemble_rsa.pipeline.reference import rdms_or_store
+from ensemble_rsa.pipeline.result_folders import folder_for
 from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.comparison import write_comparison
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import is_imported
+from ensemble_rsa.runs.run_folder import IMPORTED
 from ensemble_rsa.store.reader import RdmStore
 
-COMPARISON = "comparison"
+COMPARISON, OTHER = "comparison", "other"  # OTHER: the attribute with the path of that run
+AGAIN = "run `ensemble-rsa analyze` again"
 _MATCHES = Literal["name", "depth"]
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
     Match = _MATCHES
@@ -56,7 +59,9 @@ def compare_runs(
         run: folder of the first run, analysed.
         other: folder of the second run, analysed with the same distance and stimuli; these are
             matched by id where they are in another order.
-        out: where the results are written; None for `comparison-OTHER` in the first run's folder.
+        out: where the results are written; None for `comparison-OTHER` in the first run's folder,
+            with `paired`, `match` and the comparison in the name where they are not the defaults,
+            and a number where another run has that name.
         paired: whether instance i has the same initial weights in both runs; None to decide by the
             seeds, which are not known of imported runs.
         comparison: how two RDMs are compared, as in `compare_groups`.
@@ -82,8 +87,13 @@ def compare_runs(
     run, other = files.as_path("run", run), files.as_path("other", other)
     if run.resolve() == other.resolve():
         raise InputError(f"other: expected another run than {run}, got the same folder")
-    default = run / f"{COMPARISON}-{other.resolve().name}"
-    folder = files.as_path("out", out) if out is not None else default
+    named = [COMPARISON, other.resolve().name, *_options_of_name(paired, comparison, match)]
+    default = run / "-".join(named)
+    folder = (
+        folder_for(default, f"{COMPARISON}.json", OTHER, str(other.resolve()))
+        if out is None
+        else files.as_path("out", out)
+    )
     files.check_can_write("out", folder)
     opened, opened_other = rdms_or_store(run), rdms_or_store(other, "other")
     a, b = (each.dataset if isinstance(each, RdmStore) else each for each in (opened, opened_other))
@@ -100,6 +110,7 @@ def compare_runs(
         _check_same_order(run, a, other, b)
     if a is opened and b is opened_other and np.array_equal(a.exemplar.values, b.exemplar.values):
         raise InputError(f"other: expected other networks than those of {run}, got equal RDMs")
+    _check_same_blank(run, other)
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:
         raise InputError(
@@ -131,6 +142,7 @@ def compare_runs(
     dataset = dataset.assign_attrs(
         name_a=Path(run).resolve().name,
         name_b=Path(other).resolve().name,
+        **{OTHER: str(other.resolve())},
         distance=distances[0],
         comparison=comparison,
         paired=int(is_paired),
@@ -139,6 +151,28 @@ def compare_runs(
         n_b=b.sizes["instance"],
     )
     return dataset, _write(dataset, folder)
+
+
+def _options_of_name(paired: bool | None, comparison: str, match: str) -> list[str]:
+    """Options that differ from their defaults, for the name of a folder."""
+    options = {"paired": (paired, None), "match": (match, "name")}
+    words = [f"{name}={given}" for name, (given, usual) in options.items() if given != usual]
+    return words + ([comparison] if comparison != "pearson_squared" else [])
+
+
+def _check_same_blank(run: Path, other: Path) -> None:
+    """Raise if the mean pattern was subtracted in the analysis of one of the runs alone."""
+    blanked = []
+    for folder in (run, other):
+        path = folder / run_folder.ANALYSIS
+        settings = files.read_table(path, AGAIN) if path.is_file() else {}
+        blanked.append(bool(settings.get("cocktail_blank", False)))
+    if blanked[0] != blanked[1]:
+        words = ["with" if each else "without" for each in blanked]
+        raise InputError(
+            f"{other}: expected RDMs {words[0]} --cocktail-blank as those of {run}, got RDMs "
+            f"{words[1]} it; analyse both alike"
+        )
 
 
 def matched_layers(
@@ -200,7 +234,8 @@ def _begin_alike(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> bool:
     The names of imported instances do not say so. Where networks of one run share a seed, they
     differ in something else, such as the order of images.
     """
-    if any(map(is_imported, (run, other))) or any("seed" not in rdms.coords for rdms in (a, b)):
+    imported = any(map(is_imported, (run, other))) or any(IMPORTED in r.attrs for r in (a, b))
+    if imported or any("seed" not in rdms.coords for rdms in (a, b)):
         return False
     seeds = [rdms.seed.values.ravel().tolist() for rdms in (a, b)]
     return seeds[0] == seeds[1] and len({*seeds[0]}) == a.sizes["instance"]

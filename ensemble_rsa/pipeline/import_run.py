@@ -94,7 +94,7 @@ def import_run(
         files.write_json(partial / run_folder.CONFIG, config)
         files.write_json(partial / run_folder.MANIFEST, manifest)
         files.write_dataset(partial / EXTRACTED, rdms)
-        rdms.attrs = {"distance": rdms.attrs["distance"]}
+        rdms.attrs = {"distance": rdms.attrs["distance"], run_folder.IMPORTED: 1}
         save_rdms(partial / run_folder.RDMS, rdms)
         keep_thumbnails(partial, partial, rdms.stimulus.values, source.images)
     return folder

@@ -16,10 +16,11 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.planning import draw_plan
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.pipeline.reference import name_of_results, rdms_of, reference_for
+from ensemble_rsa.pipeline.result_folders import folder_for
 from ensemble_rsa.rdm.compare import ComparisonName
 from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON
 
-PLAN = "plan"
+PLAN, FILE = "plan", "reference_file"
 MOST = 10_000  # times as many as in the pilot
 # Of the coordinates of a plan, in its JSON file.
 AXES = {
@@ -53,7 +54,8 @@ def plan_run(
         confidence: as in `plan`.
         comparison: as in `plan`.
         out: where the results are written; None for `plan`, or
-            `plan-REFERENCE` (named like evaluations), in the run's folder.
+            `plan-REFERENCE` (named like evaluations, with a number where another file has that
+            name), in the run's folder.
         **reading: how the reference is read, for `load_reference`.
 
     Returns:
@@ -69,7 +71,11 @@ def plan_run(
     path = None if reference is None else files.as_path("reference", reference)
     named = path and name_of_results(path, comparison or DEFAULT_COMPARISON, reading)
     default = run / (f"{PLAN}-{named}" if named else PLAN)
-    folder = files.as_path("out", out) if out is not None else default
+    source = "" if path is None else str(path.resolve())
+    if out is None:
+        folder = folder_for(default, f"{PLAN}.json", FILE, source)
+    else:
+        folder = files.as_path("out", out)
     files.check_can_write("out", folder)
     labelled = rdms_of(run)
     rdms, brains = labelled.exemplar, None
@@ -87,6 +93,7 @@ def plan_run(
     save_figure(draw_plan(found.sel(layer=found.attrs["layer"])), folder / f"{PLAN}.png")
     record: dict[str, Any] = {
         **found.attrs,
+        FILE: source,
         "sentence": plan_sentence(found.sel(layer=found.attrs["layer"])),
         **{AXES.get(str(name), str(name)): found[name].values.tolist() for name in found.coords},
         **{str(name): values.values.tolist() for name, values in found.items()},

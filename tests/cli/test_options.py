@@ -158,6 +158,8 @@ MISTAKES = {
     "got 'order,droput'; did you mean dropout? see ensemble-rsa train --help",
     "train --save-at x": "--save-at: expected trajectory or whole numbers, got 'x'; "
     "see ensemble-rsa train --help",
+    "train --sweep dropout=0,0.5 dropout=0.9": "sweep: expected each setting once, got dropout "
+    "twice",
     "train --sweep dropout": "sweep: expected a setting and its values like dropout=0,0.5, got "
     "'dropout'",
     "analyze": "the following arguments are required: run; see ensemble-rsa analyze --help",

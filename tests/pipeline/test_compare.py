@@ -14,7 +14,7 @@ from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.figures.style import new_figure
 from ensemble_rsa.interop.labelled import label_rdms
-from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.interop.rsatoolbox import load_rdms, save_rdms
 from ensemble_rsa.pipeline.compare import compare_runs
 from ensemble_rsa.report.comparison import write_comparison
 
@@ -115,6 +115,41 @@ def test_runs_of_the_same_seeds_are_paired_unless_told_otherwise(without_figure,
         assert page.count("jackknife pseudo-values") == 2
 
 
+def test_comparisons_with_other_options_or_another_run_of_one_name_are_kept_apart(
+    without_figure, runs, tmp_path
+):
+    (tmp_path / "x").mkdir()
+    namesake = write(tmp_path / "x" / "dropout", rdms(2), seeds=[8, 9, 10])
+    calls = (
+        (runs[1], {}), (namesake, {}), (runs[1], {}), (namesake, {"n_resamples": 5}),
+        (runs[1], {"comparison": "rho_a", "match": "depth"}), (runs[1], {"paired": False}),
+    )  # fmt: skip
+    found = [compare_runs(runs[0], other, **options)[1].parent.name for other, options in calls]
+    assert found == [
+        "comparison-dropout", "comparison-dropout-2", "comparison-dropout", "comparison-dropout-2",
+        "comparison-dropout-match=depth-rho_a", "comparison-dropout-paired=False",
+    ]  # fmt: skip
+
+
+def test_runs_with_and_without_the_mean_pattern_are_refused(without_figure, runs):
+    (runs[1] / "analysis.json").write_text('{"cocktail_blank": true}')
+    with pytest.raises(InputError, match="dropout: expected RDMs without --cocktail-blank as"):
+        compare_runs(*runs)
+    (runs[0] / "analysis.json").write_text('{"cocktail_blank": true}')
+    compare_runs(*runs)
+
+
+def test_seeds_of_imported_networks_do_not_pair_them(without_figure, tmp_path):
+    """Their instances are numbered by their files, also where results are in another folder."""
+    folders = []
+    for k, name in enumerate("ab"):
+        folders.append(write(tmp_path / name, rdms(k)))
+        imported = load_rdms(folders[-1] / "rdms.h5").assign_attrs(imported=1)
+        save_rdms(folders[-1] / "rdms.h5", imported)
+    assert compare_runs(*folders)[0].attrs["paired"] == 0
+    assert compare_runs(*folders, paired=True)[0].attrs["paired"] == 1
+
+
 def test_only_layers_in_common_are_compared(runs, tmp_path):
     other = write(tmp_path / "other", rdms(2), layers=("two", "three"), seeds=[8, 9, 10])
     result, _ = compare_runs(runs[0], other)
@@ -190,7 +225,7 @@ def test_layers_at_the_same_depth(without_figure, tmp_path, capsys):
         write(tmp_path / "deep", rdms(1, 5), deep, seeds=[5, 6, 7]),
     ]
     assert main(["compare", *map(str, folders), "--match", "depth"]) == 0
-    with xr.open_dataset(folders[0] / "comparison-deep" / "comparison.nc") as found:
+    with xr.open_dataset(folders[0] / "comparison-deep-match=depth" / "comparison.nc") as found:
         assert found.layer_b.values.tolist() == ["stem", "b", "head"]
         assert found.layer.values.tolist() == ["x / stem", "y / b", "z / head"]
         expected = compare_groups(rdms(0, 3), rdms(1, 5)[[0, 2, 4]])

@@ -12,7 +12,7 @@ from ensemble_rsa.cli.main import main
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.labelled import label_rdms
 from ensemble_rsa.interop.rsatoolbox import save_rdms
-from ensemble_rsa.pipeline.plan import plan_sentence
+from ensemble_rsa.pipeline.plan import plan_run, plan_sentence
 
 
 @pytest.fixture
@@ -65,18 +65,21 @@ def test_the_sentence_is_true(run):
 
 
 def test_a_run_without_rdms_or_with_two_networks_is_refused(run, tmp_path):
-    with pytest.raises(InputError, match="run: .* holds no rdms.h5"):
-        main_error(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="run: no such folder: .*elsewhere"):
+        plan_run(tmp_path / "elsewhere")
     columns = {"layer": ["one"] * 2, "instance": [0, 1]}
     save_rdms(tmp_path / "rdms.h5", label_rdms(run[1][0, :2], "correlation", columns))
     with pytest.raises(InputError, match="expected at least 3 instances for a plan, got 2"):
-        main_error(tmp_path)
+        plan_run(tmp_path)
 
 
-def main_error(folder):
-    from ensemble_rsa.pipeline.plan import plan_run
-
-    plan_run(folder)
+def test_plans_with_files_of_one_name_are_kept_apart(run, tmp_path):
+    names = []
+    for area in ("V1", "IT", "V1"):
+        (tmp_path / area).mkdir(exist_ok=True)
+        np.save(tmp_path / area / "brain.npy", np.random.default_rng(0).random((4, 45)))
+        names.append(plan_run(run[0], tmp_path / area / "brain.npy")[1].parent.name)
+    assert names == ["plan-brain", "plan-brain-2", "plan-brain"]
 
 
 def test_a_plan_with_subjects(run, capsys):
