@@ -35,6 +35,11 @@ def count(least: int) -> Rule:
     return Rule(f"a whole number, {least} or more", lambda n: is_whole(n) and n >= least)
 
 
+def epochs_up_to(last: int) -> Rule:
+    """Epochs of a training, 0 for its beginning."""
+    return Rule(f"epochs from 0 to {last}, the last one", lambda n: is_whole(n) and 0 <= n <= last)
+
+
 SEED = Rule(f"from 0 to {LARGEST_SEED}", lambda n: is_whole(n) and 0 <= n <= LARGEST_SEED)
 POSITIVE = Rule("a number above 0", lambda value: is_number(value) and 0 < value < math.inf)
 NOT_NEGATIVE = Rule("0 or more", lambda value: is_number(value) and 0 <= value < math.inf)
@@ -64,6 +69,14 @@ def check_values(config: Any, rule: Rule, *names: str) -> None:
         for value in given if isinstance(given, tuple) else (given,):
             if value is not None and not rule.holds(value):
                 raise InputError(f"{name}: expected {rule.expected}, got {shown(given)}")
+
+
+def check_defaults(config: Any, why: str, *names: str) -> None:
+    """Check that these fields of a dataclass have their defaults; `why` says what others lack."""
+    for name in names:
+        given = getattr(config, name)
+        if given != getattr(type(config), name):
+            raise InputError(f"{name}: {why}, got {given!r}; leave it out")
 
 
 def check_types(config: Any) -> None:

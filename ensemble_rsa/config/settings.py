@@ -18,9 +18,11 @@ from ensemble_rsa.config.checks import (
     RATE,
     SEED,
     added,
+    check_defaults,
     check_types,
     check_values,
     count,
+    epochs_up_to,
 )
 from ensemble_rsa.errors import InputError, check_name, shown
 
@@ -156,14 +158,9 @@ class ModelConfig:
                 f"width: {self.model} has no width, got {self.width}; give its constructor an "
                 "argument by model_arg"
             )
-        if self.is_module:
-            for name in ("last_relu", "valid_padding", "dropout_after"):
-                given = getattr(self, name)
-                if given != getattr(type(self), name):
-                    raise InputError(
-                        f"{name}: is about All-CNN and has no effect on {self.model}, got "
-                        f"{given!r}; leave it out"
-                    )
+        if self.is_module or self.model == "alexnet":
+            why = f"is about All-CNN and has no effect on {self.model}"
+            check_defaults(self, why, "last_relu", "valid_padding", "dropout_after")
 
     @property
     def is_module(self) -> bool:
@@ -220,7 +217,8 @@ class TrainingConfig:
         checkpoint_minutes: minutes between checkpoints from which training can resume (ours).
         optimiser: sgd (the paper's, with momentum), nesterov, adamw or lion.
         schedule: drops (the paper's, see drop_after), cosine or one_cycle.
-        warm_up: share of the training in which the rate rises to its full value.
+        warm_up: share of the training in which the rate rises to its full value; one_cycle has a
+            rise of its own.
         weight_decay: decoupled decay of kernels per step, times the learning rate; the paper has l2
             in the loss instead.
         label_smoothing: share of a label that is spread over all categories.
@@ -288,7 +286,12 @@ class TrainingConfig:
         if isinstance(self.save_at, str):
             check_name("save_at", self.save_at, ("trajectory", "numbers of epochs"))
         else:
-            check_values(self, count(0), "save_at")
+            check_values(self, epochs_up_to(self.epochs), "save_at")
+        if self.schedule == "one_cycle" and self.warm_up:
+            raise InputError(
+                "warm_up: expected 0 for the schedule one_cycle, which has a rise of its own, got "
+                f"{self.warm_up}"
+            )
         for name in (*STACKED, *GROUPED, "seeds"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.instances:
@@ -344,6 +347,11 @@ class Config:
             raise InputError(
                 f"dropout: expected 0 for {self.model.model}, a module that decides on its own "
                 f"dropout, got {shown(dropout)}"
+            )
+        if self.model.is_module and self.training.precision == "bfloat16":
+            raise InputError(
+                f"precision: expected float32 or tensorfloat32 for {self.model.model}, a module "
+                "that decides on its own dtype, got bfloat16"
             )
 
 

@@ -11,7 +11,12 @@ from ensemble_rsa.cluster.workers import Workers
 from ensemble_rsa.config.extension import extended
 from ensemble_rsa.device import device_name
 from ensemble_rsa.errors import InputError
-from ensemble_rsa.pipeline.train import checked_dataset, first_manifest, train_in
+from ensemble_rsa.pipeline.train import (
+    checked_dataset,
+    first_manifest,
+    train_in,
+    with_absolute_paths,
+)
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.run import Run, changed_module, fingerprint, load_run
 from ensemble_rsa.training.progress import TrainingCallback
@@ -53,6 +58,7 @@ def extend_run(
     """
     run = run if isinstance(run, Run) else load_run(run)
     config = extended(run.config, instances, run.seeds if run.replaced else None)
+    config = with_absolute_paths(config)  # earlier versions stored `data_dir` as it was given
     if file := changed_module(run.path, config):
         raise InputError(
             f"run: {file} has changed since {run.path} was trained, so that its instances would be "

@@ -15,7 +15,7 @@ import jax
 from ensemble_rsa import files
 from ensemble_rsa.cluster.opening import opened
 from ensemble_rsa.cluster.workers import ClusterLost, Workers
-from ensemble_rsa.config.serialize import config_differences
+from ensemble_rsa.config.serialize import config_differences, config_to_dict
 from ensemble_rsa.config.settings import ARRAYS, FOLDER, Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
 from ensemble_rsa.errors import InputError, RunError
@@ -40,6 +40,7 @@ from ensemble_rsa.runs.taken import taken_instances
 from ensemble_rsa.training.choice import choose_execution
 from ensemble_rsa.training.convergence import UnconvergedInstance
 from ensemble_rsa.training.ensemble import check_recipe, train_ensemble
+from ensemble_rsa.training.grouping import GroupsAtStart, groups_at_start, parts
 from ensemble_rsa.training.interrupts import TrainingInterrupted
 from ensemble_rsa.training.progress import TrainingCallback
 
@@ -63,7 +64,8 @@ def train(
         out: the run folder, which must be new or empty; None for a new one under `runs/`.
         progress: called about once a second with a `TrainingStatus`.
         resume: go on with the run in `out`, which must have the same configuration; a finished
-            run is returned as it is.
+            run is returned as it is. Another `data_dir` is stored; how images are fed and how many
+            devices are used may differ too.
         cluster: trains groups of instances on the workers of a cluster of Dask, as the flag
             `--cluster` says: "local", "local:N", "slurm", or the address of a scheduler. All
             workers need the run folder under the same path.
@@ -73,14 +75,15 @@ def train(
 
     Raises:
         InputError: an unknown name or an impossible number in the configuration, or `out` in use;
-            to resume, no run in `out`, or one with another configuration or other images.
+            to resume, no run in `out`, or one with another configuration, another way of
+            computing or other images.
         RunError: the data are not available, the disk is full, no checkpoint can be read,
             another process trains in `out`, or the cluster has no worker that can take part.
         KeyboardInterrupt: training was interrupted; a checkpoint is stored.
     """
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
-    config = _with_absolute_paths(config)
+    config = with_absolute_paths(config)
     out = None if out is None else files.as_path("out", out)
     folder = _folder_to_resume(config, out) if resume else None
     if folder is None:
@@ -100,8 +103,10 @@ def _resumed(
     config: Config, folder: Path, progress: TrainingCallback | None, workers: Workers | None
 ) -> Run:
     """Go on with a run that was begun, in its locked folder."""
-    dataset = checked_dataset(config)
     manifest = run_folder.read_manifest(folder)
+    stored = run_folder.read_config(folder)
+    _check_way(config, stored, folder, manifest)
+    dataset = checked_dataset(config)
     if manifest.get("fingerprint") != fingerprint(dataset):
         raise InputError(
             f"resume: {dataset.name} has changed since {folder} was begun, so its networks "
@@ -111,7 +116,37 @@ def _resumed(
     warn_of_changed_module(folder, config)
     warn_of_old_devices(folder, manifest)
     _tell_of_other_device(config, manifest, workers)
+    if config.data != stored.data:  # where the images are now, for who opens the run
+        moved = dataclasses.replace(stored, data=config.data)
+        files.write_json(folder / run_folder.CONFIG, config_to_dict(moved))
     return train_in(folder, config, dataset, manifest, progress, workers)
+
+
+def _check_way(config: Config, stored: Config, folder: Path, manifest: dict[str, Any]) -> None:
+    """Raise for a way of computing that was asked for and is not that of the training so far.
+
+    That is kept, else the networks would not be those of an uninterrupted training, bit for bit.
+    """
+    way, start = manifest["execution"], groups_at_start(folder / CHECKPOINTS)
+    at_once = "all" if way["at_once"] is None else way["at_once"]
+    begun = {"convolution": way["convolution"], "at_once": at_once}
+    if start and not _has_groups(config, start):
+        begun["group"] = start.size
+    for name, value in begun.items():
+        asked = getattr(config.execution, name)
+        if asked not in (None, "auto", value, getattr(stored.execution, name)):
+            raise InputError(
+                f"{name}: expected {value}, with which training in {folder} was begun, got "
+                f"{asked}; leave it out, or train anew in another folder"
+            )
+
+
+def _has_groups(config: Config, start: GroupsAtStart) -> bool:
+    """Whether `group` of a configuration makes the groups of the start."""
+    training, size = config.training, config.execution.group or start.size
+    every = range(training.instances)
+    now, then = (list(parts(training, every, n, start.taken)) for n in (size, start.size))
+    return now == then
 
 
 def _new_run(
@@ -176,7 +211,7 @@ def _flag(workers: Workers | None) -> str:
 def _tell_of_other_device(
     config: Config, manifest: dict[str, Any], workers: Workers | None
 ) -> None:
-    """Warn if training goes on with another kind of workers, or with fewer devices, than before."""
+    """Warn if training goes on with another kind of workers, or number of devices, than before."""
     if workers is not None:
         begun = manifest.get("workers", {}).get("device")
         if begun not in (None, workers.device):
@@ -187,15 +222,18 @@ def _tell_of_other_device(
                 workers.device,
             )
         return
-    begun = config.execution.devices or Execution.from_record(manifest["execution"]).devices or 1
-    if begun > jax.local_device_count():
+    begun = Execution.from_record(manifest["execution"]).devices
+    if begun is None:
+        return
+    now = min(config.execution.devices or begun, jax.local_device_count())
+    if begun != now:
         log.warning(
             "the training was begun on up to %d devices of JAX side by side, and goes on with %d: "
             "what is still to be trained is the same to rounding only%s",
             begun,
-            jax.local_device_count(),
+            now,
             "; ensemble_rsa.jax_settings.use_cores(), before JAX starts, makes each core a device"
-            if jax.default_backend() == "cpu" and n_cores() >= begun
+            if jax.default_backend() == "cpu" and jax.local_device_count() < begun <= n_cores()
             else "",
         )
 
@@ -251,13 +289,16 @@ def _folder_to_resume(config: Config, out: Path | None) -> Path | None:
     return folder if run_folder.has_begun(folder) else None
 
 
-def _with_absolute_paths(config: Config) -> Config:
+def with_absolute_paths(config: Config) -> Config:
     """Return the configuration with absolute paths, valid from any working directory."""
     data = config.data
     if data.folder is not None:
         data = dataclasses.replace(data, dataset=f"{FOLDER}{data.folder.resolve()}")
     if data.file is not None:
         data = dataclasses.replace(data, dataset=f"{ARRAYS}{data.file.resolve()}")
+    if data.data_dir is not None:
+        where = Path(data.data_dir).expanduser().resolve()
+        data = dataclasses.replace(data, data_dir=str(where))
     if data.category_map is not None and Path(data.category_map).is_file():  # else a shipped map
         data = dataclasses.replace(data, category_map=str(Path(data.category_map).resolve()))
     model = config.model

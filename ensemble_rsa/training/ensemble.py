@@ -36,6 +36,7 @@ from ensemble_rsa.training.grouping import (
     claim_group,
     group_folder,
     group_size,
+    groups_at_start,
     parts,
     remove_groups,
 )
@@ -218,8 +219,8 @@ def train_ensemble(
 
     def form(draw: Draw, instances: Sequence[int], number: int) -> list[InstanceGroup]:
         seeds = [draw.seeds[instance] for instance in instances]
-        taken_now = None if number else taken
-        return _form_groups(setup, instances, seeds, number, folder, trainer, taken_now)
+        there = None if number else taken_before
+        return _form_groups(setup, instances, seeds, number, folder, trainer, there)
 
     def train(draw: Draw, instances: Sequence[int], number: int) -> tuple[Draw, list[TrainedGroup]]:
         if folder and _replaces_early(config):
@@ -230,12 +231,15 @@ def train_ensemble(
             draw = replace_dead(draw, folder, number, begin)
         return draw, trainer.train(form(draw, instances, number), progress)
 
-    draw = Draw(weight_seeds(config.training))
+    begun = groups_at_start(folder) if folder else None
+    taken_before = taken() if taken and begun is None else None
+    n_taken = taken_before.number if taken_before else begun.taken if begun else 0
+    draw = Draw(weight_seeds(config.training), taken=n_taken)
     draw, groups = train(draw, range(config.training.instances), 0)
     locations = [(g, i) for g, one in enumerate(groups) for i in range(len(one.group.seeds))]
     ensemble = _assemble(setup, groups, locations, draw.replaced)
-    while config.training.unconverged == "replace" and ensemble.flagged and draw.left:
-        gone = ensemble.flagged[: draw.left]
+    replaces = config.training.unconverged == "replace"
+    while replaces and (gone := draw.replaceable(ensemble.flagged)):
         instances = [one.instance for one in gone]
         draw, new = train(draw.again(gone), instances, len(groups))
         for number, one in enumerate(new, len(groups)):
@@ -269,15 +273,17 @@ def _form_groups(
     first_number: int,
     folder: Path | None,
     trainer: GroupTrainer,
-    taken: Callable[[], TakenInstances] | None = None,
+    there: TakenInstances | None = None,
 ) -> list[InstanceGroup]:
-    """Groups of instances that fit into memory; those of the start if the training was begun."""
-    training, there = setup.config.training, None
+    """Groups of instances that fit into memory; those of the start if the training was begun.
+
+    `there` are the first instances if they were trained before, which are stored in their groups.
+    """
+    training = setup.config.training
     begun = folder and group_folder(folder, first_number) / GROUP_SIZE
     if begun and begun.exists():  # states can be resumed in the groups of the start only
         start = GroupsAtStart(**files.read_json(begun))
     else:
-        there = taken and taken()
         n_taken = there.number if there else 0
         every = list(parts(training, instances, len(instances), n_taken))
         if not isinstance(trainer, GroupsHere):  # others divide what is to be trained

@@ -50,6 +50,12 @@ def parts(
             yield slice(run[start], run[start : start + size][-1] + 1)
 
 
+def groups_at_start(folder: Path) -> GroupsAtStart | None:
+    """How instances were grouped whose groups are in a folder; None if no training was begun."""
+    record = group_folder(folder, 0) / GROUP_SIZE
+    return GroupsAtStart(**files.read_json(record)) if record.is_file() else None
+
+
 def group_size(setup: TrainingSetup, n_instances: int) -> int:
     """How many instances are trained together: as configured, or as many as memory holds."""
     if setup.config.execution.group is not None:

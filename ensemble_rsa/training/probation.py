@@ -25,15 +25,29 @@ RECORDS = "replaced-*.json"  # with the number of the first group
 
 @dataclass(frozen=True)
 class Draw:
-    """The weight seeds of all instances, and the instances that others have replaced."""
+    """The weight seeds of all instances, and the instances that others have replaced.
+
+    `taken` of the first instances were trained before: they stay, and no seed is drawn for them.
+    """
 
     seeds: tuple[int, ...]
     replaced: tuple[UnconvergedInstance, ...] = ()
+    taken: int = 0
 
     @property
     def left(self) -> int:
         """How many seeds may still be drawn."""
-        return (DRAWS_PER_INSTANCE - 1) * len(self.seeds) - len(self.replaced)
+        most = (DRAWS_PER_INSTANCE - 1) * (len(self.seeds) - self.taken)
+        return max(0, most - len(self.replaced))
+
+    def replaceable(self, found: Sequence[UnconvergedInstance]) -> list[UnconvergedInstance]:
+        """Those of these instances in whose place others may be trained.
+
+        >>> both = [UnconvergedInstance(0, 3, "no luck"), UnconvergedInstance(1, 4, "nor here")]
+        >>> [one.seed for one in Draw((3, 4), taken=1).replaceable(both)]
+        [4]
+        """
+        return [one for one in found if one.instance >= self.taken][: self.left]
 
     def again(self, gone: Sequence[UnconvergedInstance]) -> "Draw":
         """The draw with the next seeds in the place of these instances.
@@ -47,7 +61,7 @@ class Draw:
         following = max(*self.seeds, *(one.seed for one in self.replaced), 0) + 1
         for number, one in enumerate(gone):
             seeds[one.instance] = following + number
-        return Draw(tuple(seeds), (*self.replaced, *gone))
+        return Draw(tuple(seeds), (*self.replaced, *gone), self.taken)
 
 
 def replace_dead(
@@ -72,11 +86,11 @@ def replace_dead(
     if record.is_file():
         stored = files.read_json(record)
         gone = (UnconvergedInstance(**one) for one in stored["replaced"])
-        draw = Draw(tuple(stored["seeds"]), tuple(gone))
+        draw = Draw(tuple(stored["seeds"]), tuple(gone), draw.taken)
         _begin_anew(record, draw, stored["groups_to_clear"])
     while True:
         groups = begin(draw)
-        gone = dead_instances(groups)[: draw.left]
+        gone = draw.replaceable(dead_instances(groups))
         if not gone:
             return draw
         instances = {one.instance for one in gone}

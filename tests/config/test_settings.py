@@ -168,7 +168,8 @@ def test_an_analysis_is_stored_without_its_sections():
         (TrainingConfig, "momentum", 1.5, "from 0 to below 1"),
         (TrainingConfig, "l2", -1e-5, "0 or more"),
         (TrainingConfig, "l2", (0.1, 0.2), "one for each of 10 instances, got 2"),
-        (TrainingConfig, "save_at", (3, -1), "a whole number, 0 or more"),
+        (TrainingConfig, "save_at", (3, -1), "epochs from 0 to 350"),
+        (TrainingConfig, "save_at", (0, 350, 351), "epochs from 0 to 350, the last one"),
         (TrainingConfig, "converged_at", 1.5, "from 0 to 1"),
         (ExecutionConfig, "at_once", 0, "1 or more"),
         (StimulusConfig, "stimuli", 1, "2 or more"),
@@ -208,6 +209,38 @@ def test_names_that_are_no_choice_are_refused(section, name, choices):
     object.__setattr__(config, name, "other")  # the test run checks annotations of arguments first
     with pytest.raises(InputError, match=f"{name}: unknown 'other'; choose from {choices}"):
         config.__post_init__()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--model alexnet --no-last-relu", "last_relu: is about All-CNN and has no effect on"),
+        ("--model alexnet --no-valid-padding", "valid_padding: is about All-CNN and has no"),
+        ("--model alexnet --dropout-after all", "dropout_after: is about All-CNN and has no"),
+        ("--schedule one_cycle --warm-up 0.2", "warm_up: expected 0 for the schedule one_cycle"),
+        ("--recipe vit --schedule one_cycle", "warm_up: expected 0 for the schedule one_cycle"),
+        ("--save-at 500 --epochs 350", "save_at: expected epochs from 0 to 350, the last one, got"),
+        ("--recipe vit --precision bfloat16", "precision: expected float32 or tensorfloat32 for"),
+        ("--model nets:Net --precision bfloat16", "precision: expected float32 or tensorfloat32"),
+    ],
+)
+def test_settings_that_would_have_no_effect_are_refused(words, message, capsys):
+    from ensemble_rsa.cli.main import main
+
+    assert main(["train", *words.split(), "--print"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"ensemble-rsa: {message}")
+    assert said.count("\n") == 1
+
+
+def test_settings_with_an_effect_are_accepted():
+    assert ModelConfig("alexnet", 0.5, dropout_after="strided").width == 0.5
+    assert TrainingConfig(schedule="cosine", warm_up=0.2).warm_up == 0.2
+    assert TrainingConfig(schedule="one_cycle").warm_up == 0.0
+    assert TrainingConfig(epochs=9, save_at=(0, 9)).save_at == (0, 9)
+    assert TrainingConfig(epochs=9, save_at="trajectory").save_at == "trajectory"
+    rounded = TrainingConfig(precision="bfloat16")
+    assert Config(model=ModelConfig("alexnet"), training=rounded).training == rounded
 
 
 def test_recipes_and_what_flags_change(capsys):

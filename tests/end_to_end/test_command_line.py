@@ -250,7 +250,7 @@ def test_cifar10_that_cannot_be_had_is_a_failed_run(tmp_path, monkeypatch, capsy
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
-    assert "CIFAR-10 was not found in data/cifar10" in captured.err
+    assert f"CIFAR-10 was not found in {tmp_path}/data/cifar10" in captured.err
     assert not (tmp_path / "new").exists()
 
 

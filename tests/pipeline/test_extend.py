@@ -198,6 +198,39 @@ def test_more_instances_to_resume_are_told_the_command_that_trains_them(first, c
     assert "extend" not in str(refused.value)
 
 
+def test_instances_of_the_run_stay_though_they_did_not_converge(config, tmp_path):
+    """Three seeds for each instance: 0 to 5 for those of the run, and 6 to 8 for the third."""
+    recipe = {"epochs": 1, "unconverged": "replace", "converged_at": 1.0, "save_at": ()}
+    training = dataclasses.replace(config.training, instances=2, **recipe)
+    run = pipeline.train(dataclasses.replace(config, training=training), tmp_path / "first")
+    assert (run.seeds, len(run.flagged)) == ((4, 5), 2)
+
+    def stop(status):
+        if status.seeds == (7,):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(TrainingInterrupted):
+        extend_run(run, 3, tmp_path / "longer", stop)
+    stored = pipeline.run_folder.read_config(tmp_path / "longer")
+    longer = pipeline.train(stored, tmp_path / "longer", resume=True)
+    assert longer.seeds == (4, 5, 8)
+    assert [(one.instance, one.seed) for one in longer.replaced[4:]] == [(2, 6), (2, 7)]
+    assert [one.instance for one in longer.flagged] == [0, 1, 2]
+    of_both = (jax.tree.leaves(load_networks(each, "xla")[1]) for each in (run, longer))
+    for one, two in zip(*of_both, strict=True):
+        np.testing.assert_array_equal(one, two[:2])
+
+
+def test_a_relative_place_of_images_is_stored_as_an_absolute_one(first, tmp_path, monkeypatch):
+    data = dataclasses.replace(first.config.data, data_dir="data")  # as an earlier version had it
+    before = dataclasses.replace(first, config=dataclasses.replace(first.config, data=data))
+    monkeypatch.setattr("ensemble_rsa.pipeline.extend.train_in", lambda *args: first)
+    monkeypatch.chdir(tmp_path)
+    extend_run(before, 5, "more")
+    stored = json.loads((tmp_path / "more" / "config.json").read_text())
+    assert stored["data"]["data_dir"] == str(tmp_path.resolve() / "data")
+
+
 def test_a_further_instance_that_cannot_learn_is_replaced(config, tmp_path, monkeypatch):
     recipe = {"instances": 1, "epochs": 20, "unconverged": "replace", "converged_at": 0.0}
     training = dataclasses.replace(config.training, average=0.0, **recipe)

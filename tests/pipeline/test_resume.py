@@ -10,7 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from ensemble_rsa.config.settings import DataConfig
+from ensemble_rsa.config.serialize import config_hash
+from ensemble_rsa.config.settings import DataConfig, ExecutionConfig
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.pipeline import train as pipeline
 from ensemble_rsa.runs.old_devices import OldDevicesWarning
@@ -63,6 +64,44 @@ def test_a_resumed_run_has_the_networks_and_files_of_an_uninterrupted_one(
     assert not list(begun.glob(".*"))  # the lock is gone
 
 
+@pytest.mark.parametrize("name", ["convolution", "at_once", "group"])
+def test_another_way_of_computing_is_refused(name, config, begun, monkeypatch):
+    way = json.loads((begun / "manifest.json").read_text())["execution"]
+    others = {
+        "convolution": "patches" if way["convolution"] == "xla" else "xla",
+        "at_once": 2 if way["at_once"] == 1 else 1,
+        "group": 2,  # of three instances
+    }
+    files = {file: file.stat().st_mtime_ns for file in begun.glob("*.json")}
+    other = dataclasses.replace(config, execution=ExecutionConfig(**{name: others[name]}))
+    expected = rf"^{name}: expected \w+, with which .* was begun, got {others[name]}; leave it out"
+    monkeypatch.setattr(pipeline, "train_in", lambda *args: pytest.fail("it was trained"))
+    with pytest.raises(InputError, match=expected):
+        pipeline.train(other, begun, resume=True)
+    assert {file: file.stat().st_mtime_ns for file in begun.glob("*.json")} == files
+
+
+def test_the_same_way_of_computing_may_be_asked_for(config, begun, dropout_run, monkeypatch):
+    way = json.loads((begun / "manifest.json").read_text())["execution"]
+    at_once = "all" if way["at_once"] is None else way["at_once"]
+    same = ExecutionConfig(way["convolution"], at_once, group=9)  # makes one group, as there is
+    monkeypatch.setattr(pipeline, "train_in", lambda *args: dropout_run)
+    pipeline.train(dataclasses.replace(config, execution=same), begun, resume=True)
+    assert run_folder.read_config(begun) == config
+    pipeline.train(config, begun, resume=True)
+
+
+def test_where_images_are_now_is_stored(config, begun, dropout_run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "train_in", lambda *args: dropout_run)
+    moved = dataclasses.replace(config, data=dataclasses.replace(config.data, data_dir="elsewhere"))
+    for folder, resume in ((begun, True), (tmp_path / "new", False)):
+        pipeline.train(moved, folder, resume=resume)
+        stored = run_folder.read_config(folder)
+        assert stored.data.data_dir == str(tmp_path.resolve() / "elsewhere")
+        assert config_hash(stored) == config_hash(config)
+
+
 @pytest.mark.parametrize(("devices", "warned"), [(2, True), (1, False), (None, False)])
 def test_fewer_devices_than_at_the_start_are_told(
     devices, warned, config, begun, dropout_run, monkeypatch, caplog
@@ -76,6 +115,23 @@ def test_fewer_devices_than_at_the_start_are_told(
     pipeline.train(config, begun, resume=True)
     told = "begun on up to 2 devices of JAX side by side, and goes on with 1: what is still"
     assert (told in caplog.text) == warned
+
+
+def test_another_number_of_devices_that_is_asked_for_is_told(
+    config, begun, dropout_run, monkeypatch, caplog
+):
+    monkeypatch.setattr("jax.local_device_count", lambda: 4)
+    monkeypatch.setattr(pipeline, "train_in", lambda *args: dropout_run)
+    file = begun / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["execution"]["devices"] = 2
+    file.write_text(json.dumps(manifest))
+    two, three = (dataclasses.replace(config, execution=ExecutionConfig(devices=n)) for n in (2, 3))
+    pipeline.train(two, begun, resume=True)
+    assert "devices of JAX" not in caplog.text
+    pipeline.train(three, begun, resume=True)
+    assert "begun on up to 2 devices of JAX side by side, and goes on with 3: wh" in caplog.text
+    assert "use_cores" not in caplog.text
 
 
 def test_a_run_of_the_faulty_devices_is_told(config, begun, dropout_run, monkeypatch):

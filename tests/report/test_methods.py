@@ -185,7 +185,7 @@ def test_other_images_and_settings(make_results):
     config = Config(
         DataConfig("folder:/data/birds", part="first_half", preprocessing="symmetric"),
         ModelConfig("nets:Small", model_arg=("depth=3",)),
-        TrainingConfig(instances=1, epochs=1, optimiser="nesterov", precision="bfloat16"),
+        TrainingConfig(instances=1, epochs=1, optimiser="nesterov", precision="tensorfloat32"),
     )
     scale = "10 epochs of 1000 images"
     results = make_results(n_layers=2, n_instances=2, scale=scale).isel(instance=[0])
@@ -196,7 +196,7 @@ def test_other_images_and_settings(make_results):
         "birds (1,000 training images, the first half of each category's).",
         "Images were resized to 32 × 32 pixels (the short side scaled, and the centre cropped).",
         "Training took 1 epoch of stochastic gradient descent with a Nesterov momentum of 0.9",
-        "Arithmetic was in bfloat16.",
+        "Arithmetic was in tensorfloat32.",
         "The network was shown 60 test images (6 of each of 10 categories), drawn at random (seed "
         "0), and",
         "These are the networks after epoch 0.",
