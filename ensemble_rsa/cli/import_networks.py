@@ -35,7 +35,7 @@ OPTIONS = (
         str | None,
         None,
     ),
-    Option("batch_size", "images shown at a time", int, 64),
+    Option("batch_size", "images shown at a time; 64 when not given", int | None, None),
     Option("device", "of PyTorch networks, such as cuda; chosen by default", str | None, None),
 )
 
@@ -48,10 +48,16 @@ def are_networks(options: argparse.Namespace) -> bool:
     """
     files = bool(options.patterns) and all(one.endswith(".keras") for one in options.patterns)
     if options.build is None and not files:
-        for flag in ("checkpoints", "images", "preprocess", "device"):
-            if getattr(options, flag):
+        for flag in ("checkpoints", "images", "preprocess", "batch_size", "device"):
+            if getattr(options, flag) not in (None, ()):
                 raise InputError(f"{flag}: expected with --build, or with .keras files as patterns")
         return False
+    _check_networks(options)
+    return True
+
+
+def _check_networks(options: argparse.Namespace) -> None:
+    """Raise for flags that networks need and that are not given, or that they have no use for."""
     if options.build is not None and not options.checkpoints:
         raise InputError("checkpoints: expected the files with the weights, got none")
     if options.images is None:
@@ -60,12 +66,21 @@ def are_networks(options: argparse.Namespace) -> bool:
         raise InputError(
             "stimuli: expected with files of activations only; images have their file names as ids"
         )
+    if options.flatten:
+        raise InputError(
+            "flatten: expected with files of activations only; maps of networks are always "
+            "flattened, so leave it out"
+        )
+    if options.build is None and options.device is not None:
+        raise InputError(
+            f"device: expected with networks of PyTorch only, got {options.device!r} for .keras "
+            "files; leave it out, as Keras chooses its own"
+        )
     if options.build is not None and options.patterns:
         raise InputError(
             f"patterns: expected none beside --build, got {options.patterns[0]!r}; checkpoints "
             "come after --checkpoints"
         )
-    return True
 
 
 def _arguments(options: argparse.Namespace) -> dict[str, Any]:
@@ -83,13 +98,13 @@ def networks_source(
     options: argparse.Namespace, progress: Callable[[int, int], None] | None
 ) -> Any:
     """Return the source of activations that the flags describe."""
-    from ensemble_rsa.interop.networks.source import from_networks
+    from ensemble_rsa.interop.networks.source import BATCH_SIZE, from_networks
 
     return from_networks(
         **_arguments(options),
         layers="auto" if options.layers in (None, "auto") else options.layers.split(","),
         labels=options.labels,
-        batch_size=options.batch_size,
+        batch_size=BATCH_SIZE if options.batch_size is None else options.batch_size,
         scratch=None if options.out is None else _existing(options.out.resolve().parent),
         progress=progress,
     )

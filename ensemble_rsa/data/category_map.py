@@ -17,13 +17,17 @@ SHIPPED = ("animals", "broad", "cifar10")
 _FOLDER = Path(__file__).parent / "mappings"
 
 
-def category_groups(name: str | None) -> dict[str, list[str]] | None:
+def category_groups(
+    name: str | None, argument: str = "category_map"
+) -> dict[str, list[str]] | None:
     """The mapping of that name (see `read_category_map`); None without a name."""
-    return None if name is None else read_category_map(name)
+    return None if name is None else read_category_map(name, argument)
 
 
-def read_category_map(name: str | Path) -> dict[str, list[str]]:
+def read_category_map(name: str | Path, argument: str = "category_map") -> dict[str, list[str]]:
     """Read a mapping, category → folders: one of `SHIPPED`, or a file.
+
+    `argument` is the name of the caller's, for messages.
 
     >>> read_category_map("cifar10")["horse"]
     ['n02389026', 'n02391049']
@@ -33,7 +37,7 @@ def read_category_map(name: str | Path) -> dict[str, list[str]]:
         groups = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"category_map: {path} cannot be read ({error}); expected a JSON file, or one of "
+            f"{argument}: {path} cannot be read ({error}); expected a JSON file, or one of "
             f"{', '.join(SHIPPED)}"
         ) from None
     if not isinstance(groups, dict) or not all(
@@ -41,22 +45,24 @@ def read_category_map(name: str | Path) -> dict[str, list[str]]:
         for parts in groups.values()
     ):
         raise InputError(
-            f'category_map: expected {{"category": ["folder", …], …}} in {path}, got something else'
+            f'{argument}: expected {{"category": ["folder", …], …}} in {path}, got something else'
         )
     every = [name for parts in groups.values() for name in parts]
     if len(groups) < 2 or len({*every}) < len(every):
         raise InputError(
-            f"category_map: expected two or more categories in {path}, and each folder in only one"
+            f"{argument}: expected two or more categories in {path}, and each folder in only one"
         )
     return groups
 
 
 def grouped_categories(
-    folders: Sequence[str], groups: Mapping[str, Sequence[str]] | None
+    folders: Sequence[str],
+    groups: Mapping[str, Sequence[str]] | None,
+    argument: str = "category_map",
 ) -> tuple[tuple[str, ...], Int64[np.ndarray, " folder"]]:
     """Return the sorted names of the categories, and each folder's category number, -1 for none.
 
-    Without groups, each folder is a category.
+    Without groups, each folder is a category. `argument` is the name of the caller's, for messages.
 
     >>> groups = {"pet": ["cat"], "farm": ["cow"]}
     >>> names, numbers = grouped_categories(["cat", "cow", "elm"], groups)
@@ -69,7 +75,7 @@ def grouped_categories(
     number = {folder: names.index(name) for name in names for folder in groups[name]}
     if missing := [folder for folder in number if folder not in {*folders}]:
         raise InputError(
-            f"category_map: it names {missing[0]!r}, which is not among the images' folders "
+            f"{argument}: it names {missing[0]!r}, which is not among the images' folders "
             f"({len(missing)} of {len(number)} are not); correct the mapping or add the images"
         )
     return names, np.array([number.get(folder, -1) for folder in folders], np.int64)

@@ -87,8 +87,9 @@ def load_dataset(
     ((100, 8, 8, 1), [5, 0, 9, 8, 7], ('0', '1', '2'))
     """
     source = SOURCES[config.dataset.partition(":")[0]](config)
-    groups = category_groups(stimulus_map or config.category_map)
-    names, of_folder = grouped_categories(source.categories, groups)
+    argument = "stimulus_map" if stimulus_map else "category_map"
+    groups = category_groups(stimulus_map or config.category_map, argument)
+    names, of_folder = grouped_categories(source.categories, groups, argument)
     wanted = names if config.categories is None else config.categories
     if unknown := [name for name in wanted if name not in names]:
         raise unknown_name("categories", unknown[0], names)

@@ -147,10 +147,11 @@ def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
     """Return the mean RDM of each subject, where several have the same descriptor `subject`.
 
     Sessions and runs of one person are no independent sample. A distance that some lack is the mean
-    of the others.
+    of the others. Where no RDM has a subject, each is taken for that of another one.
 
     Raises:
-        InputError: RDMs of one subject differ in another descriptor, such as the region or task.
+        InputError: RDMs of one subject differ in another descriptor, such as the region or task;
+            some RDMs have a subject and others none, but empty text or NaN.
 
     >>> twice = {"subject": ("rdm", ["BE", "BE"]), "session": ("rdm", [1, 2])}
     >>> rdms = xr.Dataset({"exemplar": (("rdm", "stimulus_pair"), [[1.0], [3.0]])}, twice)
@@ -159,8 +160,14 @@ def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
     """
     if SUBJECT not in reference.coords or reference[SUBJECT].dims != ("rdm",):
         return reference
-    subjects = list(dict.fromkeys(reference[SUBJECT].values.tolist()))
-    if len(subjects) == reference.sizes["rdm"]:
+    named = reference[SUBJECT].values.tolist()
+    unknown = [i for i, one in enumerate(named) if one in ("", None) or one != one]  # NaN
+    if len(unknown) == len(named):
+        return reference.drop_vars(SUBJECT)
+    if unknown:
+        raise _lacking_subjects(reference, unknown)
+    subjects = list(dict.fromkeys(named))
+    if len(subjects) == len(named):
         return reference
     _check_repeated(reference, subjects)
     rows = []
@@ -174,6 +181,22 @@ def one_per_subject(reference: xr.Dataset) -> xr.Dataset:
         exemplar=(("rdm", "stimulus_pair"), np.stack(rows))
     )
     return result.assign_coords({SUBJECT: ("rdm", subjects)})
+
+
+def _lacking_subjects(reference: xr.Dataset, unknown: Sequence[int]) -> InputError:
+    """An error that names a descriptor by which the RDMs without a subject can be told apart."""
+    n, example = reference.sizes["rdm"], ""
+    known = [i for i in range(n) if i not in unknown]
+    for name, column in reference.coords.items():
+        if name != SUBJECT and column.dims == ("rdm",):
+            with_subject, without = ({*map(str, column.values[rows])} for rows in (known, unknown))
+            if len(with_subject) == 1 and not with_subject & without:
+                example = f", such as --where {name}={with_subject.pop()}"
+                break
+    return InputError(
+        f"reference: expected a subject for all RDMs or for none, got {len(unknown)} of {n} RDMs "
+        f"without one; give them a descriptor {SUBJECT!r}, or choose RDMs with where{example}"
+    )
 
 
 def _check_repeated(reference: xr.Dataset, subjects: list[Any]) -> None:

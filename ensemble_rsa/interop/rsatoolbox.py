@@ -39,8 +39,7 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
     ['a', 'b']
     """
     path, rows = as_path("path", path), _finite_rows(rdms)
-    if not path.name.endswith((".h5", "hdf5")):
-        raise InputError(f"path: expected a name that ends in .h5 or .hdf5, got {path.name!r}")
+    check_ending("path", path)
     n = stimuli_of_pairs("rdms", rows.rdms.shape[1])
     whole = {name: _text_or_number(name, value) for name, value in rows.descriptors.items()}
     if "distance" not in whole:
@@ -59,6 +58,14 @@ def save_rdms(path: str | Path, rdms: xr.Dataset) -> None:
         )
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.getbuffer())
+
+
+def check_ending(argument: str, path: Path) -> None:
+    """Raise unless `rsatoolbox.rdm.load_rdm` takes a file of this name for HDF5."""
+    if not path.name.endswith((".h5", "hdf5")):
+        raise InputError(
+            f"{argument}: expected a name that ends in .h5 or .hdf5, got {path.name!r}"
+        )
 
 
 def load_rdms(

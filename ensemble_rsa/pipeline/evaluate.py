@@ -1,6 +1,5 @@
 """Evaluation of an analysed run against RDMs of brains or behaviour, with files and a page."""
 
-import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from ensemble_rsa.analysis.inference.evaluate import Factor, evaluate
 from ensemble_rsa.analysis.inference.result import Evaluation
 from ensemble_rsa.arrays import stimuli_of_pairs
 from ensemble_rsa.arrays.rdms import Missing
-from ensemble_rsa.errors import InputError, check_name
+from ensemble_rsa.errors import check_name
 from ensemble_rsa.figures.evaluation import draw_evaluation
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.interop.reference_files.opened import STIMULUS
@@ -27,6 +26,7 @@ from ensemble_rsa.pipeline.reference import (
     reading_attributes,
     reference_for,
 )
+from ensemble_rsa.pipeline.result_folders import folder_for
 from ensemble_rsa.rdm.compare import COMPARISONS, ComparisonName
 from ensemble_rsa.report.evaluation import DEFAULT_COMPARISON, write_evaluation
 from ensemble_rsa.runs import run_folder
@@ -54,7 +54,7 @@ def evaluate_run(
     """Evaluate every layer of an analysed run against reference RDMs.
 
     Args:
-        run: folder of the run, analysed.
+        run: folder of the run, analysed, or the one that `analyze` wrote its results to.
         reference: a file of reference RDMs, see `ensemble_rsa.interop.reference.load_reference`.
             RDMs of one `subject` are averaged if they differ in session or run only. Stimuli are
             matched by id where file and run have ids, else by position.
@@ -79,10 +79,10 @@ def evaluate_run(
     Returns:
         The evaluation (see `evaluation_dataset`), and the page `evaluation.html` beside its files.
         Unless `out` is given, the report of the run has it as a section, too, also after the next
-        `analyze` or `report`.
+        `analyze` or `report`; one that `analyze` wrote elsewhere only after these.
 
     Raises:
-        InputError: a run without `rdms.h5`, a reference that cannot be read, other stimuli, and
+        InputError: a run without RDMs, a reference that cannot be read, other stimuli, and
             what `evaluate` refuses.
     """
     run, path = files.as_path("run", run), files.as_path("reference", reference)
@@ -98,8 +98,12 @@ def evaluate_run(
     chosen_missing = None if missing == "refuse" else missing
     also = {"missing": chosen_missing}
     named = name_of_results(path, comparison, {**reading, "over": factors, **also})
-    folder = files.as_path("out", out) if out is not None else _folder_for(run, named, path)
-    is_numbered = out is None and folder.name != f"{EVALUATION}-{named}"
+    default = run / f"{EVALUATION}-{named}"
+    if out is None:
+        folder = folder_for(default, f"{EVALUATION}.json", FILE, str(path.resolve()))
+    else:
+        folder = files.as_path("out", out)
+    is_numbered = out is None and folder != default
     files.check_can_write("out", folder)
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
@@ -118,7 +122,8 @@ def evaluate_run(
         **{OF_RDMS: fingerprint(rdms)}, **reading_attributes({**reading, **also}),
     )  # fmt: skip
     page = _write(dataset, folder)
-    if out is None and (run / run_folder.REPORT).is_file():
+    # `analyze --out` writes a report, too, but only a run holds what it is written again from
+    if out is None and all((run / one).is_file() for one in (run_folder.CONFIG, run_folder.REPORT)):
         rewrite_report(run)
     return dataset, page
 
@@ -126,20 +131,6 @@ def evaluate_run(
 def _with_folder(reference: Path) -> str:
     """The name of a file with that of its folder, by which files of one name are told apart."""
     return f"{reference.resolve().parent.name}/{reference.name}"
-
-
-def _folder_for(run: Path, named: str, reference: Path) -> Path:
-    """The first folder of that name, or with a number, that has no other file's evaluation."""
-    same, number = str(reference.resolve()), 1
-    while True:
-        folder = run / f"{EVALUATION}-{named}{f'-{number}' if number > 1 else ''}"
-        stored = folder / f"{EVALUATION}.json"
-        before: dict[str, Any] = {}
-        with contextlib.suppress(InputError):  # a damaged or missing file is written anew
-            before = files.read_table(stored)
-        if before.get(FILE, same) == same:  # earlier versions did not record it
-            return folder
-        number += 1
 
 
 def evaluation_dataset(result: Evaluation, labels: Mapping[str, np.ndarray]) -> xr.Dataset:

@@ -14,7 +14,7 @@ from ensemble_rsa.errors import InputError, shown, unknown_name
 from ensemble_rsa.extraction.collect import RdmProgress
 from ensemble_rsa.extraction.stored import fits
 from ensemble_rsa.interop.activation_files.paths import FILE_NAMES
-from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.interop.rsatoolbox import check_ending, save_rdms
 from ensemble_rsa.pipeline.extract import source_of
 from ensemble_rsa.pipeline.reference import rdms_or_store
 from ensemble_rsa.rdm.blocks import open_activations, unit_blocks
@@ -23,7 +23,7 @@ from ensemble_rsa.runs.imported import ImportedRun, open_run
 from ensemble_rsa.runs.run import Run
 from ensemble_rsa.store.reader import RdmStore
 
-THINGSVISION = "thingsvision"
+RSATOOLBOX, THINGSVISION = "rsatoolbox", "thingsvision"
 EXPORTS = "export"  # the folder in a run, unless another is given
 
 
@@ -48,8 +48,9 @@ def export(
         layers: of which layers; all when not given. Of RDMs that exceed memory, as many as fit.
 
     Raises:
-        InputError: an unknown format, a path in use, or a run that has not been analysed, which
-            has no RDMs yet; a layer that the run does not have.
+        InputError: an unknown format, a path in use, or one that does not end as rsatoolbox needs;
+            a run that has not been analysed, which has no RDMs yet; a layer that the run does not
+            have.
 
     >>> import tempfile
     >>> import numpy as np
@@ -67,10 +68,12 @@ def export(
     if not isinstance(format, str) or format not in (*WRITERS, THINGSVISION):
         raise unknown_name("format", format, (*WRITERS, THINGSVISION))
     opened = run if isinstance(run, Run | ImportedRun) else open_run(run)
-    default = {"rsatoolbox": "rdms.h5", "npz": "rdms.npz"}.get(format, format)
+    default = {RSATOOLBOX: "rdms.h5", "npz": "rdms.npz"}.get(format, format)
     path = files.as_path("out", out) if out is not None else opened.path / EXPORTS / default
     if path.exists():
         raise InputError(f"out: {path} exists; give another --out")
+    if format == RSATOOLBOX:
+        check_ending("out", path)
     if format == THINGSVISION:
         _write_activations(opened, path, layers, progress)
         return path
@@ -132,7 +135,7 @@ def _write_csv(path: Path, rdms: xr.Dataset) -> None:
 
 
 WRITERS: dict[str, Callable[[Path, xr.Dataset], None]] = {
-    "rsatoolbox": save_rdms, "npz": _write_npz, "csv": _write_csv,
+    RSATOOLBOX: save_rdms, "npz": _write_npz, "csv": _write_csv,
 }  # fmt: skip
 
 

@@ -206,17 +206,19 @@ def _largest_group(task: TrainingTask, n_instances: int, send: Send, stop: Stop)
 
 def _setup(task: TrainingTask) -> TrainingSetup:
     assert task.execution is not None
-    return _made(*_dataset(task), task.execution)
+    return _made(*_dataset(task), task.execution, task.model)
 
 
 _LAST: dict[str, Any] = {}  # the newest setup, which has compiled programs
 
 
-def _made(config: Config, dataset: Dataset, execution: str) -> TrainingSetup:
-    if _LAST.get("of") != (config, id(dataset), execution):
+def _made(config: Config, dataset: Dataset, execution: str, model: Carried) -> TrainingSetup:
+    """The setup; that of a module is made again once the text of its file is another one."""
+    made_of = (config, id(dataset), execution, model)
+    if _LAST.get("of") != made_of:
         way = Execution.from_record(json.loads(execution))
         setup = make_setup(config, dataset, way, place_images(config, dataset))
-        _LAST.update(of=(config, id(dataset), execution), setup=setup)
+        _LAST.update(of=made_of, setup=setup)
     return _LAST["setup"]
 
 

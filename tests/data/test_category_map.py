@@ -8,7 +8,12 @@ import pytest
 from PIL import Image
 
 from ensemble_rsa.config.settings import DataConfig
-from ensemble_rsa.data.category_map import SHIPPED, grouped_categories, read_category_map
+from ensemble_rsa.data.category_map import (
+    SHIPPED,
+    category_groups,
+    grouped_categories,
+    read_category_map,
+)  # fmt: skip
 from ensemble_rsa.data.dataset import load_dataset
 from ensemble_rsa.errors import InputError
 
@@ -58,6 +63,18 @@ def test_other_content_is_refused(tmp_path, content, message):
         (tmp_path / "m.json").write_text(content)
     with pytest.raises(InputError, match=f"category_map: .*{message}"):
         read_category_map(tmp_path / "m.json")
+
+
+def test_errors_name_the_argument_of_the_caller(tmp_path):
+    groups = {"tree": ["oak", "ash"], "pet": ["cat"]}
+    for call in (
+        lambda: category_groups(str(tmp_path / "m.json"), "stimulus_map"),
+        lambda: category_groups(written(tmp_path / "n.json", ["a"]), "stimulus_map"),
+        lambda: category_groups(written(tmp_path / "o.json", {"a": ["b"]}), "stimulus_map"),
+        lambda: grouped_categories(FOLDERS, groups, "stimulus_map"),
+    ):
+        with pytest.raises(InputError, match="^stimulus_map: "):
+            call()
 
 
 def test_categories_of_several_folders(photographs, tmp_path):

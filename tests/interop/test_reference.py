@@ -72,6 +72,29 @@ def test_only_sessions_and_runs_of_a_subject_are_averaged():
             one_per_subject(label_rdms(RDMS, "cosine", who | {name: values}))
 
 
+def test_rdms_without_a_subject_are_not_taken_for_one_person(tmp_path):
+    two, three = {"subject": ["s1", "s2"]}, None
+    save_rdms(tmp_path / "lab-A.h5", label_rdms(RDMS[:2], "cosine", two))
+    save_rdms(tmp_path / "lab-C.h5", label_rdms(RDMS[1:], "cosine", three))
+    both = load_reference(tmp_path / "lab-{lab}.h5")
+    message = (
+        "^reference: expected a subject for all RDMs or for none, got 3 of 5 RDMs without one; "
+        "give them a descriptor 'subject', or choose RDMs with where, such as --where lab=A$"
+    )
+    with pytest.raises(InputError, match=message):
+        one_per_subject(both)
+    for lab, expected in (("A", RDMS[:2]), ("C", RDMS[1:])):  # as of the file of this lab alone
+        chosen = one_per_subject(load_reference(tmp_path / "lab-{lab}.h5", where={"lab": lab}))
+        np.testing.assert_allclose(chosen.exemplar, expected, atol=1e-7)
+        assert ("subject" in chosen.coords) == (lab == "A")
+
+
+def test_numbers_of_subjects_that_are_nan_are_unknown():
+    numbers = label_rdms(RDMS, "cosine", {"subject": [1.0, 1.0, np.nan, np.nan]})
+    with pytest.raises(InputError, match="got 2 of 4 RDMs without one; .* choose RDMs with where$"):
+        one_per_subject(numbers)
+
+
 def test_ids_of_stimuli_in_some_of_several_files(tmp_path):
     ids = {"stimulus": list("abcde")}
     save_rdms(tmp_path / "sub-1.h5", label_rdms(RDMS[:1], "cosine", None, ids))

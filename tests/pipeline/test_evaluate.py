@@ -12,12 +12,18 @@ from scipy.spatial.distance import squareform
 import ensemble_rsa as ersa
 from ensemble_rsa.cli.evaluation import ComparisonChoice
 from ensemble_rsa.cli.main import main
+from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.interop.labelled import label_rdms, reorder_stimuli
 from ensemble_rsa.interop.rsatoolbox import save_rdms
+from ensemble_rsa.pipeline import evaluations
+from ensemble_rsa.pipeline.analyze import redraw, rewrite_report
+from ensemble_rsa.pipeline.evaluations import fingerprint
+from ensemble_rsa.pipeline.import_run import import_run
 from ensemble_rsa.pipeline.reference import rdms_of, reference_for
 from ensemble_rsa.rdm.compare import COMPARISONS
 from ensemble_rsa.report.figure_tables import evaluation_tables
+from ensemble_rsa.store.reader import open_store
 
 STIMULI = list("abcdefgh")
 
@@ -230,3 +236,44 @@ def test_ids_with_the_endings_of_images_match_those_without(run, tmp_path, caplo
     np.testing.assert_array_equal(
         found.exemplar.values, reference_for(stack, run / "brain.h5").exemplar.values
     )
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """How to import a run of three networks whose RDMs are in a store, or in memory."""
+    values = np.random.default_rng(5).normal(size=(3, 8, 20)).astype(np.float32)
+    for i in range(3):
+        np.savez(tmp_path / f"net{i}.npz", fc=values[i], stimulus=np.array(STIMULI))
+    people = label_rdms(rdms(4, 3), "cosine", {"subject": list("wxyz")}, {"stimulus": STIMULI})
+    save_rdms(tmp_path / "brain.h5", people)
+    return lambda store: import_run(
+        ersa.from_files(tmp_path / "net{instance}.npz", list("aabbccdd")),
+        tmp_path / "run", store=store,
+    )  # fmt: skip
+
+
+OUTDATED = "Of an earlier analysis"
+
+
+def test_an_evaluation_of_rdms_in_a_store_is_of_the_present_ones(imported, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluations, "_AT_ONCE", 5)  # of 28 distances
+    run = imported(True)
+    assert not (run / "rdms.h5").exists()
+    page = ersa.analyze_run(run, AnalysisConfig.of(n_resamples=20))
+    ersa.evaluate_run(run, tmp_path / "brain.h5", over=("instances",), n_resamples=5)
+    assert OUTDATED not in page.read_text("utf-8")
+    assert fingerprint(open_store(run / "rdms.zarr")) == fingerprint(rdms_of(run))
+    (chunk,) = (run / "rdms.zarr" / "exemplar" / "c" / "0" / "1").iterdir()
+    np.fromfile(chunk, "<f4", 28)[::-1].tofile(chunk)  # other RDMs
+    assert OUTDATED in rewrite_report(run).read_text("utf-8")
+
+
+def test_results_elsewhere_are_evaluated_and_the_next_report_has_it(imported, tmp_path):
+    run, out = imported(False), tmp_path / "out"
+    page = ersa.analyze_run(run, AnalysisConfig.of(n_resamples=20), out)
+    _, evaluated = ersa.evaluate_run(out, tmp_path / "brain.h5", n_resamples=5)
+    assert evaluated == out / "evaluation-brain" / "evaluation.html"
+    assert "brain.h5" not in page.read_text("utf-8")
+    redraw(run, out)
+    assert "brain.h5" in page.read_text("utf-8")
+    assert OUTDATED not in page.read_text("utf-8")

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 from scipy.spatial.distance import pdist
 
+from ensemble_rsa.cli.main import main
 from ensemble_rsa.config.analysis import AnalysisConfig
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.extraction.sources import source_from_arrays
@@ -162,6 +163,12 @@ def test_activations_are_exported_as_thingsvision_writes_them(made, values, tmp_
         export(made[1], "thingsvision", tmp_path / "tv")
 
 
+def test_rdms_in_a_file_are_not_analysed_as_a_store(made, tmp_path):
+    with pytest.raises(InputError, match="store: expected a run that was imported with --store"):
+        pipeline.analyze_run(made[1], None, tmp_path / "out", store=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_rdms_are_exported_for_numpy_tables_and_rsatoolbox(made, tmp_path):
     with xr.open_dataset(made[1] / "extracted.nc") as stored:
         rdms = stored.load()
@@ -179,5 +186,23 @@ def test_rdms_are_exported_for_numpy_tables_and_rsatoolbox(made, tmp_path):
     )
     with h5py.File(export(made[1], "rsatoolbox", tmp_path / "rdms.h5")) as file:
         np.testing.assert_array_equal(file["dissimilarities"], rdms.exemplar.values.reshape(6, -1))
+    with pytest.raises(InputError, match=r"^out: expected a name that ends in .*, got 'x\.rdm'"):
+        export(made[1], "rsatoolbox", tmp_path / "x.rdm")
     with pytest.raises(InputError, match="format: unknown 'matlab'; choose from rsatoolbox, npz"):
         export(made[1], "matlab", tmp_path / "mat")
+
+
+NETWORKS = "--build nets.py:build --checkpoints a.pt --images folder"
+UNUSED = {
+    "x{instance}.npz --batch-size 8": "batch_size: expected with --build, or with .keras files",
+    f"{NETWORKS} --flatten": "flatten: expected with files of activations only; maps of networks",
+    "a.keras --images folder --flatten": "flatten: expected with files of activations only; maps",
+    "a.keras --images folder --device cuda": "device: expected with networks of PyTorch only, got",
+}
+
+
+@pytest.mark.parametrize("words", UNUSED)
+def test_flags_that_an_import_has_no_use_for_are_refused(words, capsys):
+    assert main(["import", *words.split()]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert UNUSED[words] in line

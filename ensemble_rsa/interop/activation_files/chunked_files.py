@@ -1,6 +1,6 @@
 """Readers of HDF5, MATLAB, zarr and netCDF files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import xarray as xr
 from ensemble_rsa.errors import InputError, RunError
 from ensemble_rsa.interop.activation_files.members import Contents, Member, damage_named
 from ensemble_rsa.interop.activation_files.names import CATEGORIES, STIMULI, named_columns
+from ensemble_rsa.interop.path_patterns import natural
 
 OF_MATLAB = ("#refs#", "#subsystem#")  # where version 7.3 keeps the contents of cells
 NUMBERS = "biuf"
@@ -22,18 +23,31 @@ def open_hdf5(path: Path, matlab: bool = False) -> Contents:
     arrays: dict[str, Member] = {}
     columns: dict[str, Any] = {}
 
-    def visit(name: str, item: Any) -> None:
-        if not isinstance(item, h5py.Dataset) or name.startswith(OF_MATLAB):
-            return
-        if item.dtype.kind in NUMBERS and item.ndim >= 2 and not _is_text(item):
-            reverse = matlab or "MATLAB_class" in item.attrs
-            arrays[name] = _data_set(path, name, item, reverse)
-        elif name in STIMULI + CATEGORIES and item.size:
-            columns[name] = _text_column(item)
-
     with h5py.File(path, "r") as file:
-        file.visititems(visit)
+        for name, item in _data_sets(file["/"], "", {file["/"].id}):
+            if item.dtype.kind in NUMBERS and item.ndim >= 2 and not _is_text(item):
+                reverse = matlab or "MATLAB_class" in item.attrs
+                arrays[name] = _data_set(path, name, item, reverse)
+            elif name in STIMULI + CATEGORIES and item.size:
+                columns[name] = _text_column(item)
     return named_columns(arrays, columns)
+
+
+def _data_sets(group: Any, prefix: str, seen: set[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the data sets of a group and of those in it, each once; links to others are left out.
+
+    They come as they were made where the group has recorded that, else in natural order.
+    """
+    is_recorded = group.id.get_create_plist().get_link_creation_order() & h5py.h5p.CRT_ORDER_TRACKED
+    for key in list(group) if is_recorded else sorted(group, key=natural):
+        name, is_own = f"{prefix}{key}", isinstance(group.get(key, getlink=True), h5py.HardLink)
+        if name.startswith(OF_MATLAB) or not is_own or (item := group[key]).id in seen:
+            continue
+        seen.add(item.id)  # which may have several names
+        if isinstance(item, h5py.Dataset):
+            yield name, item
+        elif isinstance(item, h5py.Group):
+            yield from _data_sets(item, f"{name}/", seen)
 
 
 def _is_text(item: Any) -> bool:
@@ -109,7 +123,7 @@ def open_zarr(path: Path) -> Contents:
     arrays: dict[str, Member] = {}
     columns: dict[str, Any] = {}
     notes = []
-    for name, item in sorted(found.items()):
+    for name, item in sorted(found.items(), key=lambda one: [*map(natural, one[0].split("/"))]):
         if np.dtype(item.dtype).kind in NUMBERS and (item.ndim >= 2 or not name):
             arrays[name] = _zarr_array(path, name, item, zarr)
             absent = item.nchunks - item.nchunks_initialized

@@ -47,8 +47,9 @@ def from_files(
         stimuli: ids in the order that results shall have, or a text file with one in each line.
             Files that name no stimuli have their rows in this order. By default the order of the
             first instance.
-        layers: names of layers in the order of computation; all in the order of their names, or of
-            the arrays in a file, when not given.
+        layers: names of layers in the order of computation; when not given, all in the order of the
+            arrays in a file, or of their names (`conv2` before `conv10`) where layers are files or
+            the file records no order, as HDF5, MATLAB 7.3 and zarr do.
         flatten: say that all axes after the first are units, which is warned about otherwise.
 
     Raises:

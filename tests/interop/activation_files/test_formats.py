@@ -146,6 +146,26 @@ def test_a_file_for_each_instance_and_layer(ending, values, tmp_path):
     assert_same(source, values)
 
 
+@pytest.mark.parametrize("ending", [".h5", " v73.mat", ".zarr", ".npz"])
+def test_layers_are_in_the_order_of_their_numbers_where_a_file_keeps_none(ending, rng, tmp_path):
+    names = ["conv1", "conv2", "conv10", "stage2/conv9", "stage2/conv11", "stage10/conv1"]
+    arrays = {name: rng.normal(size=(6, 4)) for name in names}
+    KEYED[ending](tmp_path / f"seed0{ending}", arrays)
+    source = from_files(tmp_path / f"seed0{ending}")
+    assert source.layers == tuple(names)
+    for name, patterns in source.activations(0):
+        np.testing.assert_allclose(np.asarray(patterns), arrays[name], rtol=1e-6)
+
+
+def test_hdf5_keeps_the_order_that_it_has_recorded_and_each_array_once(rng, tmp_path):
+    with h5py.File(tmp_path / "net.h5", "w", track_order=True) as file:
+        for name in ("fc", "conv2", "conv10"):
+            file[name] = rng.normal(size=(6, 4))
+        file["alias"], file["link"] = file["conv2"], h5py.SoftLink("/fc")
+        file.create_group("group")["root"] = file["/"]
+    assert from_files(tmp_path / "net.h5").layers == ("fc", "conv2", "conv10")
+
+
 def test_rdms_of_files_are_those_of_pdist(values, tmp_path):
     for i in range(3):
         np.savez(tmp_path / f"{i}.npz", **{name: values[name][i] for name in LAYERS})
