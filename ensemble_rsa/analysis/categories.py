@@ -81,7 +81,7 @@ def _of_stack(
     n_pairs, n_within = (np.asarray(each.n)[..., None] for each in (every, within))
     if not (every.sums > 0).all():
         raise InputError("rdms: expected mean distances above 0, got RDMs without any")
-    _check_not_negative(every.sums, within.sums, n_pairs, n_within)
+    _check_not_negative(every.sums, within.sums, n_pairs, n_within, 2.0**-22)
     return np.asarray(index_of_sums(every.sums, within.sums, n_pairs, n_within))
 
 
@@ -116,16 +116,20 @@ def clustering_index(
             f"rdms: expected mean distances above 0, got {len(empty)} RDM(s) without any, "
             f"the first at {empty[0]}"
         )
-    _check_not_negative(total, within, n_pairs, n_within)
+    rounding = 2.0**-22 if distances.dtype == np.float32 else 0.0  # of 1 − r
+    _check_not_negative(total, within, n_pairs, n_within, rounding)
     return index
 
 
-def _check_not_negative(total: Any, total_within: Any, n_pairs: Any, n_within: Any) -> None:
+def _check_not_negative(
+    total: Any, total_within: Any, n_pairs: Any, n_within: Any, rounding: float
+) -> None:
     """Raise for a mean distance below 0, beyond rounding: the index is in [−1, 1] without any."""
     within = np.asarray(total_within / n_within)
     across = np.asarray((total - total_within) / (n_pairs - n_within))
     lowest = np.minimum(within, across)
-    wrong = np.argwhere(lowest < -MOST_ROUNDING * (np.abs(within) + np.abs(across)))
+    reach = np.maximum(rounding, MOST_ROUNDING * (np.abs(within) + np.abs(across)))
+    wrong = np.argwhere(lowest < -reach)
     if len(wrong):
         first = wrong[0].tolist()
         where = f" in the RDM at {first}" if first else ""

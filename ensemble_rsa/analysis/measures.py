@@ -96,6 +96,8 @@ def open_representations(representations: Any, measure: str | Similarity) -> Rep
     else:
         raise unknown_name("measure", measure, (*COMPARISONS, *OF_ACTIVATIONS))
     names, values = _by_layer(representations)
+    named = zip(names, values, strict=True)
+    check_agreement({f"representations[{name!r}]": each for name, each in named})
     read = _rdms if of_rdms else _activations
     items = [
         read(f"representations[{name!r}]", each) for name, each in zip(names, values, strict=True)
@@ -168,7 +170,6 @@ def _rdms(name: str, value: ArrayLike) -> list[np.ndarray]:
 
 
 def _activations(name: str, value: ArrayLike) -> list[np.ndarray]:
-    check_agreement({name: value})
     if isinstance(value, list | tuple) and np.ndim(value[0] if value else 0) == 2:
         items = [
             as_numpy(check_array(f"{name}[{k}]", item, 2, "(stimulus, unit)"))

@@ -46,7 +46,7 @@ def check_agreement(arguments: Mapping[str, Any], matched: bool = False) -> None
     leading: tuple[str, list[str]] | None = None
     for name, value in _named_arrays(arguments):
         names = dimension_names(value)
-        own = [each for each in names if each in _LEADING]
+        own = [each for each in names if each in _LEADING and value.sizes[each] > 1]
         leading = leading or ((name, own) if own else None)
         if leading is not None:
             _check_leading(name, own, *leading)
@@ -79,7 +79,8 @@ def _check_leading(name: str, own: list[str], earlier: str, expected: list[str])
     """Raise unless leading dimensions, which are paired from the last one on, have equal names."""
     shared = min(len(own), len(expected))
     if own[len(own) - shared :] != expected[len(expected) - shared :]:
+        advice = "transpose one of them" if {*own} == {*expected} else "select one position"
         raise InputError(
             f"{name}: expected the dimensions {', '.join(expected)} of {earlier}, in the same "
-            f"order, got {', '.join(own)}; transpose one of them"
+            f"order, got {', '.join(own)}; {advice}"
         )

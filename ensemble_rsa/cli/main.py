@@ -31,6 +31,7 @@ from ensemble_rsa.cli.options import (
 )
 from ensemble_rsa.cli.output import close_stdout, failure, printable_output
 from ensemble_rsa.config.analysis import AnalysisConfig
+from ensemble_rsa.config.effects import check_effects
 from ensemble_rsa.config.presets import PRESETS
 from ensemble_rsa.config.serialize import config_to_dict
 from ensemble_rsa.config.settings import (
@@ -81,6 +82,8 @@ def train(options: argparse.Namespace) -> None:
         if options.sweep:
             raise InputError("vary: expected either --vary or --sweep, got both")
         config = vary(config, options.vary)
+    if not options.resume:
+        check_effects(config)
     if options.print:
         print(json.dumps(config_to_dict(config), indent=2))
         return

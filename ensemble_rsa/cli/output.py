@@ -16,7 +16,7 @@ _LESS_MEMORY = {
     "train": _OF_TRAINING,
     "extend": "train fewer instances at once, on another machine or with --cluster",
     "analyze": "analyse fewer stimuli (--stimuli), or keep RDMs on disk (--store True)",
-    "import": "give a smaller --batch-size, or keep RDMs on disk (--store True)",
+    "import": "keep RDMs on disk (--store True), or show networks a smaller --batch-size",
     "reproduce": "give a smaller --scale or fewer --instances",
 }
 

@@ -22,7 +22,6 @@ from ensemble_rsa.config.checks import (
     check_types,
     check_values,
     count,
-    epochs_up_to,
 )
 from ensemble_rsa.errors import InputError, check_name, shown
 
@@ -121,6 +120,9 @@ class DataConfig:
         return Path(self.dataset.removeprefix(ARRAYS)).expanduser()
 
 
+OF_ALL_CNN = ("last_relu", "valid_padding", "dropout_after")  # settings
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Which network.
@@ -158,9 +160,9 @@ class ModelConfig:
                 f"width: {self.model} has no width, got {self.width}; give its constructor an "
                 "argument by model_arg"
             )
-        if self.is_module or self.model == "alexnet":
+        if self.is_module:
             why = f"is about All-CNN and has no effect on {self.model}"
-            check_defaults(self, why, "last_relu", "valid_padding", "dropout_after")
+            check_defaults(self, why, *OF_ALL_CNN)
 
     @property
     def is_module(self) -> bool:
@@ -286,12 +288,7 @@ class TrainingConfig:
         if isinstance(self.save_at, str):
             check_name("save_at", self.save_at, ("trajectory", "numbers of epochs"))
         else:
-            check_values(self, epochs_up_to(self.epochs), "save_at")
-        if self.schedule == "one_cycle" and self.warm_up:
-            raise InputError(
-                "warm_up: expected 0 for the schedule one_cycle, which has a rise of its own, got "
-                f"{self.warm_up}"
-            )
+            check_values(self, count(0), "save_at")
         for name in (*STACKED, *GROUPED, "seeds"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.instances:

@@ -24,6 +24,7 @@ from ensemble_rsa.pipeline.evaluations import stored_evaluations
 from ensemble_rsa.pipeline.exploration import keep_earlier, keep_thumbnails, stored_exploration
 from ensemble_rsa.pipeline.extract import source_of
 from ensemble_rsa.pipeline.recipes import stored_rdms
+from ensemble_rsa.pipeline.reference import kept_attributes
 from ensemble_rsa.pipeline.results import results_dataset
 from ensemble_rsa.report.report import write_report
 from ensemble_rsa.runs.imported import ImportedRun, open_run
@@ -129,9 +130,7 @@ def analyze_run(
     if isinstance(rdms, RdmStore):
         files.remove(folder / run_folder.RDMS)  # of an earlier analysis
     else:
-        rdms.attrs = {"distance": rdms.attrs["distance"]}
-        if isinstance(run, ImportedRun):
-            rdms.attrs[run_folder.IMPORTED] = 1
+        rdms.attrs = kept_attributes(rdms, isinstance(run, ImportedRun))
         save_rdms(folder / run_folder.RDMS, rdms)
     files.write_dataset(folder / run_folder.RESULTS, results)
     files.write_json(folder / run_folder.ANALYSIS, config_to_dict(settings))

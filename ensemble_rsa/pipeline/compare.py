@@ -34,6 +34,7 @@ from ensemble_rsa.runs.run_folder import IMPORTED
 from ensemble_rsa.store.reader import RdmStore
 
 COMPARISON, OTHER = "comparison", "other"  # OTHER: the attribute with the path of that run
+BLANK = "cocktail_blank"
 AGAIN = "run `ensemble-rsa analyze` again"
 _MATCHES = Literal["name", "depth"]
 if TYPE_CHECKING:  # at run time a wrong name is refused by us, with the choices
@@ -79,7 +80,8 @@ def compare_runs(
     Raises:
         InputError: a run without `rdms.h5`, or with one that does not hold one RDM for each layer
             and instance, or whose networks share some weight seeds; twice the same run, or a copy
-            of it (which RDMs on disk are not checked for); other stimuli, another distance, no
+            of it (which RDMs on disk are not checked for); the mean pattern subtracted from one of
+            them alone; other stimuli, another distance, no
             layer in common, fewer than three instances, or an unknown comparison.
     """
     statistics = StatisticsConfig(n_resamples=n_resamples, confidence=confidence, seed=seed)
@@ -110,7 +112,7 @@ def compare_runs(
         _check_same_order(run, a, other, b)
     if a is opened and b is opened_other and np.array_equal(a.exemplar.values, b.exemplar.values):
         raise InputError(f"other: expected other networks than those of {run}, got equal RDMs")
-    _check_same_blank(run, other)
+    _check_same_blank(run, a, other, b)
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:
         raise InputError(
@@ -160,13 +162,14 @@ def _options_of_name(paired: bool | None, comparison: str, match: str) -> list[s
     return words + ([comparison] if comparison != "pearson_squared" else [])
 
 
-def _check_same_blank(run: Path, other: Path) -> None:
-    """Raise if the mean pattern was subtracted in the analysis of one of the runs alone."""
+def _check_same_blank(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> None:
+    """Raise if the mean pattern was subtracted from the patterns of one of the runs alone."""
     blanked = []
-    for folder in (run, other):
-        path = folder / run_folder.ANALYSIS
+    for folder, rdms in ((run, a), (other, b)):
+        path = folder / run_folder.ANALYSIS  # for RDMs of earlier versions, which do not say so
         settings = files.read_table(path, AGAIN) if path.is_file() else {}
-        blanked.append(bool(settings.get("cocktail_blank", False)))
+        told = rdms.attrs.get(BLANK, settings.get(BLANK, False))
+        blanked.append(bool(told))
     if blanked[0] != blanked[1]:
         words = ["with" if each else "without" for each in blanked]
         raise InputError(

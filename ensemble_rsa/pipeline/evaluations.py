@@ -1,5 +1,6 @@
 """Evaluations against brains or behaviour that lie in a run's folder, for its report."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 import xarray as xr
 
 from ensemble_rsa import files
+from ensemble_rsa.errors import InputError
+from ensemble_rsa.extraction.stored import fits
 from ensemble_rsa.interop.rsatoolbox import load_rdms
 from ensemble_rsa.report.evaluation import StoredEvaluation
 from ensemble_rsa.runs import run_folder
@@ -66,8 +69,14 @@ def stored_evaluations(folder: Path) -> list[StoredEvaluation]:
 
 
 def _current(folder: Path) -> str:
-    """The fingerprint of the RDMs in a folder; empty where there are none, or not all yet."""
+    """The fingerprint of the RDMs in a folder; empty where none can be read, or not all yet."""
     rdms, store = folder / run_folder.RDMS, folder / run_folder.STORE
     if rdms.is_file():
         return fingerprint(load_rdms(rdms))
-    return fingerprint(open_store(store)) if store.exists() and not is_begun(store) else ""
+    if not store.exists() or is_begun(store):
+        return ""
+    with contextlib.suppress(InputError):  # a damaged one is named by who needs its RDMs
+        opened = open_store(store)
+        if fits(opened.n_bytes):  # larger ones cannot be evaluated
+            return fingerprint(opened)
+    return ""

@@ -32,7 +32,7 @@ def export(
     format: str = "rsatoolbox",
     out: str | Path | None = None,
     progress: RdmProgress | None = None,
-    layers: Sequence[str] | None = None,
+    layers: Sequence[str] | np.ndarray | None = None,
 ) -> Path:
     """Write the RDMs or the activations of a run for other tools, and return the path.
 
@@ -81,7 +81,7 @@ def export(
     return path
 
 
-def _rdms(run: Path, layers: Sequence[str] | None) -> xr.Dataset:
+def _rdms(run: Path, layers: Sequence[str] | np.ndarray | None) -> xr.Dataset:
     """The RDMs of some layers of a run, in memory."""
     rdms = rdms_or_store(run)
     labels = rdms.dataset if isinstance(rdms, RdmStore) else rdms
@@ -101,14 +101,14 @@ def _rdms(run: Path, layers: Sequence[str] | None) -> xr.Dataset:
     )
 
 
-def _chosen(names: Sequence[str], layers: Sequence[str] | None) -> list[str]:
+def _chosen(names: Sequence[str], layers: Sequence[str] | np.ndarray | None) -> list[str]:
     """The wanted layers of these; all when none are given."""
     if layers is None:
         return [*names]
-    is_list = isinstance(layers, Sequence) and not isinstance(layers, str)
-    if not is_list or not layers or len({*layers}) < len(layers):
+    is_list = isinstance(layers, Sequence | np.ndarray) and not isinstance(layers, str)
+    chosen = [*map(str, layers)] if is_list else []
+    if not chosen or len({*chosen}) < len(chosen):
         raise InputError(f"layers: expected names of layers, each once, got {shown(layers)}")
-    chosen = [*layers]
     if unknown := [name for name in chosen if name not in names]:
         raise unknown_name("layers", unknown[0], names)
     return chosen
@@ -142,7 +142,7 @@ WRITERS: dict[str, Callable[[Path, xr.Dataset], None]] = {
 def _write_activations(
     run: Run | ImportedRun,
     path: Path,
-    layers: Sequence[str] | None,
+    layers: Sequence[str] | np.ndarray | None,
     progress: RdmProgress | None = None,
 ) -> None:
     """Write the activations of the stimuli that the run was analysed with."""

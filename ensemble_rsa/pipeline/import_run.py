@@ -15,6 +15,7 @@ from ensemble_rsa.extraction.stored import needs_store
 from ensemble_rsa.interop.rsatoolbox import save_rdms
 from ensemble_rsa.pipeline.check import extract_source
 from ensemble_rsa.pipeline.exploration import keep_thumbnails
+from ensemble_rsa.pipeline.reference import kept_attributes
 from ensemble_rsa.report.explorer_thumbnails import THUMBNAILS
 from ensemble_rsa.runs import run_folder
 from ensemble_rsa.runs.imported import EXTRACTED
@@ -94,7 +95,7 @@ def import_run(
         files.write_json(partial / run_folder.CONFIG, config)
         files.write_json(partial / run_folder.MANIFEST, manifest)
         files.write_dataset(partial / EXTRACTED, rdms)
-        rdms.attrs = {"distance": rdms.attrs["distance"], run_folder.IMPORTED: 1}
+        rdms.attrs = kept_attributes(rdms, imported=True)
         save_rdms(partial / run_folder.RDMS, rdms)
         keep_thumbnails(partial, partial, rdms.stimulus.values, source.images)
     return folder

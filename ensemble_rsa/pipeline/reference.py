@@ -26,6 +26,14 @@ log = logging.getLogger(__name__)
 _ENDINGS = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
+def kept_attributes(rdms: xr.Dataset, imported: bool) -> dict[str, Any]:
+    """What RDMs in a run's folder say of themselves: what two runs need to be compared."""
+    found = {
+        name: rdms.attrs[name] for name in ("distance", "cocktail_blank") if name in rdms.attrs
+    }
+    return found | ({run_folder.IMPORTED: 1} if imported else {})
+
+
 def rdms_or_store(run: Path, argument: str = "run") -> xr.Dataset | RdmStore:
     """The RDMs of an analysed run: in memory, or on disk if they exceed it.
 

@@ -15,6 +15,7 @@ import jax
 from ensemble_rsa import files
 from ensemble_rsa.cluster.opening import opened
 from ensemble_rsa.cluster.workers import ClusterLost, Workers
+from ensemble_rsa.config.effects import check_effects
 from ensemble_rsa.config.serialize import config_differences, config_to_dict
 from ensemble_rsa.config.settings import ARRAYS, FOLDER, Config
 from ensemble_rsa.data.dataset import Dataset, load_dataset
@@ -83,6 +84,8 @@ def train(
     """
     if not isinstance(config, Config):
         raise InputError(f"config: expected a Config, got {type(config).__name__}")
+    if not resume:
+        check_effects(config)
     config = with_absolute_paths(config)
     out = None if out is None else files.as_path("out", out)
     folder = _folder_to_resume(config, out) if resume else None
@@ -116,8 +119,8 @@ def _resumed(
     warn_of_changed_module(folder, config)
     warn_of_old_devices(folder, manifest)
     _tell_of_other_device(config, manifest, workers)
-    if config.data != stored.data:  # where the images are now, for who opens the run
-        moved = dataclasses.replace(stored, data=config.data)
+    if config.data not in (stored.data, dataclasses.replace(stored.data, data_dir=None)):
+        moved = dataclasses.replace(stored, data=config.data)  # where the images are now
         files.write_json(folder / run_folder.CONFIG, config_to_dict(moved))
     return train_in(folder, config, dataset, manifest, progress, workers)
 

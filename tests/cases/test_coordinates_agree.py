@@ -70,6 +70,7 @@ def reorder(given, order, **coords):
         lambda: layer_identification(
             {k: [activations()[0], activations(TURNED)[1]] for k in "ab"}, "linear_cka"
         ),
+        lambda: layer_identification({"a": activations(), "b": activations(TURNED)}, "linear_cka"),
         lambda: ersa.consistency_between([rdms(["V1", "IT"])], [rdms(["IT", "V1"])]),
         lambda: robust_correlation(
             *reorder(rdms(["a", "b"])[0, 0], PAIRS[::-1], stimulus_pair=PAIRS)
@@ -109,6 +110,8 @@ def test_leading_dimensions_are_paired_in_one_order():
         ersa.consistency_between(both, both.transpose("epoch", "layer", *DIMS))
     with pytest.raises(InputError, match="others: expected the dimensions layer .* got epoch"):
         ersa.consistency_between(both[:, 0], both[0])
+    one = both[:1, 0]  # a single layer goes with every epoch
+    assert ersa.consistency_between(one, both[0]).shape == (2, 3, 3)
     own = ersa.consistency_between(both, both)
     np.testing.assert_allclose(np.diagonal(own, axis1=-2, axis2=-1), 1)
     # an epoch of each layer with all layers of it

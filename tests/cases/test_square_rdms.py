@@ -97,6 +97,14 @@ def test_each_rdm_is_held_against_its_own_largest_distance():
         ersa.mds(np.stack([1e6 * square, square + 0.3 * np.eye(3, k=1)]))
 
 
+@pytest.mark.parametrize("spread", [0.001, 0.0])
+def test_condensed_rdms_of_which_one_layer_hardly_varies_are_condensed(spread):
+    rng = np.random.default_rng(0)
+    rdms = np.stack([rng.random((10, 10)), 1 + spread * rng.random((10, 10))])  # five stimuli
+    array, n_stimuli = check_rdms("rdms", rdms, 2, "(..., instance, stimulus_pair)")
+    assert (array.shape, n_stimuli) == ((2, 10, 10), 5)
+
+
 def test_a_diagonal_alone_does_not_make_a_stack_of_condensed_rdms():
     rng = np.random.default_rng(0)
     similarities = np.stack([np.corrcoef(rng.normal(size=(10, 50))) for _ in range(3)])

@@ -9,6 +9,7 @@ import pytest
 from ensemble_rsa.analysis.categories import AGGREGATES
 from ensemble_rsa.config import analysis, settings
 from ensemble_rsa.config.analysis import AnalysisConfig, RdmConfig, StatisticsConfig, StimulusConfig
+from ensemble_rsa.config.effects import check_effects
 from ensemble_rsa.config.serialize import (
     config_differences,
     config_from_dict,
@@ -168,8 +169,7 @@ def test_an_analysis_is_stored_without_its_sections():
         (TrainingConfig, "momentum", 1.5, "from 0 to below 1"),
         (TrainingConfig, "l2", -1e-5, "0 or more"),
         (TrainingConfig, "l2", (0.1, 0.2), "one for each of 10 instances, got 2"),
-        (TrainingConfig, "save_at", (3, -1), "epochs from 0 to 350"),
-        (TrainingConfig, "save_at", (0, 350, 351), "epochs from 0 to 350, the last one"),
+        (TrainingConfig, "save_at", (3, -1), "a whole number, 0 or more"),
         (TrainingConfig, "converged_at", 1.5, "from 0 to 1"),
         (ExecutionConfig, "at_once", 0, "1 or more"),
         (StimulusConfig, "stimuli", 1, "2 or more"),
@@ -234,11 +234,20 @@ def test_settings_that_would_have_no_effect_are_refused(words, message, capsys):
 
 
 def test_settings_with_an_effect_are_accepted():
-    assert ModelConfig("alexnet", 0.5, dropout_after="strided").width == 0.5
-    assert TrainingConfig(schedule="cosine", warm_up=0.2).warm_up == 0.2
-    assert TrainingConfig(schedule="one_cycle").warm_up == 0.0
-    assert TrainingConfig(epochs=9, save_at=(0, 9)).save_at == (0, 9)
-    assert TrainingConfig(epochs=9, save_at="trajectory").save_at == "trajectory"
+    check_effects(Config(model=ModelConfig("alexnet", 0.5, dropout_after="strided")))
+    for training in (
+        TrainingConfig(schedule="cosine", warm_up=0.2),
+        TrainingConfig(schedule="one_cycle"),
+        TrainingConfig(epochs=9, save_at=(0, 9)),
+        TrainingConfig(epochs=9, save_at="trajectory"),
+    ):
+        check_effects(Config(training=training))
+    # of finished runs, which stay readable
+    old = Config(
+        model=ModelConfig("alexnet", last_relu=False),
+        training=TrainingConfig(epochs=9, save_at=(0, 20), schedule="one_cycle", warm_up=0.1),
+    )
+    assert config_from_dict(config_to_dict(old)) == old
     rounded = TrainingConfig(precision="bfloat16")
     assert Config(model=ModelConfig("alexnet"), training=rounded).training == rounded
 

@@ -137,6 +137,10 @@ def test_runs_with_and_without_the_mean_pattern_are_refused(without_figure, runs
         compare_runs(*runs)
     (runs[0] / "analysis.json").write_text('{"cocktail_blank": true}')
     compare_runs(*runs)
+    told = load_rdms(runs[0] / "rdms.h5").assign_attrs(cocktail_blank=0)  # which goes first
+    save_rdms(runs[0] / "rdms.h5", told)
+    with pytest.raises(InputError, match="expected RDMs without --cocktail-blank as"):
+        compare_runs(*runs)
 
 
 def test_seeds_of_imported_networks_do_not_pair_them(without_figure, tmp_path):

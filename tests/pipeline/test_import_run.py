@@ -151,7 +151,7 @@ def test_activations_are_exported_as_thingsvision_writes_them(made, values, tmp_
     assert (again.stimuli, again.categories) == (tuple(IDS), tuple(CATEGORIES.values()))
     for layer, patterns in again.activations(2):
         np.testing.assert_array_equal(np.asarray(patterns), values[layer][2])
-    some = export(made[1], "thingsvision", tmp_path / "some", layers=["fc"])
+    some = export(made[1], "thingsvision", tmp_path / "some", layers=np.array(["fc"]))
     assert [path.name for path in (some / "1").iterdir() if path.is_dir()] == ["fc"]
     with pytest.raises(InputError, match="layers: unknown 'fc9'; choose from conv1, fc"):
         export(made[1], "thingsvision", tmp_path / "none", layers=["fc9"])

@@ -27,7 +27,7 @@ def read_grid(found: Sequence[Location]) -> Cells:
                     f"{instance}; write what differs between layers as {{layer}}"
                 )
             of[name] = cell
-    if all([*cells[instance]] == [name_of(path)] for instance, _, path in found):
+    if all(not layer and [*cells[k]] == [name_of(path)] for k, layer, path in found):
         cells = _of_one_layer(cells)
     every = {layer: instance for instance, of in reversed(cells.items()) for layer in of}
     for instance, of in cells.items():

@@ -52,6 +52,12 @@ def test_a_single_array_without_a_name_in_each_file_is_one_layer(ending, values,
         found = from_files(tmp_path / pattern, list("aabb"))
         assert found.layers == ("layer",)
         np.testing.assert_array_equal(patterns(found, 2), values[2])
+    # paths that name layers are never taken for one layer
+    for seed, layer in enumerate(("conv1", "conv2")):
+        (tmp_path / f"net{seed}").mkdir()
+        np.save(tmp_path / f"net{seed}" / f"{layer}.npy", values[0])
+    with pytest.raises(InputError, match="instance 0 has no conv2, which instance 1 has"):
+        from_files(tmp_path / "net{instance}" / "{layer}.npy", list("aabb"))
     # the file of a single network keeps its name
     assert from_files(tmp_path / f"seed0{ending}", list("aabb")).layers == ("seed0",)
 
