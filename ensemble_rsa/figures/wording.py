@@ -169,9 +169,11 @@ def p_value(p: float) -> str:
 def compact(value: float) -> str:
     """Three decimals, or two significant digits of a small number; whole numbers as they are.
 
-    >>> compact(0.44291), compact(-0.5), compact(1.2e-7), compact(499500.0), compact(0.0)
-    ('0.443', '-0.500', '1.2e-07', '499,500', '0')
+    >>> compact(0.44291), compact(-0.5), compact(1.2e-7), compact(499500.0), compact(float("nan"))
+    ('0.443', '-0.500', '1.2e-07', '499,500', '–')
     """
+    if not np.isfinite(value):
+        return "–"
     if value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3f}" if abs(value) >= 5e-4 else f"{value:.1e}"

@@ -29,7 +29,8 @@ from ensemble_rsa.interop.stacking import concatenated
 from ensemble_rsa.rdm.distances import DISTANCES
 
 SUBJECT = "subject"
-_REPEATED = {"session", "run", "task_index", "name"}  # in these the averaged RDMs may differ
+_REPEATED = ("session", "run")  # in these the averaged RDMs of a subject may differ
+_FOLLOWING = ("task_index", "name")  # and in these where they differ in those
 _SHOWN = 5  # values in a message
 
 
@@ -201,11 +202,18 @@ def _lacking_subjects(reference: xr.Dataset, unknown: Sequence[int]) -> InputErr
 
 def _check_repeated(reference: xr.Dataset, subjects: list[Any]) -> None:
     """Raise if RDMs of one subject differ in more than the session or run."""
-    for name, column in reference.coords.items():
-        if column.dims != ("rdm",) or str(name).removeprefix("rdm_") in {SUBJECT, *_REPEATED}:
+    columns = {str(k).removeprefix("rdm_"): c for k, c in reference.coords.items()
+               if c.dims == ("rdm",)}  # fmt: skip
+    repeated = [columns[name].values.tolist() for name in _REPEATED if name in columns]
+    for name, column in columns.items():
+        if name in (SUBJECT, *_REPEATED):
             continue
         for subject in subjects:
-            own = column.values[reference[SUBJECT].values == subject].tolist()
+            rows = np.flatnonzero(reference[SUBJECT].values == subject)
+            own = [column.values[i] for i in rows]
+            occasions = {tuple(each[i] for each in repeated) for i in rows}
+            if name in _FOLLOWING and len(occasions) == len(rows):
+                continue
             if len(values := list(dict.fromkeys(map(str, own)))) > 1:
                 listed = ", ".join(values[:_SHOWN]) + (", …" if len(values) > _SHOWN else "")
                 raise InputError(

@@ -112,7 +112,7 @@ def compare_runs(
         _check_same_order(run, a, other, b)
     if a is opened and b is opened_other and np.array_equal(a.exemplar.values, b.exemplar.values):
         raise InputError(f"other: expected other networks than those of {run}, got equal RDMs")
-    _check_same_blank(run, a, other, b)
+    blanked = _is_blanked(run, a, other, b)
     distances = [rdms.attrs.get("distance") for rdms in (a, b)]
     if distances[0] != distances[1]:
         raise InputError(
@@ -128,6 +128,7 @@ def compare_runs(
         )
     ours, theirs = (list(each) for each in zip(*pairs, strict=True))
     is_paired = _begin_alike(run, a, other, b) if paired is None else paired
+    names_of_runs = _names_of(run, other)
     result = compare_groups(
         _of_layers(opened, ours),
         _of_layers(opened_other, theirs),
@@ -142,8 +143,9 @@ def compare_runs(
         layer_a=("layer", ours), layer_b=("layer", theirs)
     )
     dataset = dataset.assign_attrs(
-        name_a=Path(run).resolve().name,
-        name_b=Path(other).resolve().name,
+        name_a=names_of_runs[0],
+        name_b=names_of_runs[1],
+        **{BLANK: int(blanked)},
         **{OTHER: str(other.resolve())},
         distance=distances[0],
         comparison=comparison,
@@ -162,8 +164,15 @@ def _options_of_name(paired: bool | None, comparison: str, match: str) -> list[s
     return words + ([comparison] if comparison != "pearson_squared" else [])
 
 
-def _check_same_blank(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> None:
-    """Raise if the mean pattern was subtracted from the patterns of one of the runs alone."""
+def _names_of(*runs: Path) -> list[str]:
+    """The names of folders, with those of the folders that they are in where they are equal."""
+    paths = [run.resolve() for run in runs]
+    names = [path.name for path in paths]
+    return names if len({*names}) > 1 else [f"{path.parent.name}/{path.name}" for path in paths]
+
+
+def _is_blanked(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> bool:
+    """Whether the mean pattern was subtracted; an error if from patterns of one run alone."""
     blanked = []
     for folder, rdms in ((run, a), (other, b)):
         path = folder / run_folder.ANALYSIS  # for RDMs of earlier versions, which do not say so
@@ -176,6 +185,7 @@ def _check_same_blank(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> N
             f"{other}: expected RDMs {words[0]} --cocktail-blank as those of {run}, got RDMs "
             f"{words[1]} it; analyse both alike"
         )
+    return blanked[0]
 
 
 def matched_layers(
@@ -240,8 +250,16 @@ def _begin_alike(run: Path, a: xr.Dataset, other: Path, b: xr.Dataset) -> bool:
     imported = any(map(is_imported, (run, other))) or any(IMPORTED in r.attrs for r in (a, b))
     if imported or any("seed" not in rdms.coords for rdms in (a, b)):
         return False
+    configs = [run_folder.read_config(each) for each in (run, other) if _has_config(each)]
+    models = {(one.model.model, one.model.width, one.model.model_arg) for one in configs}
+    if len(models) > 1:
+        return False  # equal seeds give other initial weights
     seeds = [rdms.seed.values.ravel().tolist() for rdms in (a, b)]
     return seeds[0] == seeds[1] and len({*seeds[0]}) == a.sizes["instance"]
+
+
+def _has_config(folder: Path) -> bool:
+    return (folder / run_folder.CONFIG).is_file()
 
 
 def _in_the_order_of(run: str, a: xr.Dataset, other: str, b: xr.Dataset) -> xr.Dataset:

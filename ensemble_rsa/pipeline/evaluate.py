@@ -119,6 +119,7 @@ def evaluate_run(
         random=" ".join(chosen), n_resamples=n_resamples,
         confidence=confidence, distance=str(rdms.attrs.get("distance", "")),
         n_stimuli=stimuli_of_pairs("rdms", rdms.sizes["stimulus_pair"]),
+        cocktail_blank=int(rdms.attrs.get("cocktail_blank", 0)),
         **{OF_RDMS: fingerprint(rdms)}, **reading_attributes({**reading, **also}),
     )  # fmt: skip
     page = _write(dataset, folder)

@@ -15,6 +15,7 @@ from ensemble_rsa.report.page import PageFigure, write_page
 from ensemble_rsa.report.rendering import render_text
 
 SIGNIFICANT = 0.05
+BY_RANKS = ("spearman", "rho_a", "tau_a")  # noise alone does not leave their ratio at 1
 TESTS = ("within_minus_between", "between_over_within", "a_minus_b")
 
 
@@ -47,6 +48,8 @@ def comparison_values(comparison: xr.Dataset) -> dict[str, Any]:
         "level": percent(comparison),
         "significant": SIGNIFICANT,
         "distance": attributes["distance"],
+        "blanked": bool(attributes.get("cocktail_blank", 0)),
+        "by_ranks": attributes.get("comparison", "").removesuffix("_squared") in BY_RANKS,
         "similarity": similarity_name(comparison),
         **{name: attributes[name] for name in ("name_a", "name_b", "n_a", "n_b", "paired",
                                                "n_relabellings", "exact", "least_p")},
@@ -91,7 +94,8 @@ def write_comparison(
         methods=comparison_methods(values, manifest),
         rows=rows,
         **{name: values[name] for name in ("name_a", "name_b", "level", "significant", "least_p",
-                                           "n_relabellings", "exact", "similarity", "paired")},
+                                           "n_relabellings", "exact", "similarity", "paired",
+                                           "by_ranks")},
     )  # fmt: skip
 
 

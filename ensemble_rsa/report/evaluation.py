@@ -82,6 +82,7 @@ def evaluation_values(evaluation: xr.Dataset) -> dict[str, Any]:
         "n_instances": evaluation.sizes["instance"],
         "n_subjects": evaluation.sizes["subject"],
         "heading": _heading(attributes),
+        "blanked": bool(attributes.get("cocktail_blank", 0)),
         **{name: attributes[name] for name in ("run", "reference", "n_stimuli", "n_resamples",
                                                "distance", "dropped")},
     }  # fmt: skip

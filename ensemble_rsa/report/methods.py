@@ -104,7 +104,8 @@ def analysis_methods(
         if trained
         else "How these networks were made and trained is not known here, and is for you to add."
     )
-    references = [_RSA, PAPER, *_cited(known), software_reference(manifest)]
+    of_paper = [PAPER] if values["n_pairs"] else []
+    references = [_RSA, *of_paper, *_cited(known), software_reference(manifest)]
     return Methods([text for text in paragraphs if text], references, missing)
 
 
@@ -168,7 +169,7 @@ def reproduction_methods(origin: Mapping[str, Any]) -> Methods:
 
 def _cited(config: Config | None) -> list[str]:
     model = config.model.model if config else ""
-    return [text for name, text in _NETWORKS.items() if model.startswith(name)]
+    return [text for name, text in _NETWORKS.items() if model.startswith(name) and ":" not in model]
 
 
 def software_sentence(manifest: Mapping[str, Any], trained: bool) -> str:

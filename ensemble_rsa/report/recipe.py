@@ -78,14 +78,14 @@ def known_config(values: Mapping[str, Any]) -> Config | None:
 def recipe_values(config: Config, n_train: int | None = None) -> dict[str, Any]:
     """Return what the templates `methods/networks` and `methods/recipe` need of a configuration.
 
-    `n_train` is the number of training images, where the configuration does not limit it.
+    `n_train` is the number of training images that were used, if it is known.
     """
     training, data = config.training, config.data
     return {
         "network": {"name": model_name(config.model), "notes": _notes(config.model)},
         "data": {
             "name": dataset_name(data),
-            "n_train": data.train_images or n_train,
+            "n_train": n_train or data.train_images,
             "part": _PARTS.get(data.part, ""),
             "categories": data.categories or (),
             "map": map_name(data.category_map),
@@ -156,7 +156,8 @@ def _is_resized(data: DataConfig) -> bool:
 
 
 def _notes(model: ModelConfig) -> list[str]:
-    found = [words for name, words in CITED.items() if model.model.startswith(name)]
+    is_own = ":" in model.model  # a module of the user, whatever its name
+    found = [words for name, words in CITED.items() if model.model.startswith(name) and not is_own]
     found += [] if model.width == 1 else [f"{model.width:g} times the usual number of channels"]
     found += [] if model.last_relu else ["no ReLU on the class maps"]
     found += [] if model.valid_padding else ["padding in the last 3 × 3 layer"]

@@ -67,13 +67,13 @@ def write_report(
         name: known_accuracies(results, name) for name in ("train_accuracy", "test_accuracy")
     }
     trained = {} if history is None else history.sizes
-    n_flagged = 0 if history is None else len(noted_instances(history, flagged))
+    noted = [*flagged, *excluded]
+    n_noted = 0 if history is None else len(noted_instances(history, noted))
     captions = values | {
         "n_trained": trained.get("instance"),
         "n_epochs": trained.get("epoch"),
-        "n_unflagged": trained.get("instance", 0) - n_flagged,
+        "n_unflagged": trained.get("instance", 0) - n_noted,
     }
-    noted = [*flagged, *excluded]
     shown = []
     for number, file in enumerate(map(Path, figures), 1):
         tables = figure_tables(file.stem, results, history)
@@ -133,6 +133,8 @@ def _switches(config: Mapping[str, Any]) -> dict[str, Any]:
         name: (config.get(section) or {}).get(name, proposed)
         for name, (section, proposed) in _OPEN.items()
     }
+    if (config.get("analysis") or {}).get("dropout_sample") is None:
+        found.pop("one_mask")  # which has no effect without dropout
     return {name: value for name, value in found.items() if value != _OPEN[name][1]}
 
 

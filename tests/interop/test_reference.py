@@ -72,6 +72,20 @@ def test_only_sessions_and_runs_of_a_subject_are_averaged():
             one_per_subject(label_rdms(RDMS, "cosine", who | {name: values}))
 
 
+def test_regions_that_only_names_tell_apart_are_not_averaged(tmp_path):
+    for subject in "ab":
+        structs = np.empty((1, 2), [("RDM", object), ("name", object)])
+        structs[0, 0], structs[0, 1] = (RDMS[0], "V1"), (RDMS[1], "IT")
+        scipy.io.savemat(tmp_path / f"sub-{subject}.mat", {"RDMs": structs})
+    with pytest.raises(InputError, match="'a' with name V1, IT; .* --where name=V1"):
+        one_per_subject(load_reference(tmp_path / "sub-{subject}.mat"))
+    chosen = one_per_subject(load_reference(tmp_path / "sub-{subject}.mat", where={"name": "IT"}))
+    np.testing.assert_allclose(chosen.exemplar, [RDMS[1]] * 2)
+    # names may differ where sessions do, as in "a, session 1"
+    who = {"subject": ["a"] * 4, "session": [1, 2, 3, 4], "name": list("wxyz")}
+    assert len(one_per_subject(label_rdms(RDMS, "cosine", who)).exemplar) == 1
+
+
 def test_rdms_without_a_subject_are_not_taken_for_one_person(tmp_path):
     two, three = {"subject": ["s1", "s2"]}, None
     save_rdms(tmp_path / "lab-A.h5", label_rdms(RDMS[:2], "cosine", two))

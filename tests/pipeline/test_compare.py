@@ -10,6 +10,8 @@ from scipy.stats import spearmanr
 
 from ensemble_rsa.analysis.groups import compare_groups
 from ensemble_rsa.cli.main import main
+from ensemble_rsa.config.serialize import config_to_dict
+from ensemble_rsa.config.settings import Config, ModelConfig, TrainingConfig
 from ensemble_rsa.errors import InputError
 from ensemble_rsa.figures.save import save_figure
 from ensemble_rsa.figures.style import new_figure
@@ -141,6 +143,24 @@ def test_runs_with_and_without_the_mean_pattern_are_refused(without_figure, runs
     save_rdms(runs[0] / "rdms.h5", told)
     with pytest.raises(InputError, match="expected RDMs without --cocktail-blank as"):
         compare_runs(*runs)
+
+
+def test_equal_seeds_of_two_architectures_do_not_pair_them(without_figure, tmp_path):
+    folders = [write(tmp_path / name, rdms(k)) for k, name in enumerate("ab")]
+    for folder, model in zip(folders, ("all_cnn_c", "resnet20"), strict=True):
+        config = Config(model=ModelConfig(model), training=TrainingConfig(instances=3))
+        (folder / "config.json").write_text(json.dumps(config_to_dict(config)))
+    assert compare_runs(*folders)[0].attrs["paired"] == 0
+    (folders[1] / "config.json").write_text((folders[0] / "config.json").read_text())
+    assert compare_runs(*folders)[0].attrs["paired"] == 1
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(without_figure, tmp_path):
+    for k, place in enumerate("xy"):
+        (tmp_path / place).mkdir()
+        write(tmp_path / place / "run", rdms(k))
+    found, _ = compare_runs(tmp_path / "x" / "run", tmp_path / "y" / "run")
+    assert (found.attrs["name_a"], found.attrs["name_b"]) == ("x/run", "y/run")
 
 
 def test_seeds_of_imported_networks_do_not_pair_them(without_figure, tmp_path):

@@ -47,7 +47,15 @@ def comparison(separation=(0.5, 0.5), ratio=(1.0, 1.0), difference=(0.1, 0.1), p
         ),
         (comparison(p=0.04), ["Networks of dropout are less similar to each other", "in conv1."]),
         (comparison(difference=(-0.1, 0.1), p=0.04), ["Networks of plain are less similar"]),
-        (comparison(least_p=0.1), ["cannot give a p below 0.100", "cannot show that the two"]),
+        (
+            comparison((0.01, 0.05), (0.7, 0.95), comparison="tau_a"),
+            ["noise alone can explain in part, since similarities are of ranks"],
+        ),
+        (comparison(least_p=0.1, exact=0), ["With so few permutations the permutation test"]),
+        (
+            comparison(least_p=0.1),
+            ["With so few instances", "cannot give a p below 0.100", "cannot show that the two"],
+        ),
     ],
 )
 def test_each_test_answers_its_question(found, words):

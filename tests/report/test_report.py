@@ -195,7 +195,7 @@ def test_captions_tell_when_no_mean_and_no_pairs_are_drawn(make_results):
     alone = make_results(n_layers=2, n_instances=2)
     text = caption("training", alone, n_trained=1, n_epochs=1, n_unflagged=1)
     assert text.startswith("1 trained instance, 1 epoch. ")
-    assert "not two instances without a flag, so no mean is drawn" in text
+    assert "not two instances that are neither flagged nor excluded, so no mean is drawn" in text
     assert "Line and markers: the one pair of instances." in caption("consistency", alone)
 
 
