@@ -12,7 +12,8 @@ def test_a_fall_with_all_its_numbers(make_results):
         "distance, 60 stimuli) fell from r² = 0.98 [0.96, 1.00] in conv1 to 0.44 [0.42, 0.46] in "
         "conv9 (95 % jackknife intervals over instances; bootstrap over the 45 instance pairs, as "
         "the captions of Mehrer et al. 2020 suggest: [0.97, 0.99] and [0.43, 0.45]). "
-        "Centroid-based consistency of conv9 was r² = 0.87 [0.85, 0.90] (over pairs [0.86, 0.88]); test accuracy was 95.0–97.0 %."
+        "Centroid-based consistency of conv9 was r² = 0.87 [0.85, 0.90] (over pairs [0.86, 0.88]); "
+        "test accuracy was 95.0–97.0 %."
     )
 
 
