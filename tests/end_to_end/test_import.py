@@ -183,7 +183,11 @@ def test_a_trained_run_is_exported_as_activations(analysed, tmp_path):
 MISTAKES = {
     "no pattern": ("import", 2, "expected files of activations, got none"),
     "no file": ("import {acts}/mine/{{instance}}.npy", 2, "no file matches"),
-    "labels": ("import {acts}/mine/net0/fc.npy --labels {acts}/gone.csv", 2, "gone.csv: no such"),
+    "labels": (
+        "import {acts}/mine/net0/fc.npy --labels {acts}/gone.csv",
+        2,
+        "labels: no such file: ",
+    ),
     "out in use": ("import {acts}/mine/net0/fc.npy --out {acts}/mine", 2, "not an empty folder"),
     "layers": ("import {acts}/mine/net0/fc.npy --layers fc8", 2, "layers: unknown 'fc8'; choose"),
     "epoch": ("analyze {runs}/mine --epoch 3", 2, "epoch: expected none for an imported run"),
