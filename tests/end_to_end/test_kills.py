@@ -77,15 +77,17 @@ def reproducible_names(folder: Path) -> set[Path]:
 
 
 def read(path: Path):
-    """Read a file whole, in the way of its kind; what it holds, without times and versions."""
+    """Read a file whole, in the way of its kind; what it holds, without times and places."""
+    elsewhere = ("seconds", "created", "analysis", "other")
     if path.suffix == ".json":
         values = json.loads(path.read_text())
         if isinstance(values, dict):
-            return {k: v for k, v in values.items() if k not in ("seconds", "created", "analysis")}
+            return {k: v for k, v in values.items() if k not in elsewhere}
         return values
     if path.suffix == ".nc":
         with xr.open_dataset(path, engine="h5netcdf") as stored:
-            return stored.load()
+            attrs = {k: v for k, v in stored.attrs.items() if k not in elsewhere}
+            return stored.load().drop_attrs(deep=False).assign_attrs(attrs)
     if path.suffix == ".h5":
         with h5py.File(path) as file:
             return file["dissimilarities"][()]
