@@ -33,7 +33,8 @@ def comparison_values(comparison: xr.Dataset) -> dict[str, Any]:
         ]
         for test in TESTS
     }
-    below = comparison.between_over_within.values < 1
+    ratio = comparison.between_over_within.values
+    below = ratio < 1
     first_less = comparison.a_minus_b.values < 0
     place = {layer: i for i, layer in enumerate(layers)}
     attributes = comparison.attrs
@@ -41,6 +42,7 @@ def comparison_values(comparison: xr.Dataset) -> dict[str, Any]:
         "layers": layers,
         "apart": found["within_minus_between"],
         "of_geometry": [layer for layer in found["between_over_within"] if below[place[layer]]],
+        "undefined": [layer for layer in layers if np.isnan(ratio[place[layer]])],
         "less_consistent": {
             attributes["name_a"]: [x for x in found["a_minus_b"] if first_less[place[x]]],
             attributes["name_b"]: [x for x in found["a_minus_b"] if not first_less[place[x]]],

@@ -51,6 +51,11 @@ def comparison(separation=(0.5, 0.5), ratio=(1.0, 1.0), difference=(0.1, 0.1), p
             comparison((0.01, 0.05), (0.7, 0.95), comparison="tau_a"),
             ["noise alone can explain in part, since similarities are of ranks"],
         ),
+        (comparison(ratio=(np.nan, np.nan)), ["cannot be told: the ratio", "is not above 0."]),
+        (
+            comparison(ratio=(np.nan, 1.0)),
+            ["No layer shows another geometry", "The ratio is not defined in conv1, where a"],
+        ),
         (comparison(least_p=0.1, exact=0), ["With so few permutations the permutation test"]),
         (
             comparison(least_p=0.1),
