@@ -48,11 +48,11 @@ def test_training_survives_sigkill_at_any_moment(whole, tmp_path):
     process = start(folder, *often)
     kills = 0
     while kills < 3:
-        while not list(folder.glob("checkpoints/part-000/states/[0-9]*")):
-            assert process.poll() is None, process.communicate()
+        states = folder / "checkpoints" / "part-000" / "states"
+        while process.poll() is None and not list(states.glob("[0-9]*")):
             time.sleep(0.05)
         time.sleep(MOMENTS.uniform(0, 1))
-        if process.poll() is not None:
+        if process.poll() is not None:  # it ended before; `finish` asks how
             break
         process.kill()
         process.communicate()
