@@ -125,8 +125,7 @@ def _check_not_negative(
     total: Any, total_within: Any, n_pairs: Any, n_within: Any, rounding: float
 ) -> None:
     """Raise for a mean distance below 0, beyond rounding: the index is in [−1, 1] without any."""
-    within = np.asarray(total_within / n_within)
-    across = np.asarray((total - total_within) / (n_pairs - n_within))
+    within, across = map(np.asarray, _means_of_sums(total, total_within, n_pairs, n_within))
     lowest = np.minimum(within, across)
     reach = np.maximum(rounding, MOST_ROUNDING * (np.abs(within) + np.abs(across)))
     wrong = np.argwhere(lowest < -reach)
@@ -151,9 +150,13 @@ def index_of_sums(total: Any, total_within: Any, n_pairs: Any, n_within: Any) ->
     The difference of the sums avoids a copy of the many across-category distances.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        within = total_within / n_within
-        across = (total - total_within) / (n_pairs - n_within)
+        within, across = _means_of_sums(total, total_within, n_pairs, n_within)
         return (across - within) / (across + within)
+
+
+def _means_of_sums(total: Any, total_within: Any, n_pairs: Any, n_within: Any) -> tuple[Any, Any]:
+    """The mean distance within categories, and that across them."""
+    return total_within / n_within, (total - total_within) / (n_pairs - n_within)
 
 
 def same_category(codes: LabelCodes) -> Bool[np.ndarray, " stimulus_pair"]:

@@ -91,12 +91,7 @@ def compare_runs(
         raise InputError(f"other: expected another run than {run}, got the same folder")
     named = [COMPARISON, other.resolve().name, *_options_of_name(paired, comparison, match)]
     default = run / "-".join(named)
-    folder = (
-        folder_for(default, f"{COMPARISON}.json", OTHER, str(other.resolve()))
-        if out is None
-        else files.as_path("out", out)
-    )
-    files.check_can_write("out", folder)
+    folder = folder_for(out, default, f"{COMPARISON}.json", OTHER, str(other.resolve()))
     opened, opened_other = rdms_or_store(run), rdms_or_store(other, "other")
     a, b = (each.dataset if isinstance(each, RdmStore) else each for each in (opened, opened_other))
     for folder_of, rdms in ((run, a), (other, b)):

@@ -99,12 +99,8 @@ def evaluate_run(
     also = {"missing": chosen_missing}
     named = name_of_results(path, comparison, {**reading, "over": factors, **also})
     default = run / f"{EVALUATION}-{named}"
-    if out is None:
-        folder = folder_for(default, f"{EVALUATION}.json", FILE, str(path.resolve()))
-    else:
-        folder = files.as_path("out", out)
+    folder = folder_for(out, default, f"{EVALUATION}.json", FILE, str(path.resolve()))
     is_numbered = out is None and folder != default
-    files.check_can_write("out", folder)
     result = evaluate(
         rdms.exemplar.values, brains.exemplar.values, comparison, over, n_resamples, confidence,
         seed, missing=missing,

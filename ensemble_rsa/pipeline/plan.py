@@ -72,11 +72,7 @@ def plan_run(
     named = path and name_of_results(path, comparison or DEFAULT_COMPARISON, reading)
     default = run / (f"{PLAN}-{named}" if named else PLAN)
     source = "" if path is None else str(path.resolve())
-    if out is None:
-        folder = folder_for(default, f"{PLAN}.json", FILE, source)
-    else:
-        folder = files.as_path("out", out)
-    files.check_can_write("out", folder)
+    folder = folder_for(out, default, f"{PLAN}.json", FILE, source)
     labelled = rdms_of(run)
     rdms, brains = labelled.exemplar, None
     if path is not None:
